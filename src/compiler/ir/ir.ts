@@ -1,0 +1,144 @@
+/**
+ * The intermediate form between the DSL and the assembler: functions of basic
+ * blocks in SSA form, with block parameters in place of phi instructions.
+ *
+ * It is plain data. A pass takes a function and returns a function; it never
+ * changes what it was given.
+ *
+ * How values lie in registers, which every pass and the lowering rely on:
+ * - an `i32` sits in a 64-bit register whose upper half is zero. All 32-bit
+ *   instructions and loads of up to 4 bytes leave it so. Narrower numbers are
+ *   `i32`s; the front end masks or sign-extends them where the source
+ *   language says so;
+ * - an `i64` and a `ptr` take the whole register;
+ * - sign is not a property of a value but of the operation that reads it.
+ */
+import type { SourceLocation } from "../../asm/instruction.ts";
+import type { MapDefinition } from "../../types/index.ts";
+
+export type ValueType = "i32" | "i64" | "ptr";
+
+/** An SSA value: defined once, by an instruction or as a block's parameter. Compared by identity of `id`. */
+export interface Value {
+  readonly id: number;
+  readonly type: ValueType;
+}
+
+export type BinaryOperator =
+  | "add" | "sub" | "mul" | "div" | "mod" | "sdiv" | "smod"
+  | "and" | "or" | "xor" | "lsh" | "rsh" | "arsh";
+
+/** `==`, `!=`, unsigned and signed orders, and `set`: any bit in common. */
+export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "slt" | "sle" | "sgt" | "sge" | "set";
+
+/** Bytes of a memory access. */
+export type AccessSize = 1 | 2 | 4 | 8;
+
+/**
+ * What an address points into. Accesses to different spaces never overlap.
+ * `packet` and `map` memory may be changed by others at any time and by calls;
+ * `context` only by this program's own stores; `stack` by stores and by helpers
+ * that were given an address in it.
+ */
+export type Space = "context" | "stack" | "map" | "packet" | "kernel";
+
+/** A piece of the stack frame. Slots with disjoint lifetimes may share bytes. */
+export interface StackSlot {
+  readonly id: number;
+  /** Bytes. */
+  readonly size: number;
+  /** 1, 2, 4 or 8. */
+  readonly align: number;
+  /** What the source calls it, for listings and for the error about a full stack. */
+  readonly name: string;
+}
+
+/**
+ * What an instruction does. Operands are values; `address` operands are `ptr`s,
+ * with a constant offset in bytes beside them, as in the machine's own accesses.
+ */
+export type Operation =
+  /** A number; sign-extended to 64 bits for i64, zero-extended for i32. */
+  | { readonly op: "constant"; readonly value: bigint }
+  /** Both operands have the result's type. `ptr` add/sub take an i64 on the right. */
+  | { readonly op: "binary"; readonly operator: BinaryOperator; readonly left: Value; readonly right: Value }
+  | { readonly op: "negate"; readonly operand: Value }
+  /** Reverses the low `bits` of the operand; those above come out zero. */
+  | { readonly op: "byteswap"; readonly bits: 16 | 32 | 64; readonly operand: Value }
+  /** Widens the low `bits` of the operand to the result's type. */
+  | { readonly op: "extend"; readonly bits: 8 | 16 | 32; readonly signed: boolean; readonly operand: Value }
+  /** i64 to i32: the low half. */
+  | { readonly op: "truncate"; readonly operand: Value }
+  /** `signed` only where `size` is less than the result. */
+  | { readonly op: "load"; readonly size: AccessSize; readonly signed: boolean; readonly space: Space; readonly address: Value; readonly offset: number }
+  | { readonly op: "store"; readonly size: AccessSize; readonly space: Space; readonly address: Value; readonly offset: number; readonly value: Value }
+  /** Read-modify-write in one step; with `fetch` the result is the old value. */
+  | { readonly op: "atomic"; readonly operator: "add" | "and" | "or" | "xor" | "exchange"; readonly fetch: boolean; readonly size: 4 | 8; readonly space: Space; readonly address: Value; readonly offset: number; readonly value: Value }
+  /** The old value where it equalled `expected` and was replaced, or the value that differed. */
+  | { readonly op: "compare-exchange"; readonly size: 4 | 8; readonly space: Space; readonly address: Value; readonly offset: number; readonly expected: Value; readonly value: Value }
+  /** The address of a stack slot. */
+  | { readonly op: "stack"; readonly slot: StackSlot }
+  /** The kernel's pointer to a map, as helpers take it. */
+  | { readonly op: "map"; readonly map: MapDefinition }
+  /** The address of byte `offset` of an array map's first value. */
+  | { readonly op: "map-value"; readonly map: MapDefinition; readonly offset: number }
+  /** The address of a subprogram, for a helper that calls back. */
+  | { readonly op: "function"; readonly name: string }
+  /** A helper by number. `effects` says what it may do to memory. */
+  | { readonly op: "call"; readonly helper: number; readonly name: string; readonly arguments: readonly Value[]; readonly effects: Effects }
+  | { readonly op: "call-function"; readonly name: string; readonly arguments: readonly Value[] }
+  | { readonly op: "call-kernel"; readonly name: string; readonly arguments: readonly Value[] }
+  /** `left <comparison> right` as 0 or 1, an i32. */
+  | { readonly op: "compare"; readonly comparison: Comparison; readonly left: Value; readonly right: Value }
+  /** Instructions of the raw assembler: takes its inputs in r1 to r5, gives its result in r0, may change r1 to r5 and memory. */
+  | { readonly op: "assembly"; readonly items: readonly import("../../asm/instruction.ts").Item[]; readonly arguments: readonly Value[] };
+
+export type Effects = {
+  /** Depends on nothing but its arguments, and may be left out when its result is unused. */
+  readonly pure?: boolean;
+  /** May be left out when its result is unused, but gives another result each time (time, random numbers, a lookup). */
+  readonly removable?: boolean;
+  /** Writes memory of these spaces, beyond stack slots whose address it is given as `writes`. */
+  readonly clobbers?: readonly Space[];
+  /** Positions of pointer arguments that it only reads. A stack slot passed elsewhere counts as written and escaping. */
+  readonly reads?: readonly number[];
+};
+
+export interface IrInstruction {
+  /** Absent where there is no result, or nobody wants it. */
+  readonly result?: Value;
+  readonly operation: Operation;
+  readonly source?: SourceLocation;
+}
+
+/** A jump to a block, with the values of its parameters. */
+export interface Target {
+  readonly block: number;
+  readonly arguments: readonly Value[];
+}
+
+export type Terminator = (
+  | { readonly op: "jump"; readonly target: Target }
+  | { readonly op: "branch"; readonly comparison: Comparison; readonly left: Value; readonly right: Value; readonly then: Target; readonly else: Target }
+  | { readonly op: "return"; readonly value: Value }
+) & { readonly source?: SourceLocation };
+
+export interface Block {
+  readonly id: number;
+  readonly parameters: readonly Value[];
+  readonly instructions: readonly IrInstruction[];
+  readonly terminator: Terminator;
+}
+
+export interface IrFunction {
+  readonly name: string;
+  /** At most five; they arrive in r1 to r5. The main function's one is the context. */
+  readonly parameters: readonly Value[];
+  /** The first is the entry, which nothing jumps to. Every other is reachable. */
+  readonly blocks: readonly Block[];
+}
+
+/** A main function and the subprograms it calls. */
+export interface IrModule {
+  readonly functions: readonly [IrFunction, ...IrFunction[]];
+}

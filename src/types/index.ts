@@ -1,0 +1,15 @@
+/** The schema language: how data lies in memory, and maps made of it. */
+export { AttachType, MapFlag, MapType, ProgramType, UpdateFlag } from "./bpf.ts";
+export { decodeValue, encodeValue, SchemaError, type Infer, type Schema } from "./schema.ts";
+export {
+  be16, be32, be64, i16, i32, i64, i8, scalarShape, u16, u32, u64, u8,
+  type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type WideKind,
+} from "./scalar.ts";
+export { arrayOf, type ArraySchema } from "./array.ts";
+export { alignUp, struct, type FieldLayout, type Fields, type InferFields, type StructSchema } from "./struct.ts";
+export { ipv4, ipv6 } from "./address.ts";
+export {
+  array, hash, lpmTrie, lruHash, lruPercpuHash, none, percpuArray, percpuHash, progArray, ringbuf, skStorage, withMaxEntries,
+  type MapDefinition,
+} from "./map.ts";
+export type { Program, ProgramFunction } from "./program.ts";

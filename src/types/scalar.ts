@@ -1,0 +1,137 @@
+import { SchemaError, type Schema } from "./schema.ts";
+
+/** Every kind of number a BPF program knows, its byte order included. */
+export type ScalarKind =
+  | "u8" | "u16" | "u32" | "u64"
+  | "i8" | "i16" | "i32" | "i64"
+  | "be16" | "be32" | "be64";
+
+/** Kinds that do not fit a JavaScript number. */
+export type WideKind = "u64" | "i64" | "be64";
+
+/** Kinds in network byte order, which do not mix with the others. */
+export type BigEndianKind = "be16" | "be32" | "be64";
+
+/**
+ * A number of a known kind, known at build time. `value` is the number meant
+ * (port 80 is 80 in `u16` and in `be16`), not its bytes.
+ */
+export interface Constant<K extends ScalarKind = ScalarKind> {
+  readonly constant: K;
+  readonly value: bigint;
+}
+
+/**
+ * The schema of a number. It is also a function: `be16(80)` is the constant 80
+ * of kind `be16`, for a program to compare with or to store.
+ */
+export interface ScalarSchema<K extends ScalarKind = ScalarKind, T = unknown> extends Schema<T> {
+  (value: T): Constant<K>;
+  readonly kind: "scalar";
+  readonly scalar: K;
+  readonly signed: boolean;
+  readonly bigEndian: boolean;
+}
+
+/** What a kind is in memory: bytes, sign and byte order. */
+export function scalarShape(kind: ScalarKind): { size: number; signed: boolean; bigEndian: boolean } {
+  const bigEndian = kind.startsWith("be");
+  return { size: Number(kind.replace(/\D+/, "")) / 8, signed: kind.startsWith("i"), bigEndian };
+}
+
+/** How a scalar is shown to user space: a number, unless it has a form of its own. */
+interface Presentation<T> {
+  name?: string;
+  fromNumber(value: bigint): T;
+  /** @throws {SchemaError} */
+  toNumber(value: T): bigint;
+}
+
+/** Makes a scalar schema; `presentation` gives its values another form than a number. */
+export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentation<T>): ScalarSchema<K, T> {
+  const { size, signed, bigEndian } = scalarShape(kind);
+  const bits = BigInt(size * 8);
+  const min = signed ? -(1n << (bits - 1n)) : 0n;
+  const max = (1n << (signed ? bits - 1n : bits)) - 1n;
+
+  const toNumber = (value: T): bigint => {
+    const number = presentation.toNumber(value);
+    if (number < min || number > max) {
+      throw new SchemaError(`${String(value)} is out of range: ${kind} holds ${min} to ${max}`);
+    }
+    return number;
+  };
+
+  const schema = (value: T): Constant<K> => ({ constant: kind, value: toNumber(value) });
+  const parts: Omit<ScalarSchema<K, T>, never> = Object.assign(schema, {
+    kind: "scalar" as const,
+    scalar: kind,
+    size,
+    align: size,
+    signed,
+    bigEndian,
+    read: (view: DataView, offset: number): T => presentation.fromNumber(readBits(view, offset, size, signed, bigEndian)),
+    write(view: DataView, offset: number, value: T): void {
+      writeBits(view, offset, size, bigEndian, toNumber(value));
+    },
+    toString: () => presentation.name ?? kind,
+  });
+  return Object.freeze(parts) as ScalarSchema<K, T>;
+}
+
+function readBits(view: DataView, offset: number, size: number, signed: boolean, bigEndian: boolean): bigint {
+  switch (size) {
+    case 1:
+      return BigInt(signed ? view.getInt8(offset) : view.getUint8(offset));
+    case 2:
+      return BigInt(signed ? view.getInt16(offset, !bigEndian) : view.getUint16(offset, !bigEndian));
+    case 4:
+      return BigInt(signed ? view.getInt32(offset, !bigEndian) : view.getUint32(offset, !bigEndian));
+    default:
+      return signed ? view.getBigInt64(offset, !bigEndian) : view.getBigUint64(offset, !bigEndian);
+  }
+}
+
+function writeBits(view: DataView, offset: number, size: number, bigEndian: boolean, value: bigint): void {
+  switch (size) {
+    case 1:
+      return view.setUint8(offset, Number(BigInt.asUintN(8, value)));
+    case 2:
+      return view.setUint16(offset, Number(BigInt.asUintN(16, value)), !bigEndian);
+    case 4:
+      return view.setUint32(offset, Number(BigInt.asUintN(32, value)), !bigEndian);
+    default:
+      return view.setBigUint64(offset, BigInt.asUintN(64, value), !bigEndian);
+  }
+}
+
+const asNumber: Presentation<number> = {
+  fromNumber: Number,
+  toNumber(value) {
+    if (!Number.isInteger(value)) throw new SchemaError(`${String(value)} is not a whole number`);
+    return BigInt(value);
+  },
+};
+
+const asBigInt: Presentation<bigint> = {
+  fromNumber: (value) => value,
+  toNumber(value) {
+    if (typeof value !== "bigint") throw new SchemaError(`${String(value)} is not a bigint, which a 64-bit field takes`);
+    return value;
+  },
+};
+
+export const u8 = scalar("u8", asNumber);
+export const u16 = scalar("u16", asNumber);
+export const u32 = scalar("u32", asNumber);
+export const u64 = scalar("u64", asBigInt);
+export const i8 = scalar("i8", asNumber);
+export const i16 = scalar("i16", asNumber);
+export const i32 = scalar("i32", asNumber);
+export const i64 = scalar("i64", asBigInt);
+/** Big-endian in memory, as in a packet; an ordinary number in user space. */
+export const be16 = scalar("be16", asNumber);
+/** Big-endian in memory, as in a packet; an ordinary number in user space. */
+export const be32 = scalar("be32", asNumber);
+/** Big-endian in memory, as in a packet; a bigint in user space. */
+export const be64 = scalar("be64", asBigInt);

@@ -1,0 +1,67 @@
+import { SchemaError, writePart, type Infer, type Schema } from "./schema.ts";
+
+/** The fields of a struct, in the order of their declaration. */
+export type Fields = Readonly<Record<string, Schema>>;
+
+/** The TypeScript form of a struct's values. */
+export type InferFields<F extends Fields> = { -readonly [N in keyof F]: Infer<F[N]> };
+
+/** A struct with the layout that a C compiler gives it: natural alignment, padding where that needs it. */
+export interface StructSchema<F extends Fields = Fields> extends Schema<InferFields<F>> {
+  readonly kind: "struct";
+  readonly name: string;
+  readonly fields: F;
+  readonly layout: readonly FieldLayout[];
+}
+
+export interface FieldLayout {
+  readonly name: string;
+  readonly schema: Schema;
+  /** Bytes from the start of the struct. */
+  readonly offset: number;
+}
+
+/**
+ * Declares a struct. `name` is the one that BTF shows. Padding is never seen:
+ * it is zero in everything that this project writes, since map keys are
+ * compared byte for byte.
+ */
+export function struct<const F extends Fields>(name: string, fields: F): StructSchema<F> {
+  const layout: FieldLayout[] = [];
+  let end = 0;
+  let align = 1;
+  for (const [field, schema] of Object.entries(fields)) {
+    const offset = alignUp(end, schema.align);
+    layout.push({ name: field, schema, offset });
+    end = offset + schema.size;
+    align = Math.max(align, schema.align);
+  }
+  const size = alignUp(end, align);
+  return {
+    kind: "struct",
+    name,
+    fields,
+    layout,
+    size,
+    align,
+    read(view, offset) {
+      const value: Record<string, unknown> = {};
+      for (const field of layout) value[field.name] = field.schema.read(view, offset + field.offset);
+      return value as InferFields<F>;
+    },
+    write(view, offset, value) {
+      new Uint8Array(view.buffer, view.byteOffset + offset, size).fill(0);
+      for (const field of layout) {
+        const part = (value as Record<string, unknown>)[field.name];
+        if (part === undefined) throw new SchemaError(`missing in the value of struct ${name}`, [field.name]);
+        writePart(field.name, () => field.schema.write(view, offset + field.offset, part));
+      }
+    },
+    toString: () => `struct ${name}`,
+  };
+}
+
+/** The least multiple of `align` (a power of two) that is not below `offset`. */
+export function alignUp(offset: number, align: number): number {
+  return (offset + align - 1) & ~(align - 1);
+}
