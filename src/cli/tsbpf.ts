@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+/**
+ * The `tsbpf` command. Only the subcommand that was asked for is imported, so
+ * that a short one starts quickly.
+ *
+ * Exit codes: 0 done, 1 failed, 2 called wrongly.
+ */
+import { Command, CommanderError } from "commander";
+import { commands } from "./commands/index.ts";
+import { reportError } from "./report.ts";
+
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command("tsbpf")
+    .description("eBPF written in TypeScript: build, load and inspect programs, and run a socket-level load balancer")
+    .showHelpAfterError("(run with --help for usage)")
+    .exitOverride();
+  const wanted = argv.find((argument) => !argument.startsWith("-"));
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = name === wanted ? (await load()).command() : new Command(name);
+    command.summary(summary).exitOverride().copyInheritedSettings(program);
+    program.addCommand(command);
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return typeof process.exitCode === "number" ? process.exitCode : 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return reportError(error);
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
