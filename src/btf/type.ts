@@ -1,0 +1,70 @@
+/** One BTF type as a plain value. Types name each other by id; id 0 is `void`. */
+import type { BtfLinkage } from "./format.ts";
+
+export interface BtfMember {
+  /** Empty for an anonymous struct or union. */
+  readonly name: string;
+  readonly type: number;
+  /** Bits from the start of the struct. */
+  readonly offset: number;
+  /** Bits of a bit field; 0 for an ordinary member. */
+  readonly bits: number;
+}
+
+export interface BtfParameter {
+  readonly name: string;
+  /** 0 as the last one stands for `...`. */
+  readonly type: number;
+}
+
+export interface BtfInt {
+  readonly kind: "int";
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly bits: number;
+  readonly encoding: "unsigned" | "signed" | "char" | "bool";
+}
+
+export interface BtfComposite {
+  readonly kind: "struct" | "union";
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly members: readonly BtfMember[];
+}
+
+export interface BtfEnum {
+  /** `enum64` holds values of 64 bits, `enum` of 32. */
+  readonly kind: "enum" | "enum64";
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly signed: boolean;
+  readonly values: readonly { readonly name: string; readonly value: bigint }[];
+}
+
+export type BtfType =
+  | { readonly kind: "void" }
+  | BtfInt
+  | { readonly kind: "array"; readonly element: number; readonly index: number; readonly length: number }
+  | BtfComposite
+  | BtfEnum
+  /** A struct or union that is only declared. */
+  | { readonly kind: "fwd"; readonly name: string; readonly union: boolean }
+  | { readonly kind: "ptr" | "volatile" | "const" | "restrict"; readonly type: number }
+  | { readonly kind: "typedef" | "type_tag"; readonly name: string; readonly type: number }
+  /** `type` is a `func_proto`. */
+  | { readonly kind: "func"; readonly name: string; readonly type: number; readonly linkage: BtfLinkage }
+  | { readonly kind: "func_proto"; readonly returns: number; readonly parameters: readonly BtfParameter[] }
+  | { readonly kind: "var"; readonly name: string; readonly type: number; readonly linkage: BtfLinkage }
+  /** A section of variables; offsets and sizes in bytes. */
+  | {
+    readonly kind: "datasec";
+    readonly name: string;
+    readonly size: number;
+    readonly variables: readonly { readonly type: number; readonly offset: number; readonly size: number }[];
+  }
+  | { readonly kind: "float"; readonly name: string; readonly size: number }
+  /** A note on a declaration, or on its member or parameter number `component`; -1 is the declaration itself. */
+  | { readonly kind: "decl_tag"; readonly name: string; readonly type: number; readonly component: number };
