@@ -1,0 +1,114 @@
+/**
+ * Kernels from the distribution's packages, unpacked and not installed, in a
+ * directory that git ignores.
+ */
+import { copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CommandError } from "../../src/cli/errors.ts";
+import { packageLists, type PackageLists } from "./apt.ts";
+import { availableKernels, kernelPackagePattern, suites, type KernelPackages } from "./catalogue.ts";
+import type { Release } from "./release.ts";
+import { run } from "./run.ts";
+
+/** Where everything that is downloaded or built for the guests lies. */
+export const cacheDirectory = join(dirname(fileURLToPath(import.meta.url)), "..", "..", ".cache", "kernels");
+
+const catalogueFile = join(cacheDirectory, "catalogue.json");
+const catalogueLifetimeMs = 7 * 24 * 60 * 60 * 1000;
+
+/** The package lists of every suite that a kernel comes from. */
+export const kernelLists = (): Promise<PackageLists> => packageLists(join(cacheDirectory, "apt"), suites);
+
+/**
+ * The kernels that can be had. The answer is remembered for a week, so that a
+ * run whose kernels are unpacked already asks nobody.
+ *
+ * @param options.refresh Ask the package lists even so.
+ */
+export async function readCatalogue(options: { refresh?: boolean } = {}): Promise<KernelPackages[]> {
+  const age = await stat(catalogueFile).then(({ mtimeMs }) => Date.now() - mtimeMs, () => Infinity);
+  if (!options.refresh && age < catalogueLifetimeMs) return JSON.parse(await readFile(catalogueFile, "utf8")) as KernelPackages[];
+  const lists = await kernelLists();
+  await lists.update();
+  const kernels = availableKernels(await lists.search(kernelPackagePattern));
+  if (kernels.length === 0) {
+    throw new CommandError(`the package lists of ${suites.join(", ")} hold no kernel`, { hint: "see whether `apt-get update` works on this machine" });
+  }
+  await mkdir(cacheDirectory, { recursive: true });
+  await writeFile(catalogueFile, `${JSON.stringify(kernels, null, 2)}\n`);
+  return kernels;
+}
+
+/** An unpacked kernel. */
+export interface UnpackedKernel {
+  readonly release: Release;
+  /** The image that is booted. */
+  readonly image: string;
+  /** Its modules. */
+  readonly modules: string;
+}
+
+/**
+ * Downloads and unpacks a kernel, unless that was done before.
+ *
+ * @param progress Told what is being done, in a few words.
+ */
+export async function unpackKernel(kernel: KernelPackages, progress: (step: string) => void): Promise<UnpackedKernel> {
+  const { release } = kernel;
+  const root = join(cacheDirectory, release);
+  const unpacked: UnpackedKernel = { release, image: join(root, "boot", `vmlinuz-${release}`), modules: join(root, "lib", "modules", release) };
+  // The directory gets its name when it is complete; see the end of this function.
+  if (await exists(root)) return unpacked;
+
+  const work = `${root}.partial`;
+  await rm(work, { recursive: true, force: true });
+  const tree = join(work, "root");
+  await mkdir(tree, { recursive: true });
+  progress("downloading");
+  const files = await (await kernelLists()).download(kernel.packages, join(work, "debs"));
+  progress("unpacking");
+  for (const file of files) await run("dpkg", ["-x", file, tree]);
+
+  // Split packages keep image and modules under /usr.
+  if (!(await exists(join(tree, "lib")))) await symlink("usr/lib", join(tree, "lib"));
+  const image = join(tree, "boot", `vmlinuz-${release}`);
+  if (!(await exists(image))) {
+    await mkdir(dirname(image), { recursive: true });
+    await copyFile(join(tree, "usr", "lib", "modules", release, "vmlinuz"), image);
+  }
+  await run("depmod", ["--basedir", tree, release]);
+  await rename(tree, root);
+  await rm(work, { recursive: true, force: true });
+  return unpacked;
+}
+
+/**
+ * Lets the guest, whose root is the machine's own, find the kernel's modules,
+ * for as long as `during` takes.
+ */
+export async function withModules<T>(kernel: UnpackedKernel, during: () => Promise<T>): Promise<T> {
+  const link = join("/lib/modules", kernel.release);
+  // A link that an earlier run was killed over is ours to replace.
+  if (await isLinkInto(link, cacheDirectory)) await unlink(link);
+  if (await exists(link)) return during();
+  await mkdir(dirname(link), { recursive: true });
+  await symlink(kernel.modules, link);
+  try {
+    return await during();
+  } finally {
+    await unlink(link);
+  }
+}
+
+/** The kernels that are unpacked already. */
+export async function unpackedReleases(): Promise<Release[]> {
+  const names = await readdir(cacheDirectory).catch(() => []);
+  return names.filter((name) => /^\d+\.\d+.*-amd64$/.test(name));
+}
+
+const exists = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false);
+
+async function isLinkInto(path: string, directory: string): Promise<boolean> {
+  return readlink(path).then((target) => target.startsWith(`${directory}/`), () => false);
+}
