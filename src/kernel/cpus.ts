@@ -1,0 +1,19 @@
+import { readFileSync } from "node:fs";
+
+let known: number | undefined;
+
+/**
+ * CPUs that may ever come online, which is how many values an element of a
+ * per-CPU map has.
+ */
+export function possibleCpus(): number {
+  return (known ??= countCpus(readFileSync("/sys/devices/system/cpu/possible", "utf8")));
+}
+
+/** Counts a list as the kernel prints it: `0-3,8`. */
+export function countCpus(list: string): number {
+  return list.trim().split(",").reduce((sum, range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return sum + last - first + 1;
+  }, 0);
+}

@@ -1,0 +1,27 @@
+/** The bpf() system call, typed. The only folder that makes foreign calls; needs Linux when called, not when imported. */
+export { BpfError } from "./bpf-error.ts";
+export { VerifierError } from "./verifier-error.ts";
+export { parseVerifierLog, type VerifierLog, type VerifierStep } from "./verifier-log.ts";
+export { Errno, errnoName } from "./errno.ts";
+export { Fd } from "./fd.ts";
+export { FfiUnavailableError } from "./ffi.ts";
+export { UnsupportedPlatformError } from "./syscall-numbers.ts";
+export { linux, type Kernel } from "./kernel.ts";
+
+export { createMap, freezeMap, type MapCreate } from "./maps.ts";
+export { isPerCpu, mapElements, type BatchCursor, type BatchResult, type MapElements, type MapShape } from "./map-elements.ts";
+export { possibleCpus } from "./cpus.ts";
+export {
+  bindMap, loadProgram, testRunProgram,
+  type LoadedProgram, type ProgramBtfRecords, type ProgramLoad, type TestRun, type TestRunResult,
+} from "./programs.ts";
+export { createLink, detachLink, updateLink, type LinkCreate } from "./links.ts";
+export { openPinned, pinObject } from "./objects.ts";
+export { loadBtf } from "./btf.ts";
+export {
+  btfBytes, btfInfo, linkInfo, mapInfo, objectIds, openById, programCode, programInfo,
+  type BtfInfo, type LinkInfo, type MapInfo, type ObjectKind, type ProgramCode, type ProgramInfo,
+} from "./info.ts";
+export { attachedPrograms, attachProgram, detachProgram, openDirectory, type AttachedPrograms } from "./cgroup.ts";
+export { enableStatistics } from "./stats.ts";
+export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";

@@ -1,0 +1,219 @@
+/** What the kernel tells of its programs, maps, links and BTF, and how they are found by id. */
+import type { MapType, ProgramType } from "../types/bpf.ts";
+import { bpf, tryBpf, type BpfCommand, type Referenced } from "./bpf.ts";
+import { btfInfoStruct, cgroupLinkInfoStruct, idAttr, infoAttr, mapInfoStruct, programInfoStruct } from "./bpf-attr.ts";
+import { BpfError } from "./bpf-error.ts";
+import { Errno } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { addressOf, type NativeStruct } from "./ffi.ts";
+
+export interface ProgramInfo {
+  readonly id: number;
+  readonly type: ProgramType;
+  readonly name: string;
+  /** 8 bytes: a hash of the instructions, in hexadecimal. */
+  readonly tag: string;
+  /** Bytes of the instructions as the verifier left them, 8 each. */
+  readonly xlatedLength: number;
+  /** Bytes of machine code; 0 without JIT. */
+  readonly jitedLength: number;
+  readonly mapIds: readonly number[];
+  /** Nanoseconds since boot. */
+  readonly loadTime: bigint;
+  readonly createdByUid: number;
+  readonly gplCompatible: boolean;
+  /** 0 without BTF. */
+  readonly btfId: number;
+  /** Nanoseconds in all runs together; counted only while statistics are enabled. */
+  readonly runTimeNs: bigint;
+  /** Runs; counted only while statistics are enabled. */
+  readonly runCount: bigint;
+  /** Instructions that the verifier walked through (Linux 5.16; 0 before). */
+  readonly verifiedInstructions: number;
+}
+
+export interface MapInfo {
+  readonly id: number;
+  readonly type: MapType;
+  readonly name: string;
+  /** Bytes. */
+  readonly keySize: number;
+  /** Bytes; of one CPU's value, for a map that has one for each. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  /** 0 without BTF. */
+  readonly btfId: number;
+  readonly btfKeyTypeId: number;
+  readonly btfValueTypeId: number;
+}
+
+export interface LinkInfo {
+  readonly id: number;
+  /** `enum bpf_link_type`; 3 is a cgroup's. */
+  readonly type: number;
+  readonly programId: number;
+  /** The inode number of the cgroup's directory; 0 once the link is detached. Only for cgroup links. */
+  readonly cgroupId: bigint | undefined;
+  /** Only for cgroup links. */
+  readonly attachType: number | undefined;
+}
+
+export interface BtfInfo {
+  readonly id: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether it describes the kernel or one of its modules. */
+  readonly kernel: boolean;
+}
+
+/** `BPF_LINK_TYPE_CGROUP`. */
+const LINK_TYPE_CGROUP = 3;
+
+function fillInfo(fd: Fd, info: NativeStruct<object>, subject: string, referenced: Referenced = []): void {
+  const attr = infoAttr.create({ bpf_fd: fd.number, info_len: info.memory.byteLength, info: addressOf(info.memory) });
+  bpf("BPF_OBJ_GET_INFO_BY_FD", attr, `${subject} (descriptor ${fd.number})`, [info.memory, ...referenced]);
+}
+
+/** @throws {BpfError} */
+export function programInfo(program: Fd): ProgramInfo {
+  const first = programInfoStruct.create();
+  fillInfo(program, first, "program");
+  const ids = new Uint32Array(first.nr_map_ids);
+  const bytes = new Uint8Array(ids.buffer);
+  const info = programInfoStruct.create({ nr_map_ids: ids.length, map_ids: addressOf(bytes) });
+  fillInfo(program, info, "program", [bytes]);
+  return {
+    id: info.id,
+    type: info.type as ProgramType,
+    name: info.name,
+    tag: Buffer.from(info.tag).toString("hex"),
+    xlatedLength: info.xlated_prog_len,
+    jitedLength: info.jited_prog_len,
+    mapIds: [...ids.subarray(0, info.nr_map_ids)],
+    loadTime: info.load_time,
+    createdByUid: info.created_by_uid,
+    gplCompatible: (info.gpl_compatible & 1) === 1,
+    btfId: info.btf_id,
+    runTimeNs: info.run_time_ns,
+    runCount: info.run_cnt,
+    verifiedInstructions: info.verified_insns,
+  };
+}
+
+export interface ProgramCode {
+  /** Instructions as the verifier left them, encoded; empty where the kernel hides them (kernel.kptr_restrict). */
+  readonly xlated: Uint8Array;
+  /** Machine code. */
+  readonly jited: Uint8Array;
+}
+
+/**
+ * What became of a program's instructions.
+ * @throws {BpfError}
+ */
+export function programCode(program: Fd): ProgramCode {
+  const first = programInfoStruct.create();
+  fillInfo(program, first, "program");
+  const xlated = Buffer.alloc(first.xlated_prog_len);
+  const jited = Buffer.alloc(first.jited_prog_len);
+  const info = programInfoStruct.create({
+    xlated_prog_len: xlated.byteLength,
+    xlated_prog_insns: addressOf(xlated),
+    jited_prog_len: jited.byteLength,
+    jited_prog_insns: addressOf(jited),
+  });
+  fillInfo(program, info, "program", [xlated, jited]);
+  return { xlated: xlated.subarray(0, info.xlated_prog_len), jited: jited.subarray(0, info.jited_prog_len) };
+}
+
+/** @throws {BpfError} */
+export function mapInfo(map: Fd): MapInfo {
+  const info = mapInfoStruct.create();
+  fillInfo(map, info, "map");
+  return {
+    id: info.id,
+    type: info.type as MapType,
+    name: info.name,
+    keySize: info.key_size,
+    valueSize: info.value_size,
+    maxEntries: info.max_entries,
+    flags: info.map_flags,
+    btfId: info.btf_id,
+    btfKeyTypeId: info.btf_key_type_id,
+    btfValueTypeId: info.btf_value_type_id,
+  };
+}
+
+/** @throws {BpfError} */
+export function linkInfo(link: Fd): LinkInfo {
+  const info = cgroupLinkInfoStruct.create();
+  fillInfo(link, info, "link");
+  const cgroup = info.type === LINK_TYPE_CGROUP;
+  return {
+    id: info.id,
+    type: info.type,
+    programId: info.prog_id,
+    cgroupId: cgroup ? info.cgroup_id : undefined,
+    attachType: cgroup ? info.attach_type : undefined,
+  };
+}
+
+/** @throws {BpfError} */
+export function btfInfo(btf: Fd): BtfInfo {
+  const info = btfInfoStruct.create();
+  fillInfo(btf, info, "BTF");
+  return { id: info.id, size: info.btf_size, kernel: info.kernel_btf !== 0 };
+}
+
+/** @throws {BpfError} */
+export function btfBytes(btf: Fd): Uint8Array {
+  const bytes = Buffer.alloc(btfInfo(btf).size);
+  fillInfo(btf, btfInfoStruct.create({ btf: addressOf(bytes), btf_size: bytes.byteLength }), "BTF", [bytes]);
+  return bytes;
+}
+
+export type ObjectKind = "program" | "map" | "link" | "btf";
+
+const NEXT_ID: Readonly<Record<ObjectKind, BpfCommand>> = {
+  program: "BPF_PROG_GET_NEXT_ID",
+  map: "BPF_MAP_GET_NEXT_ID",
+  link: "BPF_LINK_GET_NEXT_ID",
+  btf: "BPF_BTF_GET_NEXT_ID",
+};
+
+const BY_ID: Readonly<Record<ObjectKind, BpfCommand>> = {
+  program: "BPF_PROG_GET_FD_BY_ID",
+  map: "BPF_MAP_GET_FD_BY_ID",
+  link: "BPF_LINK_GET_FD_BY_ID",
+  btf: "BPF_BTF_GET_FD_BY_ID",
+};
+
+/**
+ * The ids of every object of a kind on this machine, ascending.
+ * @throws {BpfError} listing takes CAP_SYS_ADMIN
+ */
+export function objectIds(kind: ObjectKind): number[] {
+  const ids: number[] = [];
+  const attr = idAttr.create();
+  for (;;) {
+    const { result, errno } = tryBpf(NEXT_ID[kind], attr);
+    if (result < 0) {
+      if (errno === Errno.ENOENT) return ids;
+      throw new BpfError(NEXT_ID[kind], `list of ${kind}s`, errno);
+    }
+    ids.push(attr.next_id);
+    attr.id = attr.next_id;
+  }
+}
+
+/**
+ * Opens an object by id; undefined where it is gone by now.
+ * @throws {BpfError}
+ */
+export function openById(kind: ObjectKind, id: number): Fd | undefined {
+  const { result, errno } = tryBpf(BY_ID[kind], idAttr.create({ id }));
+  if (result >= 0) return new Fd(result);
+  if (errno === Errno.ENOENT) return undefined;
+  throw new BpfError(BY_ID[kind], `${kind} ${id}`, errno);
+}

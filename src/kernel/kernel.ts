@@ -1,0 +1,30 @@
+/**
+ * The kernel as the loader sees it: one object, so that a test may put another
+ * in its place and needs neither Linux nor root.
+ */
+import { loadBtf } from "./btf.ts";
+import { attachedPrograms, attachProgram, detachProgram, openDirectory } from "./cgroup.ts";
+import { btfBytes, btfInfo, linkInfo, mapInfo, objectIds, openById, programCode, programInfo } from "./info.ts";
+import { createLink, detachLink, updateLink } from "./links.ts";
+import { mapElements } from "./map-elements.ts";
+import { createMap, freezeMap } from "./maps.ts";
+import { isOnFileSystem, mountBpfFileSystem, mounts } from "./mounts.ts";
+import { openPinned, pinObject } from "./objects.ts";
+import { bindMap, loadProgram, testRunProgram } from "./programs.ts";
+import { enableStatistics } from "./stats.ts";
+
+/** The running kernel. */
+export const linux = {
+  createMap, freezeMap, mapElements,
+  loadBtf,
+  loadProgram, testRunProgram, bindMap,
+  createLink, updateLink, detachLink,
+  pinObject, openPinned,
+  programInfo, programCode, mapInfo, linkInfo, btfInfo, btfBytes, objectIds, openById,
+  openDirectory, attachedPrograms, attachProgram, detachProgram,
+  enableStatistics,
+  mounts, isOnFileSystem, mountBpfFileSystem,
+} as const;
+
+/** Everything that is asked of a kernel. */
+export type Kernel = typeof linux;

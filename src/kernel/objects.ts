@@ -1,0 +1,24 @@
+/** Pins: names on a BPF file system that keep maps, programs and links alive. */
+import { bpf, cString } from "./bpf.ts";
+import { objectAttr } from "./bpf-attr.ts";
+import { Fd } from "./fd.ts";
+import { addressOf } from "./ffi.ts";
+
+/**
+ * Gives an object a name on a mounted BPF file system (`BPF_OBJ_PIN`). It is
+ * taken away with an ordinary unlink.
+ * @throws {BpfError}
+ */
+export function pinObject(object: Fd, path: string): void {
+  const pathname = cString(path);
+  bpf("BPF_OBJ_PIN", objectAttr.create({ pathname: addressOf(pathname), bpf_fd: object.number }), `pin ${path}`, [pathname]);
+}
+
+/**
+ * Opens what is pinned under a name (`BPF_OBJ_GET`).
+ * @throws {BpfError}
+ */
+export function openPinned(path: string): Fd {
+  const pathname = cString(path);
+  return new Fd(bpf("BPF_OBJ_GET", objectAttr.create({ pathname: addressOf(pathname) }), `pin ${path}`, [pathname]));
+}

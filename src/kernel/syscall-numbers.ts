@@ -1,0 +1,31 @@
+interface SyscallNumbers {
+  readonly bpf: number;
+  readonly mount: number;
+  readonly umount2: number;
+  readonly prlimit64: number;
+  readonly mmap: number;
+  readonly munmap: number;
+}
+
+/** asm/unistd_64.h and asm-generic/unistd.h. */
+const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = {
+  x64: { bpf: 321, mount: 165, umount2: 166, prlimit64: 302, mmap: 9, munmap: 11 },
+  arm64: { bpf: 280, mount: 40, umount2: 39, prlimit64: 261, mmap: 222, munmap: 215 },
+};
+
+/** This machine has not the system calls that BPF needs. */
+export class UnsupportedPlatformError extends Error {
+  override readonly name = "UnsupportedPlatformError";
+  readonly hint = "programs can be built, listed and simulated here; load them on Linux (x64 or arm64), or in a Linux virtual machine";
+}
+
+/**
+ * The numbers of the system calls that are used, for this machine.
+ * @throws {UnsupportedPlatformError} where it is not Linux on x64 or arm64
+ */
+export function syscallNumbers(): SyscallNumbers {
+  if (process.platform !== "linux") throw new UnsupportedPlatformError(`loading BPF programs needs Linux, and this is ${process.platform}`);
+  const found = numbers[process.arch];
+  if (found === undefined) throw new UnsupportedPlatformError(`system call numbers are known for x64 and arm64, not for ${process.arch}`);
+  return found;
+}

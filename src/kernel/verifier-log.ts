@@ -1,0 +1,87 @@
+/**
+ * Reads the verifier's log: which line is the reason, which instruction it is
+ * about, what was known before it. The log is meant for people and differs from
+ * kernel to kernel, so nothing relies on a place in it: every line is told by
+ * its own form, and what has no known form is a message.
+ */
+
+export interface VerifierLog {
+  /** What the verifier objects to, in its own words; several lines are joined by "; ". Empty where the log says nothing. */
+  readonly reason: string;
+  /** The slot (8 bytes) of the instruction that it objects to, where it names one. */
+  readonly slot: number | undefined;
+  /** The last steps of the walk before it stopped, oldest first. */
+  readonly steps: readonly VerifierStep[];
+}
+
+export interface VerifierStep {
+  readonly slot: number;
+  /** As the verifier prints it: `r0 = *(u32 *)(r1 +4)`. */
+  readonly instruction: string;
+  /** What it knows of the registers there, where the log says it: `R0_w=2 R10=fp0`. */
+  readonly state: string | undefined;
+}
+
+const STEPS = 8;
+
+/** `12: (b7) r0 = 2`, behind which newer kernels print what changed: `; R0_w=2`. */
+const INSTRUCTION = /^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s+; (.*))?$/;
+/** `12: R1=ctx() R10=fp0`, `from 3 to 12: R0=…`, or the registers alone. */
+const STATE = /^(?:(\d+):|from \d+ to (\d+)(?: \(speculative execution\))?:)?\s*((?:frame\d+: )?R\d+(?:_\w+)?=.*|safe)$/;
+/** Lines that say how the verifier works, not what it thinks of the program. */
+const CHATTER = [
+  /^;/,
+  /^processed \d+ insns/,
+  /^verification time/,
+  /^stack depth/,
+  /^(?:cur|old) state:/,
+  /^mark_precise:/,
+  /^last_idx \d+ first_idx/,
+  /^regs=[0-9a-f]+ stack=/,
+  /^parent (?:didn't|already)/,
+  /^(?:propagating|caller|callee|returning from callee|to caller)\b/,
+  /^func#\d+ @/,
+  /^(?:Live regs|live regs)/,
+  /^Validating .* func#/,
+  /^Func#\d+ .* is safe/,
+  /^(?:btf_vmlinux is malformed|Unrecognized arg#\d+ type)/,
+  /^arg#\d+ /,
+  /^\s+\d+: [0-9. ]+ \([0-9a-f]{2}\)/,
+  /^\s*$/,
+];
+/**
+ * Linux 7.3 and newer explain at length behind the reason: a title line
+ * (`Verification failed: …`), then blocks headed `Reason:`, `At:`,
+ * `Causal path:` and `Suggestion:`, indented.
+ */
+const APPENDIX = /^Verification failed:|^(?:Reason|At|Causal path|Suggestion):\s*$/;
+
+/** Reads a whole log, of any kernel from 5.10 on. */
+export function parseVerifierLog(log: string): VerifierLog {
+  const steps: VerifierStep[] = [];
+  let pending: string | undefined;
+  let messages: string[] = [];
+  let inAppendix = false;
+  for (const line of log.split("\n")) {
+    const instruction = INSTRUCTION.exec(line);
+    if (instruction) {
+      if (inAppendix) continue;
+      const after = instruction[3];
+      steps.push({ slot: Number(instruction[1]), instruction: instruction[2]!, state: after ?? pending });
+      pending = undefined;
+      messages = [];
+      continue;
+    }
+    const state = STATE.exec(line);
+    if (state) {
+      if (state[3] !== "safe") pending = state[3];
+      continue;
+    }
+    if (APPENDIX.test(line)) inAppendix = true;
+    if (inAppendix || CHATTER.some((form) => form.test(line))) continue;
+    messages.push(line.trim());
+  }
+  const reason = messages.join("; ");
+  const named = /\binsn (\d+)/.exec(reason);
+  return { reason, slot: named ? Number(named[1]) : steps.at(-1)?.slot, steps: steps.slice(-STEPS) };
+}
