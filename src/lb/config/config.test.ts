@@ -1,0 +1,160 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { LoadBalancerError } from "../error.ts";
+import { ConfigError, defaultMapSizes, parseConfig, readConfig } from "./config.ts";
+
+const test = suite("configuration");
+
+const good = `# the article's example
+services:
+  - name: web
+    address: 100.0.0.1
+    port: 80
+    protocol: tcp
+    backends: ["20.0.0.1:80", 20.0.0.2:80]
+  - { name: dns, address: 100.0.0.1, port: 80, protocol: udp, backends: [] }
+`;
+
+test("gives the services, and the maps' sizes", () => {
+  assert.equal(parseConfig(good, "good.yaml"), {
+    services: [
+      {
+        name: "web", address: "100.0.0.1", port: 80, protocol: "tcp",
+        backends: [{ address: "20.0.0.1", port: 80 }, { address: "20.0.0.2", port: 80 }],
+      },
+      { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", backends: [] },
+    ],
+    maps: { services: 65_536, slots: 262_144, cilium_lb4_reverse_sk: 262_144 },
+  });
+  assert.equal(parseConfig(`${good}maps: { slots: 1024 }`, "good.yaml").maps, { ...defaultMapSizes, slots: 1024 });
+});
+
+test("takes anchors, aliases and JSON, which are YAML", () => {
+  const { services } = parseConfig(`services:
+  - { name: a, address: 1.2.3.4, port: 1, protocol: tcp, backends: &b ["20.0.0.1:80"] }
+  - { name: b, address: 1.2.3.4, port: 2, protocol: tcp, backends: *b }
+`, "f");
+  assert.equal(services[1]!.backends, [{ address: "20.0.0.1", port: 80 }]);
+  assert.equal(parseConfig('{"services": []}', "f").services, []);
+});
+
+const service = (fields: Record<string, unknown>) =>
+  JSON.stringify({ services: [{ name: "web", address: "100.0.0.1", port: 80, protocol: "tcp", backends: [], ...fields }] });
+
+/** What is said of one service's one field. */
+const fields: readonly [fields: Record<string, unknown>, message: string][] = [
+  [{ port: 0 }, "services[0].port: expected a whole number from 1 to 65535, but found 0"],
+  [{ port: 70000 }, "services[0].port: expected a whole number from 1 to 65535, but found 70000"],
+  [{ port: 80.5 }, "services[0].port: expected a whole number from 1 to 65535, but found 80.5"],
+  [{ port: "80" }, 'services[0].port: expected a whole number from 1 to 65535, but found the text "80"'],
+  [{ port: null }, "services[0].port: expected a whole number from 1 to 65535, but it is empty"],
+  [{ port: undefined }, "services[0].port: expected a whole number from 1 to 65535, but it is missing"],
+  [{ address: "::1" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "::1"'],
+  [{ address: "100.0.0.256" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "100.0.0.256"'],
+  [{ address: "example.org" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "example.org"'],
+  [{ address: "0.0.0.0" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "0.0.0.0"'],
+  [{ address: "224.0.0.1" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "224.0.0.1"'],
+  [{ address: 100 }, "services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found 100"],
+  [{ protocol: "TCP" }, 'services[0].protocol: expected tcp or udp, but found the text "TCP"'],
+  [{ protocol: 6 }, "services[0].protocol: expected tcp or udp, but found 6"],
+  [{ name: "" }, 'services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text ""'],
+  [{ name: "é".repeat(32) }, `services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text "${"é".repeat(32)}"`],
+  [{ name: "a\u001bb" }, 'services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text "a\\u001bb"'],
+  [{ backends: undefined }, "services[0].backends: expected a list of backends, [] for none, but it is missing"],
+  [{ backends: "20.0.0.1:80" }, 'services[0].backends: expected a list of backends, [] for none, but found the text "20.0.0.1:80"'],
+  ...["20.0.0.1", "20.0.0.1:0", "20.0.0.1:70000", "[::1]:80", "20.0.0.1:80 ", ":80"].map((text): [Record<string, unknown>, string] => [
+    { backends: [text] },
+    `services[0].backends[0]: expected a backend such as "20.0.0.1:80" (IPv4 unicast address, port 1 to 65535), but found the text ${JSON.stringify(text)}`,
+  ]),
+  [{ backends: [80] }, 'services[0].backends[0]: expected a backend such as "20.0.0.1:80" (IPv4 unicast address, port 1 to 65535), but found 80'],
+  [{ backends: ["20.0.0.1:80", "20.0.0.2:80", "20.0.0.1:80"] }, "services[0].backends[2]: expected each backend once, but services[0].backends[0] (line 1) is 20.0.0.1:80 too"],
+  [{ backend: [] }, "services[0].backend: expected no such field; did you mean backends?"],
+  [{ weight: 3 }, "services[0].weight: expected no such field; known are name, address, port, protocol, backends"],
+];
+
+for (const [field, message] of fields) {
+  test(`refuses ${JSON.stringify(field)}`, () => {
+    const { problems } = failure(service(field));
+    assert.equal(problems.map((problem) => `${problem.field}: ${problem.message}`), [message]);
+  });
+}
+
+/** What is said of a whole file, place included. */
+const files: readonly [what: string, text: string, message: string][] = [
+  ["an empty file", "", "f:1:1: expected a mapping with the field services, but it is empty"],
+  ["a list", "- a", "f:1:1: expected a mapping with the field services, but found a list"],
+  ["no services", "maps: {}", "f:1:1: services: expected a list of services, [] for none, but it is missing"],
+  ["a service that is none", "services:\n  - web", 'f:2:5: services[0]: expected a service: name, address, port, protocol, backends, but found the text "web"'],
+  ["an unknown field", "services: []\nservice: []", "f:2:1: service: expected no such field; did you mean services?"],
+  ["a map of size 0", "services: []\nmaps:\n  slots: 0", "f:3:10: maps.slots: expected a whole number from 1 to 16777216, but found 0"],
+  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, cilium_lb4_reverse_sk"],
+  ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
+  ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
+  [
+    "a service twice",
+    good.replace("udp", "tcp"),
+    "f:8:5: services[1]: expected an address, port and protocol of its own, but services[0] (line 3) is 100.0.0.1:80/tcp too",
+  ],
+  ["a name twice", good.replace("dns", "web"), 'f:8:13: services[1].name: expected a name of its own, but services[0] (line 3) is named "web" too'],
+  ["more services than the map holds", `${good}maps: { services: 1 }`, "f:8:5: services[1]: expected at most 1 services, the size of map services, but there are 2"],
+  ["more backends than the map holds", `${good}maps: { slots: 1 }`, "f:7:15: services[0].backends: expected at most 1 backends in all, the size of map slots, but with these there are 2"],
+];
+
+for (const [what, text, message] of files) {
+  test(`refuses ${what}, and says where`, () => {
+    const error = failure(text);
+    // The library's own wording of a syntax error may change with its version.
+    if (message.includes("not YAML")) assert.ok(error.message.startsWith(message.slice(0, message.indexOf("not YAML"))), error.message);
+    else assert.is(error.message, message);
+  });
+}
+
+test("holds as many services as there are indices", () => {
+  const services = Array.from({ length: 65_535 }, (_, i) => ({ name: `s${i}`, address: `100.0.${i >> 8}.${i & 255}`, port: 80, protocol: "tcp", backends: ["20.0.0.1:80"] }));
+  assert.is(parseConfig(JSON.stringify({ services }), "f").services.length, 65_535);
+});
+
+test("names every mistake at once, in the order of the file", () => {
+  const error = failure(`services:
+  - name: web
+    adress: 100.0.0.1
+    port: 70000
+    protocol: tcp
+    backends: ["20.0.0.1:80", "20.0.0.1:80"]
+  - name: web
+    address: 100.0.0.2
+    port: 1
+    protocol: icmp
+    backends: []
+`);
+  assert.is(error.message, `6 mistakes in the configuration
+  f:2:5: services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but it is missing
+  f:3:5: services[0].adress: expected no such field; did you mean address?
+  f:4:11: services[0].port: expected a whole number from 1 to 65535, but found 70000
+  f:6:31: services[0].backends[1]: expected each backend once, but services[0].backends[0] (line 6) is 20.0.0.1:80 too
+  f:7:11: services[1].name: expected a name of its own, but services[0] (line 2) is named "web" too
+  f:10:15: services[1].protocol: expected tcp or udp, but found the text "icmp"`);
+});
+
+test("does not follow aliases that multiply without bound", () => {
+  const levels = Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array.from({ length: 9 }, () => `*a${i}`).join(", ")}]`);
+  assert.match(failure(`a0: &a0 [x]\n${levels.join("\n")}`).message, /alias/);
+});
+
+test("says why a file cannot be read", () => {
+  assert.throws(() => readConfig("/nonexistent.yaml"), (error: Error) =>
+    error instanceof LoadBalancerError && error.message === "cannot read the configuration /nonexistent.yaml: there is no such file");
+  assert.throws(() => readConfig("/"), (error: Error) => error.message === "cannot read the configuration /: it is a directory");
+});
+
+function failure(text: string): ConfigError {
+  try {
+    parseConfig(text, "f");
+  } catch (error) {
+    assert.instance(error, ConfigError);
+    return error as ConfigError;
+  }
+  throw new Error("the configuration was taken");
+}
+
+test.run();

@@ -1,0 +1,205 @@
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { LoadBalancerError } from "./error.ts";
+import { NO_SLOTS, planServices, type Plan } from "./plan.ts";
+import { endpointText, type Endpoint, type ServiceDefinition } from "./service.ts";
+import { keyText, type ServiceKeyValue, type ServiceValue, type SlotValue, type State } from "./state.ts";
+
+const test = suite("plan");
+
+const backend = (n: number): Endpoint => ({ address: `20.0.0.${n}`, port: 80 });
+const service = (n: number, backends: readonly Endpoint[], name = `service ${n}`): ServiceDefinition =>
+  ({ name, address: `100.0.0.${n}`, port: 80, protocol: "tcp", backends });
+
+/** The maps, as objects; `write` is called after every single write, as a program may run there. */
+class Maps {
+  readonly services = new Map<string, { key: ServiceKeyValue; value: ServiceValue }>();
+  readonly names = new Map<string, { key: ServiceKeyValue; name: string }>();
+  readonly slots: SlotValue[];
+  allocation = { nextSlot: 0, nextRevNatIndex: 0 };
+
+  constructor(slotCount: number) {
+    this.slots = Array.from({ length: slotCount }, () => ({ address: "0.0.0.0", port: 0, state: 0 }));
+  }
+
+  state(): State {
+    return {
+      services: [...this.services].map(([text, { key, value }]) =>
+        ({ key, value, name: this.names.get(text)?.name, backends: this.slots.slice(value.base, value.base + value.count) })),
+      strayNames: [...this.names.values()].map(({ key }) => key).filter((key) => !this.services.has(keyText(key))),
+      allocation: this.allocation,
+      slotCount: this.slots.length,
+    };
+  }
+
+  apply(plan: Plan, afterWrite: () => void = () => {}): void {
+    for (const round of plan.rounds) {
+      // A program that read a service before this round may still read its slots in it.
+      const used = new Set(this.state().services.flatMap(({ value }) => Array.from({ length: value.count }, (_, i) => value.base + i)));
+      const steps = [
+        () => (this.allocation = round.allocation),
+        ...round.slots.map(([index, slot]) => () => {
+          assert.ok(index < this.slots.length && !used.has(index), `slot ${index} is written while in use`);
+          this.slots[index] = slot;
+        }),
+        ...round.names.map(([key, name]) => () => this.names.set(keyText(key), { key, name })),
+        ...round.services.map(([key, value]) => () => this.services.set(keyText(key), { key, value })),
+        ...round.removedServices.map((key) => () => assert.ok(this.services.delete(keyText(key)))),
+        ...round.removedNames.map((key) => () => assert.ok(this.names.delete(keyText(key)))),
+      ];
+      for (const step of steps) {
+        step();
+        afterWrite();
+      }
+    }
+  }
+
+  /** What a program would do for each service: its backends, in no order. */
+  seen(): Map<string, string> {
+    return new Map(this.state().services.map(({ key, backends }) => [keyText(key), backends.map(endpointText).sort().join(" ")]));
+  }
+}
+
+function loaded(slotCount: number, services: readonly ServiceDefinition[]): Maps {
+  const maps = new Maps(slotCount);
+  maps.apply(planServices(maps.state(), services));
+  return maps;
+}
+
+test("gives each service slots in a row, an index of its own, and its name", () => {
+  const maps = loaded(10, [service(1, [backend(1), backend(2)]), service(2, [backend(3)])]);
+  assert.equal([...maps.services.values()].map(({ value }) => [value.base, value.count, value.revNatIndex]), [[0, 2, 1], [2, 1, 2]]);
+  assert.equal(maps.slots.slice(0, 3), [{ ...backend(1), state: 0 }, { ...backend(2), state: 0 }, { ...backend(3), state: 0 }]);
+  assert.equal(maps.state().services.map(({ name }) => name), ["service 1", "service 2"]);
+});
+
+test("is empty where nothing is to change, whatever the order of the backends", () => {
+  const maps = loaded(10, [service(1, [backend(1), backend(2)])]);
+  const plan = planServices(maps.state(), [service(1, [backend(2), backend(1)])]);
+  assert.equal(plan, { rounds: [], added: 0, changed: 0, removed: 0, unchanged: 1 });
+});
+
+test("puts a changed service into fresh slots, and keeps its index and the places of backends that stay", () => {
+  const maps = loaded(10, [service(1, [backend(1), backend(2), backend(3)]), service(2, [backend(9)])]);
+  const plan = planServices(maps.state(), [service(1, [backend(3), backend(4), backend(1)]), service(2, [backend(9)])]);
+  assert.is(plan.changed, 1);
+  assert.is(plan.unchanged, 1);
+  assert.is(plan.rounds.length, 1);
+  assert.equal(plan.rounds[0]!.slots.map(([index, slot]) => [index, slot.address]), [[4, "20.0.0.1"], [5, "20.0.0.4"], [6, "20.0.0.3"]]);
+  assert.equal(plan.rounds[0]!.services.map(([, value]) => value), [{ base: 4, count: 3, revNatIndex: 1, flags: 0, affinityTimeout: 0 }]);
+});
+
+test("a service without backends has no slots, and a base that no flow has", () => {
+  const maps = loaded(4, [service(1, [])]);
+  assert.equal([...maps.services.values()][0]!.value, { base: NO_SLOTS, count: 0, revNatIndex: 1, flags: 0, affinityTimeout: 0 });
+});
+
+test("slots and indices come back late, over several runs too", () => {
+  const maps = loaded(6, [service(1, [backend(1)])]);
+  const bases: number[] = [];
+  for (let n = 2; n < 9; n++) {
+    maps.apply(planServices(maps.state(), [service(1, [backend(n)])]));
+    bases.push([...maps.services.values()][0]!.value.base);
+  }
+  assert.equal(bases, [1, 2, 3, 4, 5, 0, 1]);
+  maps.apply(planServices(maps.state(), []));
+  maps.apply(planServices(maps.state(), [service(1, [backend(1)])]));
+  assert.is([...maps.services.values()][0]!.value.revNatIndex, 2);
+});
+
+test("a new name alone touches no service", () => {
+  const maps = loaded(4, [service(1, [backend(1)])]);
+  const plan = planServices(maps.state(), [service(1, [backend(1)], "other")]);
+  assert.is(plan.changed, 1);
+  assert.is(plan.rounds[0]!.services.length + plan.rounds[0]!.slots.length, 0);
+  maps.apply(plan);
+  assert.is(maps.state().services[0]!.name, "other");
+});
+
+test("repairs what a killed command or a foreign hand left", () => {
+  const wanted = [service(1, [backend(1)]), service(2, [backend(2), backend(3)]), service(3, [])];
+  const maps = loaded(10, wanted);
+  const [first, second, third] = [...maps.services.values()];
+  maps.services.set(keyText(second!.key), { key: second!.key, value: { ...second!.value, base: 9, revNatIndex: 1 } });
+  maps.services.set(keyText(third!.key), { key: third!.key, value: { ...third!.value, revNatIndex: 0 } });
+  maps.slots[first!.value.base] = { address: "6.6.6.6", port: 6, state: 0 };
+  const stray = { address: "9.9.9.9", port: 9, protocol: 6, scope: 0 };
+  maps.names.set(keyText(stray), { key: stray, name: "stray" });
+  maps.names.delete(keyText(first!.key));
+  const plan = planServices(maps.state(), wanted);
+  assert.is(plan.changed, 3);
+  maps.apply(plan);
+  assert.equal(maps.seen(), loaded(10, wanted).seen());
+  assert.equal(maps.state().services.map(({ name }) => name), ["service 1", "service 2", "service 3"]);
+  assert.is(new Set(maps.state().services.map(({ value }) => value.revNatIndex)).size, 3);
+  assert.equal(maps.state().strayNames, []);
+  assert.is(planServices(maps.state(), wanted).rounds.length, 0);
+});
+
+test("takes rounds where there is no room for old and new at once", () => {
+  const maps = loaded(6, [service(1, [backend(1), backend(2)]), service(2, [backend(3), backend(4)])]);
+  const plan = planServices(maps.state(), [service(1, [backend(5), backend(6)]), service(2, [backend(7), backend(8)])]);
+  assert.is(plan.rounds.length, 2);
+  maps.apply(plan);
+  assert.equal([...maps.seen().values()], ["20.0.0.5:80 20.0.0.6:80", "20.0.0.7:80 20.0.0.8:80"]);
+});
+
+test("removes before it gives up for want of room", () => {
+  const maps = loaded(3, [service(1, [backend(1), backend(2), backend(3)])]);
+  maps.apply(planServices(maps.state(), [service(2, [backend(1), backend(2), backend(3)])]));
+  assert.equal([...maps.seen().keys()], ["100.0.0.2:80/6/0"]);
+});
+
+test("says so when the slots do not suffice", () => {
+  const maps = loaded(4, [service(1, [backend(1), backend(2), backend(3)])]);
+  assert.throws(
+    () => planServices(maps.state(), [service(1, [backend(4), backend(5)])]),
+    (error: Error) => error instanceof LoadBalancerError
+      && error.message === 'cannot give service "service 1" 2 slots: of 4, 1 are free, and a service that changes needs its new slots beside the old ones',
+  );
+});
+
+test("says so when the free slots are scattered", () => {
+  const maps = loaded(5, [1, 2, 3, 4, 5].map((n) => service(n, [backend(n)])));
+  maps.apply(planServices(maps.state(), [1, 3, 5].map((n) => service(n, [backend(n)]))));
+  assert.throws(
+    () => planServices(maps.state(), [...[1, 3, 5].map((n) => service(n, [backend(n)])), service(6, [backend(7), backend(8)])]),
+    (error: Error) => error instanceof LoadBalancerError
+      && error.message === 'cannot give service "service 6" 2 slots in a row: of 5, 2 are free, but scattered in rows of at most 1',
+  );
+});
+
+test("after every single write, each service is wholly as it was or wholly as it is to be", () => {
+  const services = fc.uniqueArray(
+    fc.record({ n: fc.integer({ min: 1, max: 6 }), backends: fc.uniqueArray(fc.integer({ min: 1, max: 8 }), { maxLength: 4 }) }),
+    { selector: ({ n }) => n, maxLength: 6 },
+  ).map((list) => list.map(({ n, backends }) => service(n, backends.map(backend))));
+  let planned = 0;
+  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 40 }), (history, slotCount) => {
+    const maps = new Maps(slotCount);
+    for (const wanted of history) {
+      const before = maps.seen();
+      const fresh = new Maps(64);
+      fresh.apply(planServices(fresh.state(), wanted));
+      const after = fresh.seen();
+      let plan: Plan;
+      try {
+        plan = planServices(maps.state(), wanted);
+      } catch (error) {
+        assert.instance(error, LoadBalancerError);
+        return;
+      }
+      planned++;
+      maps.apply(plan, () => {
+        for (const [key, backends] of maps.seen()) assert.ok(backends === before.get(key) || backends === after.get(key), `${key} is torn: ${backends}`);
+      });
+      assert.equal(maps.seen(), after);
+      assert.is(plan.added + plan.changed + plan.unchanged, wanted.length);
+      assert.is(planServices(maps.state(), wanted).rounds.length, 0);
+    }
+  }), { numRuns: 300 });
+  assert.ok(planned > 300, `only ${planned} plans were possible`);
+});
+
+test.run();

@@ -1,0 +1,195 @@
+/**
+ * From what the maps say to what they ought to say, without touching them.
+ *
+ * A service never changes in place: its backends go to fresh slots, then its
+ * value is replaced in one write. The slots it had before are free again once
+ * no program that may have read the old value runs any more. Where there is
+ * not room for old and new at once, the plan has several rounds.
+ */
+import { LoadBalancerError } from "./error.ts";
+import { FreeRanges, type Range } from "./ranges.ts";
+import { RevNatIndices } from "./rev-nat-indices.ts";
+import { endpointText, ProtocolNumber, type Endpoint, type ServiceDefinition } from "./service.ts";
+import { keyText, type ServiceKeyValue, type ServiceValue, type SlotValue, type State, type StoredService } from "./state.ts";
+
+/** Writes that may go together; they are made in the order of the fields. */
+export interface Round {
+  readonly slots: readonly (readonly [index: number, value: SlotValue])[];
+  readonly names: readonly (readonly [key: ServiceKeyValue, name: string])[];
+  readonly services: readonly (readonly [key: ServiceKeyValue, value: ServiceValue])[];
+  readonly removedServices: readonly ServiceKeyValue[];
+  readonly removedNames: readonly ServiceKeyValue[];
+  /** Where allocation goes on after this round. */
+  readonly allocation: State["allocation"];
+}
+
+export interface Plan {
+  /** Between two of them no program may be left that saw the maps as they were. */
+  readonly rounds: readonly Round[];
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly unchanged: number;
+}
+
+/** The base of a service without backends: no slot, so that it never equals the base of a flow. */
+export const NO_SLOTS = 0xffff_ffff;
+
+/** A slot's state: takes new connections. */
+const ACTIVE = 0;
+
+/** A service that gets other slots. */
+interface Move {
+  readonly service: ServiceDefinition;
+  readonly revNatIndex: number;
+  readonly backends: readonly Endpoint[];
+}
+
+/**
+ * Plans the way from `state` to exactly the services of `desired`.
+ * @throws {LoadBalancerError} where the slots do not suffice
+ */
+export function planServices(state: State, desired: readonly ServiceDefinition[]): Plan {
+  const stored = new Map(state.services.map((service) => [keyText(service.key), service]));
+  const wanted = new Map(desired.map((service) => [keyText(keyOf(service)), service]));
+  const removed = state.services.filter(({ key }) => !wanted.has(keyText(key)));
+  const kept = state.services.filter(({ key }) => wanted.has(keyText(key)));
+
+  const sound = soundServices(kept, state.slotCount);
+  const indices = new RevNatIndices(kept, state.allocation.nextRevNatIndex);
+  const names: Round["names"][number][] = [];
+  const values: Round["services"][number][] = [];
+  const moves: Move[] = [];
+  let added = 0;
+  let changed = 0;
+  for (const [text, service] of wanted) {
+    const current = stored.get(text);
+    const revNatIndex = indices.of(text);
+    if (current?.name !== service.name) names.push([keyOf(service), service.name]);
+    if (current === undefined) {
+      added++;
+      moves.push({ service, revNatIndex, backends: service.backends });
+    } else if (!sound.has(current) || !sameBackends(current.backends, service.backends)) {
+      changed++;
+      moves.push({ service, revNatIndex, backends: arrangeBackends(current.backends, service.backends) });
+    } else {
+      const value = serviceValue(current.value, revNatIndex);
+      const equal = sameValue(current.value, value);
+      if (!equal) values.push([current.key, value]);
+      if (!equal || current.name !== service.name) changed++;
+    }
+  }
+  const strayNames = [
+    ...removed.filter(({ name }) => name !== undefined).map(({ key }) => key),
+    ...state.strayNames.filter((key) => !wanted.has(keyText(key))),
+  ];
+  const rounds = planRounds(state, { names, values, moves, removed: removed.map(({ key }) => key), strayNames }, indices.next);
+  return { rounds, added, changed, removed: removed.length, unchanged: wanted.size - added - changed };
+}
+
+interface Work {
+  readonly names: Round["names"];
+  readonly values: Round["services"];
+  readonly moves: readonly Move[];
+  readonly removed: readonly ServiceKeyValue[];
+  readonly strayNames: readonly ServiceKeyValue[];
+}
+
+/** As few rounds as the room in the slots map allows; everything that needs no room is in the first. */
+function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] {
+  if (Object.values(work).every((part) => part.length === 0)) return [];
+  const rounds: Round[] = [];
+  const occupied = new Map<string, Range>(state.services.map(({ key, value }) => [keyText(key), value]));
+  let { nextSlot } = state.allocation;
+  let moves = work.moves;
+  do {
+    const first = rounds.length === 0;
+    const free = new FreeRanges(state.slotCount, [...occupied.values()], nextSlot);
+    const slots: Round["slots"][number][] = [];
+    const services = first ? [...work.values] : [];
+    const removedServices = first ? work.removed : [];
+    const waiting: Move[] = [];
+    for (const move of moves) {
+      const range = move.backends.length === 0 ? { base: NO_SLOTS, count: 0 } : free.take(move.backends.length);
+      if (range === undefined) {
+        waiting.push(move);
+        continue;
+      }
+      const key = keyOf(move.service);
+      move.backends.forEach(({ address, port }, i) => slots.push([range.base + i, { address, port, state: ACTIVE }]));
+      services.push([key, serviceValue(range, move.revNatIndex)]);
+      occupied.set(keyText(key), range);
+    }
+    if (waiting.length > 0 && waiting.length === moves.length && removedServices.length === 0) throw noRoom(waiting[0]!, work.moves, free, state.slotCount);
+    for (const key of removedServices) occupied.delete(keyText(key));
+    nextSlot = free.next;
+    rounds.push({
+      slots, services, removedServices,
+      names: first ? work.names : [],
+      removedNames: first ? work.strayNames : [],
+      allocation: { nextSlot, nextRevNatIndex },
+    });
+    moves = waiting;
+  } while (moves.length > 0);
+  return rounds;
+}
+
+/** Those whose slots exist and are nobody else's. */
+function soundServices(services: readonly StoredService[], slotCount: number): ReadonlySet<StoredService> {
+  const sound = new Set<StoredService>();
+  let end = 0;
+  for (const service of [...services].sort((a, b) => a.value.base - b.value.base)) {
+    const { base, count } = service.value;
+    if (count > 0 && (base < end || base + count > slotCount)) continue;
+    sound.add(service);
+    if (count > 0) end = base + count;
+  }
+  return sound;
+}
+
+function keyOf({ address, port, protocol }: ServiceDefinition): ServiceKeyValue {
+  return { address, port, protocol: ProtocolNumber[protocol], scope: 0 };
+}
+
+function serviceValue({ base, count }: Range, revNatIndex: number): ServiceValue {
+  return { base, count, revNatIndex, flags: 0, affinityTimeout: 0 };
+}
+
+function sameValue(a: ServiceValue, b: ServiceValue): boolean {
+  return a.base === b.base && a.count === b.count && a.revNatIndex === b.revNatIndex
+    && a.flags === b.flags && a.affinityTimeout === b.affinityTimeout;
+}
+
+/** The order does not matter: backends are chosen at random or by the socket's cookie. */
+function sameBackends(stored: readonly SlotValue[], wanted: readonly Endpoint[]): boolean {
+  const set = new Set(wanted.map(endpointText));
+  return stored.length === set.size && stored.every((slot) => slot.state === ACTIVE && set.has(endpointText(slot)));
+}
+
+/**
+ * The wanted backends, those that stay at their old place in the range where
+ * that still exists: a choice by cookie modulo count then meets as few changes as can be.
+ */
+function arrangeBackends(stored: readonly SlotValue[], wanted: readonly Endpoint[]): Endpoint[] {
+  const fresh = new Map(wanted.map((backend) => [endpointText(backend), backend]));
+  const places = stored.slice(0, wanted.length).map((slot) => {
+    const text = endpointText(slot);
+    const backend = fresh.get(text);
+    fresh.delete(text);
+    return backend;
+  });
+  const rest = fresh.values();
+  return Array.from({ length: wanted.length }, (_, i) => places[i] ?? (rest.next().value as Endpoint));
+}
+
+function noRoom(move: Move, moves: readonly Move[], free: FreeRanges, slotCount: number): LoadBalancerError {
+  const wanted = move.backends.length;
+  const what = `cannot give service ${JSON.stringify(move.service.name)} ${wanted} slots`;
+  const fragmented = free.total >= wanted;
+  return new LoadBalancerError(
+    fragmented
+      ? `${what} in a row: of ${slotCount}, ${free.total} are free, but scattered in rows of at most ${free.largest}`
+      : `${what}: of ${slotCount}, ${free.total} are free, and a service that changes needs its new slots beside the old ones`,
+    { hint: `nothing was changed; unload and load again (${moves.length === 1 ? "one service is" : `${moves.length} services are`} to be placed), or set maps.slots larger` },
+  );
+}
