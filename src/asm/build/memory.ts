@@ -1,0 +1,65 @@
+/** Loads and stores (RFC 9669, sections 5.1, 5.2 and 5.4). */
+import { AsmError } from "../error.ts";
+import type { Instruction } from "../instruction.ts";
+import { makeInstruction } from "../make.ts";
+import * as op from "../opcode.ts";
+import type { Register } from "../register.ts";
+import { immediateField, offsetField } from "./operand.ts";
+
+/** What is stored: so many bits. */
+export type StoreType = "u8" | "u16" | "u32" | "u64";
+/** What is loaded: so many bits, zero-extended (`u`) or sign-extended (`i`, Linux 6.6) to 64. */
+export type LoadType = StoreType | "i8" | "i16" | "i32";
+/** What the packet loads of old take. */
+export type PacketType = "u8" | "u16" | "u32";
+
+/** The size field of each type. */
+export const sizeField: Readonly<Record<StoreType, number>> = { u8: op.BPF_B, u16: op.BPF_H, u32: op.BPF_W, u64: op.BPF_DW };
+
+const loadOpcode: Readonly<Record<LoadType, number>> = {
+  u8: op.BPF_LDX | op.BPF_MEM | op.BPF_B,
+  u16: op.BPF_LDX | op.BPF_MEM | op.BPF_H,
+  u32: op.BPF_LDX | op.BPF_MEM | op.BPF_W,
+  u64: op.BPF_LDX | op.BPF_MEM | op.BPF_DW,
+  i8: op.BPF_LDX | op.BPF_MEMSX | op.BPF_B,
+  i16: op.BPF_LDX | op.BPF_MEMSX | op.BPF_H,
+  i32: op.BPF_LDX | op.BPF_MEMSX | op.BPF_W,
+};
+
+/**
+ * `dst = *(type *)(base + offset)`, offset in bytes.
+ * @throws {AsmError} where the offset does not fit 16 bits.
+ */
+export function load(type: LoadType, dst: Register, base: Register, offset: number): Instruction {
+  return makeInstruction(loadOpcode[type], dst.number, base.number, offsetField(offset, "load"), 0);
+}
+
+/**
+ * `*(type *)(base + offset) = value`, offset in bytes; the value is a register's
+ * low bits, or a number (for `u64` one of 32 bits, sign-extended).
+ * @throws {AsmError} where the offset does not fit 16 bits, or the number not the type.
+ */
+export function store(type: StoreType, base: Register, offset: number, value: Register | number): Instruction {
+  if (typeof value !== "number") {
+    return makeInstruction(op.BPF_STX | op.BPF_MEM | sizeField[type], base.number, value.number, offsetField(offset, "store"), 0);
+  }
+  if ((type === "u8" && (value < -0x80 || value > 0xff)) || (type === "u16" && (value < -0x8000 || value > 0xffff))) {
+    throw new AsmError(`store: ${value} does not fit ${type}`);
+  }
+  const field = immediateField(value, type === "u64" ? 64 : 32, "store");
+  return makeInstruction(op.BPF_ST | op.BPF_MEM | sizeField[type], base.number, 0, offsetField(offset, "store"), field);
+}
+
+/**
+ * `r0 = *(type *)skb[offset]` in host byte order: the packet load inherited from
+ * classic BPF. It takes the context in r6, changes r1 to r5, and ends the
+ * program where the offset lies beyond the packet.
+ */
+export function loadAbsolute(type: PacketType, offset: number): Instruction {
+  return makeInstruction(op.BPF_LD | op.BPF_ABS | sizeField[type], 0, 0, 0, immediateField(offset, 32, "loadAbsolute"));
+}
+
+/** `loadAbsolute`, from the offset `index + offset`. */
+export function loadIndirect(type: PacketType, index: Register, offset = 0): Instruction {
+  return makeInstruction(op.BPF_LD | op.BPF_IND | sizeField[type], 0, index.number, 0, immediateField(offset, 32, "loadIndirect"));
+}

@@ -1,0 +1,74 @@
+import { AsmError } from "./error.ts";
+import { fieldFault } from "./fields.ts";
+import type { Instruction } from "./instruction.ts";
+import { LDDW } from "./opcode.ts";
+
+/** Bytes of a slot; an instruction takes one, `lddw` two. */
+export const SLOT_SIZE = 8;
+
+/** Whether an instruction takes two slots. */
+export const isWide = (instruction: Instruction): boolean => instruction.opcode === LDDW;
+
+/** The slots that a list of instructions takes: the unit in which jumps count. */
+export function slotCount(instructions: readonly Instruction[]): number {
+  let slots = instructions.length;
+  for (const instruction of instructions) if (instruction.opcode === LDDW) slots++;
+  return slots;
+}
+
+/**
+ * The bytes of a program, 8 for each slot, little-endian (RFC 9669, section 3).
+ *
+ * References to maps and kernel functions, which only the loader can fill in,
+ * are encoded with what kind of number it is, and the number itself 0.
+ * @throws {AsmError} for fields that make no instruction, and for a label that
+ * `assemble` has not resolved; the message names the slot.
+ */
+export function encode(instructions: readonly Instruction[]): Uint8Array {
+  const bytes = new Uint8Array(slotCount(instructions) * SLOT_SIZE);
+  const view = new DataView(bytes.buffer);
+  let position = 0;
+  for (let i = 0; i < instructions.length; i++) {
+    const instruction = instructions[i]!;
+    const { opcode, dst, src, offset, immediate, immediateHigh, reference } = instruction;
+    // A number that is no integer, or too wide, does not survive these.
+    if (
+      (opcode & 0xff) !== opcode || (dst & 0xf) !== dst || (src & 0xf) !== src ||
+      (offset << 16) >> 16 !== offset || (immediate | 0) !== immediate
+    ) throw fault(position, rangeFault(instruction));
+    if (reference !== undefined && (reference.kind === "label" || reference.kind === "function")) {
+      throw fault(position, `label "${reference.name}" is not resolved: pass the program through assemble() first`);
+    }
+    let high = 0;
+    if (immediateHigh !== undefined) {
+      high = immediateHigh;
+      if (opcode !== LDDW) throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has not`);
+      if ((high | 0) !== high) throw fault(position, rangeFault(instruction));
+    }
+    const reason = fieldFault(opcode, dst, src, offset, immediate, high);
+    if (reason !== undefined) throw fault(position, reason);
+    view.setUint32(position, opcode | (dst << 8) | (src << 12) | (offset << 16), true);
+    view.setInt32(position + 4, immediate, true);
+    position += SLOT_SIZE;
+    if (opcode === LDDW) {
+      view.setInt32(position + 4, high, true);
+      position += SLOT_SIZE;
+    }
+  }
+  return bytes;
+}
+
+function rangeFault({ opcode, dst, src, offset, immediate, immediateHigh = 0 }: Instruction): string {
+  const fields: readonly [name: string, value: number, min: number, max: number][] = [
+    ["opcode", opcode, 0, 0xff],
+    ["destination register", dst, 0, 10],
+    ["source register", src, 0, 10],
+    ["offset", offset, -0x8000, 0x7fff],
+    ["immediate", immediate, -0x8000_0000, 0x7fff_ffff],
+    ["second immediate", immediateHigh, -0x8000_0000, 0x7fff_ffff],
+  ];
+  const [name, value, min, max] = fields.find(([, value, min, max]) => !Number.isInteger(value) || value < min || value > max)!;
+  return `the ${name} is a whole number from ${min} to ${max}, not ${value}`;
+}
+
+const fault = (position: number, reason: string): AsmError => new AsmError(`cannot encode slot ${position / SLOT_SIZE}: ${reason}`);

@@ -1,0 +1,3 @@
+/** Assembly as text: what the verifier's log and LLVM print, printed and read. */
+export { formatInstruction } from "./print.ts";
+export { formatListing, type ListingOptions } from "./listing.ts";

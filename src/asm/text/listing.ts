@@ -1,0 +1,75 @@
+import { isLabel, type Instruction, type Item } from "../instruction.ts";
+import { LDDW } from "../opcode.ts";
+import { formatInstruction, jumpOffset } from "./print.ts";
+
+export interface ListingOptions {
+  /** Names by index of the instruction (an `lddw` counts as one): functions, known labels. Others are named `L1`, `L2`, … in order of place. */
+  readonly labels?: ReadonlyMap<number, string>;
+  /** Whether to begin each line with the number of its slot, as the verifier's log does. Default: no, since one instruction more would change every line after it. */
+  readonly slots?: boolean;
+  /**
+   * A comment to put behind an instruction, once for each run of instructions
+   * that have the same: where it comes from, say. Default: none.
+   */
+  readonly comment?: (instruction: Instruction) => string | undefined;
+}
+
+const COMMENT_COLUMN = 48;
+
+/**
+ * A program as text, a line for each instruction, jumps to labels: for people to
+ * review, for snapshots, and for `parseAssembly` to read back.
+ */
+export function formatListing(items: readonly Item[], options: ListingOptions = {}): string {
+  const instructions = items.filter((item): item is Instruction => !isLabel(item));
+  const names = nameTargets(instructions, options.labels ?? new Map());
+  const width = String(instructions.length * 2).length;
+  const lines: string[] = [];
+  let slot = 0;
+  let lastComment: string | undefined;
+  for (const item of items) {
+    if (isLabel(item)) {
+      lines.push(`${item.label}:`);
+      continue;
+    }
+    const name = names.get(slot);
+    if (name !== undefined) lines.push(`${name}:`);
+    const offset = item.reference === undefined ? jumpOffset(item) : undefined;
+    const target = offset === undefined ? undefined : names.get(slot + 1 + offset);
+    let line = `  ${options.slots === true ? `${String(slot).padStart(width)}: ` : ""}${formatInstruction(item, target)}`;
+    const comment = options.comment?.(item);
+    if (comment !== undefined && comment !== lastComment) line = `${line.padEnd(COMMENT_COLUMN - 1)} ; ${comment}`;
+    lastComment = comment;
+    lines.push(line);
+    slot += item.opcode === LDDW ? 2 : 1;
+  }
+  const end = names.get(slot);
+  if (end !== undefined) lines.push(`${end}:`);
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** A name for each slot that is jumped to, or that the caller has named. */
+function nameTargets(instructions: readonly Instruction[], labels: ReadonlyMap<number, string>): ReadonlyMap<number, string> {
+  const bySlot = new Map<number, string>();
+  const places = new Set<number>();
+  const targets: number[] = [];
+  let slot = 0;
+  instructions.forEach((instruction, index) => {
+    places.add(slot);
+    const label = labels.get(index);
+    if (label !== undefined) bySlot.set(slot, label);
+    const offset = instruction.reference === undefined ? jumpOffset(instruction) : undefined;
+    if (offset !== undefined) targets.push(slot + 1 + offset);
+    slot += instruction.opcode === LDDW ? 2 : 1;
+  });
+  places.add(slot);
+  const taken = new Set(labels.values());
+  let number = 0;
+  for (const target of [...new Set(targets)].sort((a, b) => a - b)) {
+    // A place outside the program, or inside an lddw, keeps its offset.
+    if (bySlot.has(target) || !places.has(target)) continue;
+    do number++; while (taken.has(`L${number}`));
+    bySlot.set(target, `L${number}`);
+  }
+  return bySlot;
+}
