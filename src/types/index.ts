@@ -6,7 +6,7 @@ export {
   type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type WideKind,
 } from "./scalar.ts";
 export { arrayOf, type ArraySchema } from "./array.ts";
-export { alignUp, struct, type FieldLayout, type Fields, type InferFields, type StructSchema } from "./struct.ts";
+export { alignUp, struct, structWithLayout, type FieldLayout, type Fields, type InferFields, type StructSchema } from "./struct.ts";
 export { ipv4, ipv6 } from "./address.ts";
 export {
   array, hash, lpmTrie, lruHash, lruPercpuHash, none, percpuArray, percpuHash, progArray, ringbuf, skStorage, withMaxEntries,

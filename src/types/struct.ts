@@ -36,7 +36,23 @@ export function struct<const F extends Fields>(name: string, fields: F): StructS
     end = offset + schema.size;
     align = Math.max(align, schema.align);
   }
-  const size = alignUp(end, align);
+  return composite(name, fields, layout, alignUp(end, align), align);
+}
+
+/**
+ * A struct whose layout is given: as a compiler of another language made it,
+ * packed or with gaps. Offsets and `size` are in bytes.
+ */
+export function structWithLayout(name: string, layout: readonly FieldLayout[], size: number): StructSchema {
+  for (const field of layout) {
+    if (field.offset + field.schema.size > size) throw new RangeError(`struct ${name}: ${field.name} ends behind the struct's ${size} bytes`);
+  }
+  const natural = Math.max(1, ...layout.map(({ schema }) => schema.align));
+  const packed = size % natural !== 0 || layout.some(({ offset, schema }) => offset % schema.align !== 0);
+  return composite(name, Object.fromEntries(layout.map((field) => [field.name, field.schema])), layout, size, packed ? 1 : natural);
+}
+
+function composite<F extends Fields>(name: string, fields: F, layout: readonly FieldLayout[], size: number, align: number): StructSchema<F> {
   return {
     kind: "struct",
     name,

@@ -1,0 +1,215 @@
+import {
+  BTF_HEADER_SIZE, BTF_MAGIC, BTF_TYPE_SIZE, BTF_VERSION, BtfError, BtfKind, btfKindNames, btfKindSizes, BtfLinkage,
+  type BtfKindName,
+} from "./format.ts";
+import { NameIndex } from "./name-index.ts";
+import type { BtfType } from "./type.ts";
+
+/**
+ * A parsed blob. Only the place of each type is noted at first (4 bytes a
+ * type); a type is decoded when it is asked for, and names are indexed when the
+ * first one is looked up: the kernel's own BTF has more than a hundred thousand
+ * types, of which a program wants a handful.
+ *
+ * Whatever the bytes are, every method gives a result or throws a `BtfError`.
+ */
+export class Btf {
+  /** Types, `void` (id 0) included: ids are below this. */
+  readonly typeCount: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  /** Of each type, where its `struct btf_type` begins. Element 0 is not used. */
+  readonly #offsets: Uint32Array;
+  readonly #stringsStart: number;
+  readonly #stringsEnd: number;
+  #names: NameIndex | undefined;
+
+  /**
+   * Takes a little-endian blob, as of `/sys/kernel/btf/vmlinux` or of an object
+   * file's `.BTF` section, and keeps it: it is not to be changed afterwards.
+   * @throws {BtfError} where a header, type or string lies outside of the blob or is of an unknown kind.
+   */
+  constructor(blob: Uint8Array) {
+    this.#bytes = blob;
+    this.#view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
+    const { typesStart, typesEnd, stringsStart, stringsEnd } = readHeader(this.#view);
+    this.#stringsStart = stringsStart;
+    this.#stringsEnd = stringsEnd;
+    if (stringsEnd > stringsStart && (blob[stringsStart] !== 0 || blob[stringsEnd - 1] !== 0)) {
+      throw new BtfError("the string section of the BTF does not begin and end with a zero byte");
+    }
+    this.#offsets = indexTypes(this.#view, typesStart, typesEnd);
+    this.typeCount = this.#offsets.length;
+  }
+
+  /** The kind of a type. @throws {BtfError} where there is no type of this id. */
+  kind(id: number): BtfKindName {
+    return id === 0 ? "void" : btfKindNames[this.#kindNumber(this.#offset(id))]!;
+  }
+
+  /** The name of a type, "" if it has none. @throws {BtfError} */
+  name(id: number): string {
+    return id === 0 ? "" : this.string(this.#view.getUint32(this.#offset(id), true));
+  }
+
+  /** The text at an offset of the string section. @throws {BtfError} where that is outside. */
+  string(offset: number): string {
+    const start = this.#stringsStart + offset;
+    if (offset === 0) return "";
+    if (start >= this.#stringsEnd) throw new BtfError(`string offset ${offset} is outside of the BTF's string section of ${this.#stringsEnd - this.#stringsStart} bytes`);
+    const end = this.#bytes.indexOf(0, start);
+    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString();
+  }
+
+  /** The ids of all types with this name, rising. */
+  named(name: string): number[] {
+    this.#names ??= this.#indexNames();
+    return this.#names.find(name);
+  }
+
+  /** The id of the first type of this kind and name. */
+  find(kind: BtfKindName, name: string): number | undefined {
+    return this.named(name).find((id) => this.kind(id) === kind);
+  }
+
+  /** The type of an id, decoded. @throws {BtfError} where there is none of this id. */
+  type(id: number): BtfType {
+    if (id === 0) return { kind: "void" };
+    const at = this.#offset(id);
+    const info = this.#view.getUint32(at + 4, true);
+    const word = this.#view.getUint32(at + 8, true);
+    const kind = btfKindNames[(info >>> 24) & 0x1f]!;
+    const vlen = info & 0xffff;
+    const flag = info >>> 31 === 1;
+    const name = this.string(this.#view.getUint32(at, true));
+    const extra = at + BTF_TYPE_SIZE;
+    const u32 = (index: number) => this.#view.getUint32(extra + 4 * index, true);
+    const elements = <T>(decode: (index: number) => T): T[] => Array.from({ length: vlen }, (_, i) => decode(i));
+    switch (kind) {
+      case "void":
+        return { kind };
+      case "int": {
+        const encoding = (u32(0) >>> 24) & 0xf;
+        return {
+          kind, name, size: word, bits: u32(0) & 0xff,
+          encoding: encoding & 4 ? "bool" : encoding & 2 ? "char" : encoding & 1 ? "signed" : "unsigned",
+        };
+      }
+      case "ptr":
+      case "volatile":
+      case "const":
+      case "restrict":
+        return { kind, type: word };
+      case "array":
+        return { kind, element: u32(0), index: u32(1), length: u32(2) };
+      case "struct":
+      case "union":
+        return {
+          kind, name, size: word,
+          members: elements((i) => {
+            const offset = u32(3 * i + 2);
+            return {
+              name: this.string(u32(3 * i)), type: u32(3 * i + 1),
+              offset: flag ? offset & 0xff_ffff : offset, bits: flag ? offset >>> 24 : 0,
+            };
+          }),
+        };
+      case "enum":
+        return {
+          kind, name, size: word, signed: flag,
+          values: elements((i) => ({
+            name: this.string(u32(2 * i)),
+            value: flag ? BigInt(u32(2 * i + 1) | 0) : BigInt(u32(2 * i + 1)),
+          })),
+        };
+      case "enum64":
+        return {
+          kind, name, size: word, signed: flag,
+          values: elements((i) => {
+            const value = (BigInt(u32(3 * i + 2)) << 32n) | BigInt(u32(3 * i + 1));
+            return { name: this.string(u32(3 * i)), value: flag ? BigInt.asIntN(64, value) : value };
+          }),
+        };
+      case "fwd":
+        return { kind, name, union: flag };
+      case "typedef":
+      case "type_tag":
+        return { kind, name, type: word };
+      case "func":
+        return { kind, name, type: word, linkage: linkage(vlen) };
+      case "func_proto":
+        return { kind, returns: word, parameters: elements((i) => ({ name: this.string(u32(2 * i)), type: u32(2 * i + 1) })) };
+      case "var":
+        return { kind, name, type: word, linkage: linkage(u32(0)) };
+      case "datasec":
+        return { kind, name, size: word, variables: elements((i) => ({ type: u32(3 * i), offset: u32(3 * i + 1), size: u32(3 * i + 2) })) };
+      case "float":
+        return { kind, name, size: word };
+      case "decl_tag":
+        return { kind, name, type: word, component: u32(0) | 0 };
+    }
+  }
+
+  #offset(id: number): number {
+    if (!(id > 0 && id < this.typeCount)) throw new BtfError(`there is no type ${id}: the BTF has types 0 to ${this.typeCount - 1}`);
+    return this.#offsets[id]!;
+  }
+
+  #kindNumber(offset: number): number {
+    return (this.#view.getUint32(offset + 4, true) >>> 24) & 0x1f;
+  }
+
+  #indexNames(): NameIndex {
+    const names = new Uint32Array(this.typeCount);
+    const size = this.#stringsEnd - this.#stringsStart;
+    for (let id = 1; id < this.typeCount; id++) {
+      const offset = this.#view.getUint32(this.#offsets[id]!, true);
+      // A name outside of the section is no name; `type` says so to who asks for the type.
+      if (offset < size) names[id] = offset;
+    }
+    return new NameIndex(this.#bytes.subarray(this.#stringsStart, this.#stringsEnd), names);
+  }
+}
+
+function linkage(number: number): BtfLinkage {
+  for (const [name, value] of Object.entries(BtfLinkage)) if (value === number) return name as BtfLinkage;
+  throw new BtfError(`unknown linkage ${number} of a function or variable`);
+}
+
+function readHeader(view: DataView): { typesStart: number; typesEnd: number; stringsStart: number; stringsEnd: number } {
+  const total = view.byteLength;
+  if (total < BTF_HEADER_SIZE) throw new BtfError(`${total} bytes are no BTF: the header alone takes ${BTF_HEADER_SIZE}`);
+  const magic = view.getUint16(0, true);
+  if (magic === 0x9feb) throw new BtfError("the BTF is big-endian; only little-endian machines are supported");
+  if (magic !== BTF_MAGIC) throw new BtfError(`not BTF: it begins with 0x${magic.toString(16)} in place of 0x${BTF_MAGIC.toString(16)}`);
+  if (view.getUint8(2) !== BTF_VERSION) throw new BtfError(`BTF version ${view.getUint8(2)} is not known; this reads version ${BTF_VERSION}`);
+  const header = view.getUint32(4, true);
+  const section = (name: string, at: number) => {
+    const start = header + view.getUint32(at, true);
+    const end = start + view.getUint32(at + 4, true);
+    if (header < BTF_HEADER_SIZE || end > total) throw new BtfError(`the ${name} section of the BTF ends at byte ${end}, but there are ${total}`);
+    return { start, end };
+  };
+  const types = section("type", 8);
+  const strings = section("string", 16);
+  return { typesStart: types.start, typesEnd: types.end, stringsStart: strings.start, stringsEnd: strings.end };
+}
+
+/** Walks the types once; they follow each other, each as long as its kind and its number of elements say. */
+function indexTypes(view: DataView, start: number, end: number): Uint32Array {
+  const offsets = new Uint32Array(1 + Math.floor((end - start) / BTF_TYPE_SIZE));
+  let count = 1;
+  let at = start;
+  while (at < end) {
+    if (at + BTF_TYPE_SIZE > end) throw new BtfError(`type ${count} is cut off at the end of the type section`);
+    const info = view.getUint32(at + 4, true);
+    const kind = (info >>> 24) & 0x1f;
+    const size = btfKindSizes[kind];
+    if (size === undefined || kind === BtfKind.void) throw new BtfError(`type ${count} is of kind ${kind}, which is not known: nothing after it can be read`);
+    offsets[count++] = at;
+    // A function keeps its linkage where others keep their number of elements.
+    at += BTF_TYPE_SIZE + size.fixed + size.each * (info & 0xffff);
+    if (at > end) throw new BtfError(`type ${count - 1} is cut off at the end of the type section`);
+  }
+  return offsets.slice(0, count);
+}

@@ -1,0 +1,102 @@
+/** Questions about types that need more than one of them: what is behind a typedef, how large, where is a field. */
+import type { Btf } from "./btf.ts";
+import { BtfError } from "./format.ts";
+import type { BtfMember, BtfType } from "./type.ts";
+
+/** Types in a chain, or within each other, beyond which the BTF is taken for circular (the kernel takes 32). */
+export const MAX_DEPTH = 64;
+
+/**
+ * The id behind `typedef`, `const`, `volatile`, `restrict` and type tags.
+ * @throws {BtfError} where the chain goes round or out of the BTF.
+ */
+export function skipModifiers(btf: Btf, id: number): number {
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    const kind = btf.kind(id);
+    if (kind !== "typedef" && kind !== "const" && kind !== "volatile" && kind !== "restrict" && kind !== "type_tag") return id;
+    id = (btf.type(id) as { type: number }).type;
+  }
+  throw new BtfError(`type ${id}: the chain of typedefs goes round`);
+}
+
+/** The type behind typedefs and qualifiers, decoded. @throws {BtfError} */
+export function resolveType(btf: Btf, id: number): BtfType {
+  return btf.type(skipModifiers(btf, id));
+}
+
+/** Bytes of a value of a type. @throws {BtfError} where it has none, such as a function. */
+export function sizeOf(btf: Btf, id: number, depth = 0): number {
+  if (depth > MAX_DEPTH) throw new BtfError(`type ${id}: arrays within each other go round`);
+  const type = resolveType(btf, id);
+  switch (type.kind) {
+    case "int":
+    case "struct":
+    case "union":
+    case "enum":
+    case "enum64":
+    case "float":
+    case "datasec":
+      return type.size;
+    case "ptr":
+      return 8;
+    case "array":
+      return type.length * sizeOf(btf, type.element, depth + 1);
+    case "var":
+      return sizeOf(btf, type.type, depth + 1);
+    default:
+      throw new BtfError(`type ${id}, a ${type.kind}, has no size`);
+  }
+}
+
+/** A member of a struct or union, found by name. */
+export interface FoundMember {
+  readonly member: BtfMember;
+  /** Bits from the start of the outermost struct. */
+  readonly offset: number;
+}
+
+/**
+ * A member by name, also one of an anonymous struct or union inside.
+ * @returns undefined where there is none.
+ * @throws {BtfError} where `id` is no struct or union.
+ */
+export function findMember(btf: Btf, id: number, name: string): FoundMember | undefined {
+  return search(btf, skipModifiers(btf, id), name, new Set());
+}
+
+/** `seen` ends a search through structs that contain themselves: where the name was not once, it is not the second time. */
+function search(btf: Btf, id: number, name: string, seen: Set<number>): FoundMember | undefined {
+  const type = btf.type(id);
+  if (type.kind !== "struct" && type.kind !== "union") throw new BtfError(`type ${id} is a ${type.kind}, which has no member ${name}`);
+  if (seen.size > MAX_DEPTH) throw new BtfError(`type ${id}: more than ${MAX_DEPTH} anonymous structs within each other`);
+  seen.add(id);
+  for (const member of type.members) {
+    if (member.name === name) return { member, offset: member.offset };
+    if (member.name !== "") continue;
+    const inner = skipModifiers(btf, member.type);
+    const kind = btf.kind(inner);
+    if ((kind !== "struct" && kind !== "union") || seen.has(inner)) continue;
+    const found = search(btf, inner, name, seen);
+    if (found !== undefined) return { member: found.member, offset: member.offset + found.offset };
+  }
+  return undefined;
+}
+
+/**
+ * Where a field is, by its path: `"__sk_common.skc_dport"` in `struct sock`.
+ * @returns its place in bits from the start of the struct, and its type.
+ * @throws {BtfError} which names the part that there is not.
+ */
+export function fieldOf(btf: Btf, id: number, path: string): { offset: number; type: number; bits: number } {
+  let type = id;
+  let offset = 0;
+  let bits = 0;
+  for (const part of path.split(".")) {
+    const found = findMember(btf, type, part);
+    if (found === undefined) throw new BtfError(`${btf.name(skipModifiers(btf, type)) || `type ${type}`} has no member ${part} (of ${path})`);
+    offset += found.offset;
+    type = found.member.type;
+    bits = found.member.bits;
+  }
+  return { offset, type, bits };
+}
