@@ -24,4 +24,5 @@ export {
 } from "./info.ts";
 export { attachedPrograms, attachProgram, detachProgram, openDirectory, type AttachedPrograms } from "./cgroup.ts";
 export { enableStatistics } from "./stats.ts";
+export { tryLock } from "./lock.ts";
 export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";

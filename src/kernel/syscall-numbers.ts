@@ -5,12 +5,13 @@ interface SyscallNumbers {
   readonly prlimit64: number;
   readonly mmap: number;
   readonly munmap: number;
+  readonly flock: number;
 }
 
 /** asm/unistd_64.h and asm-generic/unistd.h. */
 const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = {
-  x64: { bpf: 321, mount: 165, umount2: 166, prlimit64: 302, mmap: 9, munmap: 11 },
-  arm64: { bpf: 280, mount: 40, umount2: 39, prlimit64: 261, mmap: 222, munmap: 215 },
+  x64: { bpf: 321, mount: 165, umount2: 166, prlimit64: 302, mmap: 9, munmap: 11, flock: 73 },
+  arm64: { bpf: 280, mount: 40, umount2: 39, prlimit64: 261, mmap: 222, munmap: 215, flock: 32 },
 };
 
 /** This machine has not the system calls that BPF needs. */

@@ -1,0 +1,22 @@
+/** Locks between processes. */
+import { BpfError } from "./bpf-error.ts";
+import { Errno } from "./errno.ts";
+import type { Fd } from "./fd.ts";
+import { syscall } from "./ffi.ts";
+import { syscallNumbers } from "./syscall-numbers.ts";
+
+/** `LOCK_EX | LOCK_NB`. */
+const EXCLUSIVE_NOW = 2 | 4;
+
+/**
+ * Takes the exclusive lock of a file or directory (flock(2)), which lasts until
+ * the descriptor is closed or the process ends, however that comes.
+ * @returns false where somebody else has it
+ * @throws {BpfError}
+ */
+export function tryLock(file: Fd): boolean {
+  const { result, errno } = syscall(syscallNumbers().flock, file.number, EXCLUSIVE_NOW);
+  if (result >= 0) return true;
+  if (errno === Errno.EAGAIN) return false;
+  throw new BpfError("flock", `descriptor ${file.number}`, errno);
+}
