@@ -1,0 +1,131 @@
+import { ReasonForFault } from "../fault.ts";
+import { Region, REGION_START } from "./region.ts";
+
+/** Upper half of the address of the packet: its addresses fit 32 bits, as the context's fields for it do. */
+export const PACKET_HIGH = 0;
+/** Upper half of the address of the outermost stack frame; deeper ones follow. */
+export const FIRST_FRAME_HIGH = 1;
+/** Most calls that can be open at once, the main function included (`MAX_CALL_FRAMES`). */
+export const MAX_CALL_DEPTH = 8;
+const FIRST_FREE_HIGH = FIRST_FRAME_HIGH + MAX_CALL_DEPTH;
+
+const noPacket = new Region("the packet", new Uint8Array(0), "none");
+
+/**
+ * All memory that a run can reach. Regions get their address when they are
+ * first pointed to, and lose it when the run ends.
+ */
+export class AddressSpace {
+  /** By the upper half of the address. Generated code reads it directly. */
+  readonly regions: (Region | undefined)[] = new Array<Region | undefined>(FIRST_FREE_HIGH).fill(undefined);
+  /** Upper half of the result of the last `load`. */
+  high = 0;
+
+  constructor() {
+    this.regions[PACKET_HIGH] = noPacket;
+  }
+
+  /** Takes every region's address away but those of the stack frames. */
+  reset(): void {
+    this.regions.length = FIRST_FREE_HIGH;
+    this.regions[PACKET_HIGH] = noPacket;
+  }
+
+  setPacket(packet: Region): void {
+    packet.owner = this;
+    packet.high = PACKET_HIGH;
+    this.regions[PACKET_HIGH] = packet;
+  }
+
+  /** The upper half of the region's address, given now if it has none. */
+  highOf(region: Region): number {
+    if (region.owner === this && this.regions[region.high] === region) return region.high;
+    region.owner = this;
+    return (region.high = this.regions.push(region) - 1);
+  }
+
+  /** The address of the region's first byte. */
+  addressOf(region: Region): bigint {
+    return (BigInt(this.highOf(region)) << 32n) | BigInt(REGION_START);
+  }
+
+  /**
+   * The region of an address and how far from its start the address is.
+   * @throws {ReasonForFault} where no memory is there at all
+   */
+  find(high: number, low: number): { region: Region; offset: number } {
+    const region = this.regions[high];
+    const offset = (low | 0) - REGION_START;
+    if (region === undefined || region === noPacket) throw new ReasonForFault(wildAddress(high, low));
+    return { region, offset };
+  }
+
+  /**
+   * The bytes at an address, for a helper that was given a pointer.
+   * @throws {ReasonForFault} where the program itself could not access them so
+   */
+  bytesAt(high: number, low: number, size: number, access: "load" | "store"): Uint8Array {
+    const { region, offset } = this.find(high, low);
+    const reason = refusal(region, offset, size, access);
+    if (reason !== undefined) throw new ReasonForFault(reason);
+    if (access === "store") region.guard?.stored(offset, size);
+    return region.bytes.subarray(offset, offset + size);
+  }
+
+  /**
+   * The slow way to load: all checks. Gives the low half, unsigned sizes
+   * zero-extended, and leaves the upper one in `high`.
+   * @throws {ReasonForFault}
+   */
+  load(high: number, low: number, size: number): number {
+    const { region, offset } = this.find(high, low);
+    const reason = refusal(region, offset, size, "load");
+    if (reason !== undefined) throw new ReasonForFault(reason);
+    this.high = size === 8 ? region.view.getInt32(offset + 4, true) : 0;
+    if (size === 1) return region.bytes[offset]!;
+    return size === 2 ? region.view.getUint16(offset, true) : region.view.getInt32(offset, true);
+  }
+
+  /**
+   * The slow way to store.
+   * @throws {ReasonForFault}
+   */
+  store(high: number, low: number, size: number, valueLow: number, valueHigh: number): void {
+    const { region, offset } = this.find(high, low);
+    const reason = refusal(region, offset, size, "store");
+    if (reason !== undefined) throw new ReasonForFault(reason);
+    if (size === 1) region.bytes[offset] = valueLow;
+    else if (size === 2) region.view.setInt16(offset, valueLow, true);
+    else {
+      region.view.setInt32(offset, valueLow, true);
+      if (size === 8) region.view.setInt32(offset + 4, valueHigh, true);
+    }
+    region.guard?.stored(offset, size);
+  }
+}
+
+/** Why an access is not allowed; `undefined` where it is. */
+function refusal(region: Region, offset: number, size: number, access: "load" | "store"): string | undefined {
+  const what = `${access} of ${size} byte${size === 1 ? "" : "s"}`;
+  if (region.gone !== undefined) return `${what} in ${region.name}, ${region.gone}`;
+  if (region.protection === "none") return `${what} in ${region.name}, which a program only hands to helpers`;
+  if (offset < 0 || offset + size > region.bytes.length) {
+    return `${what} ${distance(offset, size, region.bytes.length)} ${region.name} (${region.bytes.length} bytes)`;
+  }
+  if (access === "store" && region.protection === "read-only") return `${what} in ${region.name}, which is read-only`;
+  const reason = access === "load" ? region.guard?.load(offset, size) : region.guard?.store(offset, size);
+  return reason === undefined ? undefined : `${what} at offset ${offset} of ${region.name}: ${reason}`;
+}
+
+function distance(offset: number, size: number, length: number): string {
+  if (offset < 0) return `${-offset} byte${offset === -1 ? "" : "s"} before the start of`;
+  if (offset >= length) return `${offset - length} byte${offset - length === 1 ? "" : "s"} past the end of`;
+  return `at offset ${offset}, the last ${offset + size - length} past the end of`;
+}
+
+function wildAddress(high: number, low: number): string {
+  const address = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  if (address === 0n) return "access through a null pointer";
+  if (address < 0x10000n) return `access through a null pointer (at 0x${address.toString(16)})`;
+  return `access at 0x${address.toString(16)}, where no memory is`;
+}
