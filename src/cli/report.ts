@@ -1,11 +1,13 @@
 import pc from "picocolors";
-import { CommandError, UsageError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
 
 /** Prints an error for a person and gives the process's exit code. */
 export function reportError(error: unknown): 1 | 2 {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`${pc.red("error:")} ${message}\n`);
-  if (error instanceof CommandError && error.hint !== undefined) process.stderr.write(`${pc.cyan("hint:")} ${error.hint}\n`);
+  // Errors of every layer that know what to do about themselves say so.
+  const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
+  if (typeof hint === "string") process.stderr.write(`${pc.cyan("hint:")} ${hint}\n`);
   if (process.env["TSBPF_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return error instanceof UsageError ? 2 : 1;
 }

@@ -1,0 +1,37 @@
+/** What commands print on standard output. */
+import { once } from "node:events";
+import pc from "picocolors";
+import { formatTable, type Column } from "./table.ts";
+
+/** Colours, for a person at a terminal only: whatever reads a pipe gets plain text. */
+export const colors = pc.createColors(process.stdout.isTTY === true && !process.env["NO_COLOR"]);
+
+// Whoever reads us may stop early, as `head` does: then there is nothing left to do.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+/** Writes, and waits where the reader is slower: a large output is never held in memory. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+}
+
+export async function printTable(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
+  await print(formatTable(columns, rows, colors.bold));
+}
+
+/** One JSON document. 64-bit numbers become strings, since readers of JSON round them. */
+export async function printJson(value: unknown): Promise<void> {
+  await print(`${toJson(value, 2)}\n`);
+}
+
+/** JSON of a value that may hold bigints. */
+export function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part), indent);
+}
+
+/** `1,234,567`. */
+export function count(number: number | bigint): string {
+  return number.toLocaleString("en-GB");
+}

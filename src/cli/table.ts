@@ -1,0 +1,36 @@
+/** Tables for people: columns under headers, two blanks between them. */
+
+export interface Column {
+  readonly header: string;
+  /** Numbers go to the right. */
+  readonly align?: "left" | "right";
+}
+
+/**
+ * Lays out rows of cells; every line ends in a newline. `emphasise` marks the
+ * headers, as a terminal's bold does, and must not change their width.
+ */
+export function formatTable(
+  columns: readonly Column[], rows: readonly (readonly string[])[], emphasise: (text: string) => string = (text) => text,
+): string {
+  const cells = rows.map((row) => row.map(printable));
+  const widths = columns.map(({ header }, i) => Math.max(width(header), ...cells.map((row) => width(row[i] ?? ""))));
+  const line = (row: readonly string[], mark: (text: string) => string) =>
+    columns.map(({ align }, i) => {
+      const text = row[i] ?? "";
+      const padding = " ".repeat(widths[i]! - width(text));
+      // Nothing behind the last column.
+      return align === "right" ? padding + mark(text) : mark(text) + (i === columns.length - 1 ? "" : padding);
+    }).join("  ").trimEnd();
+  return [line(columns.map(({ header }) => header), emphasise), ...cells.map((row) => line(row, (text) => text))].map((text) => `${text}\n`).join("");
+}
+
+/** Code points, which is what a terminal shows of most scripts. */
+function width(text: string): number {
+  return [...text].length;
+}
+
+/** Control characters escaped: what comes from a map must not command the terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
