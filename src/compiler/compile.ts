@@ -1,0 +1,87 @@
+/** From a module to instructions: the order in which everything is done. */
+import { assembleWithLabels } from "../asm/assemble.ts";
+import type { Instruction, Item } from "../asm/instruction.ts";
+import type { ProgramFunction } from "../types/program.ts";
+import { checkCallDepth } from "./call-depth.ts";
+import type { IrFunction, IrModule } from "./ir/ir.ts";
+import { printFunction } from "./ir/print.ts";
+import { validate } from "./ir/validate.ts";
+import { allocateRegisters } from "./machine/allocate.ts";
+import { layOutFrame } from "./machine/frame.ts";
+import { emit } from "./machine/layout.ts";
+import { lower, type InstructionSet } from "./machine/lower.ts";
+import type { MachineFunction } from "./machine/machine.ts";
+import { printMachine } from "./machine/print.ts";
+import { removeDeadCode } from "./passes/dead-code.ts";
+import { expandSignedDivision } from "./passes/expand-signed-division.ts";
+import { foldAddresses } from "./passes/fold-addresses.ts";
+
+export interface CompileOptions {
+  /** Default: 3, which every kernel from 5.1 on knows. */
+  readonly isa?: InstructionSet;
+  /** Default: true. */
+  readonly optimise?: boolean;
+  /** Is told each stage's name and its text. */
+  onStage?(name: string, text: string): void;
+  /** Whether the form is checked before and after each pass; default: false. */
+  readonly validate?: boolean;
+}
+
+export interface CompiledCode {
+  /** Labels resolved; references to maps and kernel functions still open. */
+  readonly instructions: Instruction[];
+  /** The main function first: index of each one's first instruction (an `lddw` counts as one). */
+  readonly functions: ProgramFunction[];
+  /** The deepest that calls can get, frames rounded up to 32 bytes as the kernel counts them when there are calls. */
+  readonly stackBytes: number;
+}
+
+/**
+ * @throws {CompileError} where the stack frame is too large, or the instruction set lacks what the program needs.
+ */
+export function compile(module: IrModule, options: CompileOptions = {}): CompiledCode {
+  const { isa = 3 } = options;
+  const items: Item[] = [];
+  const frames = new Map<string, number>();
+  for (const fn of module.functions) {
+    const machine = allocate(lowered(fn, isa, options), options);
+    const frame = layOutFrame(machine);
+    frames.set(fn.name, frame.bytes);
+    items.push(...emit(machine, frame, isa));
+  }
+  const { instructions, labels } = assembleWithLabels(items, { longJumps: isa >= 4 });
+  return {
+    instructions,
+    functions: module.functions.map(({ name }) => ({ name, start: labels.get(name)! })),
+    stackBytes: checkCallDepth(module, frames),
+  };
+}
+
+type Pass = readonly [name: string, run: (fn: IrFunction) => IrFunction];
+
+function passes(isa: InstructionSet): readonly Pass[] {
+  const needed: Pass[] = [];
+  if (isa < 4) needed.push(["expand signed division", expandSignedDivision]);
+  needed.push(["fold addresses", foldAddresses], ["dead code", removeDeadCode]);
+  return needed;
+}
+
+function lowered(fn: IrFunction, isa: InstructionSet, options: CompileOptions): MachineFunction {
+  const check = options.validate === true ? validate : () => {};
+  options.onStage?.(`${fn.name}: as built`, printFunction(fn));
+  check(fn, "as built");
+  for (const [name, run] of passes(isa)) {
+    const before = fn;
+    fn = run(fn);
+    check(fn, name);
+    if (fn !== before) options.onStage?.(`${fn.name}: ${name}`, printFunction(fn));
+  }
+  return lower(fn, isa);
+}
+
+function allocate(machine: MachineFunction, options: CompileOptions): MachineFunction {
+  options.onStage?.(`${machine.name}: instructions selected`, printMachine(machine));
+  const allocated = allocateRegisters(machine);
+  options.onStage?.(`${machine.name}: registers allocated`, printMachine(allocated));
+  return allocated;
+}

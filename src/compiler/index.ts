@@ -1,0 +1,5 @@
+/** The compiler: from the intermediate form to instructions. */
+export { compile, type CompiledCode, type CompileOptions } from "./compile.ts";
+export { CompileError } from "./error.ts";
+export type { InstructionSet } from "./machine/lower.ts";
+export { STACK_LIMIT } from "./machine/frame.ts";

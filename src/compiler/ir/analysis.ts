@@ -1,0 +1,232 @@
+/** What passes ask about a function's control flow and values. */
+import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "./ir.ts";
+
+export function targetsOf(terminator: Terminator): readonly Target[] {
+  switch (terminator.op) {
+    case "jump": return [terminator.target];
+    case "branch": return [terminator.then, terminator.else];
+    case "return": return [];
+  }
+}
+
+/** The values that an operation reads, in order. */
+export function operandsOf(operation: Operation): readonly Value[] {
+  switch (operation.op) {
+    case "constant": case "stack": case "map": case "map-value": case "function": return [];
+    case "binary": case "compare": return [operation.left, operation.right];
+    case "negate": case "byteswap": case "extend": case "truncate": return [operation.operand];
+    case "load": return [operation.address];
+    case "store": case "atomic": return [operation.address, operation.value];
+    case "compare-exchange": return [operation.address, operation.expected, operation.value];
+    case "call": case "call-function": case "call-kernel": case "assembly": return operation.arguments;
+  }
+}
+
+/** The values that a terminator reads, those it passes on included. */
+export function terminatorOperands(terminator: Terminator): readonly Value[] {
+  switch (terminator.op) {
+    case "jump": return terminator.target.arguments;
+    case "branch": return [terminator.left, terminator.right, ...terminator.then.arguments, ...terminator.else.arguments];
+    case "return": return [terminator.value];
+  }
+}
+
+const sameArray = (a: readonly Value[], b: readonly Value[]): boolean => a.every((value, i) => value === b[i]);
+
+function mapAll(values: readonly Value[], change: (value: Value) => Value): readonly Value[] {
+  const changed = values.map(change);
+  return sameArray(values, changed) ? values : changed;
+}
+
+/** The operation with every operand replaced; itself where nothing changed. */
+export function mapOperands(operation: Operation, change: (value: Value) => Value): Operation {
+  switch (operation.op) {
+    case "constant": case "stack": case "map": case "map-value": case "function": return operation;
+    case "binary": case "compare": {
+      const left = change(operation.left);
+      const right = change(operation.right);
+      return left === operation.left && right === operation.right ? operation : { ...operation, left, right };
+    }
+    case "negate": case "byteswap": case "extend": case "truncate": {
+      const operand = change(operation.operand);
+      return operand === operation.operand ? operation : { ...operation, operand };
+    }
+    case "load": {
+      const address = change(operation.address);
+      return address === operation.address ? operation : { ...operation, address };
+    }
+    case "store": case "atomic": {
+      const address = change(operation.address);
+      const value = change(operation.value);
+      return address === operation.address && value === operation.value ? operation : { ...operation, address, value };
+    }
+    case "compare-exchange":
+      return { ...operation, address: change(operation.address), expected: change(operation.expected), value: change(operation.value) };
+    case "call": case "call-function": case "call-kernel": case "assembly": {
+      const changed = mapAll(operation.arguments, change);
+      return changed === operation.arguments ? operation : { ...operation, arguments: changed };
+    }
+  }
+}
+
+function mapTarget(target: Target, change: (value: Value) => Value): Target {
+  const changed = mapAll(target.arguments, change);
+  return changed === target.arguments ? target : { block: target.block, arguments: changed };
+}
+
+/** The terminator with every value it reads replaced; itself where nothing changed. */
+export function mapTerminator(terminator: Terminator, change: (value: Value) => Value): Terminator {
+  switch (terminator.op) {
+    case "jump": {
+      const target = mapTarget(terminator.target, change);
+      return target === terminator.target ? terminator : { ...terminator, target };
+    }
+    case "branch": {
+      const left = change(terminator.left);
+      const right = change(terminator.right);
+      const then = mapTarget(terminator.then, change);
+      const otherwise = mapTarget(terminator.else, change);
+      return left === terminator.left && right === terminator.right && then === terminator.then && otherwise === terminator.else
+        ? terminator : { ...terminator, left, right, then, else: otherwise };
+    }
+    case "return": {
+      const value = change(terminator.value);
+      return value === terminator.value ? terminator : { ...terminator, value };
+    }
+  }
+}
+
+/** One more than the highest value id: the size of a table indexed by values. */
+export function valueCount(fn: IrFunction): number {
+  let highest = -1;
+  const see = (value: Value): void => { if (value.id > highest) highest = value.id; };
+  fn.parameters.forEach(see);
+  for (const block of fn.blocks) {
+    block.parameters.forEach(see);
+    for (const { result } of block.instructions) if (result !== undefined) see(result);
+  }
+  return highest + 1;
+}
+
+/** By value id, the instruction that gives it; nothing for parameters. */
+export function definitionsOf(fn: IrFunction): readonly (IrInstruction | undefined)[] {
+  const definitions: (IrInstruction | undefined)[] = new Array(valueCount(fn)).fill(undefined);
+  for (const block of fn.blocks) {
+    for (const instruction of block.instructions) {
+      if (instruction.result !== undefined) definitions[instruction.result.id] = instruction;
+    }
+  }
+  return definitions;
+}
+
+/** By value id, how often it is read. */
+export function useCounts(fn: IrFunction): Int32Array {
+  const counts = new Int32Array(valueCount(fn));
+  const use = (value: Value): void => { counts[value.id]!++; };
+  for (const block of fn.blocks) {
+    for (const { operation } of block.instructions) operandsOf(operation).forEach(use);
+    terminatorOperands(block.terminator).forEach(use);
+  }
+  return counts;
+}
+
+/** A function's blocks by position, in reverse postorder, with their neighbours and dominators. */
+export interface ControlFlow {
+  /** Blocks that can be reached, each after all that reach it other than by a loop's way back. */
+  readonly blocks: readonly Block[];
+  /** Block id to position in `blocks`; -1 where unreachable. */
+  readonly position: Int32Array;
+  /** By position. A block that branches twice to the same one is there twice. */
+  readonly predecessors: readonly (readonly number[])[];
+  readonly successors: readonly (readonly number[])[];
+  /** By position, the closest block that every way from the entry passes; the entry's is itself. */
+  readonly immediateDominator: Int32Array;
+  /** By position, the blocks whose immediate dominator it is. */
+  readonly dominated: readonly (readonly number[])[];
+  /** By position, in how many loops it is. */
+  readonly depth: Int32Array;
+}
+
+export function controlFlow(fn: IrFunction): ControlFlow {
+  const byId: Block[] = [];
+  for (const block of fn.blocks) byId[block.id] = block;
+  const position = new Int32Array(byId.length).fill(-1);
+  const blocks: Block[] = [];
+
+  // Depth first without recursion: blocks come out in postorder.
+  const state = new Uint8Array(byId.length);
+  const stack: { block: Block; targets: readonly Target[]; next: number }[] = [];
+  const enter = (block: Block): void => {
+    state[block.id] = 1;
+    stack.push({ block, targets: targetsOf(block.terminator), next: 0 });
+  };
+  enter(fn.blocks[0]!);
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1]!;
+    if (top.next < top.targets.length) {
+      const next = byId[top.targets[top.next++]!.block]!;
+      if (state[next.id] === 0) enter(next);
+    } else {
+      stack.pop();
+      blocks.push(top.block);
+    }
+  }
+  blocks.reverse();
+  blocks.forEach((block, i) => { position[block.id] = i; });
+
+  const predecessors: number[][] = blocks.map(() => []);
+  const successors: number[][] = blocks.map((block) => targetsOf(block.terminator).map((target) => position[target.block]!));
+  successors.forEach((to, from) => { for (const next of to) predecessors[next]!.push(from); });
+
+  const immediateDominator = dominators(predecessors);
+  const dominated: number[][] = blocks.map(() => []);
+  for (let i = 1; i < blocks.length; i++) dominated[immediateDominator[i]!]!.push(i);
+  return { blocks, position, predecessors, successors, immediateDominator, dominated, depth: loopDepths(predecessors, immediateDominator) };
+}
+
+/** Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm": over positions in reverse postorder. */
+function dominators(predecessors: readonly (readonly number[])[]): Int32Array {
+  const result = new Int32Array(predecessors.length).fill(-1);
+  result[0] = 0;
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let i = 1; i < predecessors.length; i++) {
+      let closest = -1;
+      for (let other of predecessors[i]!) {
+        if (result[other] === -1) continue;
+        if (closest === -1) { closest = other; continue; }
+        while (closest !== other) {
+          while (closest > other) closest = result[closest]!;
+          while (other > closest) other = result[other]!;
+        }
+      }
+      if (result[i] !== closest) { result[i] = closest; changed = true; }
+    }
+  }
+  return result;
+}
+
+/** Whether every way to `inner` passes `outer` (positions). */
+export function dominates(immediateDominator: Int32Array, outer: number, inner: number): boolean {
+  let at = inner;
+  while (at > outer) at = immediateDominator[at]!;
+  return at === outer;
+}
+
+function loopDepths(predecessors: readonly (readonly number[])[], immediateDominator: Int32Array): Int32Array {
+  const depth = new Int32Array(predecessors.length);
+  for (let header = 0; header < predecessors.length; header++) {
+    const latches = predecessors[header]!.filter((from) => from >= header && dominates(immediateDominator, header, from));
+    if (latches.length === 0) continue;
+    const inside = new Set<number>([header]);
+    const work = [...latches];
+    while (work.length > 0) {
+      const block = work.pop()!;
+      if (inside.has(block)) continue;
+      inside.add(block);
+      work.push(...predecessors[block]!);
+    }
+    for (const block of inside) depth[block]!++;
+  }
+  return depth;
+}

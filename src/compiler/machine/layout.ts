@@ -1,0 +1,128 @@
+/** Puts blocks in a row, so that as few jumps as possible are needed, and writes the instructions out. */
+import { isLabel, type Instruction, type Item, type Label } from "../../asm/instruction.ts";
+import { makeInstruction } from "../../asm/make.ts";
+import type { Comparison } from "../ir/ir.ts";
+import type { Frame } from "./frame.ts";
+import { swappedComparison, type InstructionSet } from "./lower.ts";
+import { successorsOf, type MachineBlock, type MachineBranch, type MachineFunction, type MachineInstruction } from "./machine.ts";
+import { InstructionClass, jumpCode, Opcode, REGISTER_SOURCE } from "./opcode.ts";
+
+/** The comparison that is true where the given one is false; `set` has none. */
+export const invertedComparison: Record<Exclude<Comparison, "set">, Comparison> = {
+  eq: "ne", ne: "eq", lt: "ge", ge: "lt", gt: "le", le: "gt", slt: "sge", sge: "slt", sgt: "sle", sle: "sgt",
+};
+
+/** Block numbers in the order in which they are to stand: reverse postorder, each followed by the successor that goes on longest. */
+export function blockOrder(blocks: readonly MachineBlock[]): readonly number[] {
+  const order: number[] = [];
+  const seen = new Uint8Array(blocks.length);
+  const stack: { block: number; successors: readonly number[]; next: number }[] = [];
+  const enter = (block: number): void => {
+    seen[block] = 1;
+    // What is walked first comes last in the row.
+    stack.push({ block, successors: [...successorsOf(blocks[block]!.terminator)].sort((a, b) => length(blocks, a) - length(blocks, b)), next: 0 });
+  };
+  enter(0);
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1]!;
+    if (top.next < top.successors.length) {
+      const next = top.successors[top.next++]!;
+      if (seen[next] === 0) enter(next);
+    } else {
+      stack.pop();
+      order.push(top.block);
+    }
+  }
+  return order.reverse();
+}
+
+/** 0 for a block that ends the function at once: seldom the likely way. */
+function length(blocks: readonly MachineBlock[], block: number): number {
+  const { terminator, instructions } = blocks[block]!;
+  if (terminator.op === "exit") return instructions.length <= 1 ? 0 : 1;
+  return 2;
+}
+
+/** The function's instructions, jumps as references to labels; its own name is the first. */
+export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): Item[] {
+  const items: Item[] = [];
+  const order = blockOrder(fn.blocks);
+  const label = (block: number): string => `${fn.name}.${block}`;
+  const targets = new Set<number>();
+  const jump = (block: number, source: Instruction["source"]): Instruction => {
+    targets.add(block);
+    return makeInstruction(Opcode.JUMP, 0, 0, 0, 0, undefined, { kind: "label", name: label(block) }, source);
+  };
+  const conditional = (branch: MachineBranch, comparison: Comparison, block: number): Instruction => {
+    targets.add(block);
+    let { left, right } = branch;
+    if (isa === 1 && right !== undefined && !existsIn1(comparison)) {
+      [left, right] = [right, left];
+      comparison = swappedComparison[comparison];
+    }
+    const kind = branch.wide ? InstructionClass.JMP : InstructionClass.JMP32;
+    const opcode = jumpCode(comparison) | kind | (right === undefined ? 0 : REGISTER_SOURCE);
+    return makeInstruction(opcode, left, right ?? 0, 0, branch.immediate, undefined, { kind: "label", name: label(block) }, branch.source);
+  };
+  let assemblies = 0;
+  order.forEach((block, at) => {
+    const next = order[at + 1];
+    items.push({ label: at === 0 ? fn.name : label(block) });
+    const { instructions, terminator } = fn.blocks[block]!;
+    for (const i of instructions) {
+      if (i.items !== undefined) items.push(...renamed(i.items, `${fn.name}.assembly${assemblies++}.`));
+      else items.push(finished(i, frame));
+    }
+    switch (terminator.op) {
+      case "exit":
+        items.push(makeInstruction(Opcode.EXIT, 0, 0, 0, 0, undefined, undefined, terminator.source));
+        return;
+      case "jump":
+        if (terminator.target !== next) items.push(jump(terminator.target, terminator.source));
+        return;
+      case "branch": {
+        const { comparison, then, else: otherwise } = terminator;
+        const inverse = comparison === "set" ? undefined : invertedComparison[comparison];
+        const canSay = (c: Comparison | undefined): c is Comparison => c !== undefined && (isa > 1 || terminator.right !== undefined || existsIn1(c));
+        if (then === otherwise) {
+          if (then !== next) items.push(jump(then, terminator.source));
+        } else if (otherwise === next && canSay(comparison)) {
+          items.push(conditional(terminator, comparison, then));
+        } else if (then === next && canSay(inverse)) {
+          items.push(conditional(terminator, inverse, otherwise));
+        } else if (canSay(comparison)) {
+          items.push(conditional(terminator, comparison, then));
+          if (otherwise !== next) items.push(jump(otherwise, terminator.source));
+        } else {
+          items.push(conditional(terminator, inverse!, otherwise));
+          if (then !== next) items.push(jump(then, terminator.source));
+        }
+      }
+    }
+  });
+  const wanted = new Set<string>([fn.name]);
+  for (const target of targets) wanted.add(label(target));
+  return items.filter((item) => !isLabel(item) || wanted.has(item.label) || item.label.startsWith(`${fn.name}.assembly`));
+}
+
+const existsIn1 = (comparison: Comparison): boolean =>
+  comparison !== "lt" && comparison !== "le" && comparison !== "slt" && comparison !== "sle";
+
+function finished(i: MachineInstruction, frame: Frame): Instruction {
+  const place = i.slot === undefined ? 0 : frame.offsets[i.slot]!;
+  const isAddition = (i.opcode & 7) === InstructionClass.ALU64;
+  return makeInstruction(
+    i.opcode, i.dst, i.src, isAddition ? i.offset : i.offset + place, isAddition ? i.immediate + place : i.immediate,
+    i.immediateHigh, i.reference, i.source,
+  );
+}
+
+/** The raw assembler's labels are its own: the same piece may stand in a program twice. */
+function renamed(items: readonly Item[], prefix: string): Item[] {
+  const own = new Set(items.filter(isLabel).map((item: Label) => item.label));
+  return items.map((item) => {
+    if (isLabel(item)) return { label: prefix + item.label };
+    const { reference } = item;
+    return reference?.kind === "label" && own.has(reference.name) ? { ...item, reference: { kind: "label", name: prefix + reference.name } } : item;
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * The machine form: BPF instructions in basic blocks, over registers without
+ * number limit. Register allocation gives each its place, layout puts the
+ * blocks in a row.
+ */
+import type { Item, Reference, SourceLocation } from "../../asm/instruction.ts";
+import type { Comparison, Space, StackSlot } from "../ir/ir.ts";
+import { AtomicOperation, InstructionClass, Opcode, REGISTER_SOURCE } from "./opcode.ts";
+
+/** 0 to 10 are the machine's registers; from FIRST_VIRTUAL on, those still to be allocated. */
+export type Register = number;
+export const FRAME_POINTER: Register = 10;
+export const FIRST_VIRTUAL: Register = 11;
+/** r0 to r9: those that values can be in. */
+export const ALLOCATABLE = 10;
+
+export interface MachineInstruction {
+  readonly opcode: number;
+  readonly dst: Register;
+  readonly src: Register;
+  readonly offset: number;
+  readonly immediate: number;
+  /** Only for `lddw`. */
+  readonly immediateHigh: number | undefined;
+  readonly reference: Reference | undefined;
+  readonly source: SourceLocation | undefined;
+  /** Index into the function's slots: the slot's place in the frame is added to the offset of an access, or to the immediate of an addition. */
+  readonly slot: number | undefined;
+  /** What an access is to: instructions that differ in it are not the same one. */
+  readonly space: Space | undefined;
+  /** Calls and assembly: how many of r1 to r5 they take. */
+  readonly argumentCount: number;
+  /** Instructions of the raw assembler that stand in this one's place. */
+  readonly items: readonly Item[] | undefined;
+}
+
+/** Both classes of conditional jump, and what they compare. Absent `right`: the immediate. */
+export interface MachineBranch {
+  readonly op: "branch";
+  readonly comparison: Comparison;
+  /** 64 bits, or the lower 32 (JMP32). */
+  readonly wide: boolean;
+  readonly left: Register;
+  readonly right: Register | undefined;
+  readonly immediate: number;
+  readonly then: number;
+  readonly else: number;
+  readonly source: SourceLocation | undefined;
+}
+
+export type MachineTerminator =
+  | { readonly op: "jump"; readonly target: number; readonly source: SourceLocation | undefined }
+  | MachineBranch
+  /** Returns r0. */
+  | { readonly op: "exit"; readonly source: SourceLocation | undefined };
+
+/** Its number is its index in the function. */
+export interface MachineBlock {
+  instructions: MachineInstruction[];
+  terminator: MachineTerminator;
+  /** How many loops it is in. */
+  readonly depth: number;
+}
+
+export interface MachineFunction {
+  readonly name: string;
+  /** The entry first. */
+  readonly blocks: readonly MachineBlock[];
+  readonly slots: readonly StackSlot[];
+  /** One more than the highest register in use. */
+  readonly registerCount: number;
+}
+
+export function instruction(
+  opcode: number, dst: Register, src: Register, offset: number, immediate: number, source: SourceLocation | undefined,
+  extra?: { immediateHigh?: number; reference?: Reference; slot?: number | undefined; space?: Space; argumentCount?: number; items?: readonly Item[] },
+): MachineInstruction {
+  return {
+    opcode, dst, src, offset, immediate, source,
+    immediateHigh: extra?.immediateHigh, reference: extra?.reference, slot: extra?.slot, space: extra?.space,
+    argumentCount: extra?.argumentCount ?? 0, items: extra?.items,
+  };
+}
+
+const classOf = (opcode: number): number => opcode & 7;
+const isAtomic = (opcode: number): boolean => (opcode & 0xe7) === 0xc3;
+const MOVE_OPERATION = 0xb0;
+const SWAP_OPERATION = 0xd0;
+const NEGATE_OPERATION = 0x80;
+
+export const isCall = (i: MachineInstruction): boolean => i.opcode === Opcode.CALL || i.items !== undefined;
+
+/** A copy of a whole register, which vanishes when both get the same one. */
+export const isMove = (i: MachineInstruction): boolean => i.opcode === Opcode.MOVE64 && i.offset === 0;
+
+/** Calls `use` with every register that the instruction reads. r10 is left out: it is always there. */
+export function forEachUse(i: MachineInstruction, use: (register: Register) => void): void {
+  if (isCall(i)) {
+    for (let argument = 1; argument <= i.argumentCount; argument++) use(argument);
+    return;
+  }
+  switch (classOf(i.opcode)) {
+    case InstructionClass.LD:
+      return;
+    case InstructionClass.LDX:
+      if (i.src !== FRAME_POINTER) use(i.src);
+      return;
+    case InstructionClass.ST:
+      if (i.dst !== FRAME_POINTER) use(i.dst);
+      return;
+    case InstructionClass.STX:
+      if (i.dst !== FRAME_POINTER) use(i.dst);
+      if (i.src !== FRAME_POINTER) use(i.src);
+      if (isAtomic(i.opcode) && i.immediate === AtomicOperation.compareExchange) use(0);
+      return;
+    case InstructionClass.ALU:
+    case InstructionClass.ALU64: {
+      const operation = i.opcode & 0xf0;
+      if (operation !== MOVE_OPERATION) use(i.dst);
+      if ((i.opcode & REGISTER_SOURCE) !== 0 && operation !== SWAP_OPERATION && operation !== NEGATE_OPERATION && i.src !== FRAME_POINTER) use(i.src);
+      return;
+    }
+  }
+}
+
+/** Calls `define` with every register that the instruction writes or destroys. */
+export function forEachDefinition(i: MachineInstruction, define: (register: Register) => void): void {
+  if (isCall(i)) {
+    for (let register = 0; register <= 5; register++) define(register);
+    return;
+  }
+  const definition = definitionOf(i);
+  if (definition !== undefined) define(definition);
+}
+
+/** The register that an instruction other than a call writes. */
+export function definitionOf(i: MachineInstruction): Register | undefined {
+  switch (classOf(i.opcode)) {
+    case InstructionClass.LD:
+    case InstructionClass.LDX:
+    case InstructionClass.ALU:
+    case InstructionClass.ALU64:
+      return i.dst;
+    case InstructionClass.STX:
+      if (!isAtomic(i.opcode)) return undefined;
+      if (i.immediate === AtomicOperation.compareExchange) return 0;
+      return (i.immediate & AtomicOperation.FETCH) !== 0 ? i.src : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Nothing but its result comes of it. */
+export function isPure(i: MachineInstruction): boolean {
+  if (isCall(i)) return false;
+  const kind = classOf(i.opcode);
+  return kind === InstructionClass.LD || kind === InstructionClass.LDX || kind === InstructionClass.ALU || kind === InstructionClass.ALU64;
+}
+
+export function forEachTerminatorUse(t: MachineTerminator, use: (register: Register) => void): void {
+  if (t.op === "exit") use(0);
+  else if (t.op === "branch") {
+    if (t.left !== FRAME_POINTER) use(t.left);
+    if (t.right !== undefined && t.right !== FRAME_POINTER) use(t.right);
+  }
+}
+
+export function successorsOf(t: MachineTerminator): readonly number[] {
+  if (t.op === "exit") return [];
+  if (t.op === "jump") return [t.target];
+  return t.then === t.else ? [t.then] : [t.then, t.else];
+}
+
+/** The same instruction or jump with other registers. */
+export function withRegisters(i: MachineInstruction, dst: Register, src: Register): MachineInstruction {
+  return dst === i.dst && src === i.src ? i : { ...i, dst, src };
+}

@@ -1,0 +1,80 @@
+/** Leaves out what nobody reads: results of pure operations, parameters of blocks, blocks that can't be reached. */
+import { controlFlow, operandsOf, valueCount } from "../ir/analysis.ts";
+import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
+
+export function removeDeadCode(fn: IrFunction): IrFunction {
+  const { blocks } = controlFlow(fn);
+  const byId: Block[] = [];
+  for (const block of blocks) byId[block.id] = block;
+  const definitions: (IrInstruction | undefined)[] = [];
+  /** For a block's parameter, which values come in for it. */
+  const incoming: (Value[] | undefined)[] = [];
+  for (const block of blocks) {
+    for (const parameter of block.parameters) incoming[parameter.id] = [];
+    for (const instruction of block.instructions) if (instruction.result !== undefined) definitions[instruction.result.id] = instruction;
+  }
+  const edge = ({ block, arguments: values }: Target): void => {
+    byId[block]!.parameters.forEach((parameter, i) => incoming[parameter.id]!.push(values[i]!));
+  };
+  const wanted = new Uint8Array(valueCount(fn));
+  const work: Value[] = [];
+  const want = (value: Value): void => {
+    if (wanted[value.id] === 1) return;
+    wanted[value.id] = 1;
+    work.push(value);
+  };
+  for (const { instructions, terminator } of blocks) {
+    for (const { operation } of instructions) if (!isRemovable(operation)) operandsOf(operation).forEach(want);
+    if (terminator.op === "jump") edge(terminator.target);
+    else if (terminator.op === "return") want(terminator.value);
+    else {
+      want(terminator.left);
+      want(terminator.right);
+      edge(terminator.then);
+      edge(terminator.else);
+    }
+  }
+  while (work.length > 0) {
+    const { id } = work.pop()!;
+    const definition = definitions[id];
+    if (definition !== undefined && isRemovable(definition.operation)) operandsOf(definition.operation).forEach(want);
+    incoming[id]?.forEach(want);
+  }
+
+  const target = (to: Target): Target => {
+    const { parameters } = byId[to.block]!;
+    return parameters.every(({ id }) => wanted[id] === 1) ? to
+      : { block: to.block, arguments: to.arguments.filter((_, i) => wanted[parameters[i]!.id] === 1) };
+  };
+  const terminator = (t: Terminator): Terminator => {
+    if (t.op === "return") return t;
+    if (t.op === "jump") return { ...t, target: target(t.target) };
+    return { ...t, then: target(t.then), else: target(t.else) };
+  };
+  return {
+    ...fn,
+    blocks: blocks.map((block) => ({
+      ...block,
+      parameters: block.parameters.filter(({ id }) => wanted[id] === 1),
+      instructions: block.instructions.flatMap((instruction) => {
+        const { result, operation } = instruction;
+        if (result === undefined ? !isRemovable(operation) : wanted[result.id] === 1) return [instruction];
+        if (isRemovable(operation)) return [];
+        return [{ operation, ...(instruction.source !== undefined && { source: instruction.source }) }];
+      }),
+      terminator: terminator(block.terminator),
+    })),
+  };
+}
+
+/** Whether only the result of the operation is of interest. */
+export function isRemovable(operation: Operation): boolean {
+  switch (operation.op) {
+    case "store": case "atomic": case "compare-exchange": case "call-function": case "call-kernel": case "assembly":
+      return false;
+    case "call":
+      return operation.effects.pure === true || operation.effects.removable === true;
+    default:
+      return true;
+  }
+}

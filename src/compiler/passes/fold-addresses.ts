@@ -1,0 +1,43 @@
+/**
+ * Moves constant additions to a pointer into the offsets of the accesses through
+ * it. For the context it is more than thrift: the verifier allows accesses only
+ * at constant offsets from the pointer that the program was given.
+ */
+import { definitionsOf } from "../ir/analysis.ts";
+import type { IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
+
+export function foldAddresses(fn: IrFunction): IrFunction {
+  const definitions = definitionsOf(fn);
+  const constant = (value: Value): bigint | undefined => {
+    const operation = definitions[value.id]?.operation;
+    return operation?.op === "constant" ? BigInt.asIntN(64, operation.value) : undefined;
+  };
+  /** The farthest pointer from which the access can be said. */
+  const origin = (address: Value, offset: number): { address: Value; offset: number } => {
+    let best = { address, offset };
+    let total = BigInt(offset);
+    for (let at = definitions[address.id]?.operation; at?.op === "binary" && (at.operator === "add" || at.operator === "sub");) {
+      const by = constant(at.right);
+      if (by === undefined || at.left.type !== "ptr") break;
+      total += at.operator === "add" ? by : -by;
+      if (BigInt.asIntN(16, total) === total) best = { address: at.left, offset: Number(total) };
+      at = definitions[at.left.id]?.operation;
+    }
+    return best;
+  };
+  const fold = (operation: Operation): Operation => {
+    switch (operation.op) {
+      case "load": case "store": case "atomic": case "compare-exchange": {
+        const { address, offset } = origin(operation.address, operation.offset);
+        return address === operation.address ? operation : { ...operation, address, offset };
+      }
+      default:
+        return operation;
+    }
+  };
+  const change = (instruction: IrInstruction): IrInstruction => {
+    const operation = fold(instruction.operation);
+    return operation === instruction.operation ? instruction : { ...instruction, operation };
+  };
+  return { ...fn, blocks: fn.blocks.map((block) => ({ ...block, instructions: block.instructions.map(change) })) };
+}
