@@ -59,7 +59,7 @@ export const Flow = struct("lb4_flow", {
   backendAddress: ipv4,
   servicePort: be16,
   backendPort: be16,
-  /** The service's slots when the backend was chosen: any change of the service gives it others. */
+  /** The service's first slot when the backend was chosen: any change of the service gives it others. */
   base: u32,
   /** The generation in which this was last found true. */
   generation: u32,
@@ -67,13 +67,23 @@ export const Flow = struct("lb4_flow", {
   revNatIndex: u16,
 });
 
-/** How many flows a socket keeps. With more, the oldest gives way. */
-export const FLOWS_PER_SOCKET = 8;
+/** A backend of an older flow, by which its reverse entry is found again. */
+export const Peer = struct("lb4_peer", { address: ipv4, port: be16 });
 
+/** How many flows a socket keeps whole: those it used last. A power of two. */
+export const RECENT_FLOWS = 4;
+
+/** How many older flows of a socket stay in the reverse map. A power of two. With more, the oldest gives way. */
+export const OLDER_FLOWS = 32;
+
+/** What a socket remembers. It names every entry of the socket in the reverse map, so that closing it leaves none. */
 export const SocketFlows = struct("lb4_socket_flows", {
-  /** Index at which the next new flow is written. */
-  next: u32,
-  entries: arrayOf(Flow, FLOWS_PER_SOCKET),
+  recent: arrayOf(Flow, RECENT_FLOWS),
+  /** How many flows were ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
+  recentCount: u32,
+  /** Likewise for `older`; 0 as long as there are none. */
+  olderCount: u32,
+  older: arrayOf(Peer, OLDER_FLOWS),
 });
 
 export const services = hash("services", { key: ServiceKey, value: Service, maxEntries: 65_536 });

@@ -3,7 +3,7 @@ export { AttachType, MapFlag, MapType, ProgramType, UpdateFlag } from "./bpf.ts"
 export { decodeValue, encodeValue, SchemaError, type Infer, type Schema } from "./schema.ts";
 export {
   be16, be32, be64, i16, i32, i64, i8, scalarShape, u16, u32, u64, u8,
-  type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type WideKind,
+  type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type ScalarType, type WideKind,
 } from "./scalar.ts";
 export { arrayOf, type ArraySchema } from "./array.ts";
 export { alignUp, struct, structWithLayout, type FieldLayout, type Fields, type InferFields, type StructSchema } from "./struct.ts";

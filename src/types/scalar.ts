@@ -21,16 +21,20 @@ export interface Constant<K extends ScalarKind = ScalarKind> {
   readonly value: bigint;
 }
 
-/**
- * The schema of a number. It is also a function: `be16(80)` is the constant 80
- * of kind `be16`, for a program to compare with or to store.
- */
+/** The schema of a number. */
 export interface ScalarSchema<K extends ScalarKind = ScalarKind, T = unknown> extends Schema<T> {
-  (value: T): Constant<K>;
   readonly kind: "scalar";
   readonly scalar: K;
   readonly signed: boolean;
   readonly bigEndian: boolean;
+}
+
+/**
+ * The schema of a number that is also a function: `be16(80)` is the constant 80
+ * of kind `be16`, for a program to compare with or to store.
+ */
+export interface ScalarType<K extends ScalarKind, T> extends ScalarSchema<K, T> {
+  (value: T): Constant<K>;
 }
 
 /** What a kind is in memory: bytes, sign and byte order. */
@@ -48,7 +52,7 @@ interface Presentation<T> {
 }
 
 /** Makes a scalar schema; `presentation` gives its values another form than a number. */
-export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentation<T>): ScalarSchema<K, T> {
+export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentation<T>): ScalarType<K, T> {
   const { size, signed, bigEndian } = scalarShape(kind);
   const bits = BigInt(size * 8);
   const min = signed ? -(1n << (bits - 1n)) : 0n;
@@ -63,7 +67,7 @@ export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentat
   };
 
   const schema = (value: T): Constant<K> => ({ constant: kind, value: toNumber(value) });
-  const parts: Omit<ScalarSchema<K, T>, never> = Object.assign(schema, {
+  return Object.freeze(Object.assign(schema, {
     kind: "scalar" as const,
     scalar: kind,
     size,
@@ -75,8 +79,7 @@ export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentat
       writeBits(view, offset, size, bigEndian, toNumber(value));
     },
     toString: () => presentation.name ?? kind,
-  });
-  return Object.freeze(parts) as ScalarSchema<K, T>;
+  }));
 }
 
 function readBits(view: DataView, offset: number, size: number, signed: boolean, bigEndian: boolean): bigint {

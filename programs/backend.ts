@@ -1,0 +1,43 @@
+import { Errno, Protocol, REJECT, type BuilderWith, type Ref, type Scalar, type SockAddr4 } from "../src/dsl/index.ts";
+import { u32, u64, u8 } from "../src/types/index.ts";
+import { services, slots, type Service, type Slot } from "./maps.ts";
+import type { DataPathOptions } from "./options.ts";
+
+/** The service that the process asked for, if it is one. */
+export function findService(b: BuilderWith, ctx: SockAddr4) {
+  // The low byte is enough: MPTCP (262) has TCP's, and is to be treated as TCP.
+  return b.lookup(services, { address: ctx.userIp4, port: ctx.userPort, protocol: ctx.protocol.to(u8), scope: 0 });
+}
+
+/**
+ * One of the service's backends: for UDP the same one for the whole life of
+ * the socket, at random otherwise. A service without any refuses the call.
+ */
+export function chooseBackend(
+  b: BuilderWith<"getSocketCookie" | "getPrandomU32" | "setRetval", 0 | 1>, ctx: SockAddr4, service: Ref<typeof Service>, options: DataPathOptions,
+): Ref<typeof Slot> {
+  const { count, base } = service;
+  b.if(count.eq(0), () => refuse(b, options));
+  const seed = b.variable(u32, 0);
+  b.if(ctx.protocol.eq(Protocol.UDP),
+    // Consecutive cookies, spread over all 32-bit numbers (Knuth's multiplicative hash).
+    () => seed.set(b.getSocketCookie(ctx).to(u32).mul(0x9e37_79b1)),
+    () => seed.set(b.getPrandomU32()));
+  return b.lookup(slots, base.add(scaled(seed.get(), count))).orElse(() => refuse(b, options));
+}
+
+/** A number below `count`, in proportion to where `seed` is among the 32-bit numbers: a multiplication where `mod` would divide. */
+function scaled(seed: Scalar<"u32">, count: Scalar<"u32">): Scalar<"u32"> {
+  return seed.to(u64).mul(count.to(u64)).shr(32).to(u32);
+}
+
+function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval }: DataPathOptions): void {
+  if (setRetval) b.setRetval(-Errno.EHOSTUNREACH);
+  b.return(REJECT);
+}
+
+/** Sends the socket to the backend. */
+export function redirect(ctx: SockAddr4, backend: { address: Scalar<"be32">; port: Scalar<"be16"> }): void {
+  ctx.userIp4.set(backend.address);
+  ctx.userPort.set(backend.port);
+}

@@ -1,0 +1,63 @@
+import type { Comparison, Value } from "../compiler/ir/ir.ts";
+import type { Emitter } from "./emitter.ts";
+import type { OpenBlock } from "./ssa.ts";
+
+type Test =
+  | { readonly op: "compare"; readonly comparison: Comparison; readonly left: Value; readonly right: Value }
+  | { readonly op: "and" | "or"; readonly first: Condition; readonly second: Condition | (() => Condition) }
+  | { readonly op: "not"; readonly operand: Condition };
+
+/**
+ * Something that is true or false when the program runs, for `b.if` and its
+ * like. What it compares was read when the condition was made; the jumps are
+ * written when it is used.
+ */
+export class Condition {
+  readonly #emitter: Emitter;
+  readonly #test: Test;
+
+  private constructor(emitter: Emitter, test: Test) {
+    this.#emitter = emitter;
+    this.#test = test;
+  }
+
+  static compare(emitter: Emitter, comparison: Comparison, left: Value, right: Value): Condition {
+    return new Condition(emitter, { op: "compare", comparison, left, right });
+  }
+
+  /** Both. Given as a function, the second is only computed where the first is true. */
+  and(second: Condition | (() => Condition)): Condition {
+    return new Condition(this.#emitter, { op: "and", first: this, second });
+  }
+
+  /** Either. Given as a function, the second is only computed where the first is false. */
+  or(second: Condition | (() => Condition)): Condition {
+    return new Condition(this.#emitter, { op: "or", first: this, second });
+  }
+
+  not(): Condition {
+    return new Condition(this.#emitter, { op: "not", operand: this });
+  }
+
+  /** Writes the jumps to `then` where it is true and to `otherwise` where not. */
+  branch(then: OpenBlock, otherwise: OpenBlock): void {
+    const { ssa } = this.#emitter;
+    const test = this.#test;
+    switch (test.op) {
+      case "compare":
+        return ssa.branch(test.comparison, test.left, test.right, then, otherwise, this.#emitter.source());
+      case "not":
+        return test.operand.branch(otherwise, then);
+      case "and":
+      case "or": {
+        const next = ssa.createBlock();
+        if (test.op === "and") test.first.branch(next, otherwise);
+        else test.first.branch(then, next);
+        ssa.enter(next);
+        const { second } = test;
+        if (typeof second !== "function") return second.branch(then, otherwise);
+        return this.#emitter.within(() => second().branch(then, otherwise));
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { SourceLocation } from "../asm/instruction.ts";
+import type { AccessSize, Operation, Space, Value, ValueType } from "../compiler/ir/ir.ts";
+import { scalarShape, type ScalarKind } from "../types/index.ts";
+import { BuildError } from "./errors.ts";
+import { captureSource } from "./source.ts";
+import type { SsaBuilder } from "./ssa.ts";
+
+/**
+ * A stretch of the program whose values are known everywhere in it: the whole
+ * function, or one branch. A value may be used until its region is closed.
+ */
+export interface Region {
+  readonly parent: Region | undefined;
+  closed: boolean;
+}
+
+/** A place in memory: an address in a register, and a constant offset in bytes. */
+export interface Place {
+  readonly space: Space;
+  readonly address: Value;
+  readonly offset: number;
+  /** What the address is known to be a multiple of, offset not counted: 1, 2, 4 or 8. */
+  readonly align: number;
+  readonly region: Region;
+}
+
+/** What the typed values write through: the SSA builder, the region they stand in, and the current line of source. */
+export class Emitter {
+  readonly ssa: SsaBuilder;
+  #region: Region = { parent: undefined, closed: false };
+
+  constructor(ssa: SsaBuilder) {
+    this.ssa = ssa;
+  }
+
+  get region(): Region {
+    return this.#region;
+  }
+
+  /** Runs `body` in a region of its own, closed when it returns. */
+  within<T>(body: () => T): T {
+    const region = { parent: this.#region, closed: false };
+    this.#region = region;
+    try {
+      return body();
+    } finally {
+      region.closed = true;
+      this.#region = region.parent;
+    }
+  }
+
+  /** @throws {BuildError} where the value was made in a branch that is over. */
+  checkAlive(region: Region, what: string): void {
+    if (!region.closed) return;
+    throw new BuildError(`${what} is used outside of the branch or loop in which it was made; use it there, or keep it in b.variable()`, this.source());
+  }
+
+  source(): SourceLocation | undefined {
+    return captureSource();
+  }
+
+  emit(operation: Operation, type: ValueType): Value {
+    return this.ssa.emit(operation, type, captureSource());
+  }
+
+  emitVoid(operation: Operation): void {
+    this.ssa.emitVoid(operation, captureSource());
+  }
+
+  constant(type: ValueType, value: bigint): Value {
+    return this.emit({ op: "constant", value: type === "i32" ? BigInt.asUintN(32, value) : BigInt.asIntN(64, value) }, type);
+  }
+
+  load(place: Place, size: AccessSize, type: ValueType, signed = false): Value {
+    this.checkAlive(place.region, "this memory");
+    return this.emit({ op: "load", size, signed, space: place.space, address: place.address, offset: place.offset }, type);
+  }
+
+  store(place: Place, size: AccessSize, value: Value): void {
+    this.checkAlive(place.region, "this memory");
+    this.emitVoid({ op: "store", size, space: place.space, address: place.address, offset: place.offset, value });
+  }
+}
+
+/** The place `offset` bytes further on. */
+export function placeAt(place: Place, offset: number): Place {
+  return offset === 0 ? place : { ...place, offset: place.offset + offset };
+}
+
+/** The type that values of a kind have in the intermediate form. */
+export function valueType(kind: ScalarKind): "i32" | "i64" {
+  return scalarShape(kind).size === 8 ? "i64" : "i32";
+}

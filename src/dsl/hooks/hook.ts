@@ -1,0 +1,73 @@
+import type { AttachType, ProgramType, ScalarKind } from "../../types/index.ts";
+import type { Field, Scalar } from "../scalar.ts";
+import type { HelperMethod } from "../helpers.ts";
+
+/**
+ * A field of a program's context, as the kernel's verifier lets this hook see
+ * it. `size` is the width of the access in bytes, which may exceed that of the
+ * number: `user_port` is a 32-bit field that holds a 16-bit port.
+ */
+export interface ContextField<K extends ScalarKind = ScalarKind, W extends boolean = boolean> {
+  readonly offset: number;
+  readonly kind: K;
+  readonly size: 1 | 2 | 4 | 8;
+  readonly writable: W;
+}
+
+/** An address that the kernel hands out through the context, for helpers to take. */
+export interface ContextPointer<T extends string = string> {
+  readonly offset: number;
+  readonly pointer: T;
+}
+
+/** `count` consecutive fields, such as an IPv6 address in four words. */
+export interface ContextArray<K extends ScalarKind = ScalarKind, W extends boolean = boolean> {
+  readonly element: ContextField<K, W>;
+  readonly count: number;
+}
+
+export type ContextFields = Readonly<Record<string, ContextField | ContextPointer | ContextArray>>;
+
+/**
+ * Where a program can be attached, and what its programs may do there: the
+ * verifier's rules, for the type checker to read.
+ */
+export interface Hook<C extends ContextFields = ContextFields, R = unknown, H extends HelperMethod = HelperMethod> {
+  /** libbpf's section name. */
+  readonly section: string;
+  readonly type: ProgramType;
+  readonly expectedAttachType?: AttachType;
+  /** The kernel's name of the context's struct. */
+  readonly contextType: string;
+  readonly context: C;
+  /** The numbers that a program may return: all 32-bit numbers where absent. */
+  readonly returns?: readonly (R & number)[];
+  readonly helpers: readonly H[];
+}
+
+/** A pointer of the kernel's, which only helpers look behind. */
+export interface KernelPointer<T extends string> {
+  readonly points: T;
+}
+
+/** A hook's context, as a program sees it. */
+export type Context<C extends ContextFields> = {
+  readonly [N in keyof C]:
+    C[N] extends ContextField<infer K, infer W> ? (W extends true ? Field<K> : Scalar<K>)
+    : C[N] extends ContextPointer<infer T> ? KernelPointer<T>
+    : C[N] extends ContextArray<infer K, infer W> ? readonly (W extends true ? Field<K> : Scalar<K>)[]
+    : never;
+} & AnyContext;
+
+/** The context as a whole, as helpers take it. */
+export interface AnyContext extends KernelPointer<"context"> {}
+
+/** What a program may return. */
+export type ReturnOf<R> = R extends number ? (number extends R ? number | Scalar<"u32"> | Scalar<"i32"> : R) : never;
+
+/** A field that may only be read. */
+export const readable = <K extends ScalarKind>(offset: number, kind: K, size: 1 | 2 | 4 | 8 = 4): ContextField<K, false> => ({ offset, kind, size, writable: false });
+/** A field that may be read and written. */
+export const writable = <K extends ScalarKind>(offset: number, kind: K, size: 1 | 2 | 4 | 8 = 4): ContextField<K, true> => ({ offset, kind, size, writable: true });
+/** A pointer to a kernel object. */
+export const pointer = <T extends string>(offset: number, points: T): ContextPointer<T> => ({ offset, pointer: points });

@@ -1,0 +1,107 @@
+import { compile, type CompileOptions } from "../compiler/index.ts";
+import type { IrModule, Operation, Value } from "../compiler/ir/ir.ts";
+import type { MapDefinition, Program } from "../types/index.ts";
+import { BuilderImplementation, type Builder } from "./builder.ts";
+import { Emitter, placeAt } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
+import { standsFor, type HelperMethod } from "./helpers.ts";
+import type { Context, ContextField, ContextFields, Hook, ReturnOf } from "./hooks/hook.ts";
+import { returnValue } from "./nullable.ts";
+import { FieldValue } from "./scalar.ts";
+import { withSourceCapture } from "./source.ts";
+import { SsaBuilder } from "./ssa.ts";
+
+/** How a program is built. */
+export interface BuildOptions extends CompileOptions {
+  /** Keep the line of TypeScript of each instruction; true unless said otherwise. */
+  readonly sources?: boolean;
+}
+
+/** A program as it was written. It is run, to describe its instructions, each time it is built. */
+export interface ProgramSource {
+  readonly name: string;
+  readonly hook: Hook;
+  /** The intermediate form, as the compiler is given it. */
+  build(options?: BuildOptions): IrModule;
+  /** The finished program. */
+  compile(options?: BuildOptions): Program;
+}
+
+/** What a program consists of: it is given the builder and its context, and gives the program's result. */
+export type ProgramBody<C extends ContextFields, R, H extends HelperMethod> =
+  (b: Builder<R, H>, context: Context<C>) => ReturnOf<R>;
+
+/** The licence told to the kernel where a program says nothing else; some helpers are for GPL-compatible programs only. */
+const LICENSE = "Dual MIT/GPL";
+
+/** Declares a program on a hook. */
+export function define<C extends ContextFields, R, H extends HelperMethod>(
+  hook: Hook<C, R, H>, name: string, body: ProgramBody<C, R, H>, { license = LICENSE }: { license?: string } = {},
+): ProgramSource {
+  if (!/^\w+$/.test(name)) throw new RangeError(`a program's name consists of letters, digits and "_", unlike ${JSON.stringify(name)}`);
+  const source: ProgramSource = {
+    name,
+    hook,
+    build: ({ sources = true } = {}) => withSourceCapture(sources, () => describe(hook, name, body)),
+    compile(options = {}) {
+      const module = source.build(options);
+      const { instructions, functions } = compile(module, options);
+      return {
+        name, license, instructions, functions, type: hook.type, section: hook.section, maps: mapsOf(module),
+        ...(hook.expectedAttachType !== undefined && { expectedAttachType: hook.expectedAttachType }),
+      };
+    },
+  };
+  return source;
+}
+
+function describe<C extends ContextFields, R, H extends HelperMethod>(hook: Hook<C, R, H>, name: string, body: ProgramBody<C, R, H>): IrModule {
+  const ssa = new SsaBuilder(name, ["ptr"]);
+  const emitter = new Emitter(ssa);
+  const builder = new BuilderImplementation(emitter, hook.helpers);
+  const result = body(builder as unknown as Builder<R, H>, contextView(emitter, hook.context, ssa.parameters[0]!));
+  if (!ssa.current.dead) {
+    if (result === undefined) throw new BuildError(`program ${name} ends without a result: return one, such as PROCEED`);
+    ssa.return(returnValue(emitter, result), emitter.source());
+  }
+  return { functions: [ssa.finish()] };
+}
+
+/** The typed view of the context that arrives in r1. */
+function contextView<C extends ContextFields>(emitter: Emitter, fields: C, address: Value): Context<C> {
+  const view = {};
+  const place = { space: "context", address, offset: 0, align: 8, region: emitter.region } as const;
+  const read = ({ offset, kind, size }: ContextField) => new FieldValue(emitter, kind, placeAt(place, offset), size);
+  for (const [name, field] of Object.entries(fields)) {
+    let get: () => unknown;
+    if ("pointer" in field) {
+      get = () => {
+        const value = emitter.load(placeAt(place, field.offset), 8, "ptr");
+        return standsFor({ points: field.pointer }, () => value);
+      };
+    } else if ("count" in field) {
+      const { element, count } = field;
+      get = () => Array.from({ length: count }, (_, i) => read({ ...element, offset: element.offset + i * element.size }));
+    } else {
+      get = () => read(field);
+    }
+    Object.defineProperty(view, name, { enumerable: true, get });
+  }
+  return standsFor(view as Context<C>, () => address);
+}
+
+/** Every map that a module refers to, in the order of first mention. */
+function mapsOf(module: IrModule): MapDefinition[] {
+  const maps = new Map<string, MapDefinition>();
+  const note = (operation: Operation) => {
+    if (operation.op !== "map" && operation.op !== "map-value") return;
+    const { map } = operation;
+    const known = maps.get(map.name);
+    if (known !== undefined && known !== map) throw new BuildError(`two different maps are named ${map.name}`);
+    maps.set(map.name, map);
+  };
+  for (const { blocks } of module.functions) {
+    for (const { instructions } of blocks) instructions.forEach(({ operation }) => note(operation));
+  }
+  return [...maps.values()];
+}

@@ -1,0 +1,210 @@
+import type { AccessSize, Value } from "../compiler/ir/ir.ts";
+import { type ArraySchema, type Fields, type ScalarKind, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
+import { placeAt, type Emitter, type Place } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
+import { FieldValue, operandValue, ScalarValue, type Field, type Operand, type Scalar } from "./scalar.ts";
+
+/** Where a reference keeps its memory: a symbol, so that it cannot collide with a field's name. */
+const memory = Symbol("memory");
+
+interface Memory {
+  readonly emitter: Emitter;
+  readonly schema: Schema;
+  readonly place: Place;
+}
+
+/** Something in memory with a known schema, which is there for sure: a map's value, a struct on the stack. */
+export type Ref<S extends Schema> =
+  S extends ScalarSchema<infer K> ? ScalarRef<K>
+  : S extends StructSchema<infer F> ? StructRef<F>
+  : S extends ArraySchema<infer E> ? ArrayRef<E>
+  : never;
+
+/** Anything in memory, with its schema. */
+export interface InMemory<S extends Schema> {
+  readonly [memory]: Memory & { readonly schema: S };
+}
+
+/** A struct in memory. Naming a scalar field reads it; `.set` on it writes it. */
+export type StructRef<F extends Fields> = { readonly [N in keyof F]: Part<F[N]> } & InMemory<StructSchema<F>>;
+
+/** An array in memory. */
+export interface ArrayRef<E extends Schema> extends InMemory<ArraySchema<E>> {
+  readonly length: number;
+  /** An element. An index that is only known at run time must be below `length`, in a way that the verifier can see. */
+  at(index: number | Scalar<"u32">): Part<E>;
+}
+
+/** A single number in memory, such as the value of a counter map. */
+export interface ScalarRef<K extends ScalarKind> extends InMemory<ScalarSchema<K>> {
+  readonly value: Field<K>;
+}
+
+type Part<S extends Schema> = S extends ScalarSchema<infer K> ? Field<K> : Ref<S>;
+
+/** What a value in memory may be set from: every field of a struct, every element of an array, or a reference to copy. */
+export type Init<S extends Schema> =
+  S extends ScalarSchema<infer K> ? Operand<K>
+  : S extends StructSchema<infer F> ? { readonly [N in keyof F]: Init<F[N]> } | Ref<S>
+  : S extends ArraySchema<infer E> ? readonly Init<E>[] | Ref<S>
+  : never;
+
+/** The memory behind a reference; undefined for anything else. */
+export function memoryOf(value: unknown): Memory | undefined {
+  return typeof value === "object" && value !== null && memory in value ? (value as InMemory<Schema>)[memory] : undefined;
+}
+
+/** The typed view of a place. */
+export function reference<S extends Schema>(emitter: Emitter, schema: S, place: Place): Ref<S> {
+  const own: Memory = { emitter, schema, place };
+  switch (schema.kind) {
+    case "struct":
+      return Object.create(structPrototype(schema as unknown as StructSchema), { [memory]: { value: own } }) as Ref<S>;
+    case "array":
+      return new ArrayView(own) as unknown as Ref<S>;
+    default:
+      return new ScalarView(own) as unknown as Ref<S>;
+  }
+}
+
+const prototypes = new WeakMap<StructSchema, object>();
+
+function structPrototype(schema: StructSchema): object {
+  let prototype = prototypes.get(schema);
+  if (prototype === undefined) {
+    prototype = {};
+    for (const { name, schema: field, offset } of schema.layout) {
+      Object.defineProperty(prototype, name, {
+        enumerable: true,
+        get(this: InMemory<Schema>) {
+          const { emitter, place } = this[memory];
+          return part(emitter, field, placeAt(place, offset));
+        },
+      });
+    }
+    prototypes.set(schema, prototype);
+  }
+  return prototype;
+}
+
+function part(emitter: Emitter, schema: Schema, place: Place): unknown {
+  return schema.kind === "scalar" ? new FieldValue(emitter, (schema as ScalarSchema).scalar, place) : reference(emitter, schema, place);
+}
+
+class ScalarView {
+  readonly [memory]: Memory;
+
+  constructor(own: Memory) {
+    this[memory] = own;
+  }
+
+  get value(): unknown {
+    const { emitter, schema, place } = this[memory];
+    return part(emitter, schema, place);
+  }
+}
+
+class ArrayView {
+  readonly [memory]: Memory;
+
+  constructor(own: Memory) {
+    this[memory] = own;
+  }
+
+  get length(): number {
+    return (this[memory].schema as ArraySchema).length;
+  }
+
+  at(index: unknown): unknown {
+    const { emitter, schema, place } = this[memory];
+    const { element, length } = schema as ArraySchema;
+    if (typeof index === "number") {
+      if (!Number.isInteger(index) || index < 0 || index >= length) throw new BuildError(`index ${index} is outside of ${schema}`, emitter.source());
+      return part(emitter, element, placeAt(place, index * element.size));
+    }
+    const wide = emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(emitter, "u32", index) }, "i64");
+    const bytes = emitter.emit({ op: "binary", operator: "mul", left: wide, right: emitter.constant("i64", BigInt(element.size)) }, "i64");
+    const address = emitter.emit({ op: "binary", operator: "add", left: place.address, right: bytes }, "ptr");
+    return part(emitter, element, { ...place, address, region: emitter.region, align: Math.min(place.align, element.align) });
+  }
+}
+
+/** Writes a whole value: every field, and zero into the padding between them. */
+export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: unknown): void {
+  const source = memoryOf(init);
+  if (source !== undefined && schema.kind !== "scalar") {
+    if (source.schema !== schema) throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source());
+    return copyMemory(emitter, place, source.place, schema.size);
+  }
+  switch (schema.kind) {
+    case "scalar": {
+      const { scalar, size } = schema as ScalarSchema;
+      return emitter.store(place, size as AccessSize, operandValue(emitter, scalar, init));
+    }
+    case "struct":
+      return writeStruct(emitter, schema as StructSchema, place, init);
+    case "array": {
+      const { element, length } = schema as ArraySchema;
+      if (!Array.isArray(init) || init.length !== length) throw new BuildError(`${schema} takes ${length} elements`, emitter.source());
+      return init.forEach((value, i) => writeInit(emitter, element, placeAt(place, i * element.size), value));
+    }
+    case "void":
+      return;
+  }
+}
+
+function writeStruct(emitter: Emitter, schema: StructSchema, place: Place, init: unknown): void {
+  if (typeof init !== "object" || init === null || init instanceof ScalarValue) {
+    throw new BuildError(`${schema} takes an object of its fields`, emitter.source());
+  }
+  const values = init as Record<string, unknown>;
+  for (const name of Object.keys(values)) {
+    if (!(name in schema.fields)) throw new BuildError(`${schema} has no field ${name}`, emitter.source());
+  }
+  let end = 0;
+  for (const { name, schema: field, offset } of schema.layout) {
+    if (values[name] === undefined) throw new BuildError(`field ${name} of ${schema} is not set`, emitter.source());
+    zero(emitter, placeAt(place, end), offset - end);
+    writeInit(emitter, field, placeAt(place, offset), values[name]);
+    end = offset + field.size;
+  }
+  zero(emitter, placeAt(place, end), schema.size - end);
+}
+
+/** Writes zeroes over `size` bytes, in the widest aligned stores. */
+export function zero(emitter: Emitter, place: Place, size: number): void {
+  for (const [offset, width] of accesses(size, place)) {
+    emitter.store(placeAt(place, offset), width, emitter.constant(width === 8 ? "i64" : "i32", 0n));
+  }
+}
+
+function copyMemory(emitter: Emitter, to: Place, from: Place, size: number): void {
+  for (const [offset, width] of accesses(size, to, from)) {
+    emitter.store(placeAt(to, offset), width, emitter.load(placeAt(from, offset), width, width === 8 ? "i64" : "i32"));
+  }
+}
+
+/** Cuts `size` bytes into accesses that are aligned in every one of the places: offset from their start, and width. */
+function* accesses(size: number, ...places: readonly Place[]): Generator<[number, AccessSize]> {
+  const aligned = (offset: number, width: number) => places.every((place) => width <= place.align && (place.offset + offset) % width === 0);
+  for (let offset = 0; offset < size; ) {
+    const width = ([8, 4, 2, 1] as const).find((width) => offset + width <= size && (width === 1 || aligned(offset, width)))!;
+    yield [offset, width];
+    offset += width;
+  }
+}
+
+/** Room for a value on the stack, not yet written. */
+export function stackPlace(emitter: Emitter, schema: Schema): Place {
+  // Aligned to 8 where that lets its neighbouring fields be written together.
+  const align = schema.size >= 8 ? 8 : schema.align;
+  const slot = emitter.ssa.stackSlot(schema.size, align, schema.toString());
+  return { space: "stack", address: emitter.emit({ op: "stack", slot }, "ptr"), offset: 0, align, region: emitter.region };
+}
+
+/** The address of a place, as a helper takes it. */
+export function addressOf(emitter: Emitter, place: Place): Value {
+  emitter.checkAlive(place.region, "this memory");
+  if (place.offset === 0) return place.address;
+  return emitter.emit({ op: "binary", operator: "add", left: place.address, right: emitter.constant("i64", BigInt(place.offset)) }, "ptr");
+}

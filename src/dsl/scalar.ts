@@ -1,0 +1,232 @@
+import type { BinaryOperator, Comparison, Value } from "../compiler/ir/ir.ts";
+import { scalarShape, type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type WideKind } from "../types/index.ts";
+import { Condition } from "./condition.ts";
+import { valueType, type Emitter, type Place, type Region } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
+import type { Fits } from "./mistakes.ts";
+
+/** Kinds in the machine's own byte order, on which arithmetic makes sense. */
+export type HostKind = Exclude<ScalarKind, BigEndianKind>;
+
+type BigEndianOf = { u16: "be16"; u32: "be32"; u64: "be64" };
+type HostOf = { be16: "u16"; be32: "u32"; be64: "u64" };
+
+/** What may stand beside a scalar of kind `K`. A plain number has no byte order, so big-endian kinds take none: write `be16(80)`. */
+export type Operand<K extends ScalarKind> = Scalar<K> | Constant<K> | Literal<K>;
+
+type Literal<K extends ScalarKind> = K extends BigEndianKind ? never : K extends WideKind ? number | bigint : number;
+
+interface Comparable<K extends ScalarKind> {
+  /** The kind of number this is. */
+  readonly kind: K;
+  eq<O>(other: O & Fits<K, O>): Condition;
+  ne<O>(other: O & Fits<K, O>): Condition;
+  /** Bitwise and. */
+  and<O>(other: O & Fits<K, O>): Scalar<K>;
+  /** Bitwise or. */
+  or<O>(other: O & Fits<K, O>): Scalar<K>;
+  /** Bitwise exclusive or. */
+  xor<O>(other: O & Fits<K, O>): Scalar<K>;
+  /** True where the two have a bit in common. */
+  hasBits<O>(other: O & Fits<K, O>): Condition;
+}
+
+/**
+ * A number in the machine's byte order. It is the value at the point where it
+ * was made and never changes. Arithmetic wraps at the kind's own width; orders,
+ * division and right shifts follow the kind's sign.
+ */
+export interface HostScalar<K extends HostKind> extends Comparable<K> {
+  lt<O>(other: O & Fits<K, O>): Condition;
+  le<O>(other: O & Fits<K, O>): Condition;
+  gt<O>(other: O & Fits<K, O>): Condition;
+  ge<O>(other: O & Fits<K, O>): Condition;
+  add<O>(other: O & Fits<K, O>): Scalar<K>;
+  sub<O>(other: O & Fits<K, O>): Scalar<K>;
+  mul<O>(other: O & Fits<K, O>): Scalar<K>;
+  /** Division, towards zero. By zero it gives 0 (RFC 9669, section 4.1). */
+  div<O>(other: O & Fits<K, O>): Scalar<K>;
+  /** Remainder, with the dividend's sign. By zero it gives the dividend (RFC 9669, section 4.1). */
+  mod<O>(other: O & Fits<K, O>): Scalar<K>;
+  /** Left shift; the amount counts modulo the kind's width, at least 32. */
+  shl<O>(bits: O & Fits<K, O>): Scalar<K>;
+  /** Right shift, which keeps the sign of signed kinds. */
+  shr<O>(bits: O & Fits<K, O>): Scalar<K>;
+  /** Every bit reversed. */
+  not(): Scalar<K>;
+  negate(): Scalar<K>;
+  /** The number as another kind: widened by its own sign, or cut to the low bits. */
+  to<J extends HostKind>(schema: ScalarSchema<J>): Scalar<J>;
+  /** The same number in network byte order. */
+  toBig(): K extends keyof BigEndianOf ? Scalar<BigEndianOf[K]> : never;
+}
+
+/** A number in network byte order. It can be compared and combined bit by bit; for arithmetic use `.toHost()`. */
+export interface BigEndianScalar<K extends BigEndianKind> extends Comparable<K> {
+  /** The same number in the machine's byte order. */
+  toHost(): Scalar<HostOf[K]>;
+}
+
+export type Scalar<K extends ScalarKind> = K extends HostKind ? HostScalar<K> : K extends BigEndianKind ? BigEndianScalar<K> : never;
+
+/** A number in memory: its value as it was read when it was named, and the right to write it. */
+export type Field<K extends ScalarKind> = Scalar<K> & {
+  set<O>(value: O & Fits<K, O>): void;
+} & (K extends "u32" | "i32" | "u64" | "i64" ? {
+  /** Adds in one step that no other CPU can tear. */
+  atomicAdd<O>(value: O & Fits<K, O>): void;
+} : unknown);
+
+/** The one class behind every kind of scalar; the interfaces above say which methods a kind has. */
+export class ScalarValue {
+  readonly kind: ScalarKind;
+  readonly emitter: Emitter;
+  readonly region: Region;
+  readonly #value: Value;
+
+  constructor(emitter: Emitter, kind: ScalarKind, value: Value) {
+    this.emitter = emitter;
+    this.kind = kind;
+    this.region = emitter.region;
+    this.#value = value;
+  }
+
+  /** The SSA value, for use now. */
+  use(): Value {
+    this.emitter.checkAlive(this.region, `a value of kind ${this.kind}`);
+    return this.#value;
+  }
+
+  #operand(other: unknown): Value {
+    return operandValue(this.emitter, this.kind, other);
+  }
+
+  #compare(unsigned: Comparison, signed: Comparison, other: unknown): Condition {
+    return Condition.compare(this.emitter, scalarShape(this.kind).signed ? signed : unsigned, this.use(), this.#operand(other));
+  }
+
+  #binary(operator: BinaryOperator, other: unknown): ScalarValue {
+    const left = this.use();
+    const value = this.emitter.emit({ op: "binary", operator, left, right: this.#operand(other) }, valueType(this.kind));
+    return this.#wrapped(value);
+  }
+
+  /** A narrow kind's result, brought back into its range. */
+  #wrapped(value: Value): ScalarValue {
+    return new ScalarValue(this.emitter, this.kind, narrowed(this.emitter, this.kind, value));
+  }
+
+  eq(other: unknown): Condition { return this.#compare("eq", "eq", other); }
+  ne(other: unknown): Condition { return this.#compare("ne", "ne", other); }
+  lt(other: unknown): Condition { return this.#compare("lt", "slt", other); }
+  le(other: unknown): Condition { return this.#compare("le", "sle", other); }
+  gt(other: unknown): Condition { return this.#compare("gt", "sgt", other); }
+  ge(other: unknown): Condition { return this.#compare("ge", "sge", other); }
+  hasBits(other: unknown): Condition { return this.#compare("set", "set", other); }
+  add(other: unknown): ScalarValue { return this.#binary("add", other); }
+  sub(other: unknown): ScalarValue { return this.#binary("sub", other); }
+  mul(other: unknown): ScalarValue { return this.#binary("mul", other); }
+  div(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "sdiv" : "div", other); }
+  mod(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "smod" : "mod", other); }
+  and(other: unknown): ScalarValue { return this.#binary("and", other); }
+  or(other: unknown): ScalarValue { return this.#binary("or", other); }
+  xor(other: unknown): ScalarValue { return this.#binary("xor", other); }
+  shl(bits: unknown): ScalarValue { return this.#binary("lsh", bits); }
+  shr(bits: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "arsh" : "rsh", bits); }
+  not(): ScalarValue { return this.#binary("xor", { constant: this.kind, value: -1n }); }
+  negate(): ScalarValue {
+    return this.#wrapped(this.emitter.emit({ op: "negate", operand: this.use() }, valueType(this.kind)));
+  }
+
+  to(schema: ScalarSchema): ScalarValue {
+    return new ScalarValue(this.emitter, schema.scalar, converted(this.emitter, this.kind, schema.scalar, this.use()));
+  }
+
+  toHost(): ScalarValue { return this.#swapped("u"); }
+  toBig(): ScalarValue { return this.#swapped("be"); }
+
+  #swapped(prefix: "u" | "be"): ScalarValue {
+    const bits = (scalarShape(this.kind).size * 8) as 16 | 32 | 64;
+    const value = this.emitter.emit({ op: "byteswap", bits, operand: this.use() }, valueType(this.kind));
+    return new ScalarValue(this.emitter, `${prefix}${bits}` as ScalarKind, value);
+  }
+}
+
+/** A scalar that was read from memory, and can be written there. */
+export class FieldValue extends ScalarValue {
+  readonly #place: Place;
+  readonly #size: 1 | 2 | 4 | 8;
+
+  constructor(emitter: Emitter, kind: ScalarKind, place: Place, size = scalarShape(kind).size as 1 | 2 | 4 | 8) {
+    super(emitter, kind, emitter.load(place, size, valueType(kind), scalarShape(kind).signed));
+    this.#place = place;
+    this.#size = size;
+  }
+
+  set(value: unknown): void {
+    this.emitter.store(this.#place, this.#size, operandValue(this.emitter, this.kind, value));
+  }
+
+  atomicAdd(value: unknown): void {
+    this.emitter.checkAlive(this.#place.region, "this memory");
+    this.emitter.emitVoid({
+      op: "atomic", operator: "add", fetch: false, size: this.#size as 4 | 8, space: this.#place.space,
+      address: this.#place.address, offset: this.#place.offset, value: operandValue(this.emitter, this.kind, value),
+    });
+  }
+}
+
+/** The SSA value of what stands beside a scalar of kind `kind`. */
+export function operandValue(emitter: Emitter, kind: ScalarKind, operand: unknown): Value {
+  if (operand instanceof ScalarValue) {
+    if (operand.kind !== kind) throw new BuildError(`${kind} and ${operand.kind} do not mix`, emitter.source());
+    return operand.use();
+  }
+  return emitter.constant(valueType(kind), rawConstant(emitter, kind, operand));
+}
+
+/** A literal or `Constant` as the bits that a register holds for it. */
+function rawConstant(emitter: Emitter, kind: ScalarKind, operand: unknown): bigint {
+  const { size, signed, bigEndian } = scalarShape(kind);
+  let value: bigint;
+  if (typeof operand === "bigint" || (typeof operand === "number" && Number.isInteger(operand))) {
+    if (bigEndian) throw new BuildError(`a plain number has no byte order: write ${kind}(${operand})`, emitter.source());
+    value = BigInt(operand);
+  } else if (typeof operand === "object" && operand !== null && "constant" in operand && operand.constant === kind) {
+    value = (operand as Constant).value;
+  } else {
+    throw new BuildError(`${String(operand)} is no value of kind ${kind}`, emitter.source());
+  }
+  const bits = size * 8;
+  const unsigned = BigInt.asUintN(bits, value);
+  const kept = signed ? BigInt.asIntN(bits, value) : unsigned;
+  // All ones, as -1, is how people write a full mask.
+  if (kept !== value && value !== -1n) throw new BuildError(`${value} is out of range of ${kind}`, emitter.source());
+  return bigEndian ? swapBytes(unsigned, size) : kept;
+}
+
+function swapBytes(value: bigint, size: number): bigint {
+  let swapped = 0n;
+  for (let i = 0; i < size; i++) swapped = (swapped << 8n) | ((value >> BigInt(8 * i)) & 255n);
+  return swapped;
+}
+
+/** Brings a 32-bit result back into the range of a narrow kind. */
+function narrowed(emitter: Emitter, kind: ScalarKind, value: Value): Value {
+  const { size, signed } = scalarShape(kind);
+  if (size >= 4) return value;
+  return emitter.emit({ op: "extend", bits: (size * 8) as 8 | 16, signed, operand: value }, "i32");
+}
+
+function converted(emitter: Emitter, from: ScalarKind, to: ScalarKind, value: Value): Value {
+  const source = scalarShape(from);
+  const target = scalarShape(to);
+  if (target.size === 8) {
+    if (source.size === 8) return value;
+    return emitter.emit({ op: "extend", bits: 32, signed: source.signed, operand: value }, "i64");
+  }
+  const low = source.size === 8 ? emitter.emit({ op: "truncate", operand: value }, "i32") : value;
+  // A wider kind of the same sign, or any wider kind of an unsigned one, holds the number as it is.
+  const fits = source.size < target.size && (!source.signed || target.signed);
+  return fits || (source.size === target.size && source.signed === target.signed) ? low : narrowed(emitter, to, low);
+}
