@@ -1,0 +1,49 @@
+/**
+ * `npm run test:verifier`: the suite on the kernel that is running.
+ * Exit codes: 0 all as expected, 1 not, 2 called wrongly.
+ */
+import { release } from "node:os";
+import { Command } from "commander";
+import { CommandError } from "../src/cli/errors.ts";
+import { reportError } from "../src/cli/report.ts";
+import { allCases } from "./cases/index.ts";
+import { printResults, type OutputOptions } from "./output.ts";
+import { runCases } from "./suite/runner.ts";
+import { selectCases } from "./suite/select.ts";
+
+interface Options extends OutputOptions {
+  readonly filter?: string;
+  readonly list?: boolean;
+}
+
+const command = new Command("test:verifier")
+  .description("Runs the verifier tests on the running kernel, as root.")
+  .option("--json", "print the results as JSON")
+  .option("--junit <file>", "also write the results as JUnit XML")
+  .option("--filter <text>", "only the cases with this text in their name")
+  .option("--list", "list the cases, and run nothing")
+  .action(async (options: Options) => {
+    process.exitCode = await main(options);
+  });
+
+async function main(options: Options): Promise<0 | 1> {
+  const cases = selectCases(allCases, options.filter);
+  if (options.list) {
+    process.stdout.write(`${cases.map(({ name }) => name).join("\n")}\n`);
+    return 0;
+  }
+  if (process.platform !== "linux" || process.getuid?.() !== 0) {
+    throw new CommandError("the verifier tests load programs, which takes root on Linux", { hint: "run it as root, or run `npm run test:vng`, which boots kernels of its own" });
+  }
+  const started = Date.now();
+  const results = await runCases(cases, () => {});
+  return printResults([{ release: release(), results, seconds: (Date.now() - started) / 1000 }], options);
+}
+
+try {
+  await command.exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  }).parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error);
+}

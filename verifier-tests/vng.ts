@@ -1,0 +1,67 @@
+/**
+ * `npm run test:vng`: the suite on real kernels of the distribution's, each
+ * booted under virtme-ng. Exit codes: 0 all as expected, 1 not, 2 called wrongly.
+ */
+import { cpus } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
+import { reportError } from "../src/cli/report.ts";
+import { allCases } from "./cases/index.ts";
+import { readCatalogue } from "./kernels/cache.ts";
+import { chooseKernels } from "./kernels/catalogue.ts";
+import { runMatrix } from "./kernels/matrix-run.ts";
+import { installTools } from "./kernels/setup.ts";
+import { printResults, type OutputOptions } from "./output.ts";
+import { selectCases } from "./suite/select.ts";
+
+interface Options extends OutputOptions {
+  readonly kernel: string;
+  readonly jobs: number;
+  readonly timeout: number;
+  readonly filter?: string;
+  readonly list?: boolean;
+  readonly refresh?: boolean;
+}
+
+const command = new Command("test:vng")
+  .description("Runs the verifier tests on real kernels, booted under virtme-ng.")
+  .option("--kernel <list>", "kernels, separated by commas: a version such as 6.12, oldest, newest, all, or the path of a kernel image", "5.10,6.1,6.12,newest")
+  .option("--json", "print the results as JSON")
+  .option("--junit <file>", "also write the results as JUnit XML")
+  .option("--jobs <number>", "kernels that run at the same time", positive, Math.max(1, cpus().length))
+  .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 600)
+  .option("--filter <text>", "only the cases with this text in their name")
+  .option("--refresh", "ask the package lists which kernels there are, even if that was done this week")
+  .option("--list", "list the kernels that can be had and the cases, and run nothing")
+  .action(async (options: Options) => {
+    process.exitCode = await main(options);
+  });
+
+async function main(options: Options): Promise<0 | 1> {
+  const progress = (kernel: string, event: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${kernel}: ${event}\n`);
+  const cases = selectCases(allCases, options.filter);
+  const onlyImages = options.kernel.split(",").every((part) => part.includes("/"));
+  const available = onlyImages ? [] : await readCatalogue({ refresh: options.refresh ?? false });
+  if (options.list) {
+    const listed = { kernels: available.map(({ release }) => release), cases: cases.map(({ name }) => name) };
+    process.stdout.write(options.json ? `${JSON.stringify(listed, null, 2)}\n` : `Kernels:\n  ${listed.kernels.join("\n  ")}\n\nCases:\n  ${listed.cases.join("\n  ")}\n`);
+    return 0;
+  }
+  const choices = chooseKernels(options.kernel, available);
+  await installTools((step) => progress("this machine", step));
+  const results = await runMatrix(choices, { jobs: options.jobs, timeoutSeconds: options.timeout, filter: options.filter, progress });
+  return printResults(results, options);
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("it is a whole number from 1 on");
+  return number;
+}
+
+try {
+  await command.exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  }).parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error);
+}
