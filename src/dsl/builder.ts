@@ -6,7 +6,6 @@ import type { Condition } from "./condition.ts";
 import { valueType, type Emitter, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import { callHelper, helperMethods, valueAddress, type HelperMethod, type Helpers } from "./helpers.ts";
-import type { ReturnOf } from "./hooks/hook.ts";
 import type { Fits, Mistake } from "./mistakes.ts";
 import { Nullable, returnValue } from "./nullable.ts";
 import { memoryOf, reference, stackPlace, writeInit, type InMemory, type Init, type Ref } from "./reference.ts";
@@ -48,7 +47,7 @@ export interface CoreBuilder<R> {
   /** Goes on with the next round of the innermost loop. */
   continue(): void;
   /** Ends the program. */
-  readonly return: (result: ReturnOf<R>) => void;
+  readonly return: (result: R) => void;
   /** A struct on the stack with all of its fields; padding is zero. */
   struct<S extends StructSchema>(schema: S, fields: Init<S>): Ref<S>;
   /** Writes all of a value in memory. */

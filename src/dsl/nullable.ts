@@ -3,7 +3,6 @@ import type { Schema } from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
-import type { ReturnOf } from "./hooks/hook.ts";
 import { reference, type Ref } from "./reference.ts";
 import { operandValue } from "./scalar.ts";
 
@@ -12,7 +11,7 @@ import { operandValue } from "./scalar.ts";
  * be had through one of the methods below, each of which checks for null, as
  * the verifier demands.
  */
-export class Nullable<V extends Schema, R = unknown> {
+export class Nullable<out V extends Schema, in R = unknown> {
   readonly #emitter: Emitter;
   readonly #schema: V;
   readonly #address: Value;
@@ -51,7 +50,7 @@ export class Nullable<V extends Schema, R = unknown> {
   }
 
   /** What was found; where nothing was, the program returns `result`. */
-  orReturn(result: ReturnOf<R>): Ref<V> {
+  orReturn(result: R): Ref<V> {
     return this.orElse(() => {
       const { ssa } = this.#emitter;
       ssa.return(returnValue(this.#emitter, result), this.#emitter.source());

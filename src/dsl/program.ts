@@ -5,7 +5,7 @@ import { BuilderImplementation, type Builder } from "./builder.ts";
 import { Emitter, placeAt } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import { standsFor, type HelperMethod } from "./helpers.ts";
-import type { Context, ContextField, ContextFields, Hook, ReturnOf } from "./hooks/hook.ts";
+import type { Context, ContextField, ContextFields, Hook } from "./hooks/hook.ts";
 import { returnValue } from "./nullable.ts";
 import { FieldValue } from "./scalar.ts";
 import { withSourceCapture } from "./source.ts";
@@ -29,7 +29,7 @@ export interface ProgramSource {
 
 /** What a program consists of: it is given the builder and its context, and gives the program's result. */
 export type ProgramBody<C extends ContextFields, R, H extends HelperMethod> =
-  (b: Builder<R, H>, context: Context<C>) => ReturnOf<R>;
+  (b: Builder<R, H>, context: Context<C>) => R;
 
 /** The licence told to the kernel where a program says nothing else; some helpers are for GPL-compatible programs only. */
 const LICENSE = "Dual MIT/GPL";

@@ -40,7 +40,7 @@ export interface Hook<C extends ContextFields = ContextFields, R = unknown, H ex
   /** The kernel's name of the context's struct. */
   readonly contextType: string;
   readonly context: C;
-  /** The numbers that a program may return: all 32-bit numbers where absent. */
+  /** The numbers that a program may return, which are `R`'s; where absent, `R` is `AnyReturn`. */
   readonly returns?: readonly (R & number)[];
   readonly helpers: readonly H[];
 }
@@ -62,8 +62,8 @@ export type Context<C extends ContextFields> = {
 /** The context as a whole, as helpers take it. */
 export interface AnyContext extends KernelPointer<"context"> {}
 
-/** What a program may return. */
-export type ReturnOf<R> = R extends number ? (number extends R ? number | Scalar<"u32"> | Scalar<"i32"> : R) : never;
+/** What programs may return where any number of 32 bits is allowed. */
+export type AnyReturn = number | Scalar<"u32"> | Scalar<"i32">;
 
 /** A field that may only be read. */
 export const readable = <K extends ScalarKind>(offset: number, kind: K, size: 1 | 2 | 4 | 8 = 4): ContextField<K, false> => ({ offset, kind, size, writable: false });
