@@ -61,6 +61,8 @@ export interface SourceLocation {
   readonly line: number;
   /** From 1. */
   readonly column: number;
+  /** The line's text, where it came with the program, as in an object file; else it is read from the file. */
+  readonly text?: string;
 }
 
 export function isLabel(item: Item): item is Label {

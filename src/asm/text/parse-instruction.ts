@@ -1,0 +1,327 @@
+import { helperNumber } from "../helpers.ts";
+import type { Instruction, Reference, SourceLocation } from "../instruction.ts";
+import { makeInstruction } from "../make.ts";
+import * as op from "../opcode.ts";
+import { comparisonSigns } from "./operators.ts";
+import { parseAssignment } from "./parse-assignment.ts";
+import {
+  address, anyRegister, immediate, parenthesizedAddress, pointerType, registerFor, registerOf, sizeField, unsigned, W, type Address,
+} from "./parse-operands.ts";
+import type { Scanner } from "./scanner.ts";
+
+/** Reads single instructions; `parseAssembly` reads what is around them. */
+export class InstructionParser {
+  readonly scanner: Scanner;
+  /** The opcode that the verifier's log shows before the instruction, or -1. */
+  loggedOpcode = -1;
+  /** The source field among the bytes that a disassembler shows before the instruction, or -1. */
+  shownSource = -1;
+  /** Where the instruction being read begins, if that is asked for. */
+  source: SourceLocation | undefined = undefined;
+  /** The labels that instructions refer to, and the positions where they do. */
+  readonly references: { readonly name: string; readonly position: number }[] = [];
+  /** Loads of a bare name, of which only all labels tell whether it is a map's or a subprogram's. */
+  readonly symbols = new Set<Instruction>();
+  /** The place in memory that was read last. */
+  readonly address: Address = { register: 0, offset: 0 };
+
+  constructor(scanner: Scanner) {
+    this.scanner = scanner;
+  }
+
+  make(opcode: number, dst: number, src: number, offset: number, field: number, high?: number, reference?: Reference): Instruction {
+    return makeInstruction(opcode, dst, src, offset, field, high, reference, this.source);
+  }
+
+  /** An immediate; `extended` where the machine extends its sign to 64 bits. */
+  immediate(extended: boolean): number {
+    return immediate(this.scanner, extended, this.loggedOpcode >= 0);
+  }
+
+  /** What follows a register at the beginning of a line. */
+  assignment(register: number): Instruction {
+    return parseAssignment(this, register);
+  }
+
+  /** `*(u32 *)(r6 + 4) = r1` or a number. */
+  store(): Instruction {
+    const { scanner } = this;
+    scanner.expect(42, '"*"');
+    scanner.skip();
+    const start = scanner.position;
+    const bits = pointerType(scanner);
+    if (bits < 0) throw scanner.error("a store has no sign: expected a type of u8, u16, u32 or u64", start);
+    parenthesizedAddress(scanner, this.address);
+    const { register, offset } = this.address;
+    scanner.expect(61, '"="');
+    if (scanner.atNumber()) {
+      return this.make(op.BPF_ST | op.BPF_MEM | sizeField(bits), register, 0, offset, this.immediate(bits === 64));
+    }
+    return this.make(op.BPF_STX | op.BPF_MEM | sizeField(bits), register, registerFor(scanner, bits), offset, 0);
+  }
+
+  /** The instruction that begins with `word`, which stands at `start`. */
+  keyword(word: string, start: number): Instruction {
+    switch (word) {
+      case "if":
+        return this.conditional();
+      case "goto":
+        return this.jump(op.GOTO);
+      case "gotol":
+        return this.jump(op.GOTOL);
+      case "may_goto":
+        return this.jump(op.MAY_GOTO);
+      case "gotox":
+        return this.make(op.GOTOX, registerOf(this.scanner, true), 0, 0, 0);
+      case "callx":
+        return this.make(op.CALLX, registerOf(this.scanner, true), 0, 0, 0);
+      case "call":
+        return this.call();
+      case "exit":
+        return this.make(op.EXIT, 0, 0, 0, 0);
+      case "lock":
+        return this.lock();
+      case "store_release":
+        return this.storeRelease();
+      case "ld_pseudo":
+        return this.pseudoLoad();
+      default:
+        throw this.scanner.expected("an instruction, or a label with a colon", start);
+    }
+  }
+
+  private conditional(): Instruction {
+    const { scanner } = this;
+    const left = anyRegister(scanner);
+    const wide = left < W;
+    const operation = this.comparison();
+    let opcode = operation | (wide ? op.BPF_JMP : op.BPF_JMP32);
+    let src = 0;
+    let field = 0;
+    if (scanner.atNumber()) {
+      field = this.immediate(wide);
+    } else {
+      opcode |= op.BPF_X;
+      src = registerOf(scanner, wide);
+    }
+    if (!scanner.acceptWord("goto")) throw scanner.expected('"goto"');
+    const offset = this.target(16);
+    return this.make(opcode, left & 15, src, offset, field, undefined, this.takeReference());
+  }
+
+  private comparison(): number {
+    const { scanner } = this;
+    const { text } = scanner;
+    let code = scanner.skip();
+    const start = scanner.position;
+    const signed = code === 115;
+    if (signed) code = text.charCodeAt(++scanner.position);
+    const withEqual = text.charCodeAt(scanner.position + 1) === 61;
+    scanner.position += withEqual ? 2 : 1;
+    switch (code) {
+      case 60: // <
+        return withEqual ? (signed ? op.BPF_JSLE : op.BPF_JLE) : signed ? op.BPF_JSLT : op.BPF_JLT;
+      case 62: // >
+        return withEqual ? (signed ? op.BPF_JSGE : op.BPF_JGE) : signed ? op.BPF_JSGT : op.BPF_JGT;
+      case 61: // =
+        if (withEqual && !signed) return op.BPF_JEQ;
+        break;
+      case 33: // !
+        if (withEqual && !signed) return op.BPF_JNE;
+        break;
+      case 38: // &
+        if (!withEqual && !signed) return op.BPF_JSET;
+        break;
+    }
+    throw scanner.expected(`a comparison (${[...comparisonSigns.values()].join(" ")})`, start);
+  }
+
+  private jump(opcode: number): Instruction {
+    const distance = this.target(opcode === op.GOTOL ? 32 : 16);
+    const reference = this.takeReference();
+    return opcode === op.GOTOL
+      ? this.make(opcode, 0, 0, 0, distance, undefined, reference)
+      : this.make(opcode, 0, 0, distance, 0, undefined, reference);
+  }
+
+  private pending: Reference | undefined = undefined;
+
+  private takeReference(): Reference | undefined {
+    const reference = this.pending;
+    this.pending = undefined;
+    return reference;
+  }
+
+  /**
+   * A place in the program: `+3`, `-3`, `pc+3`, whose offset it gives, or a label,
+   * for which it gives 0 and leaves the reference to be taken.
+   */
+  target(bits: 16 | 32): number {
+    const { scanner } = this;
+    let code = scanner.skip();
+    const start = scanner.position;
+    if (code === 112 && scanner.text.startsWith("pc", start)) {
+      const sign = scanner.text.charCodeAt(start + 2);
+      if (sign === 43 || sign === 45) {
+        scanner.position += 2;
+        code = sign;
+      }
+    }
+    if (code !== 43 && code !== 45) {
+      const name = scanner.word();
+      if (name === "") throw scanner.expected("a label, or an offset with a sign", start);
+      this.pending = this.labelReference(name, start);
+      return 0;
+    }
+    const value = scanner.number("an offset");
+    const field = bits === 16 ? (value << 16) >> 16 : value | 0;
+    if (field !== value) throw scanner.error(`offset ${value} does not fit: expected ${bits} bits with sign`, start);
+    return field;
+  }
+
+  labelReference(name: string, position: number): Reference {
+    this.references.push({ name, position });
+    return { kind: "label", name };
+  }
+
+  private call(): Instruction {
+    const { scanner } = this;
+    const code = scanner.skip();
+    const start = scanner.position;
+    if (scanner.atNumber()) {
+      // Without a sign it is a helper's number, with one a subprogram's place, unless the bytes beside it tell more.
+      const kind = this.shownSource >= 0 ? this.shownSource : code === 43 || code === 45 ? op.BPF_PSEUDO_CALL : 0;
+      return this.make(op.CALL, 0, kind, 0, immediate(scanner, false, false));
+    }
+    if (scanner.text.startsWith("kernel-function", start)) {
+      scanner.position += 15;
+      return this.callKernel();
+    }
+    if (/^pc[+-]/.test(scanner.text.slice(start, start + 3))) {
+      return this.make(op.CALL, 0, op.BPF_PSEUDO_CALL, 0, this.target(32));
+    }
+    const name = scanner.word();
+    if (name === "") throw scanner.expected("a helper's name or number, a label, or an offset with a sign", start);
+    const helper = helperNumber(name);
+    if (scanner.code() === 35) { // #, as the verifier writes: bpf_map_lookup_elem#1
+      scanner.position++;
+      const number = immediate(scanner, false, false);
+      if (helper !== undefined && helper !== number) throw scanner.error(`${name} is helper ${helper}, not ${number}`, start);
+      return this.make(op.CALL, 0, helper !== undefined || name === "unknown" ? 0 : op.BPF_PSEUDO_KFUNC_CALL, 0, number);
+    }
+    if (helper !== undefined) return this.make(op.CALL, 0, 0, 0, helper);
+    return this.make(op.CALL, 0, op.BPF_PSEUDO_CALL, 0, 0, undefined, this.labelReference(name, start));
+  }
+
+  /** `call kernel-function#123` or `call kernel-function bpf_task_acquire`, each perhaps with ` btf[2]`. */
+  private callKernel(): Instruction {
+    const { scanner } = this;
+    let number = 0;
+    let reference: Reference | undefined;
+    if (scanner.code() === 35) {
+      scanner.position++;
+      number = immediate(scanner, false, false);
+    } else {
+      const name = scanner.word();
+      if (name === "") throw scanner.expected("the name of a kernel function, or # and its BTF id");
+      reference = { kind: "kernel-function", name };
+    }
+    let module = 0;
+    if (scanner.acceptWord("btf")) {
+      scanner.expect(91, '"["');
+      scanner.skip();
+      const start = scanner.position;
+      const value = scanner.number("an index of a module's BTF");
+      module = (value << 16) >> 16;
+      if (module !== value) throw scanner.error("expected an index of 16 bits", start);
+      scanner.expect(93, '"]"');
+    }
+    return this.make(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, module, number, undefined, reference);
+  }
+
+  /** `lock *(u64 *)(r1 + 0) += r2`. */
+  private lock(): Instruction {
+    const { scanner } = this;
+    scanner.expect(42, '"*"');
+    const bits = this.atomicType();
+    parenthesizedAddress(scanner, this.address);
+    const { register, offset } = this.address;
+    scanner.skip();
+    const start = scanner.position;
+    let operation: number;
+    switch (scanner.text.slice(start, start + 2)) {
+      case "+=":
+        operation = op.BPF_ADD;
+        break;
+      case "|=":
+        operation = op.BPF_OR;
+        break;
+      case "&=":
+        operation = op.BPF_AND;
+        break;
+      case "^=":
+        operation = op.BPF_XOR;
+        break;
+      default:
+        throw scanner.expected('"+=", "|=", "&=" or "^="');
+    }
+    scanner.position += 2;
+    return this.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), register, registerFor(scanner, bits), offset, operation);
+  }
+
+  /** `(u32 *)` or `(u64 *)`. */
+  atomicType(): number {
+    const { scanner } = this;
+    scanner.skip();
+    const start = scanner.position;
+    const bits = pointerType(scanner);
+    if (bits !== 32 && bits !== 64) throw scanner.error("an atomic operation takes 4 or 8 bytes: expected u32 or u64", start);
+    return bits;
+  }
+
+  /** `store_release((u64 *)(r1 + 0), r2)`. */
+  private storeRelease(): Instruction {
+    const { scanner } = this;
+    scanner.expect(40, '"("');
+    const bits = this.orderedType();
+    parenthesizedAddress(scanner, this.address);
+    const { register, offset } = this.address;
+    scanner.expect(44, '","');
+    const src = registerFor(scanner, bits);
+    scanner.expect(41, '")"');
+    return this.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), register, src, offset, op.BPF_STORE_REL);
+  }
+
+  /** The type of an ordered load or store: any size, no sign. */
+  orderedType(): number {
+    const { scanner } = this;
+    scanner.skip();
+    const start = scanner.position;
+    const bits = pointerType(scanner);
+    if (bits < 0) throw scanner.error("an ordered load or store has no sign: expected u8, u16, u32 or u64", start);
+    return bits;
+  }
+
+  /** `ld_pseudo r1, 1, 5`: LLVM's way to write a 64-bit immediate that is no plain number. */
+  private pseudoLoad(): Instruction {
+    const { scanner } = this;
+    const dst = registerOf(scanner, true);
+    scanner.expect(44, '","');
+    const kind = unsigned(scanner, "the kind of a 64-bit immediate", op.BPF_PSEUDO_MAP_IDX_VALUE);
+    scanner.expect(44, '","');
+    scanner.skip();
+    const start = scanner.position;
+    const value = scanner.number("a number");
+    const wide = BigInt.asIntN(64, scanner.wide ?? BigInt(value));
+    const high = Number(wide >> 32n);
+    if (high !== 0 && kind !== op.BPF_PSEUDO_MAP_VALUE && kind !== op.BPF_PSEUDO_BTF_ID && kind !== op.BPF_PSEUDO_MAP_IDX_VALUE && kind !== 0) {
+      throw scanner.error("expected a number of 32 bits", start);
+    }
+    return this.make(op.LDDW, dst, kind, 0, Number(BigInt.asIntN(32, wide)), high);
+  }
+
+  /** `r6 + 4`, which the caller finds in `address`. */
+  readAddress(): void {
+    address(this.scanner, this.address);
+  }
+}

@@ -1,0 +1,183 @@
+import { helperNumber } from "../helpers.ts";
+import { isLabel, type Instruction, type Item } from "../instruction.ts";
+import { makeInstruction } from "../make.ts";
+import { BPF_PSEUDO_FUNC } from "../opcode.ts";
+import { InstructionParser } from "./parse-instruction.ts";
+import { hexDigit, isDigit, Scanner } from "./scanner.ts";
+
+export interface ParseOptions {
+  /** What errors name, and, where given, each instruction's `source`. */
+  readonly file?: string;
+}
+
+/**
+ * Reads assembly in the syntax of the verifier's log and of LLVM: an instruction
+ * or a label on each line. What those print around instructions (addresses,
+ * bytes, states in comments, headings) is passed over, so that their output can
+ * be pasted.
+ *
+ * Comments begin with `;`, `#` or `//` and go to the end of the line; C's block
+ * comments may go over several.
+ * @throws {AsmSyntaxError} with line, column and what was expected there; for a
+ * label that is missing, or there twice, too.
+ */
+export function parseAssembly(text: string, { file }: ParseOptions = {}): Item[] {
+  const scanner = new Scanner(text, file);
+  const parser = new InstructionParser(scanner);
+  const items: Item[] = [];
+  const labels = new Set<string>();
+  let line = 0;
+  let lineStart = 0;
+
+  while (scanner.position < text.length) {
+    if (file !== undefined) {
+      // Comments may hold line ends, so count what was passed rather than loops.
+      for (let end = text.indexOf("\n", lineStart); end >= 0 && end < scanner.position; end = text.indexOf("\n", lineStart)) {
+        line++;
+        lineStart = end + 1;
+      }
+    }
+    if (scanner.atLineEnd() || skipPrefix(parser)) {
+      scanner.skipLine();
+      continue;
+    }
+    const start = scanner.position;
+    if (file !== undefined) parser.source = { file, line: line + 1, column: start - lineStart + 1 };
+    const register = scanner.register();
+    if (register >= 0) {
+      items.push(parser.assignment(register));
+    } else if (scanner.code() === 42) {
+      items.push(parser.store());
+    } else {
+      const word = scanner.word();
+      if (word !== "" && scanner.code() === 58) {
+        scanner.position++;
+        if (scanner.acceptWord("file")) { // objdump's heading: prog.o: file format elf64-bpf
+          scanner.skipLine();
+          continue;
+        }
+        define(scanner, labels, word, start);
+        items.push({ label: word });
+        continue;
+      }
+      if (word !== "" && isHeading(scanner, word)) {
+        scanner.skipLine();
+        continue;
+      }
+      if (scanner.code() === 60 && word === "") { // objdump's <name>:
+        items.push({ label: objdumpLabel(scanner, labels) });
+        continue;
+      }
+      items.push(parser.keyword(word, start));
+    }
+    // objdump names the target of a jump behind it.
+    if (scanner.skip() === 60) skipSymbol(scanner);
+    if (!scanner.atLineEnd()) throw scanner.expected("the end of the line");
+    scanner.skipLine();
+  }
+  for (const { name, position } of parser.references) {
+    if (!labels.has(name)) throw scanner.error(`there is no label or helper ${JSON.stringify(name)}: expected one that is defined`, position);
+  }
+  return parser.symbols.size === 0 ? items : items.map((item) => (!isLabel(item) && parser.symbols.has(item) ? resolveSymbol(item, labels) : item));
+}
+
+function define(scanner: Scanner, labels: Set<string>, name: string, start: number): void {
+  if (labels.has(name)) throw scanner.error(`label ${JSON.stringify(name)} is defined twice: expected another name`, start);
+  if (helperNumber(name) !== undefined) throw scanner.error(`${name} is a helper: expected another name for the label`, start);
+  labels.add(name);
+}
+
+/** `r1 = NAME ll` is the address of a subprogram where NAME is a label, and otherwise a map. */
+function resolveSymbol(item: Instruction, labels: ReadonlySet<string>): Instruction {
+  const { opcode, dst, reference, source } = item;
+  if (reference?.kind !== "map" || !labels.has(reference.name)) return item;
+  return makeInstruction(opcode, dst, BPF_PSEUDO_FUNC, 0, 0, 0, { kind: "function", name: reference.name }, source);
+}
+
+/**
+ * Passes what stands before an instruction in logs and dumps: `12:`, the opcode
+ * in `(61)`, the bytes. Says whether the rest of the line is of no interest.
+ */
+function skipPrefix(parser: InstructionParser): boolean {
+  const { scanner } = parser;
+  const { text } = scanner;
+  parser.loggedOpcode = -1;
+  parser.shownSource = -1;
+  let end = scanner.position;
+  if (isDigit(text.charCodeAt(end))) {
+    while (hexDigit(text.charCodeAt(end)) >= 0) end++;
+    const after = text.charCodeAt(end);
+    if (after === 58) scanner.position = end + 1;
+    else if (after === 32 && text.charCodeAt(end + 1) === 60) scanner.position = end + 1; // 0000000000000138 <name>:
+    else throw scanner.expected("an instruction, or a label with a colon");
+    skipBytes(parser);
+    const code = scanner.skip();
+    // The verifier prints the state of the registers so; objdump, a relocation.
+    if (code === 82 && isDigit(text.charCodeAt(scanner.position + 1))) return true;
+    if (text.startsWith("R_BPF_", scanner.position)) {
+      throw scanner.error("a relocation is not applied: expected a disassembly without them (objdump -d, not -r)");
+    }
+  }
+  if (scanner.skip() === 40) { // (61)
+    const high = hexDigit(text.charCodeAt(scanner.position + 1));
+    const low = hexDigit(text.charCodeAt(scanner.position + 2));
+    if (high < 0 || low < 0 || text.charCodeAt(scanner.position + 3) !== 41) throw scanner.expected("an instruction, or a label with a colon");
+    parser.loggedOpcode = high * 16 + low;
+    scanner.position += 4;
+  }
+  return scanner.atLineEnd();
+}
+
+/** Passes a column of 8 or 16 bytes. */
+function skipBytes(parser: InstructionParser): void {
+  const { scanner } = parser;
+  const bytes = /(?:[0-9a-f]{2}[ \t]+){8,16}/y;
+  scanner.skip();
+  bytes.lastIndex = scanner.position;
+  const found = bytes.exec(scanner.text);
+  if (found === null) return;
+  scanner.position += found[0].length;
+  parser.shownSource = hexDigit(found[0].charCodeAt(3));
+}
+
+/** `<name>:`. */
+function objdumpLabel(scanner: Scanner, labels: Set<string>): string {
+  scanner.position++;
+  const start = scanner.position;
+  const name = scanner.word();
+  if (name === "") throw scanner.expected("a name", start);
+  scanner.expect(62, '">"');
+  scanner.expect(58, '":"');
+  define(scanner, labels, name, start);
+  return name;
+}
+
+/** `<name+0x8>`. */
+function skipSymbol(scanner: Scanner): void {
+  const end = scanner.text.indexOf(">", scanner.position);
+  if (end < 0) throw scanner.expected('">"');
+  scanner.position = end + 1;
+}
+
+/** Directives that say nothing about the instructions, and the tools' own lines. */
+function isHeading(scanner: Scanner, word: string): boolean {
+  switch (word) {
+    case ".text":
+    case ".globl":
+    case ".global":
+    case ".type":
+    case ".size":
+    case ".p2align":
+    case ".file":
+    case ".ident":
+    case ".addrsig":
+    case ".addrsig_sym":
+    case "Disassembly":
+    case "processed":
+      return true;
+    case "func":
+      return scanner.code() === 35;
+    default:
+      return false;
+  }
+}
