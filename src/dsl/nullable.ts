@@ -71,7 +71,7 @@ export class Nullable<out V extends Schema, in R = unknown> {
   }
 
   #found(): Condition {
-    return Condition.compare(this.#emitter, "ne", this.#address, this.#emitter.constant("i64", 0n));
+    return Condition.compare(this.#emitter, "ne", this.#address, this.#emitter.constant("ptr", 0n));
   }
 
   #reference(): Ref<V> {

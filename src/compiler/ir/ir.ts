@@ -58,7 +58,7 @@ export interface StackSlot {
  * with a constant offset in bytes beside them, as in the machine's own accesses.
  */
 export type Operation =
-  /** A number; sign-extended to 64 bits for i64, zero-extended for i32. */
+  /** A number; sign-extended to 64 bits for i64, zero-extended for i32. As a ptr, only 0: null. */
   | { readonly op: "constant"; readonly value: bigint }
   /** Both operands have the result's type. `ptr` add/sub take an i64 on the right. */
   | { readonly op: "binary"; readonly operator: BinaryOperator; readonly left: Value; readonly right: Value }
