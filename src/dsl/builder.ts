@@ -84,11 +84,17 @@ export class BuilderImplementation {
     this.emitter = emitter;
     for (const name of helpers) {
       const call = helperMethods[name] as (emitter: Emitter, ...args: unknown[]) => unknown;
-      Object.defineProperty(this, name, { value: (...args: unknown[]) => call(emitter, ...args) });
+      Object.defineProperty(this, name, {
+        value: (...args: unknown[]) => {
+          emitter.mark();
+          return call(emitter, ...args);
+        },
+      });
     }
   }
 
   if(condition: Condition, then: () => void, otherwise?: () => void): void {
+    this.emitter.mark();
     const { ssa } = this.emitter;
     const thenBlock = ssa.createBlock();
     const otherwiseBlock = ssa.createBlock();
@@ -106,6 +112,7 @@ export class BuilderImplementation {
   }
 
   select(condition: Condition, then: ScalarValue, otherwise: unknown): ScalarValue {
+    this.emitter.mark();
     const variable = new MutableValue(this.emitter, then.kind, then);
     this.if(condition.not(), () => variable.set(otherwise));
     return variable.get();
@@ -118,10 +125,12 @@ export class BuilderImplementation {
   }
 
   variable(schema: ScalarSchema, initial: unknown): MutableValue {
+    this.emitter.mark();
     return new MutableValue(this.emitter, schema.scalar, initial);
   }
 
   loop(count: unknown, body: (index: ScalarValue) => void): void {
+    this.emitter.mark();
     const { ssa } = this.emitter;
     const end = new ScalarValue(this.emitter, "u32", operandValue(this.emitter, "u32", count));
     const index = new MutableValue(this.emitter, "u32", 0);
@@ -142,36 +151,42 @@ export class BuilderImplementation {
   }
 
   break(): void {
-    this.emitter.ssa.jump(this.#innermost("break").after, this.emitter.source());
+    this.emitter.mark();
+    this.emitter.ssa.jump(this.#innermost("break").after, this.emitter.source);
   }
 
   continue(): void {
-    this.emitter.ssa.jump(this.#innermost("continue").next, this.emitter.source());
+    this.emitter.mark();
+    this.emitter.ssa.jump(this.#innermost("continue").next, this.emitter.source);
   }
 
   #innermost(what: string): LoopFrame {
     const frame = this.#loops.at(-1);
-    if (frame === undefined) throw new BuildError(`b.${what}() is called outside of a loop`, this.emitter.source());
+    if (frame === undefined) throw new BuildError(`b.${what}() is called outside of a loop`, this.emitter.source);
     return frame;
   }
 
   return(result: unknown): void {
-    this.emitter.ssa.return(returnValue(this.emitter, result), this.emitter.source());
+    this.emitter.mark();
+    this.emitter.ssa.return(returnValue(this.emitter, result), this.emitter.source);
   }
 
   struct(schema: StructSchema, fields: unknown): unknown {
+    this.emitter.mark();
     const place = stackPlace(this.emitter, schema);
     writeInit(this.emitter, schema, place, fields);
     return reference(this.emitter, schema, place);
   }
 
   assign(target: unknown, value: unknown): void {
+    this.emitter.mark();
     const memory = memoryOf(target);
-    if (memory === undefined) throw new BuildError("b.assign() takes a reference to memory first", this.emitter.source());
+    if (memory === undefined) throw new BuildError("b.assign() takes a reference to memory first", this.emitter.source);
     writeInit(this.emitter, memory.schema, memory.place, value);
   }
 
   lookup(map: MapDefinition, key: unknown): unknown {
+    this.emitter.mark();
     const address = callHelper(this.emitter, "bpf_map_lookup_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
     ], { removable: true, reads: [1] }, "ptr");
@@ -179,6 +194,7 @@ export class BuilderImplementation {
   }
 
   update(map: MapDefinition, key: unknown, value: unknown, flag: UpdateFlag = UpdateFlag.ANY): ScalarValue {
+    this.emitter.mark();
     const result = callHelper(this.emitter, "bpf_map_update_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
       valueAddress(this.emitter, map.value, value), this.emitter.constant("i64", BigInt(flag)),
@@ -187,6 +203,7 @@ export class BuilderImplementation {
   }
 
   delete(map: MapDefinition, key: unknown): ScalarValue {
+    this.emitter.mark();
     const result = callHelper(this.emitter, "bpf_map_delete_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
     ], { reads: [1], clobbers: ["map"] });
@@ -194,6 +211,7 @@ export class BuilderImplementation {
   }
 
   assembly(items: readonly Item[], ...inputs: readonly unknown[]): ScalarValue {
+    this.emitter.mark();
     const values = inputs.map((input) => {
       if (input instanceof ScalarValue) return input.use();
       const { constant } = input as Constant;
@@ -218,11 +236,13 @@ class MutableValue {
   }
 
   get(): ScalarValue {
+    this.#emitter.mark();
     this.#emitter.checkAlive(this.#region, "a variable");
     return new ScalarValue(this.#emitter, this.#kind, this.#emitter.ssa.read(this.#variable));
   }
 
   set(value: unknown): void {
+    this.#emitter.mark();
     this.#emitter.checkAlive(this.#region, "a variable");
     this.#emitter.ssa.write(this.#variable, operandValue(this.#emitter, this.#kind, value));
   }

@@ -45,7 +45,7 @@ export class Condition {
     const test = this.#test;
     switch (test.op) {
       case "compare":
-        return ssa.branch(test.comparison, test.left, test.right, then, otherwise, this.#emitter.source());
+        return ssa.branch(test.comparison, test.left, test.right, then, otherwise, this.#emitter.source);
       case "not":
         return test.operand.branch(otherwise, then);
       case "and":

@@ -28,6 +28,7 @@ export interface Place {
 export class Emitter {
   readonly ssa: SsaBuilder;
   #region: Region = { parent: undefined, closed: false };
+  #source: SourceLocation | undefined;
 
   constructor(ssa: SsaBuilder) {
     this.ssa = ssa;
@@ -52,19 +53,28 @@ export class Emitter {
   /** @throws {BuildError} where the value was made in a branch that is over. */
   checkAlive(region: Region, what: string): void {
     if (!region.closed) return;
-    throw new BuildError(`${what} is used outside of the branch or loop in which it was made; use it there, or keep it in b.variable()`, this.source());
+    throw new BuildError(`${what} is used outside of the branch or loop in which it was made; use it there, or keep it in b.variable()`, this.#source);
   }
 
-  source(): SourceLocation | undefined {
-    return captureSource();
+  /**
+   * Notes where the program called into the DSL. Every method that programs
+   * call does so first: one walk up the stack serves all that it writes.
+   */
+  mark(): void {
+    this.#source = captureSource();
+  }
+
+  /** The line of the program that is being written. */
+  get source(): SourceLocation | undefined {
+    return this.#source;
   }
 
   emit(operation: Operation, type: ValueType): Value {
-    return this.ssa.emit(operation, type, captureSource());
+    return this.ssa.emit(operation, type, this.#source);
   }
 
   emitVoid(operation: Operation): void {
-    this.ssa.emitVoid(operation, captureSource());
+    this.ssa.emitVoid(operation, this.#source);
   }
 
   constant(type: ValueType, value: bigint): Value {

@@ -144,6 +144,6 @@ export function standsFor<T extends object>(object: T, value: () => Value): T {
 
 function pointerValue(emitter: Emitter, pointer: unknown): Value {
   const value = typeof pointer === "object" && pointer !== null ? values.get(pointer) : undefined;
-  if (value === undefined) throw new BuildError("a context or a kernel pointer from it is expected", emitter.source());
+  if (value === undefined) throw new BuildError("a context or a kernel pointer from it is expected", emitter.source);
   return value();
 }

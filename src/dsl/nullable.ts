@@ -29,6 +29,7 @@ export class Nullable<out V extends Schema, in R = unknown> {
   /** Runs one of two branches: `found` with what was found, or `missing`. */
   match(found: (value: Ref<V>) => void, missing?: () => void): void {
     const { ssa } = this.#emitter;
+    this.#emitter.mark();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     const after = missing === undefined ? absent : ssa.createBlock();
@@ -53,19 +54,20 @@ export class Nullable<out V extends Schema, in R = unknown> {
   orReturn(result: R): Ref<V> {
     return this.orElse(() => {
       const { ssa } = this.#emitter;
-      ssa.return(returnValue(this.#emitter, result), this.#emitter.source());
+      ssa.return(returnValue(this.#emitter, result), this.#emitter.source);
     });
   }
 
   /** What was found; where nothing was, `missing` runs, which must leave the program or the loop. */
   orElse(missing: () => void): Ref<V> {
     const { ssa } = this.#emitter;
+    this.#emitter.mark();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     this.#found().branch(there, absent);
     ssa.enter(absent);
     this.#emitter.within(missing);
-    if (!ssa.current.dead) throw new BuildError("what follows on a lookup that found nothing must return or leave the loop; use match() to go on", this.#emitter.source());
+    if (!ssa.current.dead) throw new BuildError("what follows on a lookup that found nothing must return or leave the loop; use match() to go on", this.#emitter.source);
     ssa.enter(there);
     return this.#reference();
   }
@@ -83,6 +85,6 @@ export class Nullable<out V extends Schema, in R = unknown> {
 export function returnValue(emitter: Emitter, result: unknown): Value {
   if (typeof result === "number") return emitter.constant("i32", BigInt(result));
   const kind = (result as { kind?: "u32" | "i32" }).kind;
-  if (kind !== "u32" && kind !== "i32") throw new BuildError(`a program returns a number of 32 bits, not ${String(kind ?? result)}`, emitter.source());
+  if (kind !== "u32" && kind !== "i32") throw new BuildError(`a program returns a number of 32 bits, not ${String(kind ?? result)}`, emitter.source);
   return operandValue(emitter, kind, result);
 }

@@ -62,7 +62,7 @@ function describe<C extends ContextFields, R, H extends HelperMethod>(hook: Hook
   const result = body(builder as unknown as Builder<R, H>, contextView(emitter, hook.context, ssa.parameters[0]!));
   if (!ssa.current.dead) {
     if (result === undefined) throw new BuildError(`program ${name} ends without a result: return one, such as PROCEED`);
-    ssa.return(returnValue(emitter, result), emitter.source());
+    ssa.return(returnValue(emitter, result), emitter.source);
   }
   return { functions: [ssa.finish()] };
 }
@@ -76,14 +76,21 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
     let get: () => unknown;
     if ("pointer" in field) {
       get = () => {
+        emitter.mark();
         const value = emitter.load(placeAt(place, field.offset), 8, "ptr");
         return standsFor({ points: field.pointer }, () => value);
       };
     } else if ("count" in field) {
       const { element, count } = field;
-      get = () => Array.from({ length: count }, (_, i) => read({ ...element, offset: element.offset + i * element.size }));
+      get = () => {
+        emitter.mark();
+        return Array.from({ length: count }, (_, i) => read({ ...element, offset: element.offset + i * element.size }));
+      };
     } else {
-      get = () => read(field);
+      get = () => {
+        emitter.mark();
+        return read(field);
+      };
     }
     Object.defineProperty(view, name, { enumerable: true, get });
   }

@@ -78,6 +78,7 @@ function structPrototype(schema: StructSchema): object {
         enumerable: true,
         get(this: InMemory<Schema>) {
           const { emitter, place } = this[memory];
+          emitter.mark();
           return part(emitter, field, placeAt(place, offset));
         },
       });
@@ -100,6 +101,7 @@ class ScalarView {
 
   get value(): unknown {
     const { emitter, schema, place } = this[memory];
+    emitter.mark();
     return part(emitter, schema, place);
   }
 }
@@ -118,8 +120,9 @@ class ArrayView {
   at(index: unknown): unknown {
     const { emitter, schema, place } = this[memory];
     const { element, length } = schema as ArraySchema;
+    emitter.mark();
     if (typeof index === "number") {
-      if (!Number.isInteger(index) || index < 0 || index >= length) throw new BuildError(`index ${index} is outside of ${schema}`, emitter.source());
+      if (!Number.isInteger(index) || index < 0 || index >= length) throw new BuildError(`index ${index} is outside of ${schema}`, emitter.source);
       return part(emitter, element, placeAt(place, index * element.size));
     }
     const wide = emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(emitter, "u32", index) }, "i64");
@@ -133,7 +136,7 @@ class ArrayView {
 export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: unknown): void {
   const source = memoryOf(init);
   if (source !== undefined && schema.kind !== "scalar") {
-    if (source.schema !== schema) throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source());
+    if (source.schema !== schema) throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source);
     return copyMemory(emitter, place, source.place, schema.size);
   }
   switch (schema.kind) {
@@ -145,7 +148,7 @@ export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: 
       return writeStruct(emitter, schema as StructSchema, place, init);
     case "array": {
       const { element, length } = schema as ArraySchema;
-      if (!Array.isArray(init) || init.length !== length) throw new BuildError(`${schema} takes ${length} elements`, emitter.source());
+      if (!Array.isArray(init) || init.length !== length) throw new BuildError(`${schema} takes ${length} elements`, emitter.source);
       return init.forEach((value, i) => writeInit(emitter, element, placeAt(place, i * element.size), value));
     }
     case "void":
@@ -155,15 +158,15 @@ export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: 
 
 function writeStruct(emitter: Emitter, schema: StructSchema, place: Place, init: unknown): void {
   if (typeof init !== "object" || init === null || init instanceof ScalarValue) {
-    throw new BuildError(`${schema} takes an object of its fields`, emitter.source());
+    throw new BuildError(`${schema} takes an object of its fields`, emitter.source);
   }
   const values = init as Record<string, unknown>;
   for (const name of Object.keys(values)) {
-    if (!(name in schema.fields)) throw new BuildError(`${schema} has no field ${name}`, emitter.source());
+    if (!(name in schema.fields)) throw new BuildError(`${schema} has no field ${name}`, emitter.source);
   }
   let end = 0;
   for (const { name, schema: field, offset } of schema.layout) {
-    if (values[name] === undefined) throw new BuildError(`field ${name} of ${schema} is not set`, emitter.source());
+    if (values[name] === undefined) throw new BuildError(`field ${name} of ${schema} is not set`, emitter.source);
     zero(emitter, placeAt(place, end), offset - end);
     writeInit(emitter, field, placeAt(place, offset), values[name]);
     end = offset + field.size;

@@ -102,10 +102,12 @@ export class ScalarValue {
   }
 
   #compare(unsigned: Comparison, signed: Comparison, other: unknown): Condition {
+    this.emitter.mark();
     return Condition.compare(this.emitter, scalarShape(this.kind).signed ? signed : unsigned, this.use(), this.#operand(other));
   }
 
   #binary(operator: BinaryOperator, other: unknown): ScalarValue {
+    this.emitter.mark();
     const left = this.use();
     const value = this.emitter.emit({ op: "binary", operator, left, right: this.#operand(other) }, valueType(this.kind));
     return this.#wrapped(value);
@@ -135,10 +137,12 @@ export class ScalarValue {
   shr(bits: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "arsh" : "rsh", bits); }
   not(): ScalarValue { return this.#binary("xor", { constant: this.kind, value: -1n }); }
   negate(): ScalarValue {
+    this.emitter.mark();
     return this.#wrapped(this.emitter.emit({ op: "negate", operand: this.use() }, valueType(this.kind)));
   }
 
   to(schema: ScalarSchema): ScalarValue {
+    this.emitter.mark();
     return new ScalarValue(this.emitter, schema.scalar, converted(this.emitter, this.kind, schema.scalar, this.use()));
   }
 
@@ -146,6 +150,7 @@ export class ScalarValue {
   toBig(): ScalarValue { return this.#swapped("be"); }
 
   #swapped(prefix: "u" | "be"): ScalarValue {
+    this.emitter.mark();
     const bits = (scalarShape(this.kind).size * 8) as 16 | 32 | 64;
     const value = this.emitter.emit({ op: "byteswap", bits, operand: this.use() }, valueType(this.kind));
     return new ScalarValue(this.emitter, `${prefix}${bits}` as ScalarKind, value);
@@ -164,10 +169,12 @@ export class FieldValue extends ScalarValue {
   }
 
   set(value: unknown): void {
+    this.emitter.mark();
     this.emitter.store(this.#place, this.#size, operandValue(this.emitter, this.kind, value));
   }
 
   atomicAdd(value: unknown): void {
+    this.emitter.mark();
     this.emitter.checkAlive(this.#place.region, "this memory");
     this.emitter.emitVoid({
       op: "atomic", operator: "add", fetch: false, size: this.#size as 4 | 8, space: this.#place.space,
@@ -179,7 +186,7 @@ export class FieldValue extends ScalarValue {
 /** The SSA value of what stands beside a scalar of kind `kind`. */
 export function operandValue(emitter: Emitter, kind: ScalarKind, operand: unknown): Value {
   if (operand instanceof ScalarValue) {
-    if (operand.kind !== kind) throw new BuildError(`${kind} and ${operand.kind} do not mix`, emitter.source());
+    if (operand.kind !== kind) throw new BuildError(`${kind} and ${operand.kind} do not mix`, emitter.source);
     return operand.use();
   }
   return emitter.constant(valueType(kind), rawConstant(emitter, kind, operand));
@@ -190,18 +197,18 @@ function rawConstant(emitter: Emitter, kind: ScalarKind, operand: unknown): bigi
   const { size, signed, bigEndian } = scalarShape(kind);
   let value: bigint;
   if (typeof operand === "bigint" || (typeof operand === "number" && Number.isInteger(operand))) {
-    if (bigEndian) throw new BuildError(`a plain number has no byte order: write ${kind}(${operand})`, emitter.source());
+    if (bigEndian) throw new BuildError(`a plain number has no byte order: write ${kind}(${operand})`, emitter.source);
     value = BigInt(operand);
   } else if (typeof operand === "object" && operand !== null && "constant" in operand && operand.constant === kind) {
     value = (operand as Constant).value;
   } else {
-    throw new BuildError(`${String(operand)} is no value of kind ${kind}`, emitter.source());
+    throw new BuildError(`${String(operand)} is no value of kind ${kind}`, emitter.source);
   }
   const bits = size * 8;
   const unsigned = BigInt.asUintN(bits, value);
   const kept = signed ? BigInt.asIntN(bits, value) : unsigned;
   // All ones, as -1, is how people write a full mask.
-  if (kept !== value && value !== -1n) throw new BuildError(`${value} is out of range of ${kind}`, emitter.source());
+  if (kept !== value && value !== -1n) throw new BuildError(`${value} is out of range of ${kind}`, emitter.source);
   return bigEndian ? swapBytes(unsigned, size) : kept;
 }
 

@@ -8,8 +8,8 @@ import type { SourceLocation } from "../asm/instruction.ts";
  */
 const here = import.meta.url.slice(0, import.meta.url.lastIndexOf("/") + 1);
 
-/** Frames to look at: the DSL's own depth of calls is below this. */
-const DEPTH = 12;
+/** Frames to look at: the depth of calls between a program and `Emitter.mark` is below this. */
+const DEPTH = 6;
 
 /** Locations by place in the file that runs, since a source map lookup costs far more than the stack walk. */
 const resolved = new Map<string, SourceLocation>();
