@@ -1,6 +1,16 @@
 /** BTF: the types, functions and source lines that the kernel and its tools show. */
-export { BtfError } from "./format.ts";
+export { BtfError, type BtfKindName, type BtfLinkage } from "./format.ts";
+export { Btf } from "./btf.ts";
+export { BtfBuilder } from "./builder.ts";
+export { CoreKind, resolveCore, type CoreResult } from "./core-relocation.ts";
+export { encodeBtfExt, parseBtfExt, type BtfExt, type CoreRecord, type ExtSection } from "./ext.ts";
 export { allBtfFeatures, type BtfFeatures } from "./features.ts";
-export { mapBtf, type MapBtf } from "./map.ts";
+export { kernelBtf } from "./kernel.ts";
+export { mapBtf, mapTypeTakesBtf, type MapBtf } from "./map.ts";
+export { declaration, definition } from "./print.ts";
 export { btfProbes } from "./probes.ts";
-export { programBtf, type ProgramBtf, type ProgramBtfOptions } from "./program.ts";
+export { addFunctions, lineRecords, programBtf, slotOffsets, type ProgramBtf, type ProgramBtfOptions } from "./program.ts";
+export { fieldOf, findMember, resolveType, sizeOf, skipModifiers, type FoundMember } from "./resolve.ts";
+export { addArray, addSchema, identifier } from "./schema.ts";
+export { bytes, schemaOf, sectionSchema } from "./to-schema.ts";
+export type { BtfComposite, BtfEnum, BtfInt, BtfMember, BtfParameter, BtfType } from "./type.ts";

@@ -1,3 +1,4 @@
+import { isWide } from "../asm/encode.ts";
 import type { Instruction, SourceLocation } from "../asm/instruction.ts";
 import type { Program } from "../types/index.ts";
 import { BtfBuilder } from "./builder.ts";
@@ -71,14 +72,12 @@ export function slotOffsets(instructions: readonly Instruction[]): number[] {
   let slot = 0;
   const offsets = instructions.map((instruction) => {
     const own = slot;
-    slot += instruction.immediateHigh === undefined && instruction.opcode !== LDDW ? 1 : 2;
+    slot += isWide(instruction) ? 2 : 1;
     return own;
   });
   offsets.push(slot);
   return offsets;
 }
-
-const LDDW = 0x18;
 
 /** One record of line_info. */
 export interface LineRecord {

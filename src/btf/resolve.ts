@@ -39,8 +39,11 @@ export function sizeOf(btf: Btf, id: number, depth = 0): number {
       return type.size;
     case "ptr":
       return 8;
-    case "array":
-      return type.length * sizeOf(btf, type.element, depth + 1);
+    case "array": {
+      const size = type.length * sizeOf(btf, type.element, depth + 1);
+      if (size > 0xffff_ffff) throw new BtfError(`type ${id}: an array of ${size} bytes`);
+      return size;
+    }
     case "var":
       return sizeOf(btf, type.type, depth + 1);
     default:

@@ -30,15 +30,20 @@ export class SourceText {
   readonly #seen = new Map<string, readonly string[]>();
 
   /** The text of a location's line without trailing blanks, cut where it is overlong; "" where it cannot be read. */
-  line({ file, line }: SourceLocation): string {
+  line({ file, line, text: known }: SourceLocation): string {
+    if (known !== undefined) return cut(known);
     let lines = this.#seen.get(file);
     if (lines === undefined) {
       lines = readLines(sourcePath(file));
       this.#seen.set(file, lines);
     }
-    const text = (lines[line - 1] ?? "").trimEnd();
-    return text.length <= MAX_LINE ? text : `${text.slice(0, MAX_LINE)}…`;
+    return cut(lines[line - 1] ?? "");
   }
+}
+
+function cut(line: string): string {
+  const text = line.trimEnd();
+  return text.length <= MAX_LINE ? text : `${text.slice(0, MAX_LINE)}…`;
 }
 
 function readLines(path: string): readonly string[] {

@@ -16,6 +16,10 @@ export interface MapDefinition<T extends MapType = MapType, K extends Schema = S
   readonly maxEntries: number;
   /** `MapFlag`s. */
   readonly flags: number;
+  /** Only for an array: the bytes of its first element, written before any program is loaded. Zero if absent. */
+  readonly initialValue?: Uint8Array;
+  /** Whether user space gives up writing to the map for good (`BPF_MAP_FREEZE`), so that the verifier may take its content for constant. */
+  readonly frozen?: boolean;
 }
 
 /** The key of a map that has none, such as a ring buffer. */
