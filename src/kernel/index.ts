@@ -23,6 +23,7 @@ export {
   type BtfInfo, type LinkInfo, type MapInfo, type ObjectKind, type ProgramCode, type ProgramInfo,
 } from "./info.ts";
 export { attachedPrograms, attachProgram, detachProgram, openDirectory, type AttachedPrograms } from "./cgroup.ts";
+export { capabilities, Capability, effectiveCapabilities } from "./capabilities.ts";
 export { enableStatistics } from "./stats.ts";
 export { tryLock } from "./lock.ts";
 export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";

@@ -2,6 +2,7 @@
  * The kernel as the loader sees it: one object, so that a test may put another
  * in its place and needs neither Linux nor root.
  */
+import { capabilities } from "./capabilities.ts";
 import { loadBtf } from "./btf.ts";
 import { attachedPrograms, attachProgram, detachProgram, openDirectory } from "./cgroup.ts";
 import { btfBytes, btfInfo, linkInfo, mapInfo, objectIds, openById, programCode, programInfo } from "./info.ts";
@@ -24,6 +25,7 @@ export const linux = {
   openDirectory, attachedPrograms, attachProgram, detachProgram,
   enableStatistics,
   mounts, isOnFileSystem, mountBpfFileSystem,
+  capabilities,
 } as const;
 
 /** Everything that is asked of a kernel. */

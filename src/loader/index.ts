@@ -1,0 +1,8 @@
+/** From programs and declarations to what runs in the kernel: loaded, attached, pinned, replaced. */
+export { attach, type Attached, type Attachment, type AttachOptions } from "./attach.ts";
+export { Collection, load, type LoadedMap, type LoadedProgram, type LoadOptions } from "./collection.ts";
+export { LoaderError } from "./error.ts";
+export { mapDifferences } from "./map-create.ts";
+export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
+export { cgroupRoot, checkHost, openCgroup } from "./preconditions.ts";
+export { openMap, TypedMap, type MapHandle, type MapKey, type MapValue } from "./typed-map.ts";

@@ -1,0 +1,78 @@
+/** Maps, from their declaration to the kernel. */
+import type { BtfFeatures } from "../btf/index.ts";
+import { mapBtf } from "../btf/index.ts";
+import { BpfError, type Fd, type Kernel, type MapInfo } from "../kernel/index.ts";
+import { MapFlag, MapType, type MapDefinition } from "../types/index.ts";
+import { LoaderError } from "./error.ts";
+
+/** Map types that the kernel creates only with BTF. */
+const NEEDS_BTF: ReadonlySet<MapType> = new Set<MapType>([
+  MapType.SK_STORAGE, MapType.INODE_STORAGE, MapType.TASK_STORAGE, MapType.CGRP_STORAGE,
+]);
+
+/** Flags that go with a descriptor, not with the map. */
+const DESCRIPTOR_FLAGS: number = MapFlag.RDONLY | MapFlag.WRONLY;
+
+/** Bytes of a value as the kernel counts them: a ring buffer's records are no values. */
+const valueSize = (definition: MapDefinition): number => (definition.type === MapType.RINGBUF ? 0 : definition.value.size);
+
+/**
+ * Creates a map, with BTF where the kernel takes it.
+ * @throws {BpfError}
+ */
+export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, features: BtfFeatures | undefined): Fd {
+  const create = (btf?: { fd: Fd; keyTypeId: number; valueTypeId: number }) => kernel.createMap({
+    name: definition.name,
+    type: definition.type,
+    keySize: definition.key.size,
+    valueSize: valueSize(definition),
+    maxEntries: definition.maxEntries,
+    flags: definition.flags,
+    ...(btf && { btf }),
+  });
+  const needed = NEEDS_BTF.has(definition.type);
+  const types = features === undefined && !needed ? undefined : mapBtf(definition, features && { features });
+  if (types === undefined) return create();
+  const { btf, ...ids } = types;
+  let fd: Fd;
+  try {
+    fd = kernel.loadBtf(btf, `map ${definition.name}`);
+  } catch (error) {
+    if (needed || !(error instanceof BpfError)) throw error;
+    return create();
+  }
+  try {
+    return create({ fd, ...ids });
+  } finally {
+    fd.close();
+  }
+}
+
+/** In which points a map that exists differs from a declaration; empty where the one can stand for the other. */
+export function mapDifferences(info: MapInfo, definition: MapDefinition): string[] {
+  const points: readonly (readonly [string, number, number])[] = [
+    ["type", info.type, definition.type],
+    ["key size", info.keySize, definition.key.size],
+    ["value size", info.valueSize, valueSize(definition)],
+    ["max entries", info.maxEntries, definition.maxEntries],
+    ["flags", info.flags & ~DESCRIPTOR_FLAGS, definition.flags & ~DESCRIPTOR_FLAGS],
+  ];
+  return points.filter(([, is, asked]) => is !== asked).map(([point, is, asked]) => `its ${point} is ${show(point, is)}, and ${show(point, asked)} is asked for`);
+}
+
+function show(point: string, value: number): string {
+  if (point !== "type") return String(value);
+  return Object.entries(MapType).find(([, number]) => number === value)?.[0] ?? String(value);
+}
+
+/**
+ * Checks that a pinned map is the one declared.
+ * @throws {LoaderError} naming every difference
+ */
+export function checkPinnedMap(info: MapInfo, definition: MapDefinition, path: string): void {
+  const differences = mapDifferences(info, definition);
+  if (differences.length === 0) return;
+  throw new LoaderError(`map ${definition.name}: the one pinned at ${path} cannot be used: ${differences.join("; ")}`, {
+    hint: "take the old one away first (tsbpf unload), or ask for the same",
+  });
+}

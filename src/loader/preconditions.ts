@@ -1,0 +1,60 @@
+/** What has to hold before anything is touched. */
+import { Capability, linux, type Fd, type Kernel } from "../kernel/index.ts";
+import { LoaderError } from "./error.ts";
+
+/**
+ * Checks that this is Linux and that the process may load and attach programs.
+ * @throws {LoaderError}
+ */
+export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
+  if (platform !== "linux") {
+    throw new LoaderError(`BPF programs can be loaded on Linux only, and this is ${platform}`, {
+      hint: "programs can be built, listed and simulated here; load them on Linux, or in a Linux virtual machine",
+    });
+  }
+  const held = kernel.capabilities();
+  const has = (bit: number) => (held & (1n << BigInt(bit))) !== 0n;
+  if (has(Capability.SYS_ADMIN)) return;
+  const missing = (["BPF", "NET_ADMIN", "PERFMON"] as const).filter((name) => !has(Capability[name]));
+  if (missing.length > 0) {
+    throw new LoaderError(`this process may not load BPF programs: it is not root and lacks ${missing.map((name) => `CAP_${name}`).join(", ")}`, {
+      hint: "run it as root (sudo), or give it CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+    });
+  }
+}
+
+/**
+ * The root of the cgroup v2 hierarchy.
+ * @throws {LoaderError} where there is none
+ */
+export function cgroupRoot(kernel: Kernel = linux): string {
+  const mount = kernel.mounts().find(({ type }) => type === "cgroup2");
+  if (mount) return mount.directory;
+  throw new LoaderError("no cgroup v2 hierarchy is mounted", {
+    hint: "mount one: mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+  });
+}
+
+/**
+ * Opens a cgroup's directory.
+ * @throws {LoaderError} where it is absent, no directory, or not of cgroup v2
+ */
+export function openCgroup(path: string, kernel: Kernel = linux): Fd {
+  let fd: Fd;
+  try {
+    fd = kernel.openDirectory(path);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const why = code === "ENOENT" ? "there is no such directory" : code === "ENOTDIR" ? "this is no directory" : (cause as Error).message;
+    throw new LoaderError(`cgroup ${path}: ${why}`, { hint: `cgroups are directories below ${rootText(kernel)}; mkdir makes one`, cause });
+  }
+  if (kernel.isOnFileSystem(path, "cgroup2")) return fd;
+  fd.close();
+  throw new LoaderError(`cgroup ${path}: this directory is not in a cgroup v2 hierarchy`, {
+    hint: `cgroups are directories below ${rootText(kernel)}`,
+  });
+}
+
+function rootText(kernel: Kernel): string {
+  return kernel.mounts().find(({ type }) => type === "cgroup2")?.directory ?? "a mount of type cgroup2, of which there is none yet";
+}

@@ -1,0 +1,8 @@
+/** For tests on the running kernel: places of their own, taken away afterwards. */
+export { enterCgroup, removeCgroup, withCgroup } from "./cgroup.ts";
+export { eventually } from "./eventually.ts";
+export { kernelObjects } from "./kernel-objects.ts";
+export { kernelSuite, whyNoKernel } from "./kernel-suite.ts";
+export { withNetworkNamespace } from "./network-namespace.ts";
+export { withPins } from "./pins.ts";
+export { runIn, runScriptIn, startIn, type Outcome, type Place } from "./process.ts";

@@ -1,0 +1,20 @@
+import { suite, type Test } from "uvu";
+
+/** Why tests on the kernel cannot run here; undefined where they can. */
+export function whyNoKernel(): string | undefined {
+  if (process.platform !== "linux") return `this is ${process.platform}, not Linux`;
+  if (process.getuid?.() !== 0) return "this is not root";
+  return undefined;
+}
+
+/**
+ * A suite of tests that load programs into the kernel. Where that cannot be,
+ * its tests are skipped, and a line on standard error says so.
+ */
+export function kernelSuite<T = Record<string, unknown>>(name: string): Test<T> {
+  const real = suite<T>(name);
+  const why = whyNoKernel();
+  if (why === undefined) return real;
+  process.stderr.write(`SKIPPED, all tests of "${name}": they need root on Linux, and ${why}\n`);
+  return Object.assign(((title, test) => real.skip(title, test)) as Test<T>, real);
+}

@@ -1,0 +1,17 @@
+import { existsSync } from "node:fs";
+import { PinDirectory } from "../loader/index.ts";
+
+let made = 0;
+
+/**
+ * Runs `work` with a path for pins that does not exist yet, below /sys/fs/bpf,
+ * and takes away what it has left there.
+ */
+export async function withPins<T>(owner: string, work: (directory: string) => T | Promise<T>): Promise<T> {
+  const directory = `/sys/fs/bpf/tsbpf-test-${process.pid}-${made++}`;
+  try {
+    return await work(directory);
+  } finally {
+    if (existsSync(directory)) PinDirectory.open(directory, owner)?.removeAll();
+  }
+}
