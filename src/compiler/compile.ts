@@ -2,7 +2,7 @@
 import { assembleWithLabels } from "../asm/assemble.ts";
 import type { Instruction, Item } from "../asm/instruction.ts";
 import type { ProgramFunction } from "../types/program.ts";
-import { checkCallDepth } from "./call-depth.ts";
+import { checkCallDepth, reachableFunctions } from "./call-graph.ts";
 import type { IrFunction, IrModule } from "./ir/ir.ts";
 import { printFunction } from "./ir/print.ts";
 import { validate } from "./ir/validate.ts";
@@ -41,9 +41,10 @@ export interface CompiledCode {
  */
 export function compile(module: IrModule, options: CompileOptions = {}): CompiledCode {
   const { isa = 3 } = options;
+  const functions = reachableFunctions(module);
   const items: Item[] = [];
   const frames = new Map<string, number>();
-  for (const fn of module.functions) {
+  for (const fn of functions) {
     const machine = allocate(lowered(fn, isa, options), options);
     const frame = layOutFrame(machine);
     frames.set(fn.name, frame.bytes);
@@ -52,8 +53,8 @@ export function compile(module: IrModule, options: CompileOptions = {}): Compile
   const { instructions, labels } = assembleWithLabels(items, { longJumps: isa >= 4 });
   return {
     instructions,
-    functions: module.functions.map(({ name }) => ({ name, start: labels.get(name)! })),
-    stackBytes: checkCallDepth(module, frames),
+    functions: functions.map(({ name }) => ({ name, start: labels.get(name)! })),
+    stackBytes: checkCallDepth(functions, frames),
   };
 }
 

@@ -32,6 +32,9 @@ export const swappedComparison: Record<Comparison, Comparison> = {
 
 const isSigned = (comparison: Comparison): boolean => comparison.startsWith("s") && comparison !== "set";
 
+const isShift = (operator: BinaryOperator): boolean => operator === "lsh" || operator === "rsh" || operator === "arsh";
+const isDivision = (operator: BinaryOperator): boolean => operator === "div" || operator === "mod" || operator === "sdiv" || operator === "smod";
+
 interface Address { readonly base: Register; readonly offset: number; readonly slot: number | undefined }
 
 class Lowering {
@@ -309,6 +312,12 @@ class Lowering {
     }
     const narrow = result.type === "i32" && this.isa >= 3;
     const dst = this.register(result);
+    if (this.constantOf(right) === 0n && isDivision(operator)) {
+      // The verifier refuses a constant 0 there; what comes out is known anyway.
+      if (operator === "div" || operator === "sdiv") this.loadConstant(dst, 0n);
+      else this.into(dst, left);
+      return;
+    }
     const opcode = arithmeticCode(operator) | (narrow ? InstructionClass.ALU : InstructionClass.ALU64);
     const offset = operator === "sdiv" || operator === "smod" ? 1 : 0;
     if (result.type === "i32" && !narrow) {
@@ -318,7 +327,7 @@ class Lowering {
     const immediate = this.immediateOf(right, !narrow);
     if (immediate !== undefined) {
       this.into(dst, left);
-      this.emit(opcode, dst, 0, offset, immediate);
+      this.emit(opcode, dst, 0, offset, isShift(operator) ? immediate & (narrow ? 31 : 63) : immediate);
     } else {
       const src = this.read(right);
       this.into(dst, left);
@@ -328,16 +337,15 @@ class Lowering {
 
   /** 32-bit arithmetic where there are only 64-bit instructions. */
   private binaryIn64(dst: Register, operator: BinaryOperator, left: Value, right: Value): void {
-    const isShift = operator === "lsh" || operator === "rsh" || operator === "arsh";
     const opcode = arithmeticCode(operator) | InstructionClass.ALU64;
     const constant = this.constantOf(right);
     let immediate: number | undefined;
     let src = 0;
-    if (isShift && constant !== undefined) {
+    if (isShift(operator) && constant !== undefined) {
       immediate = Number(constant & 31n);
     } else if (constant !== undefined && fitsImmediate(constant)) {
       immediate = Number(constant);
-    } else if (isShift) {
+    } else if (isShift(operator)) {
       src = this.copy(right);
       this.emit(arithmeticCode("and") | InstructionClass.ALU64, src, 0, 0, 31);
     } else {

@@ -1,4 +1,4 @@
-/** How much stack a chain of calls takes. */
+/** Which functions call which, and how much stack a chain of calls takes. */
 import { CompileError } from "./error.ts";
 import type { IrFunction, IrModule } from "./ir/ir.ts";
 import { STACK_LIMIT } from "./machine/frame.ts";
@@ -7,8 +7,8 @@ import { STACK_LIMIT } from "./machine/frame.ts";
 const FRAME_STEP = 32;
 
 /** The deepest stack, in bytes. Throws a CompileError for recursion and where a chain of calls takes more than there is. */
-export function checkCallDepth(module: IrModule, frames: ReadonlyMap<string, number>): number {
-  const byName = new Map(module.functions.map((fn) => [fn.name, fn]));
+export function checkCallDepth(functions: readonly IrFunction[], frames: ReadonlyMap<string, number>): number {
+  const byName = new Map(functions.map((fn) => [fn.name, fn]));
   const deepest = new Map<string, { bytes: number; chain: readonly string[] }>();
   const visit = (fn: IrFunction, above: readonly string[]): { bytes: number; chain: readonly string[] } => {
     if (above.includes(fn.name)) throw new CompileError(`${[...above, fn.name].join(" calls ")}: a BPF program can't recurse`);
@@ -16,9 +16,7 @@ export function checkCallDepth(module: IrModule, frames: ReadonlyMap<string, num
     if (known !== undefined) return known;
     let below: { bytes: number; chain: readonly string[] } = { bytes: 0, chain: [] };
     for (const name of calledBy(fn)) {
-      const called = byName.get(name);
-      if (called === undefined) throw new CompileError(`${fn.name} calls ${name}, which is not a function of this program`);
-      const chain = visit(called, [...above, fn.name]);
+      const chain = visit(byName.get(name)!, [...above, fn.name]);
       if (chain.bytes > below.bytes) below = chain;
     }
     const own = Math.max(frames.get(fn.name)!, 1);
@@ -26,7 +24,7 @@ export function checkCallDepth(module: IrModule, frames: ReadonlyMap<string, num
     deepest.set(fn.name, result);
     return result;
   };
-  const main = module.functions[0];
+  const main = functions[0]!;
   const { bytes, chain } = visit(main, []);
   if (chain.length === 1) return frames.get(main.name)!;
   if (bytes > STACK_LIMIT) {
@@ -34,6 +32,20 @@ export function checkCallDepth(module: IrModule, frames: ReadonlyMap<string, num
     throw new CompileError(`${chain.map(frame).join(" calls ")}: together they need ${bytes} bytes of stack, and there are ${STACK_LIMIT}`);
   }
   return bytes;
+}
+
+/** The functions that the main one calls, directly or not, itself first: the verifier refuses instructions that nothing reaches. */
+export function reachableFunctions(module: IrModule): readonly IrFunction[] {
+  const byName = new Map(module.functions.map((fn) => [fn.name, fn]));
+  const reached = new Set<IrFunction>([module.functions[0]]);
+  for (const fn of reached) {
+    for (const name of calledBy(fn)) {
+      const called = byName.get(name);
+      if (called === undefined) throw new CompileError(`${fn.name} calls ${name}, which is not a function of this program`);
+      reached.add(called);
+    }
+  }
+  return [...reached];
 }
 
 function calledBy(fn: IrFunction): Set<string> {
