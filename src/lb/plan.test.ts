@@ -17,9 +17,11 @@ class Maps {
   readonly services = new Map<string, { key: ServiceKeyValue; value: ServiceValue }>();
   readonly names = new Map<string, { key: ServiceKeyValue; name: string }>();
   readonly slots: SlotValue[];
+  readonly serviceRoom: number;
   allocation = { nextSlot: 0, nextRevNatIndex: 0 };
 
-  constructor(slotCount: number) {
+  constructor(slotCount: number, serviceRoom = 100) {
+    this.serviceRoom = serviceRoom;
     this.slots = Array.from({ length: slotCount }, () => ({ address: "0.0.0.0", port: 0, state: 0 }));
   }
 
@@ -29,6 +31,7 @@ class Maps {
         ({ key, value, name: this.names.get(text)?.name, backends: this.slots.slice(value.base, value.base + value.count) })),
       strayNames: [...this.names.values()].map(({ key }) => key).filter((key) => !this.services.has(keyText(key))),
       allocation: this.allocation,
+      serviceRoom: this.serviceRoom,
       slotCount: this.slots.length,
     };
   }
@@ -44,7 +47,10 @@ class Maps {
           this.slots[index] = slot;
         }),
         ...round.names.map(([key, name]) => () => this.names.set(keyText(key), { key, name })),
-        ...round.services.map(([key, value]) => () => this.services.set(keyText(key), { key, value })),
+        ...round.services.map(([key, value]) => () => {
+          this.services.set(keyText(key), { key, value });
+          assert.ok(this.services.size <= this.serviceRoom);
+        }),
         ...round.removedServices.map((key) => () => assert.ok(this.services.delete(keyText(key)))),
         ...round.removedNames.map((key) => () => assert.ok(this.names.delete(keyText(key)))),
       ];
@@ -61,8 +67,8 @@ class Maps {
   }
 }
 
-function loaded(slotCount: number, services: readonly ServiceDefinition[]): Maps {
-  const maps = new Maps(slotCount);
+function loaded(slotCount: number, services: readonly ServiceDefinition[], serviceRoom?: number): Maps {
+  const maps = new Maps(slotCount, serviceRoom);
   maps.apply(planServices(maps.state(), services));
   return maps;
 }
@@ -151,6 +157,26 @@ test("removes before it gives up for want of room", () => {
   assert.equal([...maps.seen().keys()], ["100.0.0.2:80/6/0"]);
 });
 
+test("adds before it removes, unless the services map cannot hold both", () => {
+  const wanted = [service(3, [backend(1)]), service(4, [backend(1)])];
+  const roomy = loaded(9, [service(1, [backend(1)]), service(2, [backend(1)])], 4);
+  const least = (maps: Maps) => {
+    let services = Infinity;
+    maps.apply(planServices(maps.state(), wanted), () => (services = Math.min(services, maps.services.size)));
+    assert.equal([...maps.seen().keys()], ["100.0.0.3:80/6/0", "100.0.0.4:80/6/0"]);
+    return services;
+  };
+  assert.is(least(roomy), 2);
+  assert.is(least(loaded(9, [service(1, [backend(1)]), service(2, [backend(1)])], 3)), 0);
+});
+
+test("says so when the services map is too small", () => {
+  assert.throws(
+    () => planServices(new Maps(4, 1).state(), [service(1, []), service(2, [])]),
+    (error: Error) => error instanceof LoadBalancerError && error.message === "cannot hold 2 services: map services has room for 1",
+  );
+});
+
 test("says so when the slots do not suffice", () => {
   const maps = loaded(4, [service(1, [backend(1), backend(2), backend(3)])]);
   assert.throws(
@@ -176,8 +202,8 @@ test("after every single write, each service is wholly as it was or wholly as it
     { selector: ({ n }) => n, maxLength: 6 },
   ).map((list) => list.map(({ n, backends }) => service(n, backends.map(backend))));
   let planned = 0;
-  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 40 }), (history, slotCount) => {
-    const maps = new Maps(slotCount);
+  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 40 }), fc.integer({ min: 6, max: 12 }), (history, slotCount, serviceRoom) => {
+    const maps = new Maps(slotCount, serviceRoom);
     for (const wanted of history) {
       const before = maps.seen();
       const fresh = new Maps(64);

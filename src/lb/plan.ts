@@ -24,7 +24,7 @@ export interface Round {
 }
 
 export interface Plan {
-  /** Between two of them no program may be left that saw the maps as they were. */
+  /** After each, none may be left of the programs that ran before it. */
   readonly rounds: readonly Round[];
   readonly added: number;
   readonly changed: number;
@@ -50,6 +50,11 @@ interface Move {
  * @throws {LoadBalancerError} where the slots do not suffice
  */
 export function planServices(state: State, desired: readonly ServiceDefinition[]): Plan {
+  if (desired.length > state.serviceRoom) {
+    throw new LoadBalancerError(`cannot hold ${desired.length} services: map services has room for ${state.serviceRoom}`, {
+      hint: "nothing was changed; unload, set maps.services larger, and load again",
+    });
+  }
   const stored = new Map(state.services.map((service) => [keyText(service.key), service]));
   const wanted = new Map(desired.map((service) => [keyText(keyOf(service)), service]));
   const removed = state.services.filter(({ key }) => !wanted.has(keyText(key)));
@@ -95,6 +100,8 @@ interface Work {
   readonly strayNames: readonly ServiceKeyValue[];
 }
 
+const emptyRound = { slots: [], names: [], services: [], removedServices: [], removedNames: [] };
+
 /** As few rounds as the room in the slots map allows; everything that needs no room is in the first. */
 function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] {
   if (Object.values(work).every((part) => part.length === 0)) return [];
@@ -102,8 +109,14 @@ function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] 
   const occupied = new Map<string, Range>(state.services.map(({ key, value }) => [keyText(key), value]));
   let { nextSlot } = state.allocation;
   let moves = work.moves;
+  let first = true;
+  // Additions come before removals, so that what only moves is never gone, unless the map cannot hold both.
+  if (occupied.size + work.moves.filter(({ service }) => !occupied.has(keyText(keyOf(service)))).length > state.serviceRoom) {
+    for (const key of work.removed) occupied.delete(keyText(key));
+    rounds.push({ ...emptyRound, removedServices: work.removed, removedNames: work.strayNames, allocation: state.allocation });
+    work = { ...work, removed: [], strayNames: [] };
+  }
   do {
-    const first = rounds.length === 0;
     const free = new FreeRanges(state.slotCount, [...occupied.values()], nextSlot);
     const slots: Round["slots"][number][] = [];
     const services = first ? [...work.values] : [];
@@ -130,6 +143,7 @@ function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] 
       allocation: { nextSlot, nextRevNatIndex },
     });
     moves = waiting;
+    first = false;
   } while (moves.length > 0);
   return rounds;
 }

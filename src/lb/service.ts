@@ -35,7 +35,7 @@ export function endpointText({ address, port }: Endpoint): string {
   return `${address}:${port}`;
 }
 
-/** The name of an IP protocol number; the number itself where it has none here. */
-export function protocolText(number: number): string {
-  return Object.entries(ProtocolNumber).find(([, value]) => value === number)?.[0] ?? String(number);
+/** The protocol of an IP protocol number; undefined where it is not balanced. */
+export function protocolOf(number: number): Protocol | undefined {
+  return (Object.keys(ProtocolNumber) as Protocol[]).find((protocol) => ProtocolNumber[protocol] === number);
 }
