@@ -1,0 +1,48 @@
+/** What the kernel lets a process do with fewer capabilities than root has. */
+import { addressOf, syscall } from "../../src/kernel/ffi.ts";
+
+/** capget(2) and capset(2), by architecture. */
+const numbers: Readonly<Partial<Record<NodeJS.Architecture, { capget: number; capset: number }>>> = {
+  x64: { capget: 125, capset: 126 },
+  arm64: { capget: 90, capset: 91 },
+};
+
+const CAP_SYS_ADMIN = 21;
+const CAP_PERFMON = 38;
+/** `_LINUX_CAPABILITY_VERSION_3`: two words for each of the effective, permitted and inheritable sets. */
+const VERSION = 0x2008_0522;
+
+/**
+ * Does something with root's capabilities less `CAP_PERFMON` and `CAP_SYS_ADMIN`,
+ * as a service with `CAP_BPF` and `CAP_NET_ADMIN` would: the verifier then also
+ * minds unset stack and leaking addresses.
+ *
+ * @param action Not asynchronous: capabilities are the thread's.
+ */
+export function withoutPerfmon<T>(action: () => T): T {
+  const before = capabilities();
+  const reduced = Uint32Array.from(before);
+  for (const capability of [CAP_SYS_ADMIN, CAP_PERFMON]) reduced[capability < 32 ? 0 : 3]! &= ~(1 << capability % 32);
+  setCapabilities(reduced);
+  try {
+    return action();
+  } finally {
+    setCapabilities(before);
+  }
+}
+
+function call(name: "capget" | "capset", data: Uint32Array): void {
+  const number = numbers[process.arch]?.[name];
+  if (number === undefined) throw new Error(`the number of ${name} is not known for ${process.arch}`);
+  const header = new Uint8Array(Uint32Array.from([VERSION, 0]).buffer);
+  const { result, errno } = syscall(number, addressOf(header), addressOf(new Uint8Array(data.buffer)));
+  if (result < 0) throw new Error(`${name} failed with error ${errno}`);
+}
+
+function capabilities(): Uint32Array {
+  const data = new Uint32Array(6);
+  call("capget", data);
+  return data;
+}
+
+const setCapabilities = (data: Uint32Array): void => call("capset", data);
