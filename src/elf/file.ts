@@ -46,10 +46,12 @@ export interface ElfFile {
 
 /**
  * Reads a relocatable, little-endian 64-bit ELF file for BPF. Sections are views
- * of `bytes`, nothing is copied.
+ * of the file's bytes, nothing is copied.
  * @throws {ElfError} for another kind of file, and for one whose parts lie outside of it.
  */
-export function parseElf(bytes: Uint8Array): ElfFile {
+export function parseElf(file: Uint8Array): ElfFile {
+  // Not as a `Buffer`, whose `slice` does not copy.
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   checkHeader(view, bytes);
   const sections = readSections(view, bytes);

@@ -36,6 +36,8 @@ export const STT_SECTION = 3;
 
 /** The immediate of an `lddw`: map, variable, or address of a function. */
 export const R_BPF_64_64 = 1;
+/** A 32-bit address in a section of data. */
+export const R_BPF_64_ABS32 = 3;
 /** A 32-bit number in BTF or debug information; the loader need not know it. */
 export const R_BPF_64_NODYLD32 = 4;
 /** The immediate of a call. */

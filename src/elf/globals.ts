@@ -13,7 +13,7 @@ export function isDataSection(section: Section): boolean {
 }
 
 /** The map that holds a data section's variables. @throws {ElfError} which names the section. */
-export function globalsMap(elf: ElfFile, section: Section, btf: Btf): MapDefinition {
+export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: string): MapDefinition {
   const relocated = elf.relocations.get(section.index)?.[0];
   if (relocated !== undefined) {
     throw new ElfError("a variable is initialised with the address of this symbol, which is not supported: addresses are known only in the program", {
@@ -24,7 +24,7 @@ export function globalsMap(elf: ElfFile, section: Section, btf: Btf): MapDefinit
   const readOnly = section.name.startsWith(".rodata");
   const type = btf.find("datasec", section.name);
   return Object.freeze({
-    name: mapName(section.name),
+    name: mapName(prefix + section.name),
     type: MapType.ARRAY,
     key: u32,
     value: type === undefined ? bytes(section.size) : sectionSchema(btf, type, section.name.replace(/^\./, ""), section.size),
@@ -40,6 +40,6 @@ export function globalsMap(elf: ElfFile, section: Section, btf: Btf): MapDefinit
 const MAX_SIZE = 0x7fff_ffff;
 
 /** Map names have only letters, digits, `_` and `.`. */
-function mapName(section: string): string {
-  return section.replace(/[^A-Za-z0-9_.]/g, "_");
+function mapName(name: string): string {
+  return name.replace(/[^A-Za-z0-9_.]/g, "_");
 }

@@ -146,7 +146,7 @@ function declaredMaps(programs: readonly Program[], { maps = [], maxEntries = {}
 }
 
 function sameDefinition(a: MapDefinition, b: MapDefinition): boolean {
-  return describe(a) === describe(b);
+  return describe(a) === describe(b) && Buffer.compare(a.initialValue ?? Buffer.alloc(0), b.initialValue ?? Buffer.alloc(0)) === 0;
 }
 
 function describe({ type, key, value, maxEntries, flags }: MapDefinition): string {

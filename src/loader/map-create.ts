@@ -2,7 +2,7 @@
 import type { BtfFeatures } from "../btf/index.ts";
 import { mapBtf } from "../btf/index.ts";
 import { BpfError, type Fd, type Kernel, type MapInfo } from "../kernel/index.ts";
-import { MapFlag, MapType, type MapDefinition } from "../types/index.ts";
+import { MapFlag, MapType, UpdateFlag, type MapDefinition } from "../types/index.ts";
 import { LoaderError } from "./error.ts";
 
 /** Map types that the kernel creates only with BTF. */
@@ -17,11 +17,11 @@ const DESCRIPTOR_FLAGS: number = MapFlag.RDONLY | MapFlag.WRONLY;
 const valueSize = (definition: MapDefinition): number => (definition.type === MapType.RINGBUF ? 0 : definition.value.size);
 
 /**
- * Creates a map, with BTF where the kernel takes it.
+ * Creates a map, with BTF where the kernel takes it, and with its first value.
  * @throws {BpfError}
  */
 export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, features: BtfFeatures | undefined): Fd {
-  const create = (btf?: { fd: Fd; keyTypeId: number; valueTypeId: number }) => kernel.createMap({
+  const create = (btf?: { fd: Fd; keyTypeId: number; valueTypeId: number }) => filled(definition, kernel, kernel.createMap({
     name: definition.name,
     type: definition.type,
     keySize: definition.key.size,
@@ -29,7 +29,7 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, fea
     maxEntries: definition.maxEntries,
     flags: definition.flags,
     ...(btf && { btf }),
-  });
+  }));
   const needed = NEEDS_BTF.has(definition.type);
   const types = features === undefined && !needed ? undefined : mapBtf(definition, features && { features });
   if (types === undefined) return create();
@@ -45,6 +45,23 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, fea
     return create({ fd, ...ids });
   } finally {
     fd.close();
+  }
+}
+
+/** A new map with the value that it is to begin with, closed to further writing if that is asked for. */
+function filled(definition: MapDefinition, kernel: Kernel, fd: Fd): Fd {
+  const { name, type, maxEntries, key, value, initialValue, frozen } = definition;
+  try {
+    if (initialValue !== undefined) {
+      const elements = kernel.mapElements(fd, { name, type, keySize: key.size, valueSize: value.size, maxEntries });
+      elements.value.set(initialValue);
+      elements.update(UpdateFlag.ANY);
+    }
+    if (frozen === true) kernel.freezeMap(fd);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
   }
 }
 

@@ -1,0 +1,4 @@
+/** Object files that clang makes and libbpf loads. */
+export { ElfError } from "./error.ts";
+export { readObject, type ObjectFile, type ReadOptions } from "./read.ts";
+export { sectionMeaning, type SectionMeaning } from "./section-names.ts";

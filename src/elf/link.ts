@@ -1,0 +1,144 @@
+/** Makes a program of a main function: what it calls is put behind it, and references are resolved or named. */
+import { isWide, SLOT_SIZE, type Instruction } from "../asm/index.ts";
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, LDDW } from "../asm/opcode.ts";
+import type { MapDefinition, Program, ProgramFunction } from "../types/index.ts";
+import type { CodeFunction, CodeSection } from "./code.ts";
+import { ElfError } from "./error.ts";
+import type { Relocation, Section } from "./file.ts";
+import { R_BPF_64_32, R_BPF_64_64, STB_WEAK } from "./format.ts";
+
+/** What relocations may point to. */
+export interface LinkContext {
+  /** By section number. */
+  readonly code: ReadonlyMap<number, CodeSection>;
+  /** Maps of section `.maps`, by their byte offset in it. */
+  readonly maps: ReadonlyMap<number, MapDefinition>;
+  readonly mapsSection: number | undefined;
+  /** The map of a data section; undefined where the section is no data section. @throws {ElfError} */
+  readonly globals: (section: Section) => MapDefinition | undefined;
+}
+
+export type Linked = Pick<Program, "instructions" | "functions" | "maps">;
+
+/**
+ * The instructions of a main function and of all that it calls, each function
+ * once, the main one first.
+ * @throws {ElfError} which names the section, and the symbol that cannot be resolved.
+ */
+export function link(main: CodeFunction, context: LinkContext): Linked {
+  const functions: { readonly function: CodeFunction; readonly slot: number; readonly start: number }[] = [];
+  const slots = new Map<CodeFunction, number>();
+  const maps = new Map<string, MapDefinition>();
+  const instructions: Instruction[] = [];
+  /** Calls and addresses, to be filled in when every function has its place. */
+  const open: { readonly index: number; readonly slot: number; readonly target: CodeFunction }[] = [];
+  const queue = [main];
+  const seen = new Set(queue);
+  let slot = 0;
+  for (const current of queue) {
+    functions.push({ function: current, slot, start: instructions.length });
+    slots.set(current, slot);
+    for (const { at, instruction } of bodyOf(current)) {
+      const resolved = resolve(instruction, at, current, context);
+      if (resolved.map !== undefined) maps.set(resolved.map.name, resolved.map);
+      if (resolved.target !== undefined) {
+        open.push({ index: instructions.length, slot, target: resolved.target });
+        if (!seen.has(resolved.target)) {
+          seen.add(resolved.target);
+          queue.push(resolved.target);
+        }
+      }
+      instructions.push(resolved.instruction);
+      slot += isWide(instruction) ? 2 : 1;
+    }
+  }
+  for (const { index, slot, target } of open) {
+    instructions[index] = { ...instructions[index]!, immediate: slots.get(target)! - slot - 1 };
+  }
+  return {
+    instructions,
+    functions: functions.map(({ function: { name }, start }): ProgramFunction => ({ name, start })),
+    maps: [...maps.values()],
+  };
+}
+
+function* bodyOf(of: CodeFunction): Generator<{ at: number; instruction: Instruction }> {
+  const { instructions } = of.section;
+  for (let at = of.offset; at < of.offset + of.size;) {
+    const instruction = instructions.get(at)!;
+    yield { at, instruction };
+    at += isWide(instruction) ? 2 * SLOT_SIZE : SLOT_SIZE;
+  }
+}
+
+interface Resolved {
+  readonly instruction: Instruction;
+  /** The function that is called, or whose address is taken. */
+  readonly target?: CodeFunction;
+  readonly map?: MapDefinition;
+}
+
+function resolve(instruction: Instruction, at: number, current: CodeFunction, context: LinkContext): Resolved {
+  const relocation = current.section.relocations.get(at);
+  const section = current.section;
+  if (relocation === undefined) {
+    // Within a section, a compiler may resolve calls by itself.
+    const call = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL;
+    const address = instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC;
+    if (!call && !address) return { instruction };
+    return { instruction, target: functionAt(section, at + (instruction.immediate + 1) * SLOT_SIZE, current, "a function") };
+  }
+  const { symbol, type } = relocation;
+  const fail = (reason: string) => new ElfError(reason, { section: section.name, symbol: symbol.name });
+  if (instruction.opcode === CALL && type === R_BPF_64_32) return resolveCall(instruction, relocation, current, context, fail);
+  if (instruction.opcode === LDDW && type === R_BPF_64_64) return resolveLoad(instruction, relocation, current, context, fail);
+  throw fail(`relocation type ${type} in ${current.name} on an instruction with opcode 0x${instruction.opcode.toString(16)} is not supported`);
+}
+
+type Fail = (reason: string) => ElfError;
+
+function resolveCall(instruction: Instruction, { symbol }: Relocation, current: CodeFunction, context: LinkContext, fail: Fail): Resolved {
+  if (symbol.section === undefined) {
+    if (symbol.name === "") throw fail(`${current.name} calls a symbol without a name`);
+    return { instruction: { ...instruction, src: BPF_PSEUDO_KFUNC_CALL, immediate: 0, reference: { kind: "kernel-function", name: symbol.name } } };
+  }
+  const code = context.code.get(symbol.section.index);
+  if (code === undefined) throw fail(`${current.name} calls into section ${symbol.section.name}, which holds no code`);
+  const target = functionAt(code, symbol.value + (instruction.immediate + 1) * SLOT_SIZE, current, symbol.name);
+  return { instruction: { ...instruction, src: BPF_PSEUDO_CALL }, target };
+}
+
+function resolveLoad(instruction: Instruction, { symbol }: Relocation, current: CodeFunction, context: LinkContext, fail: Fail): Resolved {
+  const { section } = symbol;
+  if (section === undefined) {
+    if (symbol.binding === STB_WEAK) return { instruction: { ...instruction, src: 0, immediate: 0, immediateHigh: 0 } };
+    throw fail(`${current.name} refers to an external variable, which is not supported: neither kernel symbols (__ksym) nor kernel configuration (__kconfig) are`);
+  }
+  const offset = symbol.value + instruction.immediate;
+  if (section.index === context.mapsSection) {
+    const map = context.maps.get(offset);
+    if (map === undefined) throw fail(`${current.name} refers to byte ${offset} of section .maps, where no map begins`);
+    return { instruction: { ...instruction, src: BPF_PSEUDO_MAP_FD, immediate: 0, immediateHigh: 0, reference: { kind: "map", name: map.name } }, map };
+  }
+  const code = context.code.get(section.index);
+  if (code !== undefined) {
+    const target = functionAt(code, offset, current, symbol.name);
+    return { instruction: { ...instruction, src: BPF_PSEUDO_FUNC, immediate: 0, immediateHigh: 0 }, target };
+  }
+  const map = context.globals(section);
+  if (map === undefined) {
+    const hint = section.name === "maps" ? ": declare maps in the BTF style, in section .maps (libbpf 1.0 dropped the old one as well)" : "";
+    throw fail(`${current.name} refers to section ${section.name}, which holds neither maps nor variables nor code${hint}`);
+  }
+  if (offset < 0 || offset >= map.value.size) throw fail(`${current.name} refers to byte ${offset} of ${section.name}, which has ${map.value.size}`);
+  const reference = { kind: "map-value", name: map.name, offset } as const;
+  return { instruction: { ...instruction, src: BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference }, map };
+}
+
+function functionAt(code: CodeSection, offset: number, current: CodeFunction, symbol: string): CodeFunction {
+  const found = code.functions.get(offset);
+  if (found === undefined) {
+    throw new ElfError(`${current.name} refers to byte ${offset} of section ${code.name}, where no function begins`, { section: current.section.name, symbol });
+  }
+  return found;
+}
