@@ -37,7 +37,7 @@ function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval }: DataPathOptio
 }
 
 /** Sends the socket to the backend. */
-export function redirect(ctx: SockAddr4, backend: { address: Scalar<"be32">; port: Scalar<"be16"> }): void {
+export function redirect(ctx: SockAddr4, backend: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>): void {
   ctx.userIp4.set(backend.address);
   ctx.userPort.set(backend.port);
 }

@@ -1,5 +1,5 @@
-import { type BuilderWith, PROCEED, type SockAddr4 } from "../src/dsl/index.ts";
-import { currentGeneration, eachRecent, forgetFlow, ifStillService, withBackend } from "./flows.ts";
+import { PROCEED, type BuilderWith, type SockAddr4 } from "../src/dsl/index.ts";
+import { currentGeneration, eachRecent, endpoint, forgetFlow, ifStillService, withBackend } from "./flows.ts";
 import { flows, reverseSk } from "./maps.ts";
 
 /**
@@ -10,28 +10,27 @@ export function translateReply(b: BuilderWith<"getSocketCookie" | "skStorageGet"
   // A socket that never asked for a service has no storage, and is done here.
   const known = b.skStorageGet(flows, ctx.sk).orReturn(PROCEED);
   const now = currentGeneration(b);
-  eachRecent(b, known, withBackend(ctx), (flow) => {
-    const front = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
-    b.if(flow.generation.ne(now), () => {
-      ifStillService(b, ctx, front,
-        (service) => b.if(service.base.eq(flow.base), () => flow.generation.set(now)),
-        () => {
-          forgetFlow(b, flow, b.getSocketCookie(ctx));
+  eachRecent(known, (flow) => {
+    b.if(withBackend(flow, endpoint(ctx)).and(() => flow.revNatIndex.ne(0)), () => {
+      const service = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
+      b.if(flow.generation.ne(now), () => {
+        ifStillService(b, ctx, service, () => {}, () => {
+          forgetFlow(b, ctx, flow);
           b.return(PROCEED);
         });
+      });
+      show(ctx, service);
+      b.return(PROCEED);
     });
-    ctx.userIp4.set(front.address);
-    ctx.userPort.set(front.port);
-    b.return(PROCEED);
   });
   b.if(known.olderCount.ne(0), () => {
-    const key = { cookie: b.getSocketCookie(ctx), address: ctx.userIp4, port: ctx.userPort };
+    const key = { cookie: b.getSocketCookie(ctx), ...endpoint(ctx) };
     const entry = b.lookup(reverseSk, key).orReturn(PROCEED);
-    ifStillService(b, ctx, entry,
-      () => {
-        ctx.userIp4.set(entry.address);
-        ctx.userPort.set(entry.port);
-      },
-      () => { b.delete(reverseSk, key); });
+    ifStillService(b, ctx, entry, () => show(ctx, entry), () => { b.delete(reverseSk, key); });
   });
+}
+
+function show(ctx: SockAddr4, service: ReturnType<typeof endpoint>): void {
+  ctx.userIp4.set(service.address);
+  ctx.userPort.set(service.port);
 }

@@ -1,0 +1,10 @@
+/**
+ * tsbpf: BPF programs written in TypeScript.
+ *
+ * Schemas and maps (types), programs (dsl), the raw assembler (asm), and what
+ * brings them into the kernel (loader, which needs Linux only when it is used).
+ */
+export * from "./types/index.ts";
+export * from "./dsl/index.ts";
+export * as asm from "./asm/index.ts";
+export * from "./loader/index.ts";
