@@ -14,7 +14,7 @@ export class BpfError extends Error {
   /** What is likely to be wrong and what to do, where that is known. */
   readonly hint: string | undefined;
 
-  constructor(command: string, subject: string, errno: number, options: { reason?: string; hint?: string; cause?: unknown } = {}) {
+  constructor(command: string, subject: string, errno: number, options: { reason?: string; hint?: string | undefined; cause?: unknown } = {}) {
     const code = errnoName(errno);
     const reason = options.reason ?? meanings[code];
     super(`${subject}: ${command} failed with ${code}${reason === undefined ? "" : `: ${reason}`}`, { cause: options.cause });
@@ -22,7 +22,7 @@ export class BpfError extends Error {
     this.subject = subject;
     this.errno = errno;
     this.code = code;
-    this.hint = options.hint ?? hintFor(command, errno);
+    this.hint = "hint" in options ? options.hint : hintFor(command, errno);
   }
 }
 

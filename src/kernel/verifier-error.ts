@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { isWide } from "../asm/encode.ts";
 import type { Instruction, SourceLocation } from "../asm/instruction.ts";
 import { BpfError } from "./bpf-error.ts";
 import { parseVerifierLog, type VerifierStep } from "./verifier-log.ts";
@@ -24,12 +25,12 @@ export class VerifierError extends BpfError {
   readonly steps: readonly VerifierStep[];
 
   constructor(program: string, errno: number, log: string, instructions: readonly Instruction[] = []) {
-    const { reason, slot, steps } = parseVerifierLog(log);
+    const { reason, slot, steps, suggestion } = parseVerifierLog(log);
     const instructionIndex = slot === undefined ? undefined : indexOfSlot(instructions, slot);
     const source = instructionIndex === undefined ? undefined : instructions[instructionIndex]?.source;
     super("BPF_PROG_LOAD", `program ${program}`, errno, {
       reason: `the verifier refuses it${slot === undefined ? "" : ` at instruction ${slot}`}${source ? ` (${sourceText(source)})` : ""}: ${reason}`,
-      ...hintOption(verifierHint(reason)),
+      hint: verifierHint(reason) ?? suggestion,
     });
     this.log = log;
     this.reason = reason;
@@ -41,24 +42,21 @@ export class VerifierError extends BpfError {
 
   /** The message, the last steps with what the verifier knew there, and the hint: some ten lines. */
   summary(): string {
-    const steps = this.steps.map((step) => {
+    const steps = this.steps.flatMap((step, i) => {
       const marker = step.slot === this.slot ? ">" : " ";
       const state = step.state === undefined ? "" : `  ; ${step.state}`;
-      return `${marker} ${String(step.slot).padStart(5)}: ${step.instruction}${state}`;
+      const source = step.source === undefined || step.source === this.steps[i - 1]?.source ? [] : [`  ; ${step.source}`];
+      return [...source, `${marker} ${String(step.slot).padStart(5)}: ${step.instruction}${state}`];
     });
     return [this.message, ...steps, ...(this.hint === undefined ? [] : [`hint: ${this.hint}`])].join("\n");
   }
-}
-
-function hintOption(hint: string | undefined): { hint?: string } {
-  return hint === undefined ? {} : { hint };
 }
 
 function indexOfSlot(instructions: readonly Instruction[], slot: number): number | undefined {
   let at = 0;
   for (let index = 0; index < instructions.length; index++) {
     if (at >= slot) return at === slot ? index : index - 1;
-    at += instructions[index]!.immediateHigh === undefined ? 1 : 2;
+    at += isWide(instructions[index]!) ? 2 : 1;
   }
   return undefined;
 }

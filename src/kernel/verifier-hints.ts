@@ -7,7 +7,7 @@ const hints: readonly (readonly [RegExp, string])[] = [
   [/R\d+ !read_ok/, "the register was never written on this path, or was used up by a call (r1 to r5 are)"],
   [/invalid bpf_context access/, "this hook may not read or write the context at that offset and size: see which fields its context type has"],
   [/dereference of modified ctx ptr/, "the context may be read at fixed offsets only: add no variable to its pointer"],
-  [/unknown func|cannot use helper|helper call is not allowed|program of this type cannot use/i,
+  [/unknown func|invalid func unknown|cannot use helper|helper call is not allowed|program of this type cannot use/i,
     "the helper is not there for this program type and hook, on this kernel, or under this licence"],
   [/cannot call GPL-restricted function|from non-GPL compatible/i, "the helper asks for a GPL-compatible licence, such as \"Dual MIT/GPL\""],
   [/should have been in|has unknown scalar value should/, "the return value lies outside what this hook allows (most cgroup hooks: 0 or 1; recvmsg and getpeername: 1 only)"],

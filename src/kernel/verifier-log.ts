@@ -12,6 +12,8 @@ export interface VerifierLog {
   readonly slot: number | undefined;
   /** The last steps of the walk before it stopped, oldest first. */
   readonly steps: readonly VerifierStep[];
+  /** What the kernel itself suggests (Linux 7.3 and newer). */
+  readonly suggestion: string | undefined;
 }
 
 export interface VerifierStep {
@@ -20,6 +22,8 @@ export interface VerifierStep {
   readonly instruction: string;
   /** What it knows of the registers there, where the log says it: `R0_w=2 R10=fp0`. */
   readonly state: string | undefined;
+  /** The source line that it belongs to, where the program was loaded with line_info. */
+  readonly source: string | undefined;
 }
 
 const STEPS = 8;
@@ -50,38 +54,56 @@ const CHATTER = [
   /^\s*$/,
 ];
 /**
- * Linux 7.3 and newer explain at length behind the reason: a title line
- * (`Verification failed: …`), then blocks headed `Reason:`, `At:`,
- * `Causal path:` and `Suggestion:`, indented.
+ * Linux 7.3 and newer explain at length behind the reason: a title line, then
+ * blocks of indented lines under these headings.
  */
-const APPENDIX = /^Verification failed:|^(?:Reason|At|Causal path|Suggestion):\s*$/;
+const TITLE = /^Verification failed: (.*)$/;
+const HEADING = /^(Reason|At|Causal path|Suggestion):\s*$/;
+/** `; the source line`, behind which newer kernels name its place: ` @ file.ts:12`. */
+const SOURCE = /^; (.*?)(?: @ \S+:\d+)?$/;
 
 /** Reads a whole log, of any kernel from 5.10 on. */
 export function parseVerifierLog(log: string): VerifierLog {
   const steps: VerifierStep[] = [];
-  let pending: string | undefined;
+  const explanation = new Map<string, string[]>();
+  let heading: string | undefined;
+  let state: string | undefined;
+  let source: string | undefined;
   let messages: string[] = [];
-  let inAppendix = false;
   for (const line of log.split("\n")) {
+    const title = TITLE.exec(line);
+    const next = title ? "Title" : HEADING.exec(line)?.[1];
+    if (next !== undefined) {
+      heading = next;
+      explanation.set(heading, title ? [title[1]!] : []);
+      continue;
+    }
+    if (heading !== undefined && !CHATTER.some((form) => form.test(line))) {
+      explanation.get(heading)!.push(line.trim());
+      continue;
+    }
     const instruction = INSTRUCTION.exec(line);
     if (instruction) {
-      if (inAppendix) continue;
-      const after = instruction[3];
-      steps.push({ slot: Number(instruction[1]), instruction: instruction[2]!, state: after ?? pending });
-      pending = undefined;
+      steps.push({ slot: Number(instruction[1]), instruction: instruction[2]!, state: instruction[3] ?? state, source });
+      state = undefined;
       messages = [];
       continue;
     }
-    const state = STATE.exec(line);
-    if (state) {
-      if (state[3] !== "safe") pending = state[3];
+    const registers = STATE.exec(line)?.[3];
+    if (registers !== undefined) {
+      if (registers !== "safe") state = registers;
       continue;
     }
-    if (APPENDIX.test(line)) inAppendix = true;
-    if (inAppendix || CHATTER.some((form) => form.test(line))) continue;
-    messages.push(line.trim());
+    source = SOURCE.exec(line)?.[1] ?? source;
+    if (!CHATTER.some((form) => form.test(line))) messages.push(line.trim());
   }
-  const reason = messages.join("; ");
-  const named = /\binsn (\d+)/.exec(reason);
-  return { reason, slot: named ? Number(named[1]) : steps.at(-1)?.slot, steps: steps.slice(-STEPS) };
+  const explained = (under: string) => explanation.get(under)?.join(" ");
+  const reason = messages.join("; ") || explained("Reason") || explained("Title") || "";
+  const named = /\binsn (\d+)/.exec(messages.length > 0 ? reason : (explained("At") ?? ""));
+  return {
+    reason,
+    slot: named ? Number(named[1]) : steps.at(-1)?.slot,
+    steps: steps.slice(-STEPS),
+    suggestion: explained("Suggestion"),
+  };
 }

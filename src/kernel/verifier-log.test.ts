@@ -1,0 +1,238 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { VerifierError } from "./verifier-error.ts";
+import { verifierHint } from "./verifier-hints.ts";
+import { parseVerifierLog } from "./verifier-log.ts";
+
+const test = suite("kernel: the verifier's log");
+
+/** What kernels print, each in its own manner. */
+const logs: readonly { readonly kernel: string; readonly log: string; readonly reason: string; readonly slot: number | undefined; readonly hint: RegExp }[] = [
+  {
+    kernel: "5.10, return value",
+    log: `func#0 @0
+0: R1=ctx(id=0,off=0,imm=0) R10=fp0
+0: (b7) r0 = 2
+1: R0_w=inv2 R1=ctx(id=0,off=0,imm=0) R10=fp0
+1: (95) exit
+At program exit the register R0 has value (0x2; 0x0) should have been in (0x0; 0x1)
+processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "At program exit the register R0 has value (0x2; 0x0) should have been in (0x0; 0x1)",
+    slot: 1,
+    hint: /return value/,
+  },
+  {
+    kernel: "5.10, null",
+    log: `; const entry = b.lookup(services, key);
+5: (85) call bpf_map_lookup_elem#1
+6: R0_w=map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0) R10=fp0 fp-8=mmmm????
+; entry.count
+6: (79) r0 = *(u64 *)(r0 +0)
+R0 invalid mem access 'map_value_or_null'
+processed 7 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "R0 invalid mem access 'map_value_or_null'",
+    slot: 6,
+    hint: /may be null/,
+  },
+  {
+    kernel: "5.10, stack that was not written",
+    log: `4: (85) call bpf_map_lookup_elem#1
+invalid indirect read from stack off -8+4 size 8
+processed 5 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "invalid indirect read from stack off -8+4 size 8",
+    slot: 4,
+    hint: /padding/,
+  },
+  {
+    kernel: "6.1, return value, with the walk back for precision",
+    log: `0: R1=ctx(off=0,imm=0) R10=fp0
+0: (b7) r0 = 2                        ; R0_w=2
+1: (95) exit
+At program exit the register R0 has value (0x2; 0x0) should have been in (0x0; 0x1)
+processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "At program exit the register R0 has value (0x2; 0x0) should have been in (0x0; 0x1)",
+    slot: 1,
+    hint: /return value/,
+  },
+  {
+    kernel: "6.1, two lines of reason",
+    log: `6: (15) if r0 == 0x0 goto pc+1        ; R0_w=map_value(off=0,ks=4,vs=8,imm=0)
+7: (79) r0 = *(u64 *)(r0 +8)
+invalid access to map value, value_size=8 off=8 size=8
+R0 min value is outside of the allowed memory range
+processed 8 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "invalid access to map value, value_size=8 off=8 size=8; R0 min value is outside of the allowed memory range",
+    slot: 7,
+    hint: /bounded/,
+  },
+  {
+    kernel: "6.1, before any instruction",
+    log: `unreachable insn 2
+processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "unreachable insn 2",
+    slot: 2,
+    hint: /never reached/,
+  },
+  {
+    kernel: "6.12, return value",
+    log: `0: R1=ctx() R10=fp0
+0: (b7) r0 = 2                        ; R0_w=2
+1: (95) exit
+mark_precise: frame0: last_idx 1 first_idx 0 subseq_idx -1
+mark_precise: frame0: regs=r0 stack= before 0: (b7) r0 = 2
+At program exit the register R0 has smin=2 smax=2 should have been in [0, 1]
+processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "At program exit the register R0 has smin=2 smax=2 should have been in [0, 1]",
+    slot: 1,
+    hint: /return value/,
+  },
+  {
+    kernel: "6.18, a loop, whose states follow the reason",
+    log: `0: R1=ctx() R10=fp0
+0: (b7) r0 = 0                        ; R0=0
+1: (07) r0 += 0                       ; R0=0
+2: (15) if r0 == 0x0 goto pc-2        ; R0=0
+infinite loop detected at insn 1
+cur state: R0=0 R10=fp0
+old state: R0=P0 R10=fp0
+processed 9 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_states 1 mark_read 0
+`,
+    reason: "infinite loop detected at insn 1",
+    slot: 1,
+    hint: /loop/,
+  },
+  {
+    kernel: "6.18, statistics at the end",
+    log: `from 3 to 5: R0=0 R10=fp0
+5: (95) exit
+Unreleased reference id=2 alloc_insn=1
+verification time 12 usec
+stack depth 0
+processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "Unreleased reference id=2 alloc_insn=1",
+    slot: 5,
+    hint: /released/,
+  },
+  {
+    kernel: "7.3, with its explanation",
+    log: `0: R1=ctx() R10=fp0
+0: (95) exit
+R0 !read_ok
+
+Verification failed: Register Type Safety: Unreadable register
+
+Reason:
+  R0 has never been initialized on this path, so the verifier cannot use it as an input.
+
+At:
+  insn 0
+        | ^-- error: R0 is not readable
+  Instruction context:
+  >>> 0 | (95) exit
+
+Causal path:
+  no retained diagnostic events on this path
+
+Suggestion:
+  Initialize R0 on every path before this instruction.
+
+processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "R0 !read_ok",
+    slot: 0,
+    hint: /never written/,
+  },
+  {
+    kernel: "7.3, the explanation alone",
+    log: `0: R1=ctx() R10=fp0
+3: (95) exit
+
+Verification failed: Something New
+
+Reason:
+  Two lines of it,
+  the second one here.
+
+At:
+  insn 2
+
+Suggestion:
+  Do it otherwise.
+
+processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "Two lines of it, the second one here.",
+    slot: 2,
+    hint: /Do it otherwise/,
+  },
+];
+
+for (const { kernel, log, reason, slot, hint } of logs) {
+  test(`the reason is found: ${kernel}`, () => {
+    const parsed = parseVerifierLog(log);
+    assert.is(parsed.reason, reason);
+    assert.is(parsed.slot, slot);
+    assert.match(new VerifierError("p", 22, log).hint!, hint);
+  });
+}
+
+test("steps have instruction, registers and source line, in the old form and the new", () => {
+  assert.equal(parseVerifierLog(logs[1]!.log).steps, [
+    { slot: 5, instruction: "call bpf_map_lookup_elem#1", state: undefined, source: "const entry = b.lookup(services, key);" },
+    { slot: 6, instruction: "r0 = *(u64 *)(r0 +0)", state: "R0_w=map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0) R10=fp0 fp-8=mmmm????", source: "entry.count" },
+  ]);
+  assert.equal(parseVerifierLog("; return 2; @ connect.ts:12\n0: (b7) r0 = 2                        ; R0_w=2\n").steps, [
+    { slot: 0, instruction: "r0 = 2", state: "R0_w=2", source: "return 2;" },
+  ]);
+});
+
+test("an empty log gives no reason", () => {
+  assert.equal(parseVerifierLog(""), { reason: "", slot: undefined, steps: [], suggestion: undefined });
+});
+
+test("the error names the TypeScript line, also behind an instruction of two slots", () => {
+  const source = { file: "/src/connect4.ts", line: 12, column: 5 };
+  const instructions = [
+    { opcode: 0x18, dst: 1, src: 1, offset: 0, immediate: 0, immediateHigh: 0 },
+    { opcode: 0xb7, dst: 0, src: 0, offset: 0, immediate: 2, source },
+    { opcode: 0x95, dst: 0, src: 0, offset: 0, immediate: 0 },
+  ];
+  const error = new VerifierError("connect4", 22, "0: (18) r1 = 0x0\n2: (b7) r0 = 2\nR0 is odd\nprocessed 2 insns\n", instructions);
+  assert.is(error.slot, 2);
+  assert.is(error.instructionIndex, 1);
+  assert.equal(error.source, source);
+  assert.match(error.message, "program connect4: BPF_PROG_LOAD failed with EINVAL: the verifier refuses it at instruction 2 (/src/connect4.ts:12:5): R0 is odd");
+  assert.match(error.summary(), ">     2: r0 = 2");
+  assert.is(new VerifierError("p", 22, "0: (95) exit\nsomething unheard of\n").hint, undefined, "no hint is better than a wrong one");
+});
+
+test("well-known reasons have a hint", () => {
+  const reasons: readonly (readonly [string, RegExp])[] = [
+    ["R0 invalid mem access 'map_value_or_null'", /null/],
+    ["invalid read from stack R2 off -8+0 size 8", /never written/],
+    ["invalid bpf_context access off=60 size=8", /context/],
+    ["unknown func bpf_sk_lookup_tcp#84", /helper/],
+    ["program of this type cannot use helper bpf_xdp_adjust_head#44", /helper/],
+    ["cannot call GPL-restricted function from non-GPL compatible program", /licence/],
+    ["back-edge from insn 3 to 0", /loop/],
+    ["The sequence of 8193 jumps is too complex.", /limit of steps/],
+    ["BPF program is too large. Processed 1000001 insn", /limit of steps/],
+    ["combined stack size of 2 calls is 544. Too large", /512 bytes/],
+    ["invalid write to stack R10 off=-520 size=8", /512 bytes/],
+    ["last insn is not an exit or jmp", /exit/],
+    ["R1 type=scalar expected=map_ptr", /argument/],
+    ["BPF_ATOMIC uses reserved fields", /instruction set/],
+    ["invalid access to packet, off=0 size=4, R1(id=0,off=0,r=0)", /data_end/],
+  ];
+  for (const [reason, hint] of reasons) assert.match(verifierHint(reason) ?? "", hint, reason);
+});
+
+test.run();
