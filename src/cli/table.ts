@@ -14,7 +14,7 @@ export function formatTable(
   columns: readonly Column[], rows: readonly (readonly string[])[], emphasise: (text: string) => string = (text) => text,
 ): string {
   const cells = rows.map((row) => row.map(printable));
-  const widths = columns.map(({ header }, i) => Math.max(width(header), ...cells.map((row) => width(row[i] ?? ""))));
+  const widths = columns.map(({ header }, i) => cells.reduce((most, row) => Math.max(most, width(row[i] ?? "")), width(header)));
   const line = (row: readonly string[], mark: (text: string) => string) =>
     columns.map(({ align }, i) => {
       const text = row[i] ?? "";

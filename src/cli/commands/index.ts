@@ -7,4 +7,9 @@ interface CommandEntry {
 }
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
+  load: { summary: "load or replace the load balancer", load: () => import("./load.ts") },
+  unload: { summary: "take the load balancer away", load: () => import("./unload.ts") },
+  status: { summary: "show programs, services and backends", load: () => import("./status.ts") },
+  map: { summary: "look into the load balancer's maps", load: () => import("./map.ts") },
+  run: { summary: "run a program in the simulator", load: () => import("./run.ts") },
 };

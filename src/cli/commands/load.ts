@@ -1,0 +1,57 @@
+import { Command } from "commander";
+import { loadLoadBalancer, readConfig, type LoadResult, type ServiceStatus } from "../../lb/index.ts";
+import { cgroupRoot } from "../../loader/index.ts";
+import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
+import { jsonOption, pinOption } from "../options.ts";
+import { colors, count, print, printJson } from "../output.ts";
+import { packageFile } from "../package-file.ts";
+
+interface Options {
+  readonly config?: string;
+  readonly cgroup?: string;
+  readonly pin: string;
+  readonly json?: true;
+}
+
+/** Services that the table shows; `status` shows all. */
+const SERVICES_SHOWN = 20;
+
+export function command(): Command {
+  return new Command("load")
+    .description(
+      "Load the load balancer, or replace the one that is loaded: build its programs for this kernel, attach them to a cgroup, and give it " +
+      "the services of a configuration file.\n\nFrom then on every process in the cgroup that connects or sends to a service address talks to " +
+      "one of its backends, whether this command still runs or not.",
+    )
+    .option("--config <file>", "the services, as YAML (default: the quickstart's, examples/quickstart.yaml)")
+    .option("--cgroup <directory>", "the cgroup whose processes are balanced (default: the root of cgroup v2)")
+    .addOption(pinOption())
+    .addOption(jsonOption())
+    .action(async ({ config, cgroup, pin, json }: Options) => {
+      const result = await loadLoadBalancer({ config: readConfig(config ?? packageFile("examples/quickstart.yaml")), cgroup, pins: pin });
+      if (json) await printJson(result);
+      else await report(result, cgroup ?? cgroupRoot());
+    });
+}
+
+async function report({ status, replaced, services }: LoadResult, cgroup: string): Promise<void> {
+  const changes = [[services.added, "added"], [services.changed, "changed"], [services.removed, "removed"], [services.unchanged, "unchanged"]] as const;
+  const text = changes.filter(([number]) => number > 0).map(([number, what]) => `${count(number)} ${what}`).join(", ");
+  await print(`${colors.green(replaced ? "Replaced" : "Loaded")} on cgroup ${cgroup}, pinned at ${status.pins}\n\n`);
+  await printPrograms(status.programs);
+  await print("\n");
+  await printMaps(status.maps);
+  await print("\n");
+  await printServices(status.services, SERVICES_SHOWN);
+  await print(`\nServices: ${text === "" ? "none" : text}\n`);
+  const service = status.services.find(({ backends }) => backends.length > 0);
+  if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
+}
+
+/** A line for a shell that talks to a service. */
+function trial({ address, port, protocol }: ServiceStatus, cgroup: string): string {
+  const talk = protocol === "udp"
+    ? `echo hello | nc -u -w 1 ${address} ${port}`
+    : `curl -v http://${address}${port === 80 ? "" : `:${port}`}/`;
+  return cgroup === cgroupRoot() ? talk : `sh -c 'echo $$ > ${cgroup}/cgroup.procs && ${talk}'`;
+}

@@ -1,0 +1,40 @@
+import { Command } from "commander";
+import { loadBalancerStatus } from "../../lb/index.ts";
+import { CommandError } from "../errors.ts";
+import { printPrograms, printServices } from "../load-balancer-tables.ts";
+import { jsonOption, pinOption } from "../options.ts";
+import { colors, count, print, printJson } from "../output.ts";
+
+interface Options {
+  readonly pin: string;
+  readonly json?: true;
+}
+
+export function command(): Command {
+  return new Command("status")
+    .description("Show the attached programs, the services with their backends, and how full the reverse map is. Exit code 1 where nothing is loaded.")
+    .addOption(pinOption())
+    .addOption(jsonOption())
+    .action(async ({ pin, json }: Options) => {
+      const status = loadBalancerStatus(pin);
+      if (json) await printJson(status === undefined ? { loaded: false } : { loaded: true, ...status });
+      if (status === undefined) throw new CommandError(`nothing is loaded: there are no pins at ${pin}`, { hint: "load it with tsbpf load, or name another directory with --pin" });
+      const detached = status.programs.filter(({ attached }) => !attached);
+      if (!json) {
+        const cgroups = new Set(status.programs.filter(({ attached }) => attached).map(({ cgroup }) => cgroup ?? "that is not to be seen from here"));
+        for (const cgroup of cgroups) await print(`${colors.green("Attached")} to cgroup ${cgroup}, pinned at ${status.pins}\n`);
+        await print("\n");
+        await printPrograms(status.programs);
+        if (status.programs.every(({ runs }) => runs === undefined)) {
+          await print(colors.dim("runs are counted while kernel.bpf_stats_enabled is 1: sysctl -w kernel.bpf_stats_enabled=1\n"));
+        }
+        await print("\n");
+        await printServices(status.services);
+        const { used, max } = status.reverseEntries;
+        await print(`\nReverse entries: ${count(used)} of ${count(max)} in use\n`);
+      }
+      if (detached.length > 0) {
+        throw new CommandError(`${detached.map(({ name }) => name).join(", ")}: pinned, but attached to nothing: the cgroup is gone`, { hint: "load again" });
+      }
+    });
+}

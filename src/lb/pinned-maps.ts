@@ -1,0 +1,86 @@
+/** Looking into the maps of a load balancer that is loaded. */
+import { checkHost, PinDirectory, type TypedMap } from "../loader/index.ts";
+import { MapType, type MapDefinition } from "../types/index.ts";
+import { nearest } from "./config/nearest.ts";
+import { LoadBalancerError } from "./error.ts";
+import { loadBalancerMaps } from "./maps.ts";
+import { mapTypeText, OWNER } from "./status.ts";
+
+export interface PinnedMap {
+  readonly name: string;
+  readonly id: number;
+  /** `lru_hash`, … */
+  readonly type: string;
+  /** The schemas' names. */
+  readonly key: string;
+  readonly value: string;
+  /** Elements; undefined where every one is there from the start, or they cannot be counted. */
+  readonly used: number | undefined;
+  readonly maxEntries: number;
+}
+
+/** A map whose elements can be read. */
+export interface OpenMap extends Disposable {
+  /** Every element; of an array those that are not all zero, unless `zeroes` are asked for. */
+  elements(options: { zeroes: boolean }): Iterable<readonly [key: unknown, value: unknown]>;
+}
+
+/** @throws {LoadBalancerError} where nothing is loaded */
+export function pinnedMaps(directory: string): PinnedMap[] {
+  const pins = openPins(directory);
+  const pinned = new Set(pins.names("maps"));
+  return loadBalancerMaps.filter(({ name }) => pinned.has(name)).map((definition) => {
+    using map = pins.map(definition);
+    return {
+      name: definition.name,
+      id: pins.mapInfo(definition.name).id,
+      type: mapTypeText(definition.type),
+      key: definition.key.toString(),
+      value: definition.value.toString(),
+      used: definition.type === MapType.HASH || definition.type === MapType.LRU_HASH ? map.count() : undefined,
+      maxEntries: map.maxEntries,
+    };
+  });
+}
+
+/** @throws {LoadBalancerError} where nothing is loaded, or there is no such map, or its elements cannot be listed */
+export function openPinnedMap(directory: string, name: string): OpenMap {
+  const pins = openPins(directory);
+  const definition = loadBalancerMaps.find((map) => map.name === name);
+  const names = loadBalancerMaps.map((map) => map.name);
+  if (definition === undefined) {
+    const suggestion = nearest(name, names);
+    throw new LoadBalancerError(`there is no map ${JSON.stringify(name)}`, {
+      hint: suggestion === undefined ? `there are ${names.join(", ")}` : `did you mean ${suggestion}?`,
+    });
+  }
+  if (definition.type === MapType.SK_STORAGE) {
+    throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, {
+      hint: "the entries of UDP sockets are in cilium_lb4_reverse_sk too",
+    });
+  }
+  const map: TypedMap<unknown, unknown> = pins.map(definition as MapDefinition);
+  return {
+    *elements({ zeroes }) {
+      const bytes = new Uint8Array(definition.value.size);
+      const view = new DataView(bytes.buffer);
+      for (const element of map.entries()) {
+        if (!zeroes && definition.type === MapType.ARRAY) {
+          definition.value.write(view, 0, element[1]);
+          if (bytes.every((byte) => byte === 0)) continue;
+        }
+        yield element;
+      }
+    },
+    [Symbol.dispose]: () => map.close(),
+  };
+}
+
+function openPins(directory: string): PinDirectory {
+  checkHost();
+  const pins = PinDirectory.open(directory, OWNER);
+  if (pins !== undefined) return pins;
+  throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, {
+    hint: "load it with tsbpf load, or name another directory with --pin",
+  });
+}
