@@ -1,7 +1,7 @@
 import { AsmError } from "./error.ts";
 import { isLabel, type Instruction, type Item } from "./instruction.ts";
 import { makeInstruction } from "./make.ts";
-import { BPF_JA, BPF_PSEUDO_CALL, CALL, GOTO, GOTOL, LDDW, operationOf } from "./opcode.ts";
+import { BPF_CALL, BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, BPF_PSEUDO_CALL, CALL, classOf, GOTO, GOTOL, LDDW, operationOf } from "./opcode.ts";
 
 export interface AssembleOptions {
   /**
@@ -109,7 +109,13 @@ function resolve(items: readonly Item[], places: ReadonlyMap<string, Place>, lon
   return instructions;
 }
 
-const isJump = (opcode: number): boolean => opcode === GOTO || ((opcode & 7) >= 5 && (opcode & 7) <= 6 && operationOf(opcode) !== BPF_JA);
+/** Whether the offset field says where to go. */
+function isJump(opcode: number): boolean {
+  if (opcode === GOTO) return true;
+  const cls = classOf(opcode);
+  const operation = operationOf(opcode);
+  return (cls === BPF_JMP || cls === BPF_JMP32) && operation !== BPF_JA && operation !== BPF_CALL && operation !== BPF_EXIT;
+}
 
 const resolved = (item: Instruction, opcode: number, offset: number, immediate: number): Instruction =>
   makeInstruction(opcode, item.dst, item.src, offset, immediate, item.immediateHigh, undefined, item.source);
