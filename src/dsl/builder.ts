@@ -1,6 +1,7 @@
 import type { Item } from "../asm/instruction.ts";
+import type { Value } from "../compiler/ir/ir.ts";
 import {
-  MapType, UpdateFlag, type Constant, type MapDefinition, type ScalarKind, type ScalarSchema, type Schema, type StructSchema,
+  MapType, UpdateFlag, type Constant, type GlobalVariable, type MapDefinition, type ScalarKind, type ScalarSchema, type Schema, type StructSchema,
 } from "../types/index.ts";
 import type { Condition } from "./condition.ts";
 import { valueType, type Emitter, type Region } from "./emitter.ts";
@@ -8,9 +9,10 @@ import { BuildError } from "./errors.ts";
 import { callHelper, helperMethods, valueAddress, type HelperMethod, type Helpers } from "./helpers.ts";
 import type { Fits, Mistake } from "./mistakes.ts";
 import { Nullable, returnValue } from "./nullable.ts";
-import { memoryOf, reference, stackPlace, writeInit, type InMemory, type Init, type Ref } from "./reference.ts";
+import { addressOf, equalMemory, memoryOf, reference, stackPlace, writeInit, type InMemory, type Init, type Ref } from "./reference.ts";
 import { operandValue, ScalarValue, type Operand, type Scalar } from "./scalar.ts";
 import type { OpenBlock, Variable } from "./ssa.ts";
+import { callSubprogram, loopCallback, type Arguments, type FunctionTable, type Parameters, type Subprogram } from "./subprogram.ts";
 
 /** Maps whose elements a program looks up by key. */
 type LookupMap = MapDefinition<
@@ -46,6 +48,19 @@ export interface CoreBuilder<R> {
   break(): void;
   /** Goes on with the next round of the innermost loop. */
   continue(): void;
+  /**
+   * Runs `body` for 0, 1, … up to below `count`, by a helper that calls it
+   * (Linux 5.17): the verifier looks at it once, however large `count` is. It
+   * shares nothing with the program but `state`, a struct on the stack. It ends
+   * the loop with `b.return(1)`. Gives the number of rounds, or a negative errno.
+   */
+  bpfLoop<S extends StructSchema>(count: number | Scalar<"u32">, state: InMemory<S>, body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void): Scalar<"i64">;
+  /** Calls a function of its own in the bytecode. */
+  call<P extends Parameters, K extends ScalarKind>(target: Subprogram<P, K>, values: Arguments<P>): Scalar<K>;
+  /** True where two values in memory are alike, padding included. */
+  equal<S extends Schema>(left: InMemory<S>, right: InMemory<NoInfer<S>>): Condition;
+  /** A variable that user space shares: see `global`. */
+  global<V extends Schema>(variable: GlobalVariable<V>): Ref<V>;
   /** Ends the program. */
   readonly return: (result: R) => void;
   /** A struct on the stack with all of its fields; padding is zero. */
@@ -78,10 +93,16 @@ interface LoopFrame {
 /** The one class behind every builder; the types above say what a hook's programs may use of it. */
 export class BuilderImplementation {
   readonly emitter: Emitter;
+  readonly #helpers: readonly HelperMethod[];
+  readonly #functions: FunctionTable;
   readonly #loops: LoopFrame[] = [];
+  #result: (result: unknown) => Value;
 
-  constructor(emitter: Emitter, helpers: readonly HelperMethod[]) {
+  constructor(emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable) {
     this.emitter = emitter;
+    this.#helpers = helpers;
+    this.#functions = functions;
+    this.#result = (result) => returnValue(emitter, result);
     for (const name of helpers) {
       const call = helperMethods[name] as (emitter: Emitter, ...args: unknown[]) => unknown;
       Object.defineProperty(this, name, {
@@ -91,6 +112,11 @@ export class BuilderImplementation {
         },
       });
     }
+  }
+
+  /** Says how results become SSA values, where they are not a program's. */
+  returning(result: (result: unknown) => Value): void {
+    this.#result = result;
   }
 
   if(condition: Condition, then: () => void, otherwise?: () => void): void {
@@ -168,7 +194,38 @@ export class BuilderImplementation {
 
   return(result: unknown): void {
     this.emitter.mark();
-    this.emitter.ssa.return(returnValue(this.emitter, result), this.emitter.source);
+    this.emitter.ssa.return(this.#result(result), this.emitter.source);
+  }
+
+  bpfLoop(count: unknown, state: unknown, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): ScalarValue {
+    this.emitter.mark();
+    const memory = memoryOf(state);
+    if (memory === undefined) throw new BuildError("b.bpfLoop() takes its state as a struct in memory", this.emitter.source);
+    const rounds = this.emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(this.emitter, "u32", count) }, "i64");
+    const name = loopCallback(this.#functions, this.#functions.freeName(`${this.emitter.ssa.name}_loop`), this.#helpers, memory.schema, body);
+    this.emitter.mark();
+    const result = callHelper(this.emitter, "bpf_loop", [
+      rounds, this.emitter.emit({ op: "function", name }, "ptr"), addressOf(this.emitter, memory.place), this.emitter.constant("i64", 0n),
+    ], { clobbers: ["map", "stack"] });
+    return new ScalarValue(this.emitter, "i64", result);
+  }
+
+  call(target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {
+    this.emitter.mark();
+    return callSubprogram(this.emitter, this.#functions, target, values);
+  }
+
+  equal(left: unknown, right: unknown): Condition {
+    this.emitter.mark();
+    const [a, b] = [memoryOf(left), memoryOf(right)];
+    if (a === undefined || b === undefined || a.schema !== b.schema) throw new BuildError("b.equal() takes two values of one schema in memory", this.emitter.source);
+    return equalMemory(this.emitter, a.place, b.place, a.schema.size);
+  }
+
+  global(variable: GlobalVariable<Schema>): unknown {
+    this.emitter.mark();
+    const address = this.emitter.emit({ op: "map-value", map: variable, offset: 0 }, "ptr");
+    return reference(this.emitter, variable.value, { space: "map", address, offset: 0, align: 8, region: this.emitter.region });
   }
 
   struct(schema: StructSchema, fields: unknown): unknown {

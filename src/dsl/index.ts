@@ -40,3 +40,4 @@ export type { Nullable } from "./nullable.ts";
 export { define, type BuildOptions, type ProgramSource } from "./program.ts";
 export type { ArrayRef, Init, Ref, ScalarRef, StructRef } from "./reference.ts";
 export type { Field, Operand, Scalar } from "./scalar.ts";
+export { subprogram, type Subprogram } from "./subprogram.ts";

@@ -1,15 +1,15 @@
 import { compile, type CompileOptions } from "../compiler/index.ts";
 import type { IrModule, Operation, Value } from "../compiler/ir/ir.ts";
 import type { MapDefinition, Program } from "../types/index.ts";
-import { BuilderImplementation, type Builder } from "./builder.ts";
-import { Emitter, placeAt } from "./emitter.ts";
+import type { Builder } from "./builder.ts";
+import { placeAt, type Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import { standsFor, type HelperMethod } from "./helpers.ts";
 import type { Context, ContextField, ContextFields, Hook } from "./hooks/hook.ts";
 import { returnValue } from "./nullable.ts";
 import { FieldValue } from "./scalar.ts";
 import { withSourceCapture } from "./source.ts";
-import { SsaBuilder } from "./ssa.ts";
+import { FunctionTable, writeFunction } from "./subprogram.ts";
 
 /** How a program is built. */
 export interface BuildOptions extends CompileOptions {
@@ -56,15 +56,12 @@ export function define<C extends ContextFields, R, H extends HelperMethod>(
 }
 
 function describe<C extends ContextFields, R, H extends HelperMethod>(hook: Hook<C, R, H>, name: string, body: ProgramBody<C, R, H>): IrModule {
-  const ssa = new SsaBuilder(name, ["ptr"]);
-  const emitter = new Emitter(ssa);
-  const builder = new BuilderImplementation(emitter, hook.helpers);
-  const result = body(builder as unknown as Builder<R, H>, contextView(emitter, hook.context, ssa.parameters[0]!));
-  if (!ssa.current.dead) {
-    if (result === undefined) throw new BuildError(`program ${name} ends without a result: return one, such as PROCEED`);
-    ssa.return(returnValue(emitter, result), emitter.source);
-  }
-  return { functions: [ssa.finish()] };
+  const functions = new FunctionTable();
+  const main = writeFunction(name, ["ptr"], functions, hook.helpers, (builder, emitter, [context]) => {
+    const result = body(builder as unknown as Builder<R, H>, contextView(emitter, hook.context, context!));
+    return result === undefined || emitter.ssa.current.dead ? undefined : returnValue(emitter, result);
+  });
+  return { functions: [main, ...functions.all] };
 }
 
 /** The typed view of the context that arrives in r1. */

@@ -1,5 +1,6 @@
 import type { AccessSize, Value } from "../compiler/ir/ir.ts";
 import { type ArraySchema, type Fields, type ScalarKind, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
+import { Condition } from "./condition.ts";
 import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import { FieldValue, operandValue, ScalarValue, type Field, type Operand, type Scalar } from "./scalar.ts";
@@ -185,6 +186,17 @@ function copyMemory(emitter: Emitter, to: Place, from: Place, size: number): voi
   for (const [offset, width] of accesses(size, to, from)) {
     emitter.store(placeAt(to, offset), width, emitter.load(placeAt(from, offset), width, width === 8 ? "i64" : "i32"));
   }
+}
+
+/** True where `size` bytes at two places are alike. */
+export function equalMemory(emitter: Emitter, left: Place, right: Place, size: number): Condition {
+  const equalAt = ([offset, width]: [number, AccessSize]) => {
+    const type = width === 8 ? "i64" : "i32";
+    return Condition.compare(emitter, "eq", emitter.load(placeAt(left, offset), width, type), emitter.load(placeAt(right, offset), width, type));
+  };
+  const [first, ...rest] = accesses(size, left, right);
+  if (first === undefined) throw new BuildError("values without bytes cannot be compared", emitter.source);
+  return rest.reduce((sum, next) => sum.and(() => equalAt(next)), equalAt(first));
 }
 
 /** Cuts `size` bytes into accesses that are aligned in every one of the places: offset from their start, and width. */

@@ -9,7 +9,7 @@ export { arrayOf, type ArraySchema } from "./array.ts";
 export { alignUp, struct, structWithLayout, type FieldLayout, type Fields, type InferFields, type StructSchema } from "./struct.ts";
 export { ipv4, ipv6 } from "./address.ts";
 export {
-  array, hash, lpmTrie, lruHash, lruPercpuHash, none, percpuArray, percpuHash, progArray, ringbuf, skStorage, withMaxEntries,
-  type MapDefinition,
+  array, global, hash, lpmTrie, lruHash, lruPercpuHash, none, percpuArray, percpuHash, progArray, readOnlyGlobal, ringbuf, skStorage,
+  withInitialValue, withMaxEntries, type GlobalVariable, type MapDefinition,
 } from "./map.ts";
 export type { Program, ProgramFunction } from "./program.ts";

@@ -1,6 +1,6 @@
 import { MapFlag, MapType } from "./bpf.ts";
 import { u32 } from "./scalar.ts";
-import type { Schema } from "./schema.ts";
+import { encodeValue, type Infer, type Schema } from "./schema.ts";
 
 /**
  * A map as its declaration says it: the one source of what the BPF program may
@@ -75,6 +75,29 @@ export const skStorage = <V extends Schema>(name: string, o: { value: V; flags?:
 /** A queue of records to user space; `maxEntries` is its size in bytes, a power of two and a multiple of the page size. */
 export const ringbuf = <V extends Schema>(name: string, o: { value: V; maxEntries: number; flags?: number }) =>
   define(MapType.RINGBUF, name, none, o.value, o);
+
+/**
+ * A variable that programs and user space share: an array map of one element,
+ * which the program reaches without a lookup (Linux 5.2).
+ */
+export interface GlobalVariable<V extends Schema> extends MapDefinition<typeof MapType.ARRAY, typeof u32, V> {
+  readonly initialValue: Uint8Array;
+}
+
+/** A global variable that programs may write, with its value at the start. */
+export function global<V extends Schema>(name: string, value: V, initial: Infer<V>): GlobalVariable<V> {
+  return Object.freeze({ ...array(name, { value, maxEntries: 1 }), initialValue: encodeValue<unknown>(value, initial) });
+}
+
+/** A global variable that never changes once programs are loaded: the verifier takes it for a constant, and drops branches that it decides. */
+export function readOnlyGlobal<V extends Schema>(name: string, value: V, initial: Infer<V>): GlobalVariable<V> {
+  return Object.freeze({ ...global(name, value, initial), flags: MapFlag.RDONLY_PROG, frozen: true });
+}
+
+/** The same global variable with another value at the start. */
+export function withInitialValue<V extends Schema>(variable: GlobalVariable<V>, initial: Infer<V>): GlobalVariable<V> {
+  return Object.freeze({ ...variable, initialValue: encodeValue<unknown>(variable.value, initial) });
+}
 
 /** The same map with room for another number of entries. */
 export function withMaxEntries<D extends MapDefinition>(definition: D, maxEntries: number): D {
