@@ -4,9 +4,10 @@ let known: number | undefined;
 
 /**
  * CPUs that may ever come online, which is how many values an element of a
- * per-CPU map has.
+ * per-CPU map has. Where this is not Linux there is no kernel to agree with, and it is 1.
  */
 export function possibleCpus(): number {
+  if (process.platform !== "linux") return 1;
   return (known ??= countCpus(readFileSync("/sys/devices/system/cpu/possible", "utf8")));
 }
 

@@ -9,10 +9,13 @@ import { closeSync } from "node:fs";
  */
 export class Fd {
   readonly #number: number;
+  readonly #close: (number: number) => void;
   #open = true;
 
-  constructor(number: number) {
+  /** @param close how it is closed, for a test without a kernel */
+  constructor(number: number, close: (number: number) => void = closeSync) {
     this.#number = number;
+    this.#close = close;
   }
 
   /**
@@ -28,7 +31,7 @@ export class Fd {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    closeSync(this.#number);
+    this.#close(this.#number);
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,7 @@
 /** For tests on the running kernel: places of their own, taken away afterwards. */
 export { enterCgroup, removeCgroup, withCgroup } from "./cgroup.ts";
 export { eventually } from "./eventually.ts";
+export { FakeKernel, type FakeObject, type Failures } from "./fake-kernel.ts";
 export { kernelObjects } from "./kernel-objects.ts";
 export { kernelSuite, whyNoKernel } from "./kernel-suite.ts";
 export { withNetworkNamespace } from "./network-namespace.ts";
