@@ -58,7 +58,7 @@ export class Machine {
   readonly #environment: Environment;
   readonly #frames: readonly StackFrame[];
   readonly #code = new Map<TranslatedProgram, CodeRegion>();
-  readonly #counters = new Map<readonly Instruction[], Counters>();
+  readonly counters = new Map<readonly Instruction[], Counters>();
   #tailCalls = 0;
 
   constructor(environment: Environment, { checkUnsetStack = true }: MachineOptions = {}) {
@@ -93,11 +93,11 @@ export class Machine {
 
   /** The counters of a program, from its first run with coverage on. */
   countersOf(program: TranslatedProgram): Counters {
-    let counters = this.#counters.get(program.instructions);
+    let counters = this.counters.get(program.instructions);
     if (counters === undefined) {
       const { length } = program.instructions;
       counters = { executed: new Float64Array(length), taken: new Float64Array(length) };
-      this.#counters.set(program.instructions, counters);
+      this.counters.set(program.instructions, counters);
     }
     return counters;
   }

@@ -1,0 +1,148 @@
+import type { ContextArray, ContextField, ContextPointer } from "../../dsl/hooks/hook.ts";
+import { Region, type Guard } from "../memory/region.ts";
+import type { ContextLayout } from "./layout.ts";
+import { readArray, readField, writeArray, writeField } from "./presentation.ts";
+
+type Family = "inet" | "inet6" | number;
+
+/**
+ * A context as a test writes it and reads it back. Which of the fields a hook
+ * has, and may change, is as in the kernel; those not given are zero, or follow
+ * from the hook and the socket.
+ */
+export interface ContextValues {
+  userFamily?: Family;
+  /** `"192.0.2.1"` */
+  userIp4?: string;
+  /** `"2001:db8::1"` */
+  userIp6?: string;
+  userPort?: number;
+  family?: Family;
+  type?: "stream" | "dgram" | number;
+  protocol?: "tcp" | "udp" | number;
+  msgSrcIp4?: string;
+  msgSrcIp6?: string;
+  boundDevIf?: number;
+  mark?: number;
+  priority?: number;
+  srcIp4?: string;
+  srcIp6?: string;
+  /** The machine's own byte order in memory; the number is the port all the same. */
+  srcPort?: number;
+  dstPort?: number;
+  dstIp4?: string;
+  dstIp6?: string;
+  state?: number;
+  rxQueueMapping?: number;
+  len?: number;
+  pktType?: number;
+  queueMapping?: number;
+  ingressIfindex?: number;
+  egressIfindex?: number;
+  rxQueueIndex?: number;
+  ifindex?: number;
+  cb?: number[];
+  hash?: number;
+  remoteIp4?: string;
+  remoteIp6?: string;
+  remotePort?: number;
+  localIp4?: string;
+  localIp6?: string;
+  localPort?: number;
+  wireLen?: number;
+}
+
+type Fields = ContextLayout["fields"];
+type Entry = Fields[string];
+
+const isPointer = (entry: Entry): entry is ContextPointer => "pointer" in entry;
+const isArray = (entry: Entry): entry is ContextArray => "element" in entry;
+
+/** The memory of a context with these values. @throws {RangeError} for a field that it has not, {SchemaError} for a value that does not fit */
+export function encodeContext(layout: ContextLayout, values: ContextValues): Uint8Array {
+  const bytes = new Uint8Array(layout.size);
+  const view = new DataView(bytes.buffer);
+  for (const [name, value] of Object.entries(values)) {
+    const entry = layout.fields[name];
+    if (entry === undefined || isPointer(entry)) {
+      const known = Object.entries(layout.fields).filter(([, field]) => !isPointer(field)).map(([field]) => field);
+      throw new RangeError(`the context of ${layout.name} has no field ${name}, but ${known.join(", ")}`);
+    }
+    if (value === undefined) continue;
+    if (isArray(entry)) writeArray(view, name, entry, value);
+    else writeField(view, name, entry, value);
+  }
+  return bytes;
+}
+
+/** The values that the memory of a context holds. */
+export function decodeContext(layout: ContextLayout, bytes: Uint8Array): ContextValues {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(layout.fields)) {
+    if (isPointer(entry)) continue;
+    values[name] = isArray(entry) ? readArray(view, name, entry) : readField(view, name, entry);
+  }
+  return values;
+}
+
+/**
+ * The region of a context, in which a program may do what its hook allows: read
+ * inside the fields that the hook shows, write whole ones that it may change.
+ */
+export function contextRegion(layout: ContextLayout, bytes: Uint8Array): Region {
+  return new Region(`the context of ${layout.name}`, bytes, "read-write", new ContextGuard(layout, bytes));
+}
+
+interface Extent {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  /** Bytes of a whole field. */
+  readonly unit: number;
+  readonly writable: boolean;
+  readonly field: ContextField | undefined;
+}
+
+class ContextGuard implements Guard {
+  readonly #layout: ContextLayout;
+  readonly #bytes: Uint8Array;
+  readonly #extents: readonly Extent[];
+
+  constructor(layout: ContextLayout, bytes: Uint8Array) {
+    this.#layout = layout;
+    this.#bytes = bytes;
+    this.#extents = Object.entries(layout.fields).map(([name, entry]) => extentOf(name, entry));
+  }
+
+  load(offset: number, size: number): string | undefined {
+    return this.#find(offset, size) === undefined ? `programs of ${this.#layout.name} have nothing to read there` : undefined;
+  }
+
+  store(offset: number, size: number): string | undefined {
+    const extent = this.#find(offset, size);
+    if (extent === undefined) return `programs of ${this.#layout.name} have nothing to write there`;
+    if (!extent.writable) return `${extent.name} is read-only for programs of ${this.#layout.name}`;
+    if (size % extent.unit !== 0 || (offset - extent.start) % size !== 0) return `${extent.name} is written whole, as ${extent.unit} bytes`;
+    return undefined;
+  }
+
+  /** A 16-bit number in a 32-bit field: the kernel keeps what the number has room for. */
+  stored(offset: number): void {
+    const field = this.#extents.find(({ start, end }) => start <= offset && offset < end)?.field;
+    if (field !== undefined && field.kind === "be16" && field.size === 4) this.#bytes.fill(0, field.offset + 2, field.offset + 4);
+  }
+
+  #find(offset: number, size: number): Extent | undefined {
+    return this.#extents.find(({ start, end }) => start <= offset && offset + size <= end);
+  }
+}
+
+function extentOf(name: string, entry: Entry): Extent {
+  if (isPointer(entry)) return { name, start: entry.offset, end: entry.offset + 8, unit: 8, writable: false, field: undefined };
+  if (isArray(entry)) {
+    const { element, count } = entry;
+    return { name, start: element.offset, end: element.offset + count * element.size, unit: element.size, writable: element.writable, field: undefined };
+  }
+  return { name, start: entry.offset, end: entry.offset + entry.size, unit: entry.size, writable: entry.writable, field: entry };
+}

@@ -1,0 +1,9 @@
+import type { HelperName } from "../../asm/helpers.ts";
+import type { HelperCall, HelperResult } from "../helper-call.ts";
+import type { World } from "../world.ts";
+
+/** A helper with the simulated kernel around it. */
+export type WorldHelper = (call: HelperCall, world: World) => HelperResult;
+
+/** Helpers by the kernel's names for them. */
+export type HelperTable = Readonly<Partial<Record<HelperName, WorldHelper>>>;

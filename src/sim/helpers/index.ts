@@ -1,0 +1,16 @@
+/** The helpers of the simulated kernel. */
+import { controlHelpers } from "./control.ts";
+import { environmentHelpers } from "./environment.ts";
+import type { HelperTable } from "./helper.ts";
+import { mapHelpers } from "./maps.ts";
+import { packetHelpers } from "./packet.ts";
+import { ringBufferHelpers } from "./ring-buffer.ts";
+import { socketHelpers } from "./socket.ts";
+import { traceHelpers } from "./trace.ts";
+
+export type { HelperTable, WorldHelper } from "./helper.ts";
+
+/** All but `bpf_tail_call`, which the machine itself does. */
+export const builtInHelpers: HelperTable = {
+  ...mapHelpers, ...ringBufferHelpers, ...socketHelpers, ...environmentHelpers, ...controlHelpers, ...packetHelpers, ...traceHelpers,
+};

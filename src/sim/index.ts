@@ -1,0 +1,11 @@
+/** A simulator of the BPF machine: programs run and are tested off the kernel. */
+export { simulate, type SimulateOptions, type Simulation } from "./simulate.ts";
+export { World, type RunOptions, type RunResult, type Task, type WorldOptions } from "./world.ts";
+export { SimulationFault } from "./fault.ts";
+export { SimulatedSocket, type SocketFields, type SocketOptions } from "./socket.ts";
+export type { ContextValues } from "./context/context.ts";
+export { Coverage, type BranchCoverage, type LineCoverage } from "./coverage.ts";
+export type { HelperCall, HelperResult } from "./helper-call.ts";
+export type { HelperTable, WorldHelper } from "./helpers/index.ts";
+export { execute, type Execution } from "./execute.ts";
+export * from "./maps/index.ts";

@@ -1,0 +1,145 @@
+import { decodeValue, encodeValue, MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from "../../types/index.ts";
+import type { Region } from "../memory/region.ts";
+import { ArrayStore } from "./array.ts";
+import { SimulatedMapError } from "./errors.ts";
+import { HashStore, LruHashStore } from "./hash.ts";
+import { LpmTrieStore } from "./lpm-trie.ts";
+import { MapRegion } from "./map-region.ts";
+import type { Element, Store, StoreShape } from "./store.ts";
+
+type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
+
+/** What the values of a map are in TypeScript: for a per-CPU map an array with one for each CPU. */
+export type KeyedMapValue<D extends MapDefinition> = D["type"] extends PerCpuType ? readonly Infer<D["value"]>[] : Infer<D["value"]>;
+
+const stores: { readonly [type: number]: new (shape: StoreShape) => Store } = {
+  [MapType.HASH]: HashStore,
+  [MapType.PERCPU_HASH]: HashStore,
+  [MapType.LRU_HASH]: LruHashStore,
+  [MapType.LRU_PERCPU_HASH]: LruHashStore,
+  [MapType.ARRAY]: ArrayStore,
+  [MapType.PERCPU_ARRAY]: ArrayStore,
+  [MapType.LPM_TRIE]: LpmTrieStore,
+};
+
+export const isKeyedMap = (type: MapType): boolean => type in stores;
+
+const isPerCpu = (type: MapType): boolean =>
+  type === MapType.PERCPU_HASH || type === MapType.PERCPU_ARRAY || type === MapType.LRU_PERCPU_HASH;
+
+/**
+ * A simulated map of keys and values: hash, array, LRU, per-CPU, LPM trie. To
+ * user space it is what the loader's handle of a kernel map is: keys and values
+ * are typed by the declaration.
+ */
+export class KeyedMap<K = unknown, V = unknown> {
+  readonly definition: MapDefinition;
+  /** What programs have a pointer to. */
+  readonly region: Region;
+  readonly #store: Store;
+  readonly #cpus: number;
+
+  /** @throws {RangeError} for a map of another type */
+  constructor(definition: MapDefinition, cpus: number) {
+    const { name, type, key, value, maxEntries } = definition;
+    const make = stores[type];
+    if (make === undefined) throw new RangeError(`map ${name}: type ${type} has no keys and values to simulate`);
+    this.definition = definition;
+    this.region = new MapRegion(name, this);
+    this.#cpus = isPerCpu(type) ? cpus : 1;
+    this.#store = new make({ name, keySize: key.size, valueSize: value.size, maxEntries, copies: this.#cpus });
+  }
+
+  get name(): string {
+    return this.definition.name;
+  }
+
+  /** The value of a key; undefined where there is none. */
+  get(key: K): V | undefined {
+    const element = this.#store.lookup(this.#encodeKey(key), false);
+    return element === undefined ? undefined : this.#decode(element);
+  }
+
+  has(key: K): boolean {
+    return this.#store.lookup(this.#encodeKey(key), false) !== undefined;
+  }
+
+  /**
+   * Writes an element.
+   * @throws {SimulatedMapError} with `errno`: EEXIST or ENOENT as `flag` demands, E2BIG or ENOSPC where the map is full
+   * @throws {SchemaError} for a key or value that does not fit
+   */
+  set(key: K, value: V, flag: UpdateFlag = UpdateFlag.ANY): void {
+    const values = isPerCpu(this.definition.type) ? (value as readonly unknown[]) : [value];
+    if (values.length !== this.#cpus) {
+      throw new RangeError(`map ${this.name}: a per-CPU value has one part for each of ${this.#cpus} CPUs, not ${values.length}`);
+    }
+    const error = this.#store.update(this.#encodeKey(key), values.map((each) => encodeValue(this.definition.value, each)), flag);
+    if (error !== 0) throw new SimulatedMapError("update", this.name, -error);
+  }
+
+  /** Writes many elements, creating or replacing each. @throws as `set` */
+  setMany(entries: Iterable<readonly [K, V]>): void {
+    for (const [key, value] of entries) this.set(key, value);
+  }
+
+  /** Removes an element; whether it was there. @throws {SimulatedMapError} arrays have no absent elements: EINVAL */
+  delete(key: K): boolean {
+    const error = this.#store.delete(this.#encodeKey(key));
+    if (error === -2) return false;
+    if (error !== 0) throw new SimulatedMapError("delete", this.name, -error);
+    return true;
+  }
+
+  *entries(): Generator<[K, V], void, undefined> {
+    for (const element of [...this.#store.elements()]) {
+      yield [decodeValue(this.definition.key as Schema<K>, element.key), this.#decode(element)];
+    }
+  }
+
+  [Symbol.iterator](): Generator<[K, V], void, undefined> {
+    return this.entries();
+  }
+
+  *keys(): Generator<K, void, undefined> {
+    for (const [key] of this.entries()) yield key;
+  }
+
+  /** Elements at this moment; an array always has all of them. */
+  count(): number {
+    let count = 0;
+    for (const _ of this.#store.elements()) count++;
+    return count;
+  }
+
+  /** For helpers: the value of a key as memory, on one CPU. */
+  valueOf(key: Uint8Array, cpu: number): Region | undefined {
+    return this.#store.lookup(key, true)?.values[this.#cpus === 1 ? 0 : cpu];
+  }
+
+  /** For helpers: writes the value of one CPU; 0 or a negative error number. */
+  update(key: Uint8Array, value: Uint8Array, flags: number, cpu: number): number {
+    const values = new Array<Uint8Array | undefined>(this.#cpus).fill(undefined);
+    values[this.#cpus === 1 ? 0 : cpu] = value;
+    return this.#store.update(key, values, flags);
+  }
+
+  /** For helpers: 0 or a negative error number. */
+  remove(key: Uint8Array): number {
+    return this.#store.delete(key);
+  }
+
+  /** For helpers: every key with the value of one CPU. */
+  elements(cpu: number): { key: Uint8Array; value: Region }[] {
+    return [...this.#store.elements()].map(({ key, values }) => ({ key, value: values[this.#cpus === 1 ? 0 : cpu]! }));
+  }
+
+  #encodeKey(key: K): Uint8Array {
+    return encodeValue(this.definition.key as Schema<K>, key);
+  }
+
+  #decode({ values }: Element): V {
+    const decoded = values.map(({ bytes }) => decodeValue(this.definition.value, bytes));
+    return (isPerCpu(this.definition.type) ? decoded : decoded[0]) as V;
+  }
+}

@@ -1,0 +1,71 @@
+import { MapType, type Infer, type MapDefinition } from "../../types/index.ts";
+import type { SimulatedSocket } from "../socket.ts";
+import { isKeyedMap, KeyedMap, type KeyedMapValue } from "./keyed-map.ts";
+import { ProgramArray } from "./program-array.ts";
+import { RingBuffer } from "./ring-buffer.ts";
+import { SocketStorage } from "./socket-storage.ts";
+
+type AnyMap = KeyedMap | SocketStorage | RingBuffer | ProgramArray;
+
+/** User space's handle of a simulated map, by its declaration. */
+export type SimulatedMap<D extends MapDefinition> =
+  D["type"] extends typeof MapType.SK_STORAGE ? SocketStorage<Infer<D["value"]>>
+  : D["type"] extends typeof MapType.RINGBUF ? RingBuffer<Infer<D["value"]>>
+  : D["type"] extends typeof MapType.PROG_ARRAY ? ProgramArray
+  : KeyedMap<Infer<D["key"]>, KeyedMapValue<D>>;
+
+/** The maps of a simulated kernel, by name; made when they are first asked for. */
+export class SimulatedMaps {
+  readonly #maps = new Map<string, AnyMap>();
+  /** CPUs, for per-CPU maps. */
+  readonly cpus: number;
+
+  constructor({ cpus = 1 }: { cpus?: number } = {}) {
+    this.cpus = cpus;
+  }
+
+  /**
+   * The map of a declaration.
+   * @throws {RangeError} for a type that is not simulated, or where a map of that name has another shape
+   */
+  of<D extends MapDefinition>(definition: D): SimulatedMap<D> {
+    let map = this.#maps.get(definition.name);
+    if (map === undefined) this.#maps.set(definition.name, (map = this.#make(definition)));
+    else if (map.definition !== definition) checkSameShape(map.definition, definition);
+    return map as unknown as SimulatedMap<D>;
+  }
+
+  /** The map of a name, if it is there. */
+  named(name: string): AnyMap | undefined {
+    return this.#maps.get(name);
+  }
+
+  all(): IterableIterator<AnyMap> {
+    return this.#maps.values();
+  }
+
+  /** What goes with a socket. */
+  forget(socket: SimulatedSocket): void {
+    for (const map of this.#maps.values()) if (map instanceof SocketStorage) map.delete(socket);
+  }
+
+  #make(definition: MapDefinition): AnyMap {
+    switch (definition.type) {
+      case MapType.SK_STORAGE:
+        return new SocketStorage(definition);
+      case MapType.RINGBUF:
+        return new RingBuffer(definition);
+      case MapType.PROG_ARRAY:
+        return new ProgramArray(definition);
+      default:
+        if (isKeyedMap(definition.type)) return new KeyedMap(definition, this.cpus);
+        throw new RangeError(`map ${definition.name}: maps of type ${definition.type} are not simulated`);
+    }
+  }
+}
+
+function checkSameShape(one: MapDefinition, other: MapDefinition): void {
+  const differs = (["type", "maxEntries", "flags"] as const).find((property) => one[property] !== other[property])
+    ?? (one.key.size !== other.key.size ? "key" : one.value.size !== other.value.size ? "value" : undefined);
+  if (differs !== undefined) throw new RangeError(`map ${one.name} is declared twice, with another ${differs}`);
+}

@@ -1,0 +1,293 @@
+import { helperName, type HelperName } from "../asm/helpers.ts";
+import type { Instruction } from "../asm/instruction.ts";
+import { ProgramType, type MapDefinition, type Program } from "../types/index.ts";
+import { contextRegion, decodeContext, encodeContext, type ContextValues } from "./context/context.ts";
+import { defaultContext } from "./context/defaults.ts";
+import { layoutOf, packetFieldsOf, type ContextLayout } from "./context/layout.ts";
+import { Coverage } from "./coverage.ts";
+import { ReasonForFault, SimulationFault } from "./fault.ts";
+import type { Helper, HelperCall } from "./helper-call.ts";
+import { builtInHelpers, type HelperTable, type WorldHelper } from "./helpers/index.ts";
+import { Machine, type Environment } from "./machine.ts";
+import { MapRegion } from "./maps/map-region.ts";
+import { KeyedMap, ProgramArray, RingBuffer, SimulatedMaps, type SimulatedMap } from "./maps/index.ts";
+import { Region, REGION_START } from "./memory/region.ts";
+import { seededRandom } from "./random.ts";
+import { SimulatedSocket, SocketRegion, type SocketOptions } from "./socket.ts";
+import { translateProgram, type TranslatedProgram } from "./translate/program.ts";
+
+/** The process on whose behalf programs run. */
+export interface Task {
+  /** The process, which the kernel calls thread group. */
+  readonly pid: number;
+  /** The thread. */
+  readonly tid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Up to 15 bytes. */
+  readonly comm: string;
+  readonly cgroupId: bigint;
+}
+
+export interface WorldOptions {
+  /** Maps to go on with, of another world for example. */
+  readonly maps?: SimulatedMaps;
+  /** What pseudo-random numbers begin from; default 1. */
+  readonly seed?: number;
+  /** Where random numbers come from instead. */
+  readonly random?: () => number;
+  /** What the clock shows, in nanoseconds; it stands still until it is set. Default 0. */
+  readonly time?: bigint;
+  readonly task?: Partial<Task>;
+  /** Cookie of the first network namespace; default 1. */
+  readonly netnsCookie?: bigint;
+  /** Further helpers, or others in place of those that are built in. */
+  readonly helpers?: HelperTable;
+  /** Kernel functions by name. */
+  readonly kernelFunctions?: Readonly<Record<string, WorldHelper>>;
+  /** Whether a load of stack that was never written is a fault; default true. Otherwise it gives zero. */
+  readonly checkUnsetStack?: boolean;
+}
+
+export interface RunOptions {
+  /** The context: typed values for a hook that is known, bytes for any other. */
+  readonly ctx?: ContextValues | Uint8Array;
+  /** The socket on which the hook runs. */
+  readonly socket?: SimulatedSocket;
+  /** The packet, for programs that take one. It is copied. */
+  readonly packet?: Uint8Array;
+  /** Instructions that may run; default 1,000,000. */
+  readonly budget?: number;
+  /** Whether to count which instructions run; default true. */
+  readonly coverage?: boolean;
+}
+
+export interface RunResult {
+  /** What the program returned: the low half of r0, signed, as the kernel takes it. */
+  readonly returned: number;
+  /** All of r0. */
+  readonly r0: bigint;
+  /** The context as the program left it; empty for one that was given as bytes. */
+  readonly ctx: ContextValues;
+  /** The bytes of the context as the program left it. */
+  readonly contextBytes: Uint8Array;
+  /** The packet as the program left it. */
+  readonly packet: Uint8Array | undefined;
+  /**
+   * For cgroup hooks: what the system call that ran into the hook gets, 0 or a
+   * negative error number. A program that returns 0 and has set no error gives
+   * `-EPERM`.
+   */
+  readonly retval: number | undefined;
+  /** Instructions that ran, an `lddw` counting as one. */
+  readonly steps: number;
+  /** What of the program this run covered; undefined where that was switched off. */
+  readonly coverage: Coverage | undefined;
+}
+
+/** What helpers may know of the run that calls them. */
+export interface CurrentRun {
+  readonly context: Region;
+  readonly socket: SimulatedSocket | undefined;
+  readonly packet: Uint8Array | undefined;
+  retval: number;
+}
+
+const EPERM = 1;
+const DEFAULT_BUDGET = 1_000_000;
+
+/**
+ * A simulated kernel: maps, sockets, clock, chance, and programs that run
+ * against them one after another.
+ */
+export class World implements Environment {
+  readonly maps: SimulatedMaps;
+  /** The clock, in nanoseconds. */
+  time: bigint;
+  /** The CPU that programs run on, for per-CPU maps. */
+  cpu = 0;
+  random: () => number;
+  task: Task;
+  readonly netnsCookie: bigint;
+  /** Lines that programs have printed with `bpf_trace_printk`. */
+  readonly trace: string[] = [];
+  /** The run under way, for helpers. */
+  current: CurrentRun | undefined;
+  readonly #machine: Machine;
+  readonly #helpers: HelperTable;
+  readonly #kernelFunctions: Readonly<Record<string, WorldHelper>>;
+  readonly #bound = new Map<WorldHelper, Helper>();
+  readonly #coverage = new Map<readonly Instruction[], Coverage>();
+  #nextCookie = 1n;
+  #countInstructions = true;
+
+  constructor(options: WorldOptions = {}) {
+    this.maps = options.maps ?? new SimulatedMaps();
+    this.time = options.time ?? 0n;
+    this.random = options.random ?? seededRandom(options.seed ?? 1);
+    this.task = { pid: 1000, tid: 1000, uid: 0, gid: 0, comm: "simulated", cgroupId: 1n, ...options.task };
+    this.netnsCookie = options.netnsCookie ?? 1n;
+    this.#helpers = { ...builtInHelpers, ...options.helpers };
+    this.#kernelFunctions = options.kernelFunctions ?? {};
+    this.#machine = new Machine(this, { checkUnsetStack: options.checkUnsetStack ?? true });
+  }
+
+  /** User space's handle of a map. @throws {RangeError} for a type that is not simulated */
+  map<D extends MapDefinition>(definition: D): SimulatedMap<D> {
+    return this.maps.of(definition);
+  }
+
+  /** Makes a socket. */
+  socket({ cookie, netnsCookie, ...fields }: SocketOptions = {}): SimulatedSocket {
+    if (cookie !== undefined && cookie >= this.#nextCookie) this.#nextCookie = cookie + 1n;
+    return new SimulatedSocket(cookie ?? this.#nextCookie++, netnsCookie ?? this.netnsCookie, fields);
+  }
+
+  /** What the kernel does after `sock_release` has run: the socket's storage goes. */
+  destroy(socket: SimulatedSocket): void {
+    this.maps.forget(socket);
+  }
+
+  /**
+   * Runs a program once.
+   * @throws {SimulationFault} where it does what it may not do
+   * @throws {RangeError} for a context or map that does not fit, {SchemaError} for a value in the context
+   */
+  run(program: Program, options: RunOptions = {}): RunResult {
+    for (const definition of program.maps) this.maps.of(definition);
+    const layout = layoutOf(program);
+    const packet = options.packet?.slice();
+    this.#machine.prepare();
+    const context = this.#context(program, layout, options, packet);
+    const current: CurrentRun = { context, socket: options.socket, packet, retval: 0 };
+    this.#countInstructions = options.coverage ?? true;
+    const outer = this.current;
+    this.current = current;
+    try {
+      const translated = this.#translate(program);
+      const r0 = this.#machine.run(translated, { r1: this.#machine.space.addressOf(context), budget: options.budget ?? DEFAULT_BUDGET });
+      this.#checkRecords(program);
+      const returned = Number(BigInt.asIntN(32, r0));
+      return {
+        returned,
+        r0,
+        ctx: layout === undefined ? {} : decodeContext(layout, context.bytes),
+        contextBytes: context.bytes,
+        packet,
+        retval: isCgroupHook(program) ? systemCallResult(returned, current.retval) : undefined,
+        steps: this.#machine.steps,
+        coverage: this.#countInstructions ? this.#runCoverage(program) : undefined,
+      };
+    } finally {
+      this.current = outer;
+      this.#collectCoverage();
+    }
+  }
+
+  /** What of a program all runs in this world have covered. */
+  coverage(program: Program): Coverage {
+    return this.#coverageOf(program.instructions);
+  }
+
+  /** Whether a program uses a helper that is not simulated: its number to its name. */
+  helper(number: number): Helper | undefined {
+    const name = helperName(number);
+    return name === undefined ? undefined : this.#bind(this.#helpers[name as HelperName]);
+  }
+
+  kernelFunction(name: string): Helper | undefined {
+    return this.#bind(this.#kernelFunctions[name]);
+  }
+
+  reference({ reference }: Instruction): { region: Region; offset: number } | undefined {
+    if (reference === undefined || (reference.kind !== "map" && reference.kind !== "map-value")) return undefined;
+    const map = this.maps.named(reference.name);
+    if (map === undefined) return undefined;
+    if (reference.kind === "map") return { region: map.region, offset: 0 };
+    if (!(map instanceof KeyedMap)) return undefined;
+    const first = map.valueOf(new Uint8Array(map.definition.key.size), this.cpu);
+    return first === undefined ? undefined : { region: first, offset: reference.offset };
+  }
+
+  tailCall(call: HelperCall): TranslatedProgram | undefined {
+    const { region } = call.pointer(2);
+    const map = region instanceof MapRegion ? region.map : undefined;
+    if (!(map instanceof ProgramArray)) throw new ReasonForFault(`r2 points to ${region.name}, not to an array of programs`);
+    const target = map.get(call.u32(3));
+    if (target === undefined) return undefined;
+    for (const definition of target.maps) this.maps.of(definition);
+    return this.#translate(target);
+  }
+
+  #translate(program: Program): TranslatedProgram {
+    return translateProgram(program.instructions, { coverage: this.#countInstructions });
+  }
+
+  #bind(helper: WorldHelper | undefined): Helper | undefined {
+    if (helper === undefined) return undefined;
+    let bound = this.#bound.get(helper);
+    if (bound === undefined) this.#bound.set(helper, (bound = (call) => helper(call, this)));
+    return bound;
+  }
+
+  #context(program: Program, layout: ContextLayout | undefined, { ctx = {}, socket }: RunOptions, packet: Uint8Array | undefined): Region {
+    if (ctx instanceof Uint8Array) return new Region("the context", ctx.slice());
+    if (layout === undefined) {
+      if (Object.keys(ctx).length === 0) return new Region("the context", new Uint8Array(0));
+      throw new RangeError(`the simulator does not know the context of ${program.section}: give it as bytes`);
+    }
+    const bytes = encodeContext(layout, { ...defaultContext(program, layout, socket), ...ctx });
+    const view = new DataView(bytes.buffer);
+    const { space } = this.#machine;
+    const fields = packetFieldsOf(layout);
+    if (fields !== undefined) {
+      const region = new Region("the packet", packet ?? new Uint8Array(0));
+      space.setPacket(region);
+      view.setUint32(fields.data, REGION_START, true);
+      view.setUint32(fields.dataMeta, REGION_START, true);
+      view.setUint32(fields.dataEnd, REGION_START + region.bytes.length, true);
+    }
+    const sk = layout.fields["sk"];
+    if (sk !== undefined && "pointer" in sk && socket !== undefined) {
+      view.setBigUint64(sk.offset, space.addressOf(new SocketRegion(socket)), true);
+    }
+    return contextRegion(layout, bytes);
+  }
+
+  /** The verifier demands of each way through a program that it ends the records it has reserved. */
+  #checkRecords(program: Program): void {
+    for (const map of this.maps.all()) {
+      if (!(map instanceof RingBuffer) || !map.unfinished) continue;
+      const exit = program.instructions.length - 1;
+      throw new SimulationFault(exit, program.instructions[exit]!, `the program has ended, and a record of ring buffer ${map.name} is neither submitted nor discarded`);
+    }
+  }
+
+  #runCoverage(program: Program): Coverage {
+    const coverage = new Coverage(program.instructions);
+    const counters = this.#machine.counters.get(program.instructions);
+    if (counters !== undefined) coverage.add(counters);
+    return coverage;
+  }
+
+  #collectCoverage(): void {
+    for (const [instructions, counters] of this.#machine.counters) this.#coverageOf(instructions).add(counters);
+    this.#machine.counters.clear();
+  }
+
+  #coverageOf(instructions: readonly Instruction[]): Coverage {
+    let coverage = this.#coverage.get(instructions);
+    if (coverage === undefined) this.#coverage.set(instructions, (coverage = new Coverage(instructions)));
+    return coverage;
+  }
+}
+
+function isCgroupHook({ type }: Program): boolean {
+  return type === ProgramType.CGROUP_SOCK_ADDR || type === ProgramType.CGROUP_SOCK;
+}
+
+/** The lowest bit of the result is the verdict; an error number that was set comes before the general one. */
+function systemCallResult(returned: number, retval: number): number {
+  const isError = retval < 0 && retval >= -4095;
+  return (returned & 1) === 0 && !isError ? -EPERM : retval;
+}
