@@ -6,8 +6,8 @@
  * besides, and its older ones only there; the storage names every such entry,
  * so that none outlives its socket.
  */
-import { Protocol, type BuilderWith, type Condition, type Ref, type Scalar, type SockAddr4 } from "../src/dsl/index.ts";
-import { be16, ipv4, u32, u8 } from "../src/types/index.ts";
+import { Protocol, type BuilderWith, type Condition, type Nullable, type Ref, type Scalar, type SockAddr4 } from "../src/dsl/index.ts";
+import { be16, ipv4, u8 } from "../src/types/index.ts";
 import {
   flows, generation, OLDER_FLOWS, RECENT_FLOWS, reverseSk, services, type Flow, type Service, type Slot, type SocketFlows,
 } from "./maps.ts";
@@ -39,9 +39,13 @@ export const toService = (flow: FlowRef, { address, port }: Endpoint): Condition
 export const withBackend = (flow: FlowRef, { address, port }: Endpoint): Condition =>
   flow.backendAddress.eq(address).and(() => flow.backendPort.eq(port));
 
-/** Each of the recent flows, one after the other. */
-export function eachRecent(known: Storage, visit: (flow: FlowRef, index: number) => void): void {
-  for (let i = 0; i < RECENT_FLOWS; i++) visit(known.recent.at(i), i);
+/** The recent flow of which `matches` is true, if there is one. */
+export function findRecent(b: BuilderWith, known: Storage, matches: (flow: FlowRef) => Condition): Nullable<typeof Flow, 1> {
+  return b.first(recentFlows(known), matches);
+}
+
+function recentFlows(known: Storage): readonly FlowRef[] {
+  return Array.from({ length: RECENT_FLOWS }, (_, i) => known.recent.at(i));
 }
 
 /** Each of the older flows, in a loop. */
@@ -53,14 +57,15 @@ function eachOlder(b: BuilderWith, known: Storage, visit: (peer: ReturnType<Stor
 export function remember(
   b: BuilderWith<"getSocketCookie" | "skStorageGet">, ctx: SockAddr4, service: Ref<typeof Service>, backend: Ref<typeof Slot>,
 ): void {
+  const now = currentGeneration(b);
   const write = (flow: FlowRef) => b.assign(flow, {
     serviceAddress: ctx.userIp4, servicePort: ctx.userPort, backendAddress: backend.address, backendPort: backend.port,
-    base: service.base, generation: currentGeneration(b), revNatIndex: service.revNatIndex,
+    base: service.base, generation: now, revNatIndex: service.revNatIndex,
   });
   b.if(ctx.protocol.eq(Protocol.UDP),
     () => {
       const cookie = b.getSocketCookie(ctx);
-      b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => write(placeFor(b, ctx, known, backend, cookie)));
+      b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => placeFlow(b, ctx, known, backend, cookie, write));
       writeReverse(b, ctx, service, { cookie, address: backend.address, port: backend.port });
     },
     // A stream has one peer, and its replies carry no address: the socket's own memory is enough.
@@ -79,30 +84,26 @@ function writeReverse(b: BuilderWith, ctx: SockAddr4, { revNatIndex }: Ref<typeo
 }
 
 /**
- * The place in `recent` for a flow: that of the flow which it replaces (same
- * service, or same backend), or the next in turn, whose flow moves to `older`.
+ * Writes a flow into `recent`: in place of the one which it replaces (same
+ * service, or same backend), or of the next in turn, which moves to `older`.
  */
-function placeFor(b: BuilderWith, ctx: SockAddr4, known: Storage, backend: Endpoint, cookie: Scalar<"u64">): FlowRef {
-  const NONE = RECENT_FLOWS;
-  const index = b.variable(u32, NONE);
-  eachRecent(known, (flow, i) => {
-    b.if(toService(flow, endpoint(ctx)).or(() => withBackend(flow, backend)), () => index.set(i));
-  });
-  b.if(index.get().eq(NONE),
-    () => {
-      index.set(known.recentCount.and(RECENT_FLOWS - 1));
-      known.recentCount.set(known.recentCount.add(1));
-      const displaced = known.recent.at(index.get());
-      b.if(displaced.revNatIndex.ne(0), () => keepOlder(b, known, displaced, cookie));
-      // A backend that comes into use again is no longer an older one.
-      forgetOlder(b, known, backend);
+function placeFlow(
+  b: BuilderWith, ctx: SockAddr4, known: Storage, backend: Endpoint, cookie: Scalar<"u64">, write: (flow: FlowRef) => void,
+): void {
+  findRecent(b, known, (flow) => toService(flow, endpoint(ctx)).or(() => withBackend(flow, backend))).match(
+    (replaced) => {
+      // Where the service has moved this socket to another backend, the old one's entry has nobody left.
+      b.if(withBackend(replaced, backend).not(), () => deleteReverse(b, cookie, flowBackend(replaced)));
+      write(replaced);
     },
     () => {
-      // Where the service has moved this socket to another backend, the old one's entry has nobody left.
-      const replaced = known.recent.at(index.get().and(RECENT_FLOWS - 1));
-      b.if(withBackend(replaced, backend).not(), () => deleteReverse(b, cookie, flowBackend(replaced)));
+      const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
+      known.recentCount.set(known.recentCount.add(1));
+      b.if(next.revNatIndex.ne(0), () => keepOlder(b, known, next, cookie));
+      // A backend that comes into use again is no longer an older one.
+      forgetOlder(b, known, backend);
+      write(next);
     });
-  return known.recent.at(index.get().and(RECENT_FLOWS - 1));
 }
 
 /** Leaves a flow to the reverse map alone. The oldest such flow gives way. */
@@ -127,7 +128,7 @@ function forgetOlder(b: BuilderWith, known: Storage, backend: Endpoint): void {
  */
 export function forgetBackend(b: BuilderWith<"getSocketCookie" | "skStorageGet">, ctx: SockAddr4): void {
   b.skStorageGet(flows, ctx.sk).ifFound((known) => {
-    eachRecent(known, (flow) => b.if(withBackend(flow, endpoint(ctx)), () => forgetFlow(b, ctx, flow)));
+    findRecent(b, known, (flow) => withBackend(flow, endpoint(ctx))).ifFound((flow) => forgetFlow(b, ctx, flow));
     b.if(known.olderCount.ne(0), () => deleteReverse(b, b.getSocketCookie(ctx), endpoint(ctx)));
   });
 }
@@ -143,7 +144,7 @@ export function forgetFlow(b: BuilderWith<"getSocketCookie">, ctx: SockAddr4, fl
 
 /** Deletes all of the socket's entries in the reverse map. */
 export function deleteReverseEntries(b: BuilderWith, known: Storage, cookie: Scalar<"u64">): void {
-  eachRecent(known, (flow) => b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, cookie, flowBackend(flow))));
+  for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, cookie, flowBackend(flow)));
   eachOlder(b, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, cookie, peer)));
 }
 

@@ -1,5 +1,5 @@
 import { PROCEED, type BuilderWith, type SockAddr4 } from "../src/dsl/index.ts";
-import { currentGeneration, eachRecent, endpoint, forgetFlow, ifStillService, withBackend } from "./flows.ts";
+import { currentGeneration, endpoint, findRecent, forgetFlow, ifStillService, withBackend } from "./flows.ts";
 import { flows, reverseSk } from "./maps.ts";
 
 /**
@@ -10,18 +10,16 @@ export function translateReply(b: BuilderWith<"getSocketCookie" | "skStorageGet"
   // A socket that never asked for a service has no storage, and is done here.
   const known = b.skStorageGet(flows, ctx.sk).orReturn(PROCEED);
   const now = currentGeneration(b);
-  eachRecent(known, (flow) => {
-    b.if(withBackend(flow, endpoint(ctx)).and(() => flow.revNatIndex.ne(0)), () => {
-      const service = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
-      b.if(flow.generation.ne(now), () => {
-        ifStillService(b, ctx, service, () => {}, () => {
-          forgetFlow(b, ctx, flow);
-          b.return(PROCEED);
-        });
+  findRecent(b, known, (flow) => withBackend(flow, endpoint(ctx)).and(() => flow.revNatIndex.ne(0))).ifFound((flow) => {
+    const service = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
+    b.if(flow.generation.ne(now), () => {
+      ifStillService(b, ctx, service, () => {}, () => {
+        forgetFlow(b, ctx, flow);
+        b.return(PROCEED);
       });
-      show(ctx, service);
-      b.return(PROCEED);
     });
+    show(ctx, service);
+    b.return(PROCEED);
   });
   b.if(known.olderCount.ne(0), () => {
     const key = { cookie: b.getSocketCookie(ctx), ...endpoint(ctx) };

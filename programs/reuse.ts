@@ -1,27 +1,25 @@
 import { PROCEED, type BuilderWith, type Ref, type SockAddr4 } from "../src/dsl/index.ts";
 import { redirect } from "./backend.ts";
-import { currentGeneration, eachRecent, endpoint, toService } from "./flows.ts";
+import { currentGeneration, findRecent, endpoint, toService } from "./flows.ts";
 import { flows, type Flow, type Service } from "./maps.ts";
 
 /** The flow that was chosen in this generation: no service has changed since. */
 export function reuseFlow(b: BuilderWith<"skStorageGet">, ctx: SockAddr4): void {
   b.skStorageGet(flows, ctx.sk).ifFound((known) => {
     const now = currentGeneration(b);
-    eachRecent(known, (flow) => {
-      b.if(toService(flow, endpoint(ctx)).and(() => flow.generation.eq(now)), () => follow(b, ctx, flow));
-    });
+    findRecent(b, known, (flow) => toService(flow, endpoint(ctx)).and(() => flow.generation.eq(now)))
+      .ifFound((flow) => follow(b, ctx, flow));
   });
 }
 
 /** The flow that was chosen in an earlier generation, but for this service as it still is. */
 export function reuseEarlierFlow(b: BuilderWith<"skStorageGet">, ctx: SockAddr4, service: Ref<typeof Service>): void {
   b.skStorageGet(flows, ctx.sk).ifFound((known) => {
-    eachRecent(known, (flow) => {
-      const unchanged = toService(flow, endpoint(ctx)).and(() => flow.base.eq(service.base)).and(() => flow.revNatIndex.eq(service.revNatIndex));
-      b.if(unchanged, () => {
-        flow.generation.set(currentGeneration(b));
-        follow(b, ctx, flow);
-      });
+    findRecent(b, known, (flow) =>
+      toService(flow, endpoint(ctx)).and(() => flow.base.eq(service.base)).and(() => flow.revNatIndex.eq(service.revNatIndex)),
+    ).ifFound((flow) => {
+      flow.generation.set(currentGeneration(b));
+      follow(b, ctx, flow);
     });
   });
 }

@@ -55,6 +55,8 @@ export interface CoreBuilder<R> {
    * the loop with `b.return(1)`. Gives the number of rounds, or a negative errno.
    */
   bpfLoop<S extends StructSchema>(count: number | Scalar<"u32">, state: InMemory<S>, body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void): Scalar<"i64">;
+  /** The first of some places in memory for which a condition holds, or null. */
+  first<S extends Schema>(candidates: readonly InMemory<S>[], condition: (candidate: Ref<S>) => Condition): Nullable<S, R>;
   /** Calls a function of its own in the bytecode. */
   call<P extends Parameters, K extends ScalarKind>(target: Subprogram<P, K>, values: Arguments<P>): Scalar<K>;
   /** True where two values in memory are alike, padding included. */
@@ -210,6 +212,13 @@ export class BuilderImplementation {
     return new ScalarValue(this.emitter, "i64", result);
   }
 
+  first(candidates: readonly InMemory<Schema>[], condition: (candidate: Ref<Schema>) => Condition): unknown {
+    this.emitter.mark();
+    const schema = memoryOf(candidates[0])?.schema;
+    if (schema === undefined) throw new BuildError("b.first() takes at least one place in memory", this.emitter.source);
+    return Nullable.first(this.emitter, schema, candidates, condition);
+  }
+
   call(target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {
     this.emitter.mark();
     return callSubprogram(this.emitter, this.#functions, target, values);
@@ -247,7 +256,7 @@ export class BuilderImplementation {
     const address = callHelper(this.emitter, "bpf_map_lookup_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
     ], { removable: true, reads: [1] }, "ptr");
-    return Nullable.of(this.emitter, map.value, address);
+    return Nullable.lookup(this.emitter, map.value, address);
   }
 
   update(map: MapDefinition, key: unknown, value: unknown, flag: UpdateFlag = UpdateFlag.ANY): ScalarValue {

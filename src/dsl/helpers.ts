@@ -92,7 +92,7 @@ export const helperMethods: { readonly [N in HelperMethod]: Implementation } = {
       emitter.emit({ op: "map", map }, "ptr"), pointerValue(emitter, socket), emitter.constant("i64", 0n),
       emitter.constant("i64", options.create ? BPF_SK_STORAGE_GET_F_CREATE : 0n),
     ], options.create ? {} : REMOVABLE, "ptr");
-    return Nullable.of(emitter, map.value, result);
+    return Nullable.lookup(emitter, map.value, result);
   },
 
   skStorageDelete(emitter: Emitter, map: MapDefinition, socket: unknown) {

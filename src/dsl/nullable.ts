@@ -3,8 +3,19 @@ import type { Schema } from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
-import { reference, type Ref } from "./reference.ts";
+import { addressOf, memoryOf, reference, type InMemory, type Ref } from "./reference.ts";
 import { operandValue } from "./scalar.ts";
+import type { OpenBlock } from "./ssa.ts";
+
+/** How it comes out whether something was found, and where it is. */
+interface Finding {
+  /** Writes the jumps to `there` where it was found and to `absent` where not. */
+  branch(there: OpenBlock, absent: OpenBlock): void;
+  /** The address; asked for in `there`. */
+  address(): Value;
+  readonly space: "map" | "stack" | "packet";
+  readonly align: number;
+}
 
 /**
  * The result of a lookup, which may have found nothing. Its fields are only to
@@ -14,16 +25,57 @@ import { operandValue } from "./scalar.ts";
 export class Nullable<out V extends Schema, in R = unknown> {
   readonly #emitter: Emitter;
   readonly #schema: V;
-  readonly #address: Value;
+  readonly #finding: Finding;
 
-  private constructor(emitter: Emitter, schema: V, address: Value) {
+  private constructor(emitter: Emitter, schema: V, finding: Finding) {
     this.#emitter = emitter;
     this.#schema = schema;
-    this.#address = address;
+    this.#finding = finding;
   }
 
-  static of<V extends Schema, R>(emitter: Emitter, schema: V, address: Value): Nullable<V, R> {
-    return new Nullable(emitter, schema, address);
+  /** An address that a helper gave: null where it found nothing. */
+  static lookup<V extends Schema, R>(emitter: Emitter, schema: V, address: Value): Nullable<V, R> {
+    return new Nullable(emitter, schema, {
+      branch: (there, absent) => Condition.compare(emitter, "ne", address, emitter.constant("ptr", 0n)).branch(there, absent),
+      address: () => address,
+      space: "map", align: 8,
+    });
+  }
+
+  /** The first of some places in memory for which a condition holds. */
+  static first<V extends Schema, R>(
+    emitter: Emitter, schema: V, candidates: readonly InMemory<V>[], condition: (candidate: Ref<V>) => Condition,
+  ): Nullable<V, R> {
+    const { ssa } = emitter;
+    const chosen = { type: "ptr" } as const;
+    const places = candidates.map((candidate) => memoryOf(candidate)!.place);
+    const space = places[0]?.space;
+    if (space !== "map" && space !== "stack") throw new BuildError("b.first() takes places in a map's value or on the stack", emitter.source);
+    return new Nullable(emitter, schema, {
+      branch(there, absent) {
+        for (const place of places) {
+          const [hit, next] = [ssa.createBlock(), ssa.createBlock()];
+          emitter.within(() => condition(reference(emitter, schema, place)).branch(hit, next));
+          ssa.enter(hit);
+          ssa.write(chosen, addressOf(emitter, place));
+          ssa.jump(there, undefined);
+          ssa.enter(next);
+        }
+        ssa.jump(absent, undefined);
+      },
+      address: () => ssa.read(chosen),
+      space, align: Math.min(...places.map(({ align, offset }) => (offset % align === 0 ? align : schema.align))),
+    });
+  }
+
+  /** Bytes of a packet, if it is long enough. */
+  static packet<V extends Schema, R>(emitter: Emitter, schema: V, data: Value, dataEnd: Value, offset: number): Nullable<V, R> {
+    const move = (by: number) => emitter.emit({ op: "binary", operator: "add", left: data, right: emitter.constant("i64", BigInt(by)) }, "ptr");
+    return new Nullable(emitter, schema, {
+      branch: (there, absent) => Condition.compare(emitter, "le", move(offset + schema.size), dataEnd).branch(there, absent),
+      address: () => move(offset),
+      space: "packet", align: 1,
+    });
   }
 
   /** Runs one of two branches: `found` with what was found, or `missing`. */
@@ -33,7 +85,7 @@ export class Nullable<out V extends Schema, in R = unknown> {
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     const after = missing === undefined ? absent : ssa.createBlock();
-    this.#found().branch(there, absent);
+    this.#finding.branch(there, absent);
     ssa.enter(there);
     this.#emitter.within(() => found(this.#reference()));
     ssa.jump(after, undefined);
@@ -64,7 +116,7 @@ export class Nullable<out V extends Schema, in R = unknown> {
     this.#emitter.mark();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
-    this.#found().branch(there, absent);
+    this.#finding.branch(there, absent);
     ssa.enter(absent);
     this.#emitter.within(missing);
     if (!ssa.current.dead) throw new BuildError("what follows on a lookup that found nothing must return or leave the loop; use match() to go on", this.#emitter.source);
@@ -72,12 +124,9 @@ export class Nullable<out V extends Schema, in R = unknown> {
     return this.#reference();
   }
 
-  #found(): Condition {
-    return Condition.compare(this.#emitter, "ne", this.#address, this.#emitter.constant("ptr", 0n));
-  }
-
   #reference(): Ref<V> {
-    return reference(this.#emitter, this.#schema, { space: "map", address: this.#address, offset: 0, align: 8, region: this.#emitter.region });
+    const { space, align } = this.#finding;
+    return reference(this.#emitter, this.#schema, { space, align, address: this.#finding.address(), offset: 0, region: this.#emitter.region });
   }
 }
 

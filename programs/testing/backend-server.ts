@@ -1,0 +1,41 @@
+import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
+import { startIn, type Place } from "../../src/testing/index.ts";
+
+/** Backends, each `address:port`. */
+export interface Backends {
+  readonly tcp?: readonly string[];
+  readonly udp?: readonly string[];
+}
+
+/**
+ * Starts a process that serves HTTP at the TCP backends and answers each
+ * datagram at the UDP ones, always with the text `address:port` of the backend
+ * itself. It is ready when this returns.
+ */
+export async function startBackends(place: Place, backends: Backends): Promise<ChildProcess> {
+  const child = startIn(place, process.execPath, "--input-type=module", "--eval", script, JSON.stringify(backends));
+  let errors = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const outcome = await Promise.race([once(child.stdout!, "data").then(() => "ready"), once(child, "exit").then(() => "exit")]);
+  if (outcome === "exit") throw new Error(`the backends could not be started: ${errors}`);
+  return child;
+}
+
+const script = `
+  import { createSocket } from "node:dgram";
+  import { once } from "node:events";
+  import { createServer } from "node:http";
+  const { tcp = [], udp = [] } = JSON.parse(process.argv[1]);
+  const parts = (backend) => [Number(backend.split(":")[1]), backend.split(":")[0]];
+  for (const backend of tcp) {
+    const server = createServer((request, response) => response.setHeader("content-length", backend.length).end(backend));
+    await once(server.listen(...parts(backend)), "listening");
+  }
+  for (const backend of udp) {
+    const socket = createSocket("udp4");
+    await once(socket.bind(...parts(backend)), "listening");
+    socket.on("message", (message, { port, address }) => socket.send(backend, port, address));
+  }
+  console.log("ready");
+`;

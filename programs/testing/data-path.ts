@@ -1,0 +1,129 @@
+import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue } from "../../src/loader/index.ts";
+import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
+import { generation, loadBalancerPrograms, reverseSk, services, slots, type DataPathOptions } from "../index.ts";
+import { startBackends, type Backends } from "./backend-server.ts";
+import { SocketClient, type ClientSocket, type Endpoint } from "./socket-client.ts";
+
+/** The article's example: a service, and the backends that stand behind it. */
+export const SERVICE: Endpoint = { address: "100.0.0.1", port: 80 };
+export const BACKENDS = ["20.0.0.1:80", "20.0.0.2:80"] as const;
+
+const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
+export type ServiceProtocol = keyof typeof protocolNumber;
+
+export interface DataPathSetup {
+  readonly options?: DataPathOptions;
+  /** Programs to leave out, by name. */
+  readonly without?: readonly string[];
+  /** Addresses of the network namespace; those of `BACKENDS` unless given. */
+  readonly addresses?: readonly string[];
+  /** What answers there; `BACKENDS`, over TCP and UDP, unless given. */
+  readonly backends?: Backends;
+}
+
+type ReverseElement = readonly [MapKey<typeof reverseSk>, MapValue<typeof reverseSk>];
+
+/** The load balancer's programs at work for the processes of one cgroup and network namespace; its maps are filled by hand. */
+export class DataPath {
+  readonly #collection: Collection;
+  readonly #clients: SocketClient[] = [];
+  readonly place: Required<Place>;
+  /** The slots before this one are in use or were. */
+  #nextSlot = 0;
+
+  constructor(collection: Collection, place: Required<Place>) {
+    this.#collection = collection;
+    this.place = place;
+  }
+
+  get reverse(): MapHandle<typeof reverseSk> {
+    return this.#collection.map(reverseSk);
+  }
+
+  /** Gives a service its backends, as the control plane does: in slots of their own, then in one write, then announced. */
+  setService({ address, port }: Endpoint, protocol: ServiceProtocol, backends: readonly string[], revNatIndex = 1): void {
+    const base = this.#nextSlot;
+    this.#nextSlot += backends.length;
+    backends.forEach((backend, i) => this.#collection.map(slots).set(base + i, { ...endpoint(backend), state: 0 }));
+    this.#collection.map(services).set(
+      { address, port, protocol: protocolNumber[protocol], scope: 0 },
+      { base, count: backends.length, revNatIndex, flags: 0, affinityTimeout: 0 },
+    );
+    this.#announce();
+  }
+
+  removeService({ address, port }: Endpoint, protocol: ServiceProtocol): void {
+    this.#collection.map(services).delete({ address, port, protocol: protocolNumber[protocol], scope: 0 });
+    this.#announce();
+  }
+
+  #announce(): void {
+    const map = this.#collection.map(generation);
+    map.set(0, map.get(0)! + 1);
+  }
+
+  /** A client process. It ends with the data path at the latest. */
+  client(): SocketClient {
+    const client = new SocketClient(this.place);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Runs a program among the clients. */
+  run(command: string, ...args: readonly string[]): Promise<Outcome> {
+    return runIn(this.place, command, ...args);
+  }
+
+  /** The whole reverse map, in the order of its keys. */
+  reverseEntries(): ReverseElement[] {
+    return inOrder(this.reverse);
+  }
+
+  /** Ends the clients, removes the services. */
+  async reset(): Promise<void> {
+    for (const client of this.#clients.splice(0)) await client.kill();
+    const map = this.#collection.map(services);
+    map.deleteMany([...map.keys()]);
+    this.#announce();
+    this.#nextSlot = 0;
+  }
+}
+
+/** What the reverse map holds for a socket that talks to a service. */
+export function reverseEntry({ cookie }: Pick<ClientSocket, "cookie">, service: Endpoint, backend: string, revNatIndex = 1): ReverseElement {
+  return [{ cookie, ...endpoint(backend) }, { address: service.address, port: service.port, revNatIndex }];
+}
+
+/** In an order that depends on the elements alone, to compare sets of them. */
+export function inOrder(elements: Iterable<ReverseElement>): ReverseElement[] {
+  const text = ([{ cookie, address, port }]: ReverseElement) => `${cookie} ${address}:${port}`;
+  return [...elements].sort((a, b) => (text(a) < text(b) ? -1 : 1));
+}
+
+/** `address:port` as an object. */
+export function endpoint(text: string): Endpoint {
+  const [address, port] = text.split(":") as [string, string];
+  return { address, port: Number(port) };
+}
+
+/** Sizes that suffice for tests and are quick to make. */
+const maxEntries = { [services.name]: 1024, [slots.name]: 4096, [reverseSk.name]: 16_384 };
+
+/** Runs `work` with the programs attached to a cgroup of its own, and backends in a network namespace of its own. */
+export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: DataPath) => Promise<T>): Promise<T> {
+  const { options, without = [], addresses = BACKENDS.map((text) => endpoint(text).address), backends = { tcp: BACKENDS, udp: BACKENDS } } = setup;
+  return withNetworkNamespace(addresses, (networkNamespace) => withCgroup(async (cgroup) => {
+    const programs = loadBalancerPrograms(options).filter(({ name }) => !without.includes(name));
+    using collection = load(programs.map((source) => source.compile()), { maxEntries });
+    const attached = attach(collection, { cgroup });
+    const server = await startBackends({ networkNamespace }, backends);
+    const dataPath = new DataPath(collection, { cgroup, networkNamespace });
+    try {
+      return await work(dataPath);
+    } finally {
+      await dataPath.reset();
+      server.kill();
+      attached.close();
+    }
+  }));
+}

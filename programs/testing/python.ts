@@ -1,0 +1,12 @@
+import { spawnSync } from "node:child_process";
+
+let executable: string | undefined;
+
+/** The path of Python 3 itself, past any wrapper that picks a version; undefined where there is none. */
+export function findPython(): string | undefined {
+  if (executable === undefined) {
+    const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" });
+    executable = status === 0 ? stdout.trim() : "";
+  }
+  return executable === "" ? undefined : executable;
+}

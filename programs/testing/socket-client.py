@@ -1,0 +1,138 @@
+"""Does with sockets what a test asks for.
+
+Each line of standard input is a request in JSON, {"do": name, ...arguments};
+each is answered by a line on standard output, {"result": ...} or {"error":
+name of the errno}. Python, because Node has no blocking connect, no dup and no
+AF_UNSPEC. socket-client.ts is the other side.
+"""
+import ctypes
+import errno
+import json
+import os
+import select
+import socket
+import struct
+import sys
+
+SO_COOKIE = 57  # asm-generic/socket.h
+TIMEOUT = 5.0  # seconds; nothing here takes longer unless it fails
+KINDS = {
+    "tcp": (socket.SOCK_STREAM, 0),
+    "mptcp": (socket.SOCK_STREAM, 262),
+    "udp": (socket.SOCK_DGRAM, 0),
+    "udplite": (socket.SOCK_DGRAM, 136),
+}
+libc = ctypes.CDLL(None, use_errno=True)
+opened = {}
+numbers = iter(range(1, 1 << 30))
+
+
+def keep(handle):
+    number = next(numbers)
+    opened[number] = handle
+    return number
+
+
+def new_socket(kind, family=4):
+    type_, protocol = KINDS[kind]
+    handle = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, type_, protocol)
+    handle.settimeout(TIMEOUT)
+    return handle
+
+
+def open_(kind, family):
+    handle = new_socket(kind, family)
+    (cookie,) = struct.unpack("=Q", handle.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))
+    return {"number": keep(handle), "cookie": str(cookie)}
+
+
+def connect(number, address, port):
+    handle = opened[number]
+    # A timeout would make Python's socket a non-blocking one.
+    handle.settimeout(None)
+    try:
+        handle.connect((address, port))
+    finally:
+        handle.settimeout(TIMEOUT)
+
+
+def connect_non_blocking(number, address, port):
+    handle = opened[number]
+    handle.setblocking(False)
+    code = handle.connect_ex((address, port))
+    if code == errno.EINPROGRESS:
+        select.select([], [handle], [], TIMEOUT)
+        code = handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    handle.settimeout(TIMEOUT)
+    check(code)
+
+
+def dissolve(number):
+    """Undoes a connect: connect(2) to an address of family AF_UNSPEC."""
+    address = struct.pack("=H14x", socket.AF_UNSPEC)
+    if libc.connect(opened[number].fileno(), address, len(address)) != 0:
+        check(ctypes.get_errno())
+
+
+def check(code):
+    if code != 0:
+        raise OSError(code, os.strerror(code))
+
+
+def send(number, text, address=None, port=None):
+    if address is None:
+        opened[number].send(text.encode())
+    else:
+        opened[number].sendto(text.encode(), (address, port))
+
+
+def receive(number):
+    data, source = opened[number].recvfrom(4096)
+    # Of an HTTP response, the body.
+    text = data.decode().rsplit("\n", 1)[-1]
+    return {"text": text, "address": source and source[0], "port": source and source[1]}
+
+
+def peer(number):
+    handle = opened[number]
+    address, port = handle.getpeername()[:2]
+    return {"address": address, "port": port}
+
+
+def local_port(number):
+    return opened[number].getsockname()[1]
+
+
+def duplicate(number):
+    return keep(opened[number].dup())
+
+
+def close(number):
+    opened.pop(number).close()
+
+
+def visit(kind, count, address, port):
+    """Opens, uses unconnected and closes `count` sockets; how many replies came from each source."""
+    sources = {}
+    for _ in range(count):
+        with new_socket(kind) as handle:
+            handle.sendto(b"hello", (address, port))
+            _, source = handle.recvfrom(4096)
+            sources[f"{source[0]}:{source[1]}"] = sources.get(f"{source[0]}:{source[1]}", 0) + 1
+    return sources
+
+
+REQUESTS = {
+    "open": open_, "connect": connect, "connectNonBlocking": connect_non_blocking, "dissolve": dissolve, "send": send,
+    "receive": receive, "peer": peer, "localPort": local_port, "duplicate": duplicate, "close": close, "visit": visit,
+}
+
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = {"result": REQUESTS[request.pop("do")](**request)}
+    except TimeoutError:
+        answer = {"error": "ETIMEDOUT"}
+    except OSError as failure:
+        answer = {"error": errno.errorcode.get(failure.errno, str(failure))}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,141 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { startIn, type Place } from "../../src/testing/index.ts";
+import { findPython } from "./python.ts";
+
+const script = fileURLToPath(new URL("socket-client.py", import.meta.url));
+
+/** What a socket is made for: UDP-Lite and MPTCP stand beside the usual two. */
+export type SocketKind = "tcp" | "mptcp" | "udp" | "udplite";
+
+/** Where a datagram came from, or where a socket is connected to. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What was received; a stream has no source. */
+export interface Received extends Endpoint {
+  /** A datagram as it is; of an HTTP response, the body. */
+  readonly text: string;
+}
+
+/** A system call that failed in the client. */
+export class SocketError extends Error {
+  override readonly name = "SocketError";
+  /** `ECONNREFUSED` and the like; `ETIMEDOUT` also where nothing came within 5 seconds. */
+  readonly code: string;
+
+  constructor(request: string, code: string) {
+    super(`${request} failed: ${code}`);
+    this.code = code;
+  }
+}
+
+/** A process of its own that does with sockets what it is told, one system call at a time (socket-client.py). */
+export class SocketClient {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+  #errors = "";
+
+  constructor(place: Place) {
+    this.#child = startIn(place, findPython()!, script);
+    this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => (this.#errors += text));
+    this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async open(kind: SocketKind, family: 4 | 6 = 4): Promise<ClientSocket> {
+    const { number, cookie } = await this.ask<{ number: number; cookie: string }>("open", { kind, family });
+    return new ClientSocket(this, number, BigInt(cookie));
+  }
+
+  /** Opens, uses unconnected and closes `count` sockets one after the other; how many replies came from each source. */
+  visit(kind: SocketKind, count: number, { address, port }: Endpoint): Promise<Record<string, number>> {
+    return this.ask("visit", { kind, count, address, port });
+  }
+
+  /** @throws {SocketError} */
+  async ask<T>(request: string, parameters: Record<string, unknown>): Promise<T> {
+    this.#child.stdin!.write(`${JSON.stringify({ do: request, ...parameters })}\n`);
+    const { value, done } = await this.#answers.next();
+    if (done) throw new Error(`the client ended at ${request}: ${this.#errors}`);
+    const { result, error } = JSON.parse(value as string) as { result?: T; error?: string };
+    if (error !== undefined) throw new SocketError(`${request} ${JSON.stringify(parameters)}`, error);
+    return result as T;
+  }
+
+  /** Kills the process, whatever it has open, and waits for its end. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+/** A socket of a `SocketClient`. Every method throws a `SocketError` where its system call fails. */
+export class ClientSocket {
+  readonly #client: SocketClient;
+  readonly #number: number;
+  /** The kernel's number of the socket (SO_COOKIE): what programs get from bpf_get_socket_cookie. */
+  readonly cookie: bigint;
+
+  constructor(client: SocketClient, number: number, cookie: bigint) {
+    this.#client = client;
+    this.#number = number;
+    this.cookie = cookie;
+  }
+
+  #ask<T>(request: string, parameters: object = {}): Promise<T> {
+    return this.#client.ask(request, { number: this.#number, ...parameters });
+  }
+
+  connect({ address, port }: Endpoint): Promise<void> {
+    return this.#ask("connect", { address, port });
+  }
+
+  /** connect(2) on a non-blocking socket, and the result once it is known. */
+  connectNonBlocking({ address, port }: Endpoint): Promise<void> {
+    return this.#ask("connectNonBlocking", { address, port });
+  }
+
+  /** connect(2) to AF_UNSPEC: the socket has no peer any more. */
+  dissolve(): Promise<void> {
+    return this.#ask("dissolve");
+  }
+
+  /** sendto(2) where a destination is given, send(2) where not. */
+  send(text: string, to?: Endpoint): Promise<void> {
+    return this.#ask("send", { text, ...(to && { address: to.address, port: to.port }) });
+  }
+
+  receive(): Promise<Received> {
+    return this.#ask("receive");
+  }
+
+  /** Sends, and waits for what comes back. */
+  async exchange(text: string, to?: Endpoint): Promise<Received> {
+    await this.send(text, to);
+    return this.receive();
+  }
+
+  /** getpeername(2). */
+  peer(): Promise<Endpoint> {
+    return this.#ask("peer");
+  }
+
+  localPort(): Promise<number> {
+    return this.#ask("localPort");
+  }
+
+  /** dup(2). */
+  async duplicate(): Promise<ClientSocket> {
+    return new ClientSocket(this.#client, await this.#ask<number>("duplicate"), this.cookie);
+  }
+
+  close(): Promise<void> {
+    return this.#ask("close");
+  }
+}
