@@ -1,0 +1,61 @@
+import { Command } from "commander";
+import { formatInstruction } from "../../asm/text/print.ts";
+import { UsageError } from "../errors.ts";
+import { jsonOption } from "../options.ts";
+import { print, printJson } from "../output.ts";
+import { programsInFile } from "../program-sources/file.ts";
+import { listProgram, type ListedProgram } from "../program-sources/listed-program.ts";
+
+interface Flags {
+  readonly section?: string;
+  readonly id?: number;
+  readonly pinned?: string;
+  readonly slots: boolean;
+  readonly json?: true;
+}
+
+export function command(): Command {
+  return new Command("disasm")
+    .description(
+      "Print a program as assembly, which `tsbpf asm` reads back: from a file of hexadecimal digits or raw bytes, from an\n" +
+      "object file, or from the running kernel, as its verifier left it. Where the source is known, it is in comments.")
+    .argument("[file]", "the program; standard input where it is absent or -")
+    .option("--section <name>", "of an object file, only this section")
+    .option("--id <id>", "the loaded program with this id", programId)
+    .option("--pinned <path>", "the program, or the link's program, that is pinned here")
+    .option("--slots", "begin each line with the number of its slot, as the verifier's log does", false)
+    .addOption(jsonOption())
+    .action(disassemble);
+}
+
+function programId(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new UsageError(`--id takes a program's id, a whole number from 1 on, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+async function disassemble(file: string | undefined, { section, id, pinned, slots, json }: Flags): Promise<void> {
+  const programs = await find(file, section, id, pinned);
+  if (json) return printJson(programs.map(toJson));
+  for (const [index, program] of programs.entries()) await print(`${index === 0 ? "" : "\n"}${listProgram(program, slots)}`);
+}
+
+async function find(file: string | undefined, section: string | undefined, id: number | undefined, pinned: string | undefined): Promise<ListedProgram[]> {
+  const given = [file, id, pinned].filter((source) => source !== undefined);
+  if (given.length > 1) throw new UsageError("give one of: a file, --id, --pinned");
+  if (section !== undefined && (id !== undefined || pinned !== undefined)) throw new UsageError("--section is for object files");
+  if (id === undefined && pinned === undefined) return programsInFile(file ?? "-", section);
+  // Only this needs the kernel.
+  const { pinnedProgram, programById } = await import("../program-sources/kernel.ts");
+  return [id !== undefined ? programById(id) : pinnedProgram(pinned!)];
+}
+
+function toJson({ title, instructions, labels, notes }: ListedProgram): unknown {
+  return {
+    ...(title === undefined ? {} : { title }),
+    functions: [...labels].map(([index, name]) => ({ name, instruction: index })),
+    instructions: instructions.map((instruction) => {
+      const { opcode, dst, src, offset, immediate, immediateHigh, reference, source } = instruction;
+      return { text: formatInstruction(instruction), opcode, dst, src, offset, immediate, immediateHigh, reference, source, note: notes?.get(instruction) };
+    }),
+  };
+}

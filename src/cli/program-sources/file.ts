@@ -1,0 +1,57 @@
+/** Programs in files: hexadecimal digits, raw bytes, object files. */
+import { readFileSync } from "node:fs";
+import { decode } from "../../asm/decode.ts";
+import { AsmError } from "../../asm/error.ts";
+import { CommandError, UsageError } from "../errors.ts";
+import { parseHex } from "../hex.ts";
+import type { ListedProgram } from "./listed-program.ts";
+
+/** A file as it is named in messages and read: `-` is standard input. */
+export function readInput(file: string): { name: string; bytes: Buffer } {
+  const name = file === "-" ? "standard input" : file;
+  try {
+    return { name, bytes: readFileSync(file === "-" ? 0 : file) };
+  } catch (error) {
+    throw new CommandError(`cannot read ${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** @throws {CommandError} */
+export async function programsInFile(file: string, section: string | undefined): Promise<ListedProgram[]> {
+  const { name, bytes } = readInput(file);
+  if (bytes.subarray(0, 4).equals(Buffer.from([0x7f, 0x45, 0x4c, 0x46]))) return programsInObject(name, bytes, section);
+  if (section !== undefined) throw new UsageError(`--section is for object files, and ${name} is none`);
+  try {
+    return [{ instructions: decode(isHex(bytes) ? parseHex(bytes.toString("latin1")) : bytes), labels: new Map() }];
+  } catch (error) {
+    if (error instanceof AsmError || error instanceof RangeError) throw new CommandError(`${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** Text of hexadecimal digits and white space: no program's bytes look so, since its registers and offsets would have to. */
+const isHex = (bytes: Buffer): boolean => /^[\s0-9a-fA-F]*$/.test(bytes.toString("latin1"));
+
+async function programsInObject(name: string, bytes: Buffer, section: string | undefined): Promise<ListedProgram[]> {
+  const { ElfError, readObject } = await import("../../elf/index.ts");
+  const programs = (() => {
+    try {
+      return readObject(bytes).programs;
+    } catch (error) {
+      if (error instanceof ElfError) throw new CommandError(`${name}: ${error.message}`, { cause: error });
+      throw error;
+    }
+  })();
+  const chosen = section === undefined ? programs : programs.filter((program) => program.section === section);
+  if (chosen.length === 0) {
+    const sections = [...new Set(programs.map((program) => program.section))];
+    throw new CommandError(`${name}: there is no program${section === undefined ? "" : ` in section ${section}`} in it`, {
+      ...(sections.length === 0 ? {} : { hint: `sections with programs: ${sections.join(", ")}` }),
+    });
+  }
+  return chosen.map((program) => ({
+    title: `section ${program.section}, program ${program.name}`,
+    instructions: program.instructions,
+    labels: new Map(program.functions.map(({ name, start }) => [start, name])),
+  }));
+}

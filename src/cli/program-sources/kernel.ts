@@ -1,0 +1,151 @@
+/** Programs in the running kernel, as the verifier left them. */
+import { readFileSync, readlinkSync } from "node:fs";
+import { decode } from "../../asm/decode.ts";
+import { AsmError } from "../../asm/error.ts";
+import { helperNumber } from "../../asm/helpers.ts";
+import type { Instruction } from "../../asm/instruction.ts";
+import { makeInstruction } from "../../asm/make.ts";
+import {
+  BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, GOTO, LDDW,
+} from "../../asm/opcode.ts";
+import { linux, type Fd } from "../../kernel/index.ts";
+import { CommandError } from "../errors.ts";
+import type { ListedProgram } from "./listed-program.ts";
+
+/** @throws {CommandError} where there is no such program; BpfError where the kernel refuses. */
+export function programById(id: number): ListedProgram {
+  const fd = linux.openById("program", id);
+  if (fd === undefined) throw new CommandError(`there is no program with id ${id}`, { hint: "`bpftool prog` lists those that are loaded" });
+  return readProgram(fd);
+}
+
+/**
+ * The program of a pin: itself, or the one that a pinned link attaches.
+ * @throws {CommandError} where something else is pinned there; BpfError where the kernel refuses.
+ */
+export function pinnedProgram(path: string): ListedProgram {
+  const fd = linux.openPinned(path);
+  switch (readlinkSync(`/proc/self/fd/${fd.number}`)) {
+    case "anon_inode:bpf-prog":
+      return readProgram(fd);
+    case "anon_inode:bpf_link":
+    case "anon_inode:[bpf_link]": {
+      const id = linux.linkInfo(fd).programId;
+      fd.close();
+      return programById(id);
+    }
+    default:
+      fd.close();
+      throw new CommandError(`${path} is the pin of a map or of BTF, not of a program or a link`);
+  }
+}
+
+function readProgram(fd: Fd): ListedProgram {
+  try {
+    const info = linux.programInfo(fd);
+    const { xlated } = linux.programCode(fd);
+    if (xlated.length === 0) {
+      throw new CommandError(`the kernel does not show the instructions of program ${info.id}`, {
+        hint: "it shows them to root only while kernel.bpf_jit_harden and kernel.kptr_restrict allow it",
+      });
+    }
+    const { instructions, notes } = decodeKernelCode(xlated, { mapName, symbolAt: kernelSymbols() });
+    return { title: `program ${info.id} ${info.name}, as the verifier left it`, instructions, labels: new Map([[0, info.name]]), notes };
+  } finally {
+    fd.close();
+  }
+}
+
+/** What the kernel's numbers stand for. */
+export interface KernelNames {
+  readonly mapName: (id: number) => string | undefined;
+  /** The name of the function that lies so many bytes behind `__bpf_call_base`. */
+  readonly symbolAt: (offset: number) => string | undefined;
+}
+
+/**
+ * Decodes what the kernel shows of a loaded program. It has put its own numbers
+ * in place of ours: ids for the descriptors of maps, distances from
+ * `__bpf_call_base` for helpers (or for the function of a map type, called
+ * directly), and indices of subprograms beside their offsets. An instruction that
+ * only the kernel may use is shown as one that does nothing, with a note.
+ */
+export function decodeKernelCode(xlated: Uint8Array, { mapName, symbolAt }: KernelNames): { instructions: Instruction[]; notes: Map<Instruction, string> } {
+  const instructions: Instruction[] = [];
+  const notes = new Map<Instruction, string>();
+  for (let position = 0; position < xlated.length;) {
+    const size = xlated[position] === LDDW ? 16 : 8;
+    const bytes = xlated.slice(position, position + size);
+    position += size;
+    const note = (instruction: Instruction, text: string): void => {
+      instructions.push(instruction);
+      notes.set(instruction, text);
+    };
+    try {
+      const [instruction] = decode(plain(bytes));
+      const { opcode, dst, src, immediate, immediateHigh } = instruction!;
+      if (opcode === LDDW && (src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_VALUE)) {
+        const name = mapName(immediate) ?? `id:${immediate}`;
+        const reference = src === BPF_PSEUDO_MAP_FD ? { kind: "map", name } as const : { kind: "map-value", name, offset: immediateHigh! } as const;
+        instructions.push(makeInstruction(opcode, dst, src, 0, immediate, immediateHigh, reference));
+      } else if (opcode === CALL && src !== BPF_PSEUDO_CALL) {
+        const symbol = symbolAt(immediate);
+        const helper = symbol === undefined ? undefined : helperNumber(symbol);
+        if (helper !== undefined) instructions.push(makeInstruction(CALL, 0, 0, 0, helper));
+        else if (symbol !== undefined) instructions.push(makeInstruction(CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0, undefined, { kind: "kernel-function", name: symbol }));
+        else note(instruction!, "the kernel does not tell what is called");
+      } else {
+        instructions.push(instruction!);
+      }
+    } catch (error) {
+      if (!(error instanceof AsmError)) throw error;
+      note(makeInstruction(GOTO, 0, 0, 0, 0), `internal to the kernel: ${Buffer.from(bytes).toString("hex")}`);
+    }
+  }
+  return { instructions, notes };
+}
+
+/** The instruction without what the kernel has written into reserved fields. */
+function plain(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kind = bytes[1]! >> 4;
+  if (bytes[0] === CALL && kind === BPF_PSEUDO_CALL) {
+    // Compiled to machine code: the distance has moved to the offset, before the subprogram's index.
+    const offset = view.getInt16(2, true);
+    if (offset !== 0) view.setInt32(4, offset, true);
+    view.setInt16(2, 0, true);
+  } else if (bytes[0] === CALL) {
+    view.setInt16(2, 0, true);
+  } else if (bytes[0] === LDDW && (kind === BPF_PSEUDO_FUNC || kind === BPF_PSEUDO_MAP_FD)) {
+    view.setInt32(12, 0, true);
+  }
+  return bytes;
+}
+
+function mapName(id: number): string | undefined {
+  const fd = linux.openById("map", id);
+  if (fd === undefined) return undefined;
+  const { name } = linux.mapInfo(fd);
+  fd.close();
+  return /^[\w.]+$/.test(name) ? name : undefined;
+}
+
+/** Functions by distance from `__bpf_call_base`; knows none where the kernel hides its addresses. */
+function kernelSymbols(): KernelNames["symbolAt"] {
+  let names: Map<bigint, string> | undefined;
+  let base = 0n;
+  return (offset) => {
+    if (names === undefined) {
+      names = new Map();
+      for (const line of readFileSync("/proc/kallsyms", "latin1").split("\n")) {
+        const [address = "0", , name = ""] = line.split(/\s/);
+        if (name.startsWith("__pfx_")) continue;
+        const value = BigInt(`0x${address || "0"}`);
+        if (name === "__bpf_call_base") base = value;
+        // A helper's own name before others for the same place.
+        if (value !== 0n && (!names.has(value) || helperNumber(name) !== undefined)) names.set(value, name);
+      }
+    }
+    return base === 0n ? undefined : names.get(base + BigInt(offset));
+  };
+}
