@@ -6,7 +6,8 @@ import {
 import type { Condition } from "./condition.ts";
 import { valueType, type Emitter, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
-import { callHelper, helperMethods, valueAddress, type HelperMethod, type Helpers } from "./helpers.ts";
+import type { KernelPointer } from "./hooks/hook.ts";
+import { callHelper, helperMethods, pointerValue, valueAddress, type HelperMethod, type Helpers } from "./helpers.ts";
 import type { Fits, Mistake } from "./mistakes.ts";
 import { Nullable, returnValue } from "./nullable.ts";
 import { addressOf, equalMemory, memoryOf, reference, stackPlace, writeInit, type InMemory, type Init, type Ref } from "./reference.ts";
@@ -57,6 +58,8 @@ export interface CoreBuilder<R> {
   bpfLoop<S extends StructSchema>(count: number | Scalar<"u32">, state: InMemory<S>, body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void): Scalar<"i64">;
   /** The first of some places in memory for which a condition holds, or null. */
   first<S extends Schema>(candidates: readonly InMemory<S>[], condition: (candidate: Ref<S>) => Condition): Nullable<S, R>;
+  /** The bytes of a packet from `offset` on, read as a struct; null where the packet ends before. */
+  packet<S extends StructSchema>(context: PacketContext, schema: S, offset: number): Nullable<S, R>;
   /** Calls a function of its own in the bytecode. */
   call<P extends Parameters, K extends ScalarKind>(target: Subprogram<P, K>, values: Arguments<P>): Scalar<K>;
   /** True where two values in memory are alike, padding included. */
@@ -86,6 +89,12 @@ export type BuilderWith<H extends HelperMethod = never, R = 1> = CoreBuilder<R> 
 export type Builder<R, H extends HelperMethod, Section extends string = string> =
   CoreBuilder<R> & Pick<Helpers<R>, H>
   & { readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`> };
+
+/** A context that gives access to a packet's bytes. */
+interface PacketContext {
+  readonly data: KernelPointer<"packet">;
+  readonly dataEnd: KernelPointer<"packet_end">;
+}
 
 interface LoopFrame {
   readonly next: OpenBlock;
@@ -217,6 +226,11 @@ export class BuilderImplementation {
     const schema = memoryOf(candidates[0])?.schema;
     if (schema === undefined) throw new BuildError("b.first() takes at least one place in memory", this.emitter.source);
     return Nullable.first(this.emitter, schema, candidates, condition);
+  }
+
+  packet({ data, dataEnd }: PacketContext, schema: StructSchema, offset: number): unknown {
+    this.emitter.mark();
+    return Nullable.packet(this.emitter, schema, pointerValue(this.emitter, data), pointerValue(this.emitter, dataEnd), offset);
   }
 
   call(target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {

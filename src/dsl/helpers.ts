@@ -142,7 +142,8 @@ export function standsFor<T extends object>(object: T, value: () => Value): T {
   return object;
 }
 
-function pointerValue(emitter: Emitter, pointer: unknown): Value {
+/** The SSA value of a context or of a kernel pointer from one. */
+export function pointerValue(emitter: Emitter, pointer: unknown): Value {
   const value = typeof pointer === "object" && pointer !== null ? values.get(pointer) : undefined;
   if (value === undefined) throw new BuildError("a context or a kernel pointer from it is expected", emitter.source);
   return value();

@@ -2,6 +2,7 @@
 import type { HelperMethod } from "./helpers.ts";
 import type { ContextFields, Hook } from "./hooks/hook.ts";
 import * as address from "./hooks/sock-addr.ts";
+import * as packet from "./hooks/packet.ts";
 import * as sock from "./hooks/sock.ts";
 import { define, type ProgramBody, type ProgramSource } from "./program.ts";
 
@@ -26,8 +27,17 @@ export const cgroup = {
   sockRelease: on(sock.sockRelease),
   postBind4: on(sock.postBind4),
   postBind6: on(sock.postBind6),
+  ingress: on(packet.cgroupSkbIngress),
+  egress: on(packet.cgroupSkbEgress),
 } as const;
 
+/** A filter on a single socket. */
+export const socketFilter = on(packet.socketFilter);
+
+/** Programs on packets as a network driver receives them. */
+export const xdp = on(packet.xdp);
+
+export { XdpAction } from "./hooks/packet.ts";
 export { PROCEED, REJECT, type SockAddr4, type SockAddr6 } from "./hooks/sock-addr.ts";
 export type { Builder, BuilderWith, CoreBuilder, Mutable } from "./builder.ts";
 export type { Condition } from "./condition.ts";

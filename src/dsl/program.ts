@@ -74,7 +74,9 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
     if ("pointer" in field) {
       get = () => {
         emitter.mark();
-        const value = emitter.load(placeAt(place, field.offset), 8, "ptr");
+        // The fields that give a packet's bounds are 32 bits wide, though the verifier puts pointers there.
+        const size = field.pointer.startsWith("packet") ? 4 : 8;
+        const value = emitter.load(placeAt(place, field.offset), size, "ptr");
         return standsFor({ points: field.pointer }, () => value);
       };
     } else if ("count" in field) {
