@@ -1,0 +1,87 @@
+/** A cgroup of a case's own, and sockets in it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { attachProgram, createLink, openDirectory, type Fd } from "../../src/kernel/index.ts";
+import { bpf } from "../../src/kernel/bpf.ts";
+import { programAttachAttr } from "../../src/kernel/bpf-attr.ts";
+import { cgroupRoot } from "../../src/loader/index.ts";
+import { enterCgroup, withCgroup } from "../../src/testing/index.ts";
+import type { Item } from "../../src/asm/index.ts";
+import type { Hook } from "./hooks.ts";
+import { load } from "./load.ts";
+import { enterPrivateNetwork } from "./network.ts";
+
+/** Where programs are attached, and what was. */
+export class TestCgroup {
+  readonly path: string;
+  readonly fd: Fd;
+  readonly #held: Fd[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+    this.fd = openDirectory(path);
+  }
+
+  /** Loads a program and attaches it by a link, which is kept until the case ends. */
+  attach(hook: Hook, items: readonly Item[]): Fd {
+    return this.link(hook, this.load(hook, items));
+  }
+
+  /** Loads a program, which is kept until the case ends. */
+  load(hook: Hook, items: readonly Item[]): Fd {
+    return this.keep(load(hook, items));
+  }
+
+  /** Attaches a loaded program by a link, which is kept until the case ends. */
+  link(hook: Hook, program: Fd): Fd {
+    return this.keep(createLink({ program, target: this.fd, attachType: hook.attachType, name: hook.name }));
+  }
+
+  /** Attaches a loaded program without a link (`BPF_PROG_ATTACH`), with its flags as given, or as the kernel module does it: beside others. */
+  attachUnlinked(hook: Hook, program: Fd, flags?: number): void {
+    if (flags === undefined) return attachProgram(this.fd, program, hook.attachType);
+    bpf("BPF_PROG_ATTACH", programAttachAttr.create({
+      target_fd: this.fd.number, attach_bpf_fd: program.number, attach_type: hook.attachType, attach_flags: flags,
+    }), `program (descriptor ${program.number})`);
+  }
+
+  keep(fd: Fd): Fd {
+    this.#held.push(fd);
+    return fd;
+  }
+
+  /** Does something as a process of this cgroup: sockets made in it belong to the cgroup. */
+  inside<T>(action: () => T): T {
+    const before = ownCgroup();
+    enterCgroup(this.path);
+    try {
+      return action();
+    } finally {
+      enterCgroup(before);
+    }
+  }
+
+  release(): void {
+    for (const fd of this.#held) fd.close();
+    this.fd.close();
+  }
+}
+
+/** A new cgroup, on a network of the suite's own, for as long as `use` takes; programs that it attached go with it. */
+export async function inTestCgroup<T>(use: (cgroup: TestCgroup) => T | Promise<T>): Promise<T> {
+  enterPrivateNetwork();
+  return withCgroup(async (path) => {
+    const cgroup = new TestCgroup(path);
+    try {
+      return await use(cgroup);
+    } finally {
+      cgroup.release();
+    }
+  });
+}
+
+function ownCgroup(): string {
+  const path = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
+  if (path === undefined) throw new Error("this process is in no cgroup of version 2");
+  return join(cgroupRoot(), path);
+}
