@@ -1,4 +1,4 @@
-import { Errno, Protocol, REJECT, type BuilderWith, type Ref, type Scalar, type SockAddr4 } from "../src/dsl/index.ts";
+import { Errno, REJECT, type BuilderWith, type Ref, type Scalar, type SockAddr4 } from "../src/dsl/index.ts";
 import { u32, u64, u8 } from "../src/types/index.ts";
 import { services, slots, type Service, type Slot } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
@@ -9,26 +9,20 @@ export function findService(b: BuilderWith, ctx: SockAddr4) {
   return b.lookup(services, { address: ctx.userIp4, port: ctx.userPort, protocol: ctx.protocol.to(u8), scope: 0 });
 }
 
-/**
- * One of the service's backends: for UDP the same one for the whole life of
- * the socket, at random otherwise. A service without any refuses the call.
- */
+/** One of the service's backends, for a number that is spread evenly over 32 bits. A service without any refuses the call. */
 export function chooseBackend(
-  b: BuilderWith<"getSocketCookie" | "getPrandomU32" | "setRetval", 0 | 1>, ctx: SockAddr4, service: Ref<typeof Service>, options: DataPathOptions,
+  b: BuilderWith<"setRetval", 0 | 1>, service: Ref<typeof Service>, seed: Scalar<"u32">, options: DataPathOptions,
 ): Ref<typeof Slot> {
   const { count, base } = service;
   b.if(count.eq(0), () => refuse(b, options));
-  const seed = b.variable(u32, 0);
-  b.if(ctx.protocol.eq(Protocol.UDP),
-    // Consecutive cookies, spread over all 32-bit numbers (Knuth's multiplicative hash).
-    () => seed.set(b.getSocketCookie(ctx).to(u32).mul(0x9e37_79b1)),
-    () => seed.set(b.getPrandomU32()));
-  return b.lookup(slots, base.add(scaled(seed.get(), count))).orElse(() => refuse(b, options));
+  // In proportion to where the seed is among the 32-bit numbers: a multiplication where a remainder would divide.
+  const index = seed.to(u64).mul(count.to(u64)).shr(32).to(u32);
+  return b.lookup(slots, base.add(index)).orElse(() => refuse(b, options));
 }
 
-/** A number below `count`, in proportion to where `seed` is among the 32-bit numbers: a multiplication where `mod` would divide. */
-function scaled(seed: Scalar<"u32">, count: Scalar<"u32">): Scalar<"u32"> {
-  return seed.to(u64).mul(count.to(u64)).shr(32).to(u32);
+/** The same number for the whole life of a socket. Consecutive cookies are spread by Knuth's multiplicative hash. */
+export function seedOfSocket(b: BuilderWith<"getSocketCookie">, ctx: SockAddr4): Scalar<"u32"> {
+  return b.getSocketCookie(ctx).to(u32).mul(0x9e37_79b1);
 }
 
 function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval }: DataPathOptions): void {

@@ -6,7 +6,7 @@
  * besides, and its older ones only there; the storage names every such entry,
  * so that none outlives its socket.
  */
-import { Protocol, type BuilderWith, type Condition, type Nullable, type Ref, type Scalar, type SockAddr4 } from "../src/dsl/index.ts";
+import type { BuilderWith, Condition, Nullable, Ref, Scalar, SockAddr4 } from "../src/dsl/index.ts";
 import { be16, ipv4, u8 } from "../src/types/index.ts";
 import {
   flows, generation, OLDER_FLOWS, RECENT_FLOWS, reverseSk, services, type Flow, type Service, type Slot, type SocketFlows,
@@ -53,23 +53,29 @@ function eachOlder(b: BuilderWith, known: Storage, visit: (peer: ReturnType<Stor
   b.if(known.olderCount.ne(0), () => b.loop(OLDER_FLOWS, (i) => visit(known.older.at(i))));
 }
 
-/** Remembers that the socket was sent to `backend` for the service that the context still names. */
-export function remember(
+/** Remembers that a datagram socket was sent to `backend` for the service that the context still names. */
+export function rememberDatagrams(
   b: BuilderWith<"getSocketCookie" | "skStorageGet">, ctx: SockAddr4, service: Ref<typeof Service>, backend: Ref<typeof Slot>,
 ): void {
-  const now = currentGeneration(b);
-  const write = (flow: FlowRef) => b.assign(flow, {
+  const cookie = b.getSocketCookie(ctx);
+  const flow = newFlow(b, ctx, service, backend);
+  b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => placeFlow(b, ctx, known, flow, cookie));
+  writeReverse(b, ctx, service, { cookie, address: backend.address, port: backend.port });
+}
+
+/** The same for a stream, which has one peer and needs no reverse entry. */
+export function rememberStream(
+  b: BuilderWith<"skStorageGet">, ctx: SockAddr4, service: Ref<typeof Service>, backend: Ref<typeof Slot>,
+): void {
+  const flow = newFlow(b, ctx, service, backend);
+  b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
+}
+
+function newFlow(b: BuilderWith, ctx: SockAddr4, { base, revNatIndex }: Ref<typeof Service>, backend: Ref<typeof Slot>) {
+  return {
     serviceAddress: ctx.userIp4, servicePort: ctx.userPort, backendAddress: backend.address, backendPort: backend.port,
-    base: service.base, generation: now, revNatIndex: service.revNatIndex,
-  });
-  b.if(ctx.protocol.eq(Protocol.UDP),
-    () => {
-      const cookie = b.getSocketCookie(ctx);
-      b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => placeFlow(b, ctx, known, backend, cookie, write));
-      writeReverse(b, ctx, service, { cookie, address: backend.address, port: backend.port });
-    },
-    // A stream has one peer, and its replies carry no address: the socket's own memory is enough.
-    () => b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => write(known.recent.at(0))));
+    base, generation: currentGeneration(b), revNatIndex,
+  };
 }
 
 /** Enters the flow into the reverse map, unless it is there. */
@@ -88,13 +94,14 @@ function writeReverse(b: BuilderWith, ctx: SockAddr4, { revNatIndex }: Ref<typeo
  * service, or same backend), or of the next in turn, which moves to `older`.
  */
 function placeFlow(
-  b: BuilderWith, ctx: SockAddr4, known: Storage, backend: Endpoint, cookie: Scalar<"u64">, write: (flow: FlowRef) => void,
+  b: BuilderWith, ctx: SockAddr4, known: Storage, flow: ReturnType<typeof newFlow>, cookie: Scalar<"u64">,
 ): void {
-  findRecent(b, known, (flow) => toService(flow, endpoint(ctx)).or(() => withBackend(flow, backend))).match(
+  const backend = { address: flow.backendAddress, port: flow.backendPort };
+  findRecent(b, known, (other) => toService(other, endpoint(ctx)).or(() => withBackend(other, backend))).match(
     (replaced) => {
       // Where the service has moved this socket to another backend, the old one's entry has nobody left.
       b.if(withBackend(replaced, backend).not(), () => deleteReverse(b, cookie, flowBackend(replaced)));
-      write(replaced);
+      b.assign(replaced, flow);
     },
     () => {
       const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
@@ -102,7 +109,7 @@ function placeFlow(
       b.if(next.revNatIndex.ne(0), () => keepOlder(b, known, next, cookie));
       // A backend that comes into use again is no longer an older one.
       forgetOlder(b, known, backend);
-      write(next);
+      b.assign(next, flow);
     });
 }
 

@@ -2,6 +2,12 @@
 export interface DataPathOptions {
   /** The kernel has `bpf_set_retval` (Linux 5.18): a refused call gets the errno that says why, not EPERM. */
   readonly setRetval: boolean;
+  /**
+   * Streams remember their service too, so that getpeername(2) names it. Replies
+   * of a stream carry no address, so that nothing else needs it; without, a TCP
+   * client that asks sees the backend that it is connected to.
+   */
+  readonly rememberStreams: boolean;
 }
 
-export const defaultOptions: DataPathOptions = { setRetval: true };
+export const defaultOptions: DataPathOptions = { setRetval: true, rememberStreams: false };
