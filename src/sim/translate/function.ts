@@ -36,7 +36,8 @@ export function translateFunction(program: TranslatedProgram, entry: number): st
   const ownStack = used.some(({ dst, src }) => dst === 10 || src === 10);
   const writer = new FunctionWriter(program, numbers, ownStack);
   const code = blocks.map((block, number) => writer.block(block, number));
-  const body = blocks.length === 1 ? code[0]! : `for(;;)switch(b){${code.map((text, number) => `case ${number}:${text}`).join("\n")}}`;
+  const jumps = blocks.length > 1 || code[0]!.includes("continue;");
+  const body = !jumps ? code[0]! : `for(;;)switch(b){${code.map((text, number) => `case ${number}:${text}`).join("\n")}}`;
   return `"use strict";let ${["z", ...[...writer.callees].map((callee) => `f${callee}`)].join()};
 return function(M,d,${callArguments}){
 let l0=0,h0=0,l6=0,h6=0,l7=0,h7=0,l8=0,h8=0,l9=0,h9=0,n=M.steps,b=0,m,o=0,t=0,g=${MAX_LOOPS};
