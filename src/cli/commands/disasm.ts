@@ -45,7 +45,7 @@ async function find(file: string | undefined, section: string | undefined, id: n
   if (section !== undefined && (id !== undefined || pinned !== undefined)) throw new UsageError("--section is for object files");
   if (id === undefined && pinned === undefined) return programsInFile(file ?? "-", section);
   // Only this needs the kernel.
-  const { pinnedProgram, programById } = await import("../program-sources/kernel.ts");
+  const { pinnedProgram, programById } = await import("../program-sources/loaded.ts");
   return [id !== undefined ? programById(id) : pinnedProgram(pinned!)];
 }
 

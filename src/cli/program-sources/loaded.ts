@@ -6,7 +6,7 @@ import { helperNumber } from "../../asm/helpers.ts";
 import type { Instruction } from "../../asm/instruction.ts";
 import { makeInstruction } from "../../asm/make.ts";
 import {
-  BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, GOTO, LDDW,
+  BPF_ALU64, BPF_MOV, BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_X, CALL, LDDW,
 } from "../../asm/opcode.ts";
 import { linux, type Fd } from "../../kernel/index.ts";
 import { CommandError } from "../errors.ts";
@@ -99,7 +99,7 @@ export function decodeKernelCode(xlated: Uint8Array, { mapName, symbolAt }: Kern
       }
     } catch (error) {
       if (!(error instanceof AsmError)) throw error;
-      note(makeInstruction(GOTO, 0, 0, 0, 0), `internal to the kernel: ${Buffer.from(bytes).toString("hex")}`);
+      note(makeInstruction(BPF_ALU64 | BPF_MOV | BPF_X, 0, 0, 0, 0), `internal to the kernel: ${Buffer.from(bytes).toString("hex")}`);
     }
   }
   return { instructions, notes };

@@ -1,0 +1,116 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CommanderError } from "commander";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { CommandError, UsageError } from "../errors.ts";
+import { command as asm } from "./asm.ts";
+import { command as disasm } from "./disasm.ts";
+
+const test = suite<{ directory: string }>("cli: asm, disasm");
+
+const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
+/** In a process of its own, as a user does. */
+function tsbpf(input: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", TSBPF, ...args], { input, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+  return { status, stdout, stderr };
+}
+
+/** In this process, which is quicker. Gives what it prints. */
+async function run(command: typeof asm, ...args: readonly string[]): Promise<string> {
+  const write = process.stdout.write;
+  let output = "";
+  process.stdout.write = (text: string | Uint8Array) => {
+    output += String(text);
+    return true;
+  };
+  try {
+    await command().exitOverride().configureOutput({ writeErr: () => {} }).parseAsync(args, { from: "user" });
+  } finally {
+    process.stdout.write = write;
+  }
+  return output;
+}
+
+async function refused(kind: typeof CommandError | typeof CommanderError, message: RegExp, command: typeof asm, ...args: readonly string[]): Promise<void> {
+  try {
+    await run(command, ...args);
+  } catch (error) {
+    assert.instance(error, kind);
+    assert.match((error as Error).message, message);
+    return;
+  }
+  assert.unreachable(`${args.join(" ")} was accepted`);
+}
+
+const TEXT = "; a program\nr1 = 0x1 ll\nloop:\n  if w1 != 0x50 goto loop\n  exit\n";
+const HEX = "18010000010000000000000000000000\n5601ffff50000000\n9500000000000000\n";
+const LISTING = "  r1 = 0x1 ll\nL1:\n  if w1 != 0x50 goto L1\n  exit\n";
+
+test.before((context) => {
+  context.directory = mkdtempSync(join(tmpdir(), "tsbpf-asm-"));
+});
+test.after((context) => rmSync(context.directory, { recursive: true }));
+
+test("standard input to hexadecimal digits, a line for each instruction, and back", () => {
+  assert.equal(tsbpf(TEXT, "asm"), { status: 0, stdout: HEX, stderr: "" });
+  assert.equal(tsbpf(HEX, "disasm", "-"), { status: 0, stdout: LISTING, stderr: "" });
+});
+
+test("a failure is one line with the place, and exit code 1", () => {
+  assert.equal(tsbpf("exit\n  r1 = \n", "asm"), {
+    status: 1, stdout: "", stderr: "error: standard input:2:8: expected a register, a number, a load, or map[…], subprog[…], btf[…], but found the end of the line\n",
+  });
+});
+
+test("files in, raw bytes out, and back", async ({ directory }) => {
+  const source = join(directory, "a.s");
+  const raw = join(directory, "a.bin");
+  writeFileSync(source, TEXT);
+  assert.is(await run(asm, source, "-o", raw), "");
+  assert.is(readFileSync(raw).toString("hex"), HEX.replaceAll("\n", ""));
+  assert.is(await run(disasm, raw, "--slots"), "  0: r1 = 0x1 ll\nL1:\n  2: if w1 != 0x50 goto L1\n  3: exit\n");
+  writeFileSync(source, HEX);
+  assert.is(await run(disasm, source), LISTING);
+});
+
+test("disasm prints JSON if asked to", async ({ directory }) => {
+  const file = join(directory, "json.hex");
+  writeFileSync(file, "9500000000000000");
+  assert.equal(JSON.parse(await run(disasm, file, "--json")), [
+    { functions: [], instructions: [{ text: "exit", opcode: 0x95, dst: 0, src: 0, offset: 0, immediate: 0 }] },
+  ]);
+});
+
+test("bad input is refused with its name and place", async ({ directory }) => {
+  const file = (name: string, content: string | Buffer): string => {
+    writeFileSync(join(directory, name), content);
+    return join(directory, name);
+  };
+  await refused(CommandError, /bad\.hex: cannot decode slot 0: no instruction has opcode 0xff$/, disasm, file("bad.hex", "ff00000000000000"));
+  await refused(CommandError, /odd\.hex: 3 hexadecimal digits are no whole number of bytes$/, disasm, file("odd.hex", "950"));
+  await refused(CommandError, /jump\.s:1:1: label "x" is 32768 slots away/, asm, file("jump.s", `goto x\n${"exit\n".repeat(32_768)}x: exit`));
+  await refused(CommandError, /^cannot read .*none\.s: ENOENT/, asm, join(directory, "none.s"));
+  await refused(CommandError, /^cannot write .*ENOENT/, asm, file("ok.s", "exit"), "-o", join(directory, "none", "x"));
+  await refused(CommandError, /a\.o: /, disasm, file("a.o", Buffer.concat([Buffer.from([0x7f, 0x45, 0x4c, 0x46]), Buffer.alloc(20)])));
+});
+
+test("jumps become long where asked", async ({ directory }) => {
+  const source = join(directory, "long.s");
+  writeFileSync(source, `goto x\n${"exit\n".repeat(32_768)}x: exit`);
+  assert.ok((await run(asm, source, "--long-jumps")).startsWith("0600000000800000\n"));
+});
+
+test("wrong usage is told", async ({ directory }) => {
+  await refused(UsageError, /--id takes a program's id/, disasm, "--id", "x");
+  await refused(UsageError, /give one of: a file, --id, --pinned/, disasm, "--id", "1", "--pinned", "/x");
+  await refused(UsageError, /--section is for object files/, disasm, "--section", "x", "--id", "1");
+  writeFileSync(join(directory, "a.hex"), HEX);
+  await refused(UsageError, /--section is for object files, and .*a\.hex is none/, disasm, join(directory, "a.hex"), "--section", "x");
+  await refused(CommanderError, /unknown option/, disasm, "--nonsense");
+});
+
+test.run();
