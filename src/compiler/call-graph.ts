@@ -1,6 +1,6 @@
 /** Which functions call which, and how much stack a chain of calls takes. */
 import { CompileError } from "./error.ts";
-import type { IrFunction, IrModule } from "./ir/ir.ts";
+import type { IrFunction } from "./ir/ir.ts";
 import { STACK_LIMIT } from "./machine/frame.ts";
 
 /** The kernel counts each frame of a chain in steps of 32 bytes. */
@@ -34,10 +34,10 @@ export function checkCallDepth(functions: readonly IrFunction[], frames: Readonl
   return bytes;
 }
 
-/** The functions that the main one calls, directly or not, itself first: the verifier refuses instructions that nothing reaches. */
-export function reachableFunctions(module: IrModule): readonly IrFunction[] {
-  const byName = new Map(module.functions.map((fn) => [fn.name, fn]));
-  const reached = new Set<IrFunction>([module.functions[0]]);
+/** The functions that the main one calls, directly or not, behind that one: the verifier refuses instructions that nothing reaches. */
+export function reachableFunctions(functions: readonly IrFunction[]): readonly IrFunction[] {
+  const byName = new Map(functions.map((fn) => [fn.name, fn]));
+  const reached = new Set<IrFunction>(functions.slice(0, 1));
   for (const fn of reached) {
     for (const name of calledBy(fn)) {
       const called = byName.get(name);

@@ -12,9 +12,7 @@ import { emit } from "./machine/layout.ts";
 import { lower, type InstructionSet } from "./machine/lower.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { printMachine } from "./machine/print.ts";
-import { removeDeadCode } from "./passes/dead-code.ts";
-import { expandSignedDivision } from "./passes/expand-signed-division.ts";
-import { foldAddresses } from "./passes/fold-addresses.ts";
+import { passesFor } from "./passes/index.ts";
 
 export interface CompileOptions {
   /** Default: 3, which every kernel from 5.1 on knows. */
@@ -41,11 +39,13 @@ export interface CompiledCode {
  */
 export function compile(module: IrModule, options: CompileOptions = {}): CompiledCode {
   const { isa = 3 } = options;
-  const functions = reachableFunctions(module);
+  // Optimisation may leave out the last call of a function.
+  const [main, ...others] = reachableFunctions(module.functions).map((fn) => optimised(fn, isa, options));
+  const functions = reachableFunctions([main!, ...others]);
   const items: Item[] = [];
   const frames = new Map<string, number>();
   for (const fn of functions) {
-    const machine = allocate(lowered(fn, isa, options), options);
+    const machine = allocate(lower(fn, isa), options);
     const frame = layOutFrame(machine);
     frames.set(fn.name, frame.bytes);
     items.push(...emit(machine, frame, isa));
@@ -58,26 +58,17 @@ export function compile(module: IrModule, options: CompileOptions = {}): Compile
   };
 }
 
-type Pass = readonly [name: string, run: (fn: IrFunction) => IrFunction];
-
-function passes(isa: InstructionSet): readonly Pass[] {
-  const needed: Pass[] = [];
-  if (isa < 4) needed.push(["expand signed division", expandSignedDivision]);
-  needed.push(["fold addresses", foldAddresses], ["dead code", removeDeadCode]);
-  return needed;
-}
-
-function lowered(fn: IrFunction, isa: InstructionSet, options: CompileOptions): MachineFunction {
+function optimised(fn: IrFunction, isa: InstructionSet, options: CompileOptions): IrFunction {
   const check = options.validate === true ? validate : () => {};
   options.onStage?.(`${fn.name}: as built`, printFunction(fn));
   check(fn, "as built");
-  for (const [name, run] of passes(isa)) {
+  for (const { name, run } of passesFor(isa, options.optimise ?? true)) {
     const before = fn;
     fn = run(fn);
     check(fn, name);
     if (fn !== before) options.onStage?.(`${fn.name}: ${name}`, printFunction(fn));
   }
-  return lower(fn, isa);
+  return fn;
 }
 
 function allocate(machine: MachineFunction, options: CompileOptions): MachineFunction {

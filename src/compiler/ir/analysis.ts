@@ -230,3 +230,9 @@ function loopDepths(predecessors: readonly (readonly number[])[], immediateDomin
   }
   return depth;
 }
+
+/** Leaves out blocks that no jump leads to any more. */
+export function withoutUnreachable(fn: IrFunction): IrFunction {
+  const { blocks } = controlFlow(fn);
+  return blocks.length === fn.blocks.length ? fn : { ...fn, blocks };
+}

@@ -1,16 +1,12 @@
 /** Puts blocks in a row, so that as few jumps as possible are needed, and writes the instructions out. */
 import { isLabel, type Instruction, type Item, type Label } from "../../asm/instruction.ts";
 import { makeInstruction } from "../../asm/make.ts";
+import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Comparison } from "../ir/ir.ts";
 import type { Frame } from "./frame.ts";
-import { swappedComparison, type InstructionSet } from "./lower.ts";
+import type { InstructionSet } from "./lower.ts";
 import { successorsOf, type MachineBlock, type MachineBranch, type MachineFunction, type MachineInstruction } from "./machine.ts";
 import { InstructionClass, jumpCode, Opcode, REGISTER_SOURCE } from "./opcode.ts";
-
-/** The comparison that is true where the given one is false; `set` has none. */
-export const invertedComparison: Record<Exclude<Comparison, "set">, Comparison> = {
-  eq: "ne", ne: "eq", lt: "ge", ge: "lt", gt: "le", le: "gt", slt: "sge", sge: "slt", sgt: "sle", sle: "sgt",
-};
 
 /** Block numbers in the order in which they are to stand: reverse postorder, each followed by the successor that goes on longest. */
 export function blockOrder(blocks: readonly MachineBlock[]): readonly number[] {

@@ -5,6 +5,7 @@
  */
 import type { SourceLocation } from "../../asm/instruction.ts";
 import { controlFlow, definitionsOf, operandsOf, useCounts, type ControlFlow } from "../ir/analysis.ts";
+import { isSignedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { BinaryOperator, Block, Comparison, IrFunction, IrInstruction, Operation, StackSlot, Target, Value } from "../ir/ir.ts";
 import {
   FIRST_VIRTUAL, FRAME_POINTER, instruction,
@@ -24,13 +25,6 @@ export function lower(fn: IrFunction, isa: InstructionSet): MachineFunction {
 export const fitsImmediate = (value: bigint): boolean => BigInt.asIntN(32, value) === value;
 
 const commutative = new Set<BinaryOperator>(["add", "mul", "and", "or", "xor"]);
-
-/** The comparison that says the same with its operands exchanged. */
-export const swappedComparison: Record<Comparison, Comparison> = {
-  eq: "eq", ne: "ne", set: "set", lt: "gt", le: "ge", gt: "lt", ge: "le", slt: "sgt", sle: "sge", sgt: "slt", sge: "sle",
-};
-
-const isSigned = (comparison: Comparison): boolean => comparison.startsWith("s") && comparison !== "set";
 
 const isShift = (operator: BinaryOperator): boolean => operator === "lsh" || operator === "rsh" || operator === "arsh";
 const isDivision = (operator: BinaryOperator): boolean => operator === "div" || operator === "mod" || operator === "sdiv" || operator === "smod";
@@ -537,7 +531,7 @@ class Lowering {
     }
     const source = this.source;
     const wide = left.type !== "i32" || this.isa < 3;
-    if (left.type === "i32" && wide && isSigned(comparison)) {
+    if (left.type === "i32" && wide && isSignedComparison(comparison)) {
       const shifted = this.copy(left);
       this.shift64("lsh", shifted, 32);
       const other = this.copy(right);

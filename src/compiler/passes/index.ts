@@ -1,0 +1,34 @@
+/** Which passes run, and in what order. */
+import type { IrFunction } from "../ir/ir.ts";
+import type { InstructionSet } from "../machine/lower.ts";
+import { simplifyControlFlow } from "./control-flow.ts";
+import { removeDeadCode } from "./dead-code.ts";
+import { removeDeadStores } from "./dead-stores.ts";
+import { expandSignedDivision } from "./expand-signed-division.ts";
+import { foldAddresses } from "./fold-addresses.ts";
+import { forwardLoads } from "./load-forwarding.ts";
+import { mergeStores } from "./store-merging.ts";
+import { numberValues } from "./value-numbering.ts";
+
+export interface Pass {
+  readonly name: string;
+  run(fn: IrFunction): IrFunction;
+}
+
+const controlFlow: Pass = { name: "control flow", run: simplifyControlFlow };
+const numbering: Pass = { name: "value numbering", run: numberValues };
+const loads: Pass = { name: "load forwarding", run: forwardLoads };
+const deadCode: Pass = { name: "dead code", run: removeDeadCode };
+const deadStores: Pass = { name: "dead stores", run: removeDeadStores };
+const merging: Pass = { name: "store merging", run: mergeStores };
+const addresses: Pass = { name: "address folding", run: foldAddresses };
+const division: Pass = { name: "signed division", run: expandSignedDivision };
+
+/** What one pass finds opens the way for another: twice round finds nearly all. */
+const round: readonly Pass[] = [controlFlow, numbering, controlFlow, loads, deadCode];
+const optimising: readonly Pass[] = [...round, ...round, addresses, deadStores, merging, numbering, controlFlow, deadCode];
+
+export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {
+  const before = isa < 4 ? [division] : [];
+  return optimise ? [...before, ...optimising] : [...before, addresses, deadCode];
+}
