@@ -23,8 +23,8 @@ export interface ProgramLoad {
   /** `BPF_F_*` flags of the load: sleepable, strict alignment, … */
   readonly flags?: number;
   readonly btf?: ProgramBtfRecords;
-  /** 0: a log only when the program is refused (the default); 1: always; 2: with every state. */
-  readonly logLevel?: 0 | 1 | 2;
+  /** 0: a log only when the program is refused (the default); 1: always; 2: with every state; 4: only the statistics. */
+  readonly logLevel?: 0 | 1 | 2 | 4;
 }
 
 export interface ProgramBtfRecords {

@@ -17,8 +17,8 @@ export interface LoadOptions {
   readonly pins?: PinDirectory | undefined;
   /** What BTF the kernel takes (`probeBtf`); `false` for none; everything if absent, with a second try without. */
   readonly btf?: BtfFeatures | false;
-  /** 0: the verifier's log only when it refuses (the default); 1: always; 2: with every state. */
-  readonly logLevel?: 0 | 1 | 2;
+  /** 0: the verifier's log only when it refuses (the default); 1: always; 2: with every state; 4: only the statistics. */
+  readonly logLevel?: 0 | 1 | 2 | 4;
   readonly kernel?: Kernel;
 }
 
@@ -154,7 +154,7 @@ function describe({ type, key, value, maxEntries, flags }: MapDefinition): strin
 }
 
 function loadOne(
-  program: Program, code: Uint8Array, features: BtfFeatures | undefined, logLevel: 0 | 1 | 2 | undefined, kernel: Kernel,
+  program: Program, code: Uint8Array, features: BtfFeatures | undefined, logLevel: 0 | 1 | 2 | 4 | undefined, kernel: Kernel,
 ): { fd: Fd; log: string } {
   const attempt = (btf?: ProgramBtfRecords) => kernel.loadProgram({
     name: program.name,
