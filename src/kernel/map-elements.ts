@@ -101,6 +101,8 @@ class KernelMapElements implements MapElements {
   readonly #name: string;
   readonly #keySize: number;
   readonly #attr;
+  /** The kernel refuses a deletion that names a value. */
+  readonly #deleteAttr;
   readonly #next: Buffer;
   readonly #flags: BigUint64Array;
   readonly #keyAddress: bigint;
@@ -121,6 +123,7 @@ class KernelMapElements implements MapElements {
     this.#keyAddress = addressOf(this.key);
     this.#valueAddress = addressOf(this.value);
     this.#attr = mapElementAttr.create({ map_fd: fd.number, key: this.#keyAddress, value: this.#valueAddress });
+    this.#deleteAttr = mapElementAttr.create({ map_fd: fd.number, key: this.#keyAddress });
     const { memory } = this.#attr;
     this.#flags = new BigUint64Array(memory.buffer, memory.byteOffset + mapElementAttr.offsets.flags, 1);
     const affordable = Math.floor(BATCH_BYTES / Math.max(keySize + this.valueStride, 1));
@@ -205,7 +208,7 @@ class KernelMapElements implements MapElements {
     this.#flags[0] = flags;
     // Throws where the map was closed: its number could stand for another one by now.
     void this.#fd.number;
-    const { errno } = tryBpf(command, this.#attr);
+    const { errno } = tryBpf(command, command === "BPF_MAP_DELETE_ELEM" ? this.#deleteAttr : this.#attr);
     if (errno !== 0 && errno !== Errno.ENOENT && command !== "BPF_MAP_UPDATE_ELEM") throw new BpfError(command, this.#name, errno);
     return errno;
   }
