@@ -45,6 +45,7 @@ export { Errno, Protocol, SocketType } from "./constants.ts";
 export { BuildError } from "./errors.ts";
 export type { Helpers, HelperMethod, Socket } from "./helpers.ts";
 export type { AnyContext, Context, Hook, KernelPointer } from "./hooks/hook.ts";
+export type { Ipv6, Ipv6Field } from "./ipv6.ts";
 export type { Mistake } from "./mistakes.ts";
 export type { Nullable } from "./nullable.ts";
 export { define, type BuildOptions, type ProgramSource } from "./program.ts";

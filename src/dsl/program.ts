@@ -6,6 +6,7 @@ import { placeAt, type Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import { standsFor, type HelperMethod } from "./helpers.ts";
 import type { Context, ContextField, ContextFields, Hook } from "./hooks/hook.ts";
+import { Ipv6Value } from "./ipv6.ts";
 import { returnValue } from "./nullable.ts";
 import { FieldValue } from "./scalar.ts";
 import { withSourceCapture } from "./source.ts";
@@ -80,10 +81,9 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
         return standsFor({ points: field.pointer }, () => value);
       };
     } else if ("count" in field) {
-      const { element, count } = field;
       get = () => {
         emitter.mark();
-        return Array.from({ length: count }, (_, i) => read({ ...element, offset: element.offset + i * element.size }));
+        return new Ipv6Value(emitter, placeAt(place, field.element.offset));
       };
     } else {
       get = () => {

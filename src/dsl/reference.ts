@@ -1,8 +1,9 @@
 import type { AccessSize, Value } from "../compiler/ir/ir.ts";
-import { type ArraySchema, type Fields, type ScalarKind, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
+import { ipv6, type ArraySchema, type Ipv6Schema, type Fields, type ScalarKind, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
+import { Ipv6Value, writeIpv6, type Ipv6, type Ipv6Field } from "./ipv6.ts";
 import { FieldValue, operandValue, ScalarValue, type Field, type Operand, type Scalar } from "./scalar.ts";
 
 /** Where a reference keeps its memory: a symbol, so that it cannot collide with a field's name. */
@@ -41,11 +42,12 @@ export interface ScalarRef<K extends ScalarKind> extends InMemory<ScalarSchema<K
   readonly value: Field<K>;
 }
 
-type Part<S extends Schema> = S extends ScalarSchema<infer K> ? Field<K> : Ref<S>;
+type Part<S extends Schema> = S extends ScalarSchema<infer K> ? Field<K> : S extends Ipv6Schema ? Ipv6Field : Ref<S>;
 
 /** What a value in memory may be set from: every field of a struct, every element of an array, or a reference to copy. */
 export type Init<S extends Schema> =
   S extends ScalarSchema<infer K> ? Operand<K>
+  : S extends Ipv6Schema ? Ipv6 | string
   : S extends StructSchema<infer F> ? { readonly [N in keyof F]: Init<F[N]> } | Ref<S>
   : S extends ArraySchema<infer E> ? readonly Init<E>[] | Ref<S>
   : never;
@@ -90,6 +92,7 @@ function structPrototype(schema: StructSchema): object {
 }
 
 function part(emitter: Emitter, schema: Schema, place: Place): unknown {
+  if (schema === ipv6) return new Ipv6Value(emitter, place);
   return schema.kind === "scalar" ? new FieldValue(emitter, (schema as ScalarSchema).scalar, place) : reference(emitter, schema, place);
 }
 
@@ -140,6 +143,7 @@ export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: 
     if (source.schema !== schema) throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source);
     return copyMemory(emitter, place, source.place, schema.size);
   }
+  if (schema === ipv6) return writeIpv6(emitter, place, init);
   switch (schema.kind) {
     case "scalar": {
       const { scalar, size } = schema as ScalarSchema;

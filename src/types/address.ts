@@ -13,12 +13,18 @@ export const ipv4 = scalar<"be32", string>("be32", {
   },
 });
 
+/** The schema of an IPv6 address, which is more than an array of its words. */
+export interface Ipv6Schema extends ArraySchema<typeof be32, string> {
+  readonly presentation: "ipv6";
+}
+
 /**
  * An IPv6 address: four `be32` words for a program, as in `struct in6_addr`;
  * `"2001:db8::1"` (RFC 5952) in user space.
  */
-export const ipv6: ArraySchema<typeof be32, string> = {
+export const ipv6: Ipv6Schema = {
   kind: "array",
+  presentation: "ipv6",
   element: be32,
   length: 4,
   size: 16,

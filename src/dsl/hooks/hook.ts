@@ -1,4 +1,5 @@
 import type { AttachType, ProgramType, ScalarKind } from "../../types/index.ts";
+import type { Ipv6, Ipv6Field } from "../ipv6.ts";
 import type { Field, Scalar } from "../scalar.ts";
 import type { HelperMethod } from "../helpers.ts";
 
@@ -20,10 +21,10 @@ export interface ContextPointer<T extends string = string> {
   readonly pointer: T;
 }
 
-/** `count` consecutive fields, such as an IPv6 address in four words. */
-export interface ContextArray<K extends ScalarKind = ScalarKind, W extends boolean = boolean> {
-  readonly element: ContextField<K, W>;
-  readonly count: number;
+/** An IPv6 address, which the kernel's struct has as four words. */
+export interface ContextArray<W extends boolean = boolean> {
+  readonly element: ContextField<"be32", W>;
+  readonly count: 4;
 }
 
 export type ContextFields = Readonly<Record<string, ContextField | ContextPointer | ContextArray>>;
@@ -55,7 +56,7 @@ export type Context<C extends ContextFields> = {
   readonly [N in keyof C]:
     C[N] extends ContextField<infer K, infer W> ? (W extends true ? Field<K> : Scalar<K>)
     : C[N] extends ContextPointer<infer T> ? KernelPointer<T>
-    : C[N] extends ContextArray<infer K, infer W> ? readonly (W extends true ? Field<K> : Scalar<K>)[]
+    : C[N] extends ContextArray<infer W> ? (W extends true ? Ipv6Field : Ipv6)
     : never;
 } & AnyContext;
 

@@ -37,7 +37,7 @@ export type SockAddr4 = Context<typeof address4>;
 
 const address6 = {
   ...everywhere,
-  userIp6: { element: writable(8, "be32"), count: 4 },
+  userIp6: { element: writable(8, "be32"), count: 4 as const },
   userPort: writable(24, "be16", 4),
 } as const;
 
@@ -45,7 +45,7 @@ const address6 = {
 export type SockAddr6 = Context<typeof address6>;
 
 const source4 = { ...address4, msgSrcIp4: writable(40, "be32") } as const;
-const source6 = { ...address6, msgSrcIp6: { element: writable(44, "be32"), count: 4 } } as const;
+const source6 = { ...address6, msgSrcIp6: { element: writable(44, "be32"), count: 4 as const } } as const;
 
 const helpers = [
   "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId",

@@ -1,0 +1,113 @@
+import type { Value } from "../compiler/ir/ir.ts";
+import { encodeValue, ipv6 } from "../types/index.ts";
+import { Condition } from "./condition.ts";
+import { placeAt, type Emitter, type Place, type Region } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
+import { ScalarValue, type Scalar } from "./scalar.ts";
+
+/**
+ * An IPv6 address. It is the value at the point where it was made and never
+ * changes, though it takes two registers.
+ */
+export interface Ipv6 {
+  readonly kind: "ipv6";
+  eq(other: Ipv6 | string): Condition;
+  ne(other: Ipv6 | string): Condition;
+  /** True for the addresses of `::ffff:0:0/96`, which stand for IPv4 addresses on IPv6 sockets (RFC 4291, section 2.5.5.2). */
+  isV4Mapped(): Condition;
+  /** The IPv4 address that a mapped one stands for: the last four bytes. */
+  v4(): Scalar<"be32">;
+}
+
+/** An IPv6 address in memory: its value as it was read when it was named, and the right to write it. */
+export interface Ipv6Field extends Ipv6 {
+  set(value: Ipv6 | string): void;
+  /** Writes the IPv4-mapped form of an IPv4 address. */
+  setV4Mapped(value: Scalar<"be32">): void;
+}
+
+/** The upper and the lower eight bytes, as a little-endian machine loads them. */
+type Halves = readonly [Value, Value];
+
+/** Bytes 8 to 11 of a mapped address, `00 00 ff ff`, as a little-endian machine loads them. */
+const MAPPED = 0xffff_0000n;
+
+export class Ipv6Value {
+  readonly kind = "ipv6";
+  readonly #emitter: Emitter;
+  readonly #region: Region;
+  readonly #halves: Halves;
+  readonly #place: Place;
+
+  constructor(emitter: Emitter, place: Place) {
+    this.#emitter = emitter;
+    this.#region = emitter.region;
+    this.#place = place;
+    this.#halves = [emitter.load(place, 8, "i64"), emitter.load(placeAt(place, 8), 8, "i64")];
+  }
+
+  use(): Halves {
+    this.#emitter.checkAlive(this.#region, "an IPv6 address");
+    return this.#halves;
+  }
+
+  eq(other: unknown): Condition {
+    this.#emitter.mark();
+    const [high, low] = this.use();
+    const [otherHigh, otherLow] = ipv6Halves(this.#emitter, other);
+    const equal = (left: Value, right: Value) => Condition.compare(this.#emitter, "eq", left, right);
+    return equal(low, otherLow).and(equal(high, otherHigh));
+  }
+
+  ne(other: unknown): Condition {
+    return this.eq(other).not();
+  }
+
+  isV4Mapped(): Condition {
+    this.#emitter.mark();
+    const [high, low] = this.use();
+    const middle = this.#emitter.emit({ op: "truncate", operand: low }, "i32");
+    return Condition.compare(this.#emitter, "eq", middle, this.#emitter.constant("i32", MAPPED))
+      .and(Condition.compare(this.#emitter, "eq", high, this.#emitter.constant("i64", 0n)));
+  }
+
+  v4(): ScalarValue {
+    this.#emitter.mark();
+    const [, low] = this.use();
+    const last = this.#emitter.emit({ op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) }, "i64");
+    return new ScalarValue(this.#emitter, "be32", this.#emitter.emit({ op: "truncate", operand: last }, "i32"));
+  }
+
+  set(value: unknown): void {
+    this.#emitter.mark();
+    writeIpv6(this.#emitter, this.#place, value);
+  }
+
+  setV4Mapped(value: ScalarValue): void {
+    this.#emitter.mark();
+    const wide = this.#emitter.emit({ op: "extend", bits: 32, signed: false, operand: value.use() }, "i64");
+    const last = this.#emitter.emit({ op: "binary", operator: "lsh", left: wide, right: this.#emitter.constant("i64", 32n) }, "i64");
+    const low = this.#emitter.emit({ op: "binary", operator: "or", left: last, right: this.#emitter.constant("i64", MAPPED) }, "i64");
+    storeHalves(this.#emitter, this.#place, [this.#emitter.constant("i64", 0n), low]);
+  }
+}
+
+/** Writes an address, given as a value or as text, to a place. */
+export function writeIpv6(emitter: Emitter, place: Place, value: unknown): void {
+  storeHalves(emitter, place, ipv6Halves(emitter, value));
+}
+
+function storeHalves(emitter: Emitter, place: Place, [high, low]: Halves): void {
+  if (place.space === "stack" && (place.align < 8 || place.offset % 8 !== 0)) {
+    throw new BuildError("an IPv6 address on the stack must lie at a multiple of 8 bytes: order the struct's fields so", emitter.source);
+  }
+  emitter.store(place, 8, high);
+  emitter.store(placeAt(place, 8), 8, low);
+}
+
+function ipv6Halves(emitter: Emitter, value: unknown): Halves {
+  if (value instanceof Ipv6Value) return value.use();
+  if (typeof value !== "string") throw new BuildError(`${String(value)} is no IPv6 address`, emitter.source);
+  const view = new DataView(encodeValue(ipv6, value).buffer);
+  return [emitter.constant("i64", view.getBigInt64(0, true)), emitter.constant("i64", view.getBigInt64(8, true))];
+}
