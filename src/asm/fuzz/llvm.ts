@@ -63,7 +63,7 @@ export function compareWithLlvm(instructions: readonly Instruction[]): Compariso
 }
 
 /** Our text as LLVM 19 reads it; `undefined` where it has no form for the instruction. */
-function llvmText(instruction: Instruction): string | undefined {
+export function llvmText(instruction: Instruction): string | undefined {
   const { opcode, dst, src, immediate, immediateHigh = 0 } = instruction;
   if (isOrdered(instruction)) return undefined; // from LLVM 20 on
   if (opcode === op.GOTOX) return undefined; // from LLVM 22 on
