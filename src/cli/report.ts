@@ -1,13 +1,15 @@
 import pc from "picocolors";
 import { UsageError } from "./errors.ts";
 
+const colors = pc.createColors(process.stderr.isTTY === true && !process.env["NO_COLOR"]);
+
 /** Prints an error for a person and gives the process's exit code. */
 export function reportError(error: unknown): 1 | 2 {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${pc.red("error:")} ${message}\n`);
+  process.stderr.write(`${colors.red("error:")} ${message}\n`);
   // Errors of every layer that know what to do about themselves say so.
   const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-  if (typeof hint === "string") process.stderr.write(`${pc.cyan("hint:")} ${hint}\n`);
+  if (typeof hint === "string") process.stderr.write(`${colors.cyan("hint:")} ${hint}\n`);
   if (process.env["TSBPF_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return error instanceof UsageError ? 2 : 1;
 }

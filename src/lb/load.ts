@@ -1,5 +1,5 @@
 /** Programs, maps and services into the kernel, over what is there already or afresh. */
-import { loadBalancerPrograms } from "../../programs/index.ts";
+import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
 import { attach, cgroupRoot, checkHost, load, openCgroup, PinDirectory } from "../loader/index.ts";
 import type { Config } from "./config/index.ts";
 import { applyPlan, readState } from "./control.ts";
@@ -45,7 +45,7 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
   } finally {
     target.close();
   }
-  const programs = loadBalancerPrograms(probeDataPath())
+  const programs = loadBalancerPrograms({ ...defaultOptions, ...probeDataPath() })
     .map((source) => source.compile())
     .sort((a, b) => attachOrder(a.expectedAttachType) - attachOrder(b.expectedAttachType));
 

@@ -7,7 +7,7 @@ import type { DataPathOptions } from "../../programs/index.ts";
  * What the running kernel offers the load balancer's programs, found by trying.
  * @throws {BpfError} where no program can be loaded at all
  */
-export function probeDataPath(kernel: Kernel = linux): DataPathOptions {
+export function probeDataPath(kernel: Kernel = linux): Pick<DataPathOptions, "setRetval"> {
   return { setRetval: accepts([mov(r1, 0), call("bpf_set_retval"), mov(r0, 1), exit()], kernel) };
 }
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { loadBalancerStatus } from "../../lb/index.ts";
+import { loadBalancerStatus } from "../../lb/status.ts";
 import { CommandError } from "../errors.ts";
 import { printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";

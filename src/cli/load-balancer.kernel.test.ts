@@ -1,0 +1,357 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import * as assert from "uvu/assert";
+import { encode, exit, mov, r0 } from "../asm/index.ts";
+import { loadBalancerStatus, loadLoadBalancer, OWNER, parseConfig, type LoadRequest, type LoadResult, type Status } from "../lb/index.ts";
+import { createLink, loadProgram, objectIds, openDirectory, type ObjectKind } from "../kernel/index.ts";
+import { cgroupRoot } from "../loader/index.ts";
+import { eventually, kernelSuite, runIn, startIn, withCgroup, withNetworkNamespace, withPins, type Outcome } from "../testing/index.ts";
+import { AttachType, ProgramType } from "../types/index.ts";
+
+const test = kernelSuite("command: load, status, map, unload");
+
+const CLI = fileURLToPath(new URL("tsbpf.ts", import.meta.url));
+const TSX = import.meta.resolve("tsx");
+const BACKENDS = ["20.0.0.1", "20.0.0.2", "20.0.0.3"];
+
+const tsbpf = (...args: readonly string[]): Promise<Outcome> => runIn({}, process.execPath, "--import", TSX, CLI, ...args);
+
+/** Runs the command, which has to succeed. */
+async function done(...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await tsbpf(...args);
+  assert.is(status, 0, `tsbpf ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+interface Places {
+  readonly cgroup: string;
+  readonly pins: string;
+  /** Writes a configuration file; gives its path. */
+  readonly config: (text: string) => string;
+}
+
+/** Everything that a load balancer of its own needs. */
+async function withPlaces(work: (places: Places) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "tsbpf-test-"));
+  let made = 0;
+  const config = (text: string) => {
+    const file = join(directory, `${made++}.yaml`);
+    writeFileSync(file, text);
+    return file;
+  };
+  try {
+    await withCgroup((cgroup) => withPins(OWNER, (pins) => work({ cgroup, pins, config })));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Small maps, since all of this machine's tests share its memory. */
+const SIZES = "maps: { services: 64, slots: 256, cilium_lb4_reverse_sk: 1024 }";
+
+const bothProtocols = (backends: readonly string[]) => `services:
+${["tcp", "udp"].map((protocol) => `  - { name: web-${protocol}, address: 100.0.0.1, port: 80, protocol: ${protocol}, backends: [${backends.map((address) => `"${address}:80"`).join(", ")}] }`).join("\n")}
+${SIZES}
+`;
+
+/** Loads both services without the command, whose start takes longer than the work. */
+const load = (backends: readonly string[], { cgroup, pins }: { cgroup: string; pins: string }): Promise<LoadResult> =>
+  loadLoadBalancer({ config: parseConfig(bothProtocols(backends), "test"), cgroup, pins });
+
+test("loads, balances without a process of its own, shows what it does, and leaves nothing", () => withPlaces(async ({ cgroup, pins, config }) => {
+  const { status } = JSON.parse(await done("load", "--json", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins)) as LoadResult;
+  assert.equal(status.programs.map(({ hook }) => hook), ["connect4", "sendmsg4", "recvmsg4", "getpeername4", "sock_release"].map((hook) => `cgroup/${hook}`));
+  for (const program of status.programs) {
+    assert.is(program.cgroup, cgroup);
+    assert.ok(program.instructions > 0 && program.linkId > 0);
+  }
+
+  await withTraffic({ cgroup }, async (traffic) => {
+    await traffic.allow(BACKENDS);
+    const { reverseEntries, services } = JSON.parse(await done("status", "--json", "--pin", pins)) as Status;
+    assert.ok(reverseEntries.used > 0 && reverseEntries.max === 1024);
+    assert.equal(services.map(({ name, backends }) => [name, backends.length]), [["web-tcp", 3], ["web-udp", 3]]);
+    const reverse = JSON.parse(await done("map", "dump", "cilium_lb4_reverse_sk", "--json", "--pin", pins)) as { key: { port: number }; value: unknown }[];
+    assert.ok(reverse.length > 0);
+    assert.equal((await traffic.result()).wrong, []);
+    assert.equal(reverse.find(({ key }) => key.port === 80)!.value, { address: "100.0.0.1", port: 80, revNatIndex: 2 });
+  });
+  await eventually(async () => assert.match(await done("status", "--pin", pins), "Reverse entries: 0 of 1,024 in use"));
+  assert.match(
+    await done("map", "dump", "services", "--pin", pins),
+    "address=100.0.0.1 port=80 protocol=6 scope=0: base=0 count=3 revNatIndex=1 flags=0 affinityTimeout=0\n",
+  );
+  assert.match(await done("map", "list", "--pin", pins), /^services +hash +struct lb4_service_key +struct lb4_service +2 +64$/m);
+
+  const ours: Record<string, readonly number[]> = {
+    program: status.programs.map(({ id }) => id), link: status.programs.map(({ linkId }) => linkId), map: status.maps.map(({ id }) => id),
+  };
+  for (const [kind, ids] of Object.entries(ours)) {
+    const there = objectIds(kind as ObjectKind);
+    assert.ok(ids.every((id) => there.includes(id)));
+  }
+  assert.match(await done("unload", "--pin", pins), "Unloaded");
+  await eventually(() => {
+    for (const [kind, ids] of Object.entries(ours)) assert.equal(objectIds(kind as ObjectKind).filter((id) => ids.includes(id)), [], `${kind}s are left`);
+  });
+  assert.not.ok(readdirSync("/sys/fs/bpf").includes(pins.slice("/sys/fs/bpf/".length)));
+  const after = await tsbpf("status", "--pin", pins);
+  assert.is(after.status, 1);
+  assert.match(after.stderr, `error: nothing is loaded: there are no pins at ${pins}\nhint: `);
+  assert.match(await done("unload", "--pin", pins), "Nothing is loaded");
+}));
+
+test("a reload under traffic loses no request, and sends none to a backend that it has removed", () => withPlaces(async ({ cgroup, pins }) => {
+  const sets = [BACKENDS, ["20.0.0.1"], ["20.0.0.2", "20.0.0.3"], ["20.0.0.3"], ["20.0.0.1", "20.0.0.2"]];
+  await load(sets.at(-1)!, { cgroup, pins });
+  await withTraffic({ cgroup }, async (traffic) => {
+    await traffic.allow(sets.at(-1)!);
+    for (const backends of [...sets, ...sets]) {
+      const { replaced, services } = await load(backends, { cgroup, pins });
+      assert.ok(replaced);
+      assert.is(services.changed, 2);
+      await traffic.allow(backends);
+    }
+    const { requests, wrong } = await traffic.result();
+    assert.equal(wrong, []);
+    assert.ok(requests > 100, `only ${requests} requests`);
+  });
+}));
+
+test("a loader that is killed leaves traffic going, and the next one finishes its work", () => withPlaces(async ({ cgroup, pins }) => {
+  await load(["20.0.0.1"], { cgroup, pins });
+  await withTraffic({ cgroup }, async (traffic) => {
+    await traffic.allow(BACKENDS);
+    for (const milliseconds of [30, 90, 180]) {
+      const child = startIn({}, process.execPath, "--import", TSX, "--input-type=module", "--eval", endlessLoads, ...[["20.0.0.1"], BACKENDS].map(bothProtocols), cgroup, pins);
+      const ended = new Promise((resolve) => child.on("close", resolve));
+      const loading = new Promise<boolean>((resolve) => child.stdout!.once("data", () => resolve(true)));
+      assert.ok(await Promise.race([loading, ended.then(() => false)]));
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      child.kill("SIGKILL");
+      await ended;
+    }
+    await load(["20.0.0.2", "20.0.0.3"], { cgroup, pins });
+    await traffic.allow(["20.0.0.2", "20.0.0.3"]);
+    const { requests, wrong } = await traffic.result();
+    assert.equal(wrong, []);
+    assert.ok(requests > 100, `only ${requests} requests`);
+  });
+}));
+
+/** Loads two configurations in turn, until it is killed. */
+const endlessLoads = `
+  const { loadLoadBalancer, parseConfig } = await import(${JSON.stringify(new URL("../lb/index.ts", import.meta.url))});
+  const [first, second, cgroup, pins] = process.argv.slice(1);
+  const configs = [first, second].map((text) => parseConfig(text, "test"));
+  for (let number = 0; ; number++) {
+    await loadLoadBalancer({ config: configs[number % 2], cgroup, pins });
+    console.log(number);
+  }
+`;
+
+test("what cannot be loaded is said in one line, and changes nothing", () => withPlaces(async ({ cgroup, pins, config }) => {
+  await load(["20.0.0.1"], { cgroup, pins });
+  const before = snapshot(pins);
+  const foreign = `${pins}-foreign`;
+  mkdirSync(foreign);
+  mkdirSync(join(foreign, "somebody"));
+  try {
+    const wanted = { config: parseConfig(bothProtocols(["20.0.0.1"]), "test"), cgroup, pins };
+    const cases: readonly [request: LoadRequest, message: string, hint: string][] = [
+      [{ ...wanted, cgroup: "/nowhere" }, "cgroup /nowhere: there is no such directory", "cgroups are directories below"],
+      [{ ...wanted, cgroup: tmpdir() }, `cgroup ${tmpdir()}: this directory is not in a cgroup v2 hierarchy`, "cgroups are"],
+      [{ ...wanted, pins: foreign }, `pin directory ${foreign} is used by something else: it holds somebody`, "choose another"],
+      [{ ...wanted, pins: join(tmpdir(), "pins") }, "it is not on a BPF file system", "/sys/fs/bpf"],
+      [{ ...wanted, config: parseConfig(bothProtocols([]).replace("slots: 256", "slots: 128"), "test") }, "its max entries is 256, and 128 is asked for", "unload"],
+    ];
+    for (const [request, message, hint] of cases) {
+      const error = await loadLoadBalancer(request).then(() => undefined, (reason: unknown) => reason as Error & { hint?: string });
+      assert.ok(error !== undefined && error.message.includes(message), error?.message);
+      assert.match(error.hint ?? "", hint);
+    }
+    const bad = await tsbpf("load", "--config", config(bothProtocols(["20.0.0.1:80:80"])), "--cgroup", cgroup, "--pin", pins);
+    assert.is(bad.status, 1);
+    assert.is(bad.stdout, "");
+    assert.match(bad.stderr, /^error: 2 mistakes in the configuration\n  \/.*\.yaml:2:[0-9]+: services\[0\]\.backends\[0\]: expected a backend such as [^]*services\[1\][^]*\nhint: nothing was changed; .*\n$/);
+    const unload = await tsbpf("unload", "--pin", foreign);
+    assert.is(unload.status, 1);
+    assert.match(unload.stderr, "is used by something else");
+    assert.equal(readdirSync(foreign), ["somebody"]);
+    assert.is((await tsbpf("load", "--wrong")).status, 2);
+    assert.equal(snapshot(pins), before);
+  } finally {
+    rmdirSync(join(foreign, "somebody"));
+    rmdirSync(foreign);
+  }
+}));
+
+test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () => withPlaces(async ({ cgroup, pins }) => {
+  await load(["20.0.0.1", "20.0.0.2"], { cgroup, pins });
+  const before = snapshot(pins);
+  await withCgroup(async (full) => {
+    // The kernel takes 64 programs on one hook.
+    const program = loadProgram({
+      name: "proceed", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, license: "GPL",
+      code: encode([mov(r0, 1), exit()]),
+    }).fd;
+    const target = openDirectory(full);
+    const links = Array.from({ length: 64 }, () => createLink({ program, target, attachType: AttachType.CGROUP_INET4_CONNECT }));
+    try {
+      for (const place of [pins, `${pins}-first`]) {
+        const reason = await load(["20.0.0.3"], { cgroup: full, pins: place }).then(() => "none", (error: Error) => error.message);
+        assert.match(reason, "BPF_LINK_CREATE failed with E2BIG");
+      }
+      assert.equal(snapshot(pins), before);
+      assert.not.ok(existsSync(`${pins}-first`));
+    } finally {
+      for (const fd of [...links, target, program]) fd.close();
+    }
+  });
+}));
+
+test("mounts the BPF file system where it is not, and says so where cgroup v2 is not, or privileges are missing", () => withPlaces(async ({ cgroup, pins, config }) => {
+  const command = [process.execPath, "--import", TSX, CLI, "load", "--config", config(bothProtocols([])), "--pin", pins];
+  const mounted = await runIn({}, "unshare", "--mount", "sh", "-c", 'while umount /sys/fs/bpf 2>/dev/null; do :; done; "$@" && ls "$0/maps" && grep -c " /sys/fs/bpf bpf " /proc/self/mounts', pins, ...command, "--cgroup", cgroup);
+  assert.is(mounted.status, 0, mounted.stderr);
+  assert.match(mounted.stdout, /\nservices\n[^]*\n1\n$/);
+  const without = await runIn({}, "unshare", "--mount", "sh", "-c", 'umount -l "$0"; exec "$@"', cgroupRoot(), ...command);
+  assert.is(without.status, 1);
+  assert.match(without.stderr, "error: no cgroup v2 hierarchy is mounted\nhint: mount one");
+  const powerless = await runIn({}, "setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command, "--cgroup", cgroup);
+  assert.is(powerless.status, 1);
+  assert.match(powerless.stderr, /error: this process may not load BPF programs: .* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\nhint: run it as root/);
+}));
+
+/** What a failing load must not change. */
+function snapshot(pins: string): unknown {
+  const { services, programs } = loadBalancerStatus(pins)!;
+  return { services, programs };
+}
+
+/** A client that asks the service all the time. */
+interface Traffic {
+  /** From now on, only these backends may answer what is asked; what was asked before may have been meant for others. */
+  allow(backends: readonly string[]): Promise<void>;
+  /** Ends the traffic. */
+  result(): Promise<{ readonly requests: number; readonly wrong: readonly string[] }>;
+}
+
+/** Starts servers at all backends' addresses and clients of the service, in the cgroup and a network namespace of their own. */
+async function withTraffic(place: { readonly cgroup: string }, work: (traffic: Traffic) => Promise<void>): Promise<void> {
+  await withNetworkNamespace(BACKENDS, async (networkNamespace) => {
+    const child = startIn({ ...place, networkNamespace }, process.execPath, "--input-type=module", "--eval", trafficScript, ...BACKENDS);
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    let errors = "";
+    child.stderr!.on("data", (text) => (errors += String(text)));
+    const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+    const ask = async (question: unknown): Promise<unknown> => {
+      child.stdin!.write(`${JSON.stringify(question)}\n`);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`the traffic ended: ${errors}`);
+      return JSON.parse(String(value)) as unknown;
+    };
+    try {
+      await work({
+        allow: async (backends) => void (await ask({ allow: backends })),
+        result: async () => (await ask({ end: true })) as { requests: number; wrong: string[] },
+      });
+    } finally {
+      child.kill("SIGKILL");
+      await ended;
+    }
+  });
+}
+
+/**
+ * Asks over TCP, over an unconnected UDP socket that stays, over a fresh one and
+ * over a connected one each time, in turn. Each server answers with its address.
+ */
+const trafficScript = String.raw`
+  import dgram from "node:dgram";
+  import net from "node:net";
+  import { createInterface } from "node:readline";
+
+  const SERVICE = { address: "100.0.0.1", port: 80 };
+  for (const address of process.argv.slice(1)) {
+    await new Promise((listening) => net.createServer((socket) => socket.on("error", () => {}).end(address)).listen(80, address, listening));
+    const server = dgram.createSocket("udp4");
+    server.on("message", (question, from) => server.send(question + " " + address, from.port, from.address));
+    await new Promise((listening) => server.bind(80, address, listening));
+  }
+
+  const epochs = [];
+  const answers = [];
+  const wrong = [];
+  const within = (promise) => Promise.race([promise, new Promise((_, fail) => setTimeout(() => fail(new Error("no answer")), 2000))]);
+
+  const overTcp = () => new Promise((resolve, reject) => {
+    let text = "";
+    const socket = net.connect(SERVICE.port, SERVICE.address);
+    socket.on("data", (data) => (text += data)).on("end", () => resolve(text)).on("error", reject);
+  });
+  let number = 0;
+  const overUdp = (socket, connected) => new Promise((resolve, reject) => {
+    const question = String(number++);
+    const listener = (answer, from) => {
+      const [asked, address] = String(answer).split(" ");
+      if (asked !== question) return;
+      socket.off("message", listener);
+      if (from.address !== SERVICE.address || from.port !== SERVICE.port) reject(new Error("answer from " + from.address + ":" + from.port));
+      else resolve(address);
+    };
+    socket.on("message", listener).on("error", reject);
+    if (connected) socket.send(question);
+    else socket.send(question, SERVICE.port, SERVICE.address);
+  });
+  const lasting = dgram.createSocket("udp4");
+  const overFresh = async () => {
+    const socket = dgram.createSocket("udp4");
+    try { return await overUdp(socket, false); } finally { socket.close(); }
+  };
+  const overConnected = async () => {
+    const socket = dgram.createSocket("udp4");
+    await new Promise((connected, fail) => socket.on("error", fail).connect(SERVICE.port, SERVICE.address, connected));
+    try { return await overUdp(socket, true); } finally { socket.close(); }
+  };
+  const ways = { tcp: overTcp, "lasting UDP": () => overUdp(lasting, false), "fresh UDP": overFresh, "connected UDP": overConnected };
+
+  let going = true;
+  const all = (async () => {
+    while (going) {
+      for (const [way, ask] of Object.entries(ways)) {
+        const start = epochs.length;
+        try {
+          answers.push({ way, address: await within(ask()), start, end: epochs.length });
+        } catch (error) {
+          wrong.push(way + ": " + error.message);
+        }
+      }
+      await new Promise((later) => setImmediate(later));
+    }
+    lasting.close();
+  })();
+
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { allow, end } = JSON.parse(line);
+    if (allow) {
+      epochs.push(allow);
+      console.log("true");
+    }
+    if (end) {
+      going = false;
+      await all;
+      // What was asked during a change may get the answer of before or of afterwards.
+      for (const { way, address, start, end } of answers) {
+        const allowed = epochs.slice(Math.max(start - 1, 0), end + 1).flat();
+        if (!allowed.includes(address)) wrong.push(way + ": answered by " + address + " instead of " + allowed.join(", "));
+      }
+      console.log(JSON.stringify({ requests: answers.length, wrong: [...new Set(wrong)] }));
+    }
+  }
+`;
+
+test.run();
