@@ -185,7 +185,7 @@ const links: readonly Case[] = [
     cgroup.attach(connect4, trace.program(1)).close();
     return seen(cgroup, trace);
   }),
-  attachCase("a pinned link runs on when it is closed, and ends with its pin", observed("1, then none"), (cgroup, trace) => {
+  attachCase("a pinned link runs on when it is closed, and ends with its pin", observed("1, then none"), async (cgroup, trace) => {
     const path = `/sys/fs/bpf/verifier-test-${process.pid}`;
     const link = cgroup.attach(connect4, trace.program(1));
     pinObject(link, path);
@@ -194,7 +194,12 @@ const links: readonly Case[] = [
       openPinned(path).close();
       const before = whatRan(cgroup, trace);
       rmSync(path);
-      return { kind: "observed", value: `${before}, then ${whatRan(cgroup, trace)}` };
+      const after = await eventually(() => {
+        const ran = whatRan(cgroup, trace);
+        if (ran !== "none") throw new Error(`after its pin is gone, ${ran} still runs`);
+        return ran;
+      });
+      return { kind: "observed", value: `${before}, then ${after}` };
     } finally {
       rmSync(path, { force: true });
     }

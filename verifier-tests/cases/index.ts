@@ -3,9 +3,13 @@ import type { Case } from "../suite/case.ts";
 import { addressRewriting } from "./addresses.ts";
 import { attaching } from "./attaching.ts";
 import { contextAccess } from "./context-access.ts";
+import { endToEnd } from "./end-to-end.ts";
 import { errors } from "./errors.ts";
 import { hooksMet } from "./hooks-met.ts";
+import { loadBalancer } from "./load-balancer.ts";
+import { randomPrograms } from "./random-programs.ts";
 import { returnValues } from "./return-values.ts";
 import { rules } from "./rules.ts";
+import { takingOver } from "./take-over.ts";
 
-export const allCases: readonly Case[] = [...rules, ...returnValues, ...contextAccess, ...hooksMet, ...attaching, ...errors, ...addressRewriting];
+export const allCases: readonly Case[] = [...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...hooksMet, ...attaching, ...errors, ...addressRewriting, ...randomPrograms];

@@ -4,17 +4,18 @@ import { build } from "esbuild";
 import { cacheDirectory } from "./cache.ts";
 
 /**
- * Makes one JavaScript file of the suite. In an emulated guest, compiling each
+ * Makes JavaScript files of the suite, each with all that it needs. In an emulated guest, compiling each
  * TypeScript file at start-up would take minutes. It lies inside the project,
  * whose node_modules have the native libraries that cannot be bundled.
  *
- * @returns Its path, which is the same in the guest.
+ * @returns The path of the suite itself, which is the same in the guest.
  */
 export async function bundleSuite(): Promise<string> {
-  const outfile = join(cacheDirectory, "suite", "guest.mjs");
+  const outdir = join(cacheDirectory, "suite");
   await build({
-    entryPoints: [fileURLToPath(new URL("../guest.ts", import.meta.url))],
-    outfile,
+    entryPoints: ["guest", "take-over"].map((name) => fileURLToPath(new URL(`../${name}.ts`, import.meta.url))),
+    outdir,
+    outExtension: { ".js": ".mjs" },
     bundle: true,
     platform: "node",
     format: "esm",
@@ -25,5 +26,5 @@ export async function bundleSuite(): Promise<string> {
     sourcemap: "inline",
     logLevel: "error",
   });
-  return outfile;
+  return join(outdir, "guest.mjs");
 }

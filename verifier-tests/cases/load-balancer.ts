@@ -1,0 +1,49 @@
+/** The load balancer's programs, in each configuration: accepted, with what the verifier had to do for it. */
+import { helperNumber } from "../../src/asm/index.ts";
+import { load } from "../../src/loader/index.ts";
+import type { Program } from "../../src/types/index.ts";
+import { defaultOptions, loadBalancerPrograms, type DataPathOptions } from "../../programs/index.ts";
+import { accepted, type Case, type Outcome } from "../suite/case.ts";
+import { setRetval } from "../suite/features.ts";
+import { refusal } from "../suite/load.ts";
+import { readStatistics } from "../suite/statistics.ts";
+
+/** The configurations: everything off that can be, as it comes, everything on. */
+const configurations: Readonly<Record<string, DataPathOptions>> = {
+  minimal: withSwitches(false),
+  default: defaultOptions,
+  full: withSwitches(true),
+};
+
+function withSwitches(value: boolean): DataPathOptions {
+  const switched = Object.entries(defaultOptions).map(([name, before]) => [name, typeof before === "boolean" ? value : before]);
+  return Object.fromEntries(switched) as unknown as DataPathOptions;
+}
+
+/** Sizes that are quick to make: the verifier does not look at them. */
+const MAX_ENTRIES = 64;
+
+/** `BPF_LOG_STATS`. */
+const STATISTICS = 4;
+
+function tryProgram(program: Program): Outcome {
+  const maxEntries = Object.fromEntries(program.maps.filter((map) => map.maxEntries > MAX_ENTRIES).map(({ name }) => [name, MAX_ENTRIES]));
+  try {
+    using collection = load([program], { maxEntries, logLevel: STATISTICS });
+    const statistics = readStatistics(collection.program(program.name).log);
+    if (statistics === undefined) throw new Error("the verifier's log has no statistics in it");
+    return { kind: "accepted", statistics };
+  } catch (error) {
+    return refusal(error);
+  }
+}
+
+const usesSetRetval = ({ instructions }: Program): boolean =>
+  instructions.some(({ opcode, src, immediate }) => opcode === 0x85 && src === 0 && immediate === helperNumber("bpf_set_retval"));
+
+export const loadBalancer: readonly Case[] = Object.entries(configurations).flatMap(([configuration, options]) =>
+  loadBalancerPrograms(options).flatMap((source): Case[] => {
+    const program = source.compile();
+    const needs = usesSetRetval(program) ? { needs: setRetval } : {};
+    return [{ name: `programs/${configuration}: ${program.name}`, ...needs, expect: accepted, run: () => tryProgram(program) }];
+  }));

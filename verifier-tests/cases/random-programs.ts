@@ -1,0 +1,49 @@
+/** Random programs: what the compiler makes of them is accepted, and does in the kernel what evaluating them directly gives. */
+import fc from "fast-check";
+import type { IrModule } from "../../src/compiler/ir/ir.ts";
+import { printModule } from "../../src/compiler/ir/print.ts";
+import { moduleOf, randomProgram } from "../../src/compiler/testing/random-module.ts";
+import { expected, input, KernelRunner } from "../../src/compiler/testing/run-in-kernel.ts";
+import { accepted, type Case } from "../suite/case.ts";
+import { atomicFetch, signExtension } from "../suite/features.ts";
+
+/** Programs in each case, and cases. */
+const PROGRAMS = 25;
+const CASES = 10;
+/** The same programs on every kernel and in every run. */
+const SEED = 20_240_510;
+
+/** Whether a module needs atomic operations beyond an addition that forgets the old value. */
+const needsAtomics = (module: IrModule): boolean => module.functions.some(({ blocks }) => blocks.some(({ instructions }) =>
+  instructions.some(({ operation }) => operation.op === "compare-exchange" || (operation.op === "atomic" && (operation.fetch || operation.operator !== "add")))));
+
+function check(first: number): void {
+  const programs = fc.sample(randomProgram, { numRuns: CASES * PROGRAMS, seed: SEED }).slice(first, first + PROGRAMS);
+  const [atomics, version4] = [atomicFetch.probe(), signExtension.probe()];
+  const runner = new KernelRunner();
+  try {
+    programs.forEach((program, i) => {
+      const number = first + i;
+      const module = moduleOf(program);
+      if (!atomics && needsAtomics(module)) return;
+      const before = input(number);
+      const want = expected(module, before);
+      const isa = ([1, 2, 3, version4 ? 4 : 3] as const)[number % 4]!;
+      const got = runner.run(module, before, { isa });
+      if (got.returned !== want.returned || got.data !== want.data) {
+        throw new Error(`program ${number}, instruction set ${isa}: returned ${got.returned} instead of ${want.returned}, memory ${got.data} instead of ${want.data}\n${printModule(module)}`);
+      }
+    });
+  } finally {
+    runner.close();
+  }
+}
+
+export const randomPrograms: readonly Case[] = Array.from({ length: CASES }, (_, i) => ({
+  name: `random programs/${i * PROGRAMS} to ${i * PROGRAMS + PROGRAMS - 1}`,
+  expect: accepted,
+  run() {
+    check(i * PROGRAMS);
+    return { kind: "accepted" };
+  },
+}));

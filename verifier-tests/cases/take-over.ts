@@ -1,0 +1,94 @@
+/** A load balancer's life: loaded, pinned, left by its process, taken over by another, replaced, detached. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { OWNER, unloadLoadBalancer } from "../../src/lb/index.ts";
+import { PinDirectory } from "../../src/loader/index.ts";
+import { observed, type Case } from "../suite/case.ts";
+import { connect4 } from "../suite/hooks.ts";
+import { withLoadBalancer, type ServiceEntry, type TestLoadBalancer } from "../suite/load-balancer.ts";
+import { addresses, services } from "../suite/network.ts";
+import { errorOf, Socket, withSockets } from "../suite/socket.ts";
+import { Trace } from "../suite/trace.ts";
+
+const service = { address: services.service4, port: 80 };
+const oldBackend = { address: addresses.backend4, port: 8001 };
+const newBackend = { address: addresses.otherBackend4, port: 8002 };
+
+const toBackend = ({ address, port }: { address: string; port: number }): readonly ServiceEntry[] =>
+  [{ name: "web", ...service, protocol: "udp", backends: [`${address}:${port}`] }];
+
+/** Where a new socket that asks for the service ends up. */
+function destination({ cgroup }: TestLoadBalancer): string {
+  return withSockets((keep) => {
+    const socket = keep(cgroup.inside(Socket.udp4));
+    const error = errorOf(() => socket.connect(service));
+    if (error !== "ok") return error;
+    // A program translates the peer's name back; the one chosen shows in the source address, as each backend is local.
+    return { [oldBackend.address]: "old", [newBackend.address]: "new" }[socket.local.address] ?? socket.local.address;
+  });
+}
+
+/** Runs `take-over.ts` in a process of its own; `meanwhile` is called over and over until it has ended. */
+function takeOver({ cgroup, pins }: TestLoadBalancer, entries: readonly ServiceEntry[], meanwhile: () => void): Promise<{ replaced: boolean }> {
+  // In a guest this file is part of a bundle, and the other one is beside it.
+  const bundled = import.meta.url.endsWith(".mjs");
+  const script = fileURLToPath(new URL(bundled ? "./take-over.mjs" : "../take-over.ts", import.meta.url));
+  const child = spawn(process.execPath, [...process.execArgv, script, cgroup.path, pins, JSON.stringify(entries)], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let messages = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (messages += text));
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(meanwhile, 1);
+    child.on("error", reject);
+    child.on("close", (status) => {
+      clearInterval(timer);
+      if (status === 0) resolve(JSON.parse(output) as { replaced: boolean });
+      else reject(new Error(`the process that takes over ended with status ${status}: ${messages}`));
+    });
+  });
+}
+
+function pinnedLinks(pins: string): { links: string; programs: string } {
+  const found = PinDirectory.open(pins, OWNER)!.links();
+  return { links: found.map(({ link }) => link.id).join(), programs: found.map(({ link }) => link.programId).join() };
+}
+
+export const takingOver: readonly Case[] = [
+  {
+    name: "taking over/another process replaces programs and services in place, and every call meets one of them",
+    expect: observed("old, replaced, new; the same links, other programs; destinations meanwhile: old or new"),
+    run: () => withLoadBalancer(async (balancer) => {
+      await balancer.load(toBackend(oldBackend));
+      const first = pinnedLinks(balancer.pins);
+      const before = destination(balancer);
+      const meanwhile = new Set<string>();
+      const { replaced } = await takeOver(balancer, toBackend(newBackend), () => meanwhile.add(destination(balancer)));
+      const second = pinnedLinks(balancer.pins);
+      const strangers = [...meanwhile].filter((where) => where !== "old" && where !== "new");
+      return {
+        kind: "observed",
+        value: `${before}, ${replaced ? "replaced" : "loaded anew"}, ${destination(balancer)}; ` +
+          `${first.links === second.links ? "the same" : "other"} links, ${first.programs === second.programs ? "the same" : "other"} programs; ` +
+          `destinations meanwhile: ${["old or new", ...strangers].join(", ")}`,
+      };
+    }),
+  },
+  {
+    name: "taking over/a process that has ended leaves the service at work, and unloading takes away what is ours alone",
+    expect: observed("loaded by another process: old; another's program 1; unloaded: ENETUNREACH, pins gone; another's program 1"),
+    run: () => withLoadBalancer(async (balancer) => {
+      const { cgroup, pins } = balancer;
+      const trace = new Trace();
+      cgroup.keep(trace.map);
+      cgroup.attach(connect4, trace.program(1));
+      await takeOver(balancer, toBackend(oldBackend), () => {});
+      trace.take();
+      const loaded = `${destination(balancer)}; another's program ${trace.take().join(" ")}`;
+      await unloadLoadBalancer(pins);
+      const unloaded = `${destination(balancer)}, pins ${existsSync(pins) ? "left" : "gone"}; another's program ${trace.take().join(" ")}`;
+      return { kind: "observed", value: `loaded by another process: ${loaded}; unloaded: ${unloaded}` };
+    }),
+  },
+];

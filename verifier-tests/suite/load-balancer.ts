@@ -1,0 +1,61 @@
+/** The load balancer at work for the sockets of a test cgroup, put there by its own control plane. */
+import { existsSync } from "node:fs";
+import { loadLoadBalancer, OWNER, parseConfig, type LoadResult } from "../../src/lb/index.ts";
+import { PinDirectory, type MapHandle } from "../../src/loader/index.ts";
+import { reverseSk } from "../../programs/index.ts";
+import { inTestCgroup, type TestCgroup } from "./cgroup.ts";
+
+/** A service of the configuration file. */
+export interface ServiceEntry {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: "tcp" | "udp";
+  /** `address:port`. */
+  readonly backends: readonly string[];
+}
+
+export class TestLoadBalancer {
+  readonly cgroup: TestCgroup;
+  readonly pins: string;
+
+  constructor(cgroup: TestCgroup, pins: string) {
+    this.cgroup = cgroup;
+    this.pins = pins;
+  }
+
+  /** Loads it with these services, or replaces what is loaded. */
+  load(services: readonly ServiceEntry[]): Promise<LoadResult> {
+    return loadLoadBalancer({ config: testConfig(services), cgroup: this.cgroup.path, pins: this.pins });
+  }
+
+  /** Entries in the reverse map. */
+  reverseEntries(): number {
+    const map: MapHandle<typeof reverseSk> = PinDirectory.open(this.pins, OWNER)!.map(reverseSk);
+    try {
+      return map.count();
+    } finally {
+      map.close();
+    }
+  }
+}
+
+/** A configuration with maps of a size that is quick to make. */
+export function testConfig(services: readonly ServiceEntry[]): ReturnType<typeof parseConfig> {
+  const maps = { services: 64, slots: 256, cilium_lb4_reverse_sk: 1024 };
+  return parseConfig(JSON.stringify({ services, maps }), "the verifier tests' configuration");
+}
+
+let made = 0;
+
+/** A cgroup and a directory of pins for `use`, both taken away afterwards. */
+export function withLoadBalancer<T>(use: (balancer: TestLoadBalancer) => Promise<T>): Promise<T> {
+  return inTestCgroup(async (cgroup) => {
+    const pins = `/sys/fs/bpf/verifier-tests-${process.pid}-${made++}`;
+    try {
+      return await use(new TestLoadBalancer(cgroup, pins));
+    } finally {
+      if (existsSync(pins)) PinDirectory.open(pins, OWNER)?.removeAll();
+    }
+  });
+}
