@@ -1,9 +1,9 @@
 import { helperName, type HelperName } from "../asm/helpers.ts";
 import type { Instruction } from "../asm/instruction.ts";
 import { ProgramType, type MapDefinition, type Program } from "../types/index.ts";
-import { contextRegion, decodeContext, encodeContext, type ContextValues } from "./context/context.ts";
+import { contextRegion, decodeContext, encodeContext, setPointers, type ContextValues } from "./context/context.ts";
 import { defaultContext } from "./context/defaults.ts";
-import { layoutOf, packetFieldsOf, type ContextLayout } from "./context/layout.ts";
+import { layoutOf, type ContextLayout } from "./context/layout.ts";
 import { Coverage } from "./coverage.ts";
 import { ReasonForFault, SimulationFault } from "./fault.ts";
 import type { Helper, HelperCall } from "./helper-call.ts";
@@ -11,7 +11,7 @@ import { builtInHelpers, type HelperTable, type WorldHelper } from "./helpers/in
 import { Machine, type Environment } from "./machine.ts";
 import { MapRegion } from "./maps/map-region.ts";
 import { KeyedMap, ProgramArray, RingBuffer, SimulatedMaps, type SimulatedMap } from "./maps/index.ts";
-import { Region, REGION_START } from "./memory/region.ts";
+import { Region } from "./memory/region.ts";
 import { seededRandom } from "./random.ts";
 import { SimulatedSocket, SocketRegion, type SocketOptions } from "./socket.ts";
 import { translateProgram, type TranslatedProgram } from "./translate/program.ts";
@@ -236,21 +236,15 @@ export class World implements Environment {
       if (Object.keys(ctx).length === 0) return new Region("the context", new Uint8Array(0));
       throw new RangeError(`the simulator does not know the context of ${program.section}: give it as bytes`);
     }
-    const bytes = encodeContext(layout, { ...defaultContext(program, layout, socket), ...ctx });
-    const view = new DataView(bytes.buffer);
+    const bytes = encodeContext(layout, { ...defaultContext(program, layout, { socket, packet }), ...ctx });
     const { space } = this.#machine;
-    const fields = packetFieldsOf(layout);
-    if (fields !== undefined) {
-      const region = new Region("the packet", packet ?? new Uint8Array(0));
+    if (packet !== undefined) {
+      const region = new Region("the packet", packet);
       space.setPacket(region);
-      view.setUint32(fields.data, REGION_START, true);
-      view.setUint32(fields.dataMeta, REGION_START, true);
-      view.setUint32(fields.dataEnd, REGION_START + region.bytes.length, true);
+      setPointers(layout, bytes, "packet", space.addressOf(region));
+      setPointers(layout, bytes, "packet_end", space.addressOf(region) + BigInt(packet.length));
     }
-    const sk = layout.fields["sk"];
-    if (sk !== undefined && "pointer" in sk && socket !== undefined) {
-      view.setBigUint64(sk.offset, space.addressOf(new SocketRegion(socket)), true);
-    }
+    if (socket !== undefined) setPointers(layout, bytes, "bpf_sock", space.addressOf(new SocketRegion(socket)));
     return contextRegion(layout, bytes);
   }
 

@@ -94,6 +94,19 @@ export function contextRegion(layout: ContextLayout, bytes: Uint8Array): Region 
   return new Region(`the context of ${layout.name}`, bytes, "read-write", new ContextGuard(layout, bytes));
 }
 
+/** The addresses of the packet stand in fields of 32 bits. */
+const pointerSize = ({ pointer }: ContextPointer): 4 | 8 => (pointer === "packet" || pointer === "packet_end" ? 4 : 8);
+
+/** Puts an address where the context holds pointers of that kind. */
+export function setPointers(layout: ContextLayout, bytes: Uint8Array, kind: string, address: bigint): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (const entry of Object.values(layout.fields)) {
+    if (!isPointer(entry) || entry.pointer !== kind) continue;
+    if (pointerSize(entry) === 4) view.setUint32(entry.offset, Number(address), true);
+    else view.setBigUint64(entry.offset, address, true);
+  }
+}
+
 interface Extent {
   readonly name: string;
   readonly start: number;
@@ -139,7 +152,7 @@ class ContextGuard implements Guard {
 }
 
 function extentOf(name: string, entry: Entry): Extent {
-  if (isPointer(entry)) return { name, start: entry.offset, end: entry.offset + 8, unit: 8, writable: false, field: undefined };
+  if (isPointer(entry)) return { name, start: entry.offset, end: entry.offset + pointerSize(entry), unit: 8, writable: false, field: undefined };
   if (isArray(entry)) {
     const { element, count } = entry;
     return { name, start: element.offset, end: element.offset + count * element.size, unit: element.size, writable: element.writable, field: undefined };
