@@ -151,8 +151,9 @@ export class Btf {
   }
 
   #offset(id: number): number {
-    if (!(id > 0 && id < this.typeCount)) throw new BtfError(`there is no type ${id}: the BTF has types 0 to ${this.typeCount - 1}`);
-    return this.#offsets[id]!;
+    const offset = id === 0 ? undefined : this.#offsets[id];
+    if (offset === undefined) throw new BtfError(`there is no type ${id}: the BTF has types 0 to ${this.typeCount - 1}`);
+    return offset;
   }
 
   #kindNumber(offset: number): number {

@@ -59,7 +59,7 @@ class Printer {
   declare(id: number, inner: string, depth: number): string {
     if (depth > MAX_DEPTH || ++this.#steps > MAX_STEPS) throw new BtfError(`type ${id} cannot be printed: the types in it go round`);
     const type = this.#btf.type(id);
-    const around = (head: string) => (inner === "" ? head : `${head} ${inner}`);
+    const around = (head: string) => `${head}${inner === "" || inner.startsWith("[") ? "" : " "}${inner}`;
     switch (type.kind) {
       case "void":
         return around("void");

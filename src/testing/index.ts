@@ -5,5 +5,6 @@ export { FakeKernel, type FakeObject, type Failures } from "./fake-kernel.ts";
 export { kernelObjects } from "./kernel-objects.ts";
 export { kernelSuite, whyNoKernel } from "./kernel-suite.ts";
 export { withNetworkNamespace } from "./network-namespace.ts";
+export { hasTool, runTool, toolSuite } from "./tool-suite.ts";
 export { withPins } from "./pins.ts";
 export { runIn, runScriptIn, startIn, type Outcome, type Place } from "./process.ts";
