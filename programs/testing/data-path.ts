@@ -1,6 +1,6 @@
 import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue } from "../../src/loader/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
-import { generation, loadBalancerPrograms, reverseSk, services, slots, type DataPathOptions } from "../index.ts";
+import { defaultOptions, generation, loadBalancerPrograms, reverseSk, services, slots, type DataPathOptions } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
 import { SocketClient, type ClientSocket, type Endpoint } from "./socket-client.ts";
 
@@ -12,16 +12,12 @@ const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
 export type ServiceProtocol = keyof typeof protocolNumber;
 
 export interface DataPathSetup {
-  readonly options?: DataPathOptions;
-  /** Programs to leave out, by name. */
-  readonly without?: readonly string[];
+  readonly options?: Partial<DataPathOptions>;
   /** Addresses of the network namespace; those of `BACKENDS` unless given. */
   readonly addresses?: readonly string[];
   /** What answers there; `BACKENDS`, over TCP and UDP, unless given. */
   readonly backends?: Backends;
 }
-
-type ReverseElement = readonly [MapKey<typeof reverseSk>, MapValue<typeof reverseSk>];
 
 /** The load balancer's programs at work for the processes of one cgroup and network namespace; its maps are filled by hand. */
 export class DataPath {
@@ -74,9 +70,9 @@ export class DataPath {
     return runIn(this.place, command, ...args);
   }
 
-  /** The whole reverse map, in the order of its keys. */
-  reverseEntries(): ReverseElement[] {
-    return inOrder(this.reverse);
+  /** The whole reverse map, as text, sorted: to compare with `reverseEntry`s. */
+  reverseEntries(): string[] {
+    return Array.from(this.reverse, ([key, value]) => entryText(key, value)).sort();
   }
 
   /** Ends the clients, removes the services. */
@@ -89,15 +85,13 @@ export class DataPath {
   }
 }
 
-/** What the reverse map holds for a socket that talks to a service. */
-export function reverseEntry({ cookie }: Pick<ClientSocket, "cookie">, service: Endpoint, backend: string, revNatIndex = 1): ReverseElement {
-  return [{ cookie, ...endpoint(backend) }, { address: service.address, port: service.port, revNatIndex }];
+/** What the reverse map holds for a socket that talks to a service, as `DataPath.reverseEntries` shows it. */
+export function reverseEntry({ cookie }: Pick<ClientSocket, "cookie">, service: Endpoint, backend: string, revNatIndex = 1): string {
+  return entryText({ cookie, ...endpoint(backend) }, { ...service, revNatIndex });
 }
 
-/** In an order that depends on the elements alone, to compare sets of them. */
-export function inOrder(elements: Iterable<ReverseElement>): ReverseElement[] {
-  const text = ([{ cookie, address, port }]: ReverseElement) => `${cookie} ${address}:${port}`;
-  return [...elements].sort((a, b) => (text(a) < text(b) ? -1 : 1));
+function entryText({ cookie, address, port }: MapKey<typeof reverseSk>, service: MapValue<typeof reverseSk>): string {
+  return `socket ${cookie}, backend ${address}:${port}: service ${service.address}:${service.port}, index ${service.revNatIndex}`;
 }
 
 /** `address:port` as an object. */
@@ -111,9 +105,9 @@ const maxEntries = { [services.name]: 1024, [slots.name]: 4096, [reverseSk.name]
 
 /** Runs `work` with the programs attached to a cgroup of its own, and backends in a network namespace of its own. */
 export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: DataPath) => Promise<T>): Promise<T> {
-  const { options, without = [], addresses = BACKENDS.map((text) => endpoint(text).address), backends = { tcp: BACKENDS, udp: BACKENDS } } = setup;
+  const { options, addresses = BACKENDS.map((text) => endpoint(text).address), backends = { tcp: BACKENDS, udp: BACKENDS } } = setup;
   return withNetworkNamespace(addresses, (networkNamespace) => withCgroup(async (cgroup) => {
-    const programs = loadBalancerPrograms(options).filter(({ name }) => !without.includes(name));
+    const programs = loadBalancerPrograms({ ...defaultOptions, ...options });
     using collection = load(programs.map((source) => source.compile()), { maxEntries });
     const attached = attach(collection, { cgroup });
     const server = await startBackends({ networkNamespace }, backends);

@@ -34,6 +34,17 @@ export class SocketError extends Error {
   }
 }
 
+/** The errno with which a client's call fails; undefined where it does not. */
+export async function errnoOf(call: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (error instanceof SocketError) return error.code;
+    throw error;
+  }
+}
+
 /** A process of its own that does with sockets what it is told, one system call at a time (socket-client.py). */
 export class SocketClient {
   readonly #child: ChildProcess;

@@ -1,0 +1,115 @@
+/** What open sockets see of a service that changes. */
+import * as assert from "uvu/assert";
+import { BACKENDS, dataPathSuite, endpoint, reverseEntry, SERVICE, type ClientSocket, type DataPath } from "./testing/index.ts";
+
+const THIRD = "20.0.0.2:81";
+const test = dataPathSuite("data path: services that change", {
+  options: { rememberStreams: true },
+  backends: { tcp: BACKENDS, udp: [...BACKENDS, THIRD] },
+});
+
+/** A socket that has asked the service, and the backend that it was given. */
+async function asking(dataPath: DataPath, socket: ClientSocket): Promise<string> {
+  const { text, ...source } = await socket.exchange("hello", SERVICE);
+  assert.equal(source, SERVICE);
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, text)]);
+  return text;
+}
+
+test("its backend removed: the next datagram goes to one that remains", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS);
+  const socket = await client.open("udp");
+  const first = await asking(dataPath, socket);
+  const remaining = BACKENDS.find((backend) => backend !== first)!;
+  dataPath.setService(SERVICE, "udp", [remaining]);
+  assert.equal(await socket.exchange("hello", SERVICE), { text: remaining, ...SERVICE });
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, remaining)], "the old backend's entry is gone");
+  await socket.close();
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test("its backend removed: the answer to what was sent before still comes from the service", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS);
+  const socket = await client.open("udp");
+  const first = await asking(dataPath, socket);
+  await socket.send("hello", SERVICE);
+  dataPath.setService(SERVICE, "udp", BACKENDS.filter((backend) => backend !== first));
+  assert.equal(await socket.receive(), { text: first, ...SERVICE });
+});
+
+test("a backend added: the socket is answered by one of its backends, as by the service", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
+  const socket = await client.open("udp");
+  await asking(dataPath, socket);
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0], THIRD]);
+  const { text, ...source } = await socket.exchange("hello", SERVICE);
+  assert.equal(source, SERVICE);
+  assert.ok([BACKENDS[0], THIRD].includes(text as typeof THIRD));
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, text)]);
+});
+
+test("removed: its backends' answers come from themselves, and the entry goes", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS);
+  const socket = await client.open("udp");
+  const backend = await asking(dataPath, socket);
+  await socket.send("hello", SERVICE);
+  dataPath.removeService(SERVICE, "udp");
+  assert.equal(await socket.receive(), { text: backend, ...endpoint(backend) });
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test("replaced by another service on the same address: answers of the former are not its own", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
+  const socket = await client.open("udp");
+  await asking(dataPath, socket);
+  await socket.send("hello", SERVICE);
+  dataPath.setService(SERVICE, "udp", [BACKENDS[1]], 2);
+  assert.equal(await socket.receive(), { text: BACKENDS[0], ...endpoint(BACKENDS[0]) });
+  assert.equal(dataPath.reverseEntries(), []);
+  assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[1], ...SERVICE });
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1], 2)]);
+});
+
+test("removed, an older flow's: its answer comes from the backend, and the entry goes", async ({ dataPath, client }) => {
+  const socket = await client.open("udp");
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
+  await socket.send("hello", SERVICE);
+  // Four more make it one of the older flows.
+  for (let i = 0; i < 4; i++) {
+    const service = { address: "100.0.0.2", port: 1000 + i };
+    dataPath.setService(service, "udp", [`20.0.0.1:${1000 + i}`], 10 + i);
+    await socket.send("hello", service);
+  }
+  assert.is(dataPath.reverseEntries().length, 5);
+  dataPath.removeService(SERVICE, "udp");
+  assert.equal(await socket.receive(), { text: BACKENDS[0], ...endpoint(BACKENDS[0]) });
+  assert.is(dataPath.reverseEntries().length, 4);
+  await socket.close();
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test("removed and put back: the socket is served again", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
+  const socket = await client.open("udp");
+  await asking(dataPath, socket);
+  dataPath.removeService(SERVICE, "udp");
+  dataPath.setService(SERVICE, "udp", [BACKENDS[1]]);
+  assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[1], ...SERVICE });
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1])]);
+});
+
+test("a connection over TCP outlives the removal of its backend and of the service", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "tcp", [BACKENDS[0]]);
+  const socket = await client.open("tcp");
+  await socket.connect(SERVICE);
+  const ask = async () => (await socket.exchange("GET / HTTP/1.1\r\nHost: test\r\n\r\n")).text;
+  assert.is(await ask(), BACKENDS[0]);
+  dataPath.setService(SERVICE, "tcp", [BACKENDS[1]]);
+  assert.is(await ask(), BACKENDS[0]);
+  assert.equal(await socket.peer(), SERVICE);
+  dataPath.removeService(SERVICE, "tcp");
+  assert.is(await ask(), BACKENDS[0]);
+  assert.equal(await socket.peer(), endpoint(BACKENDS[0]), "a service that is gone is nobody's peer");
+});
+
+test.run();

@@ -1,0 +1,75 @@
+import * as assert from "uvu/assert";
+import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } from "./testing/index.ts";
+
+const test = dataPathSuite("data path: what is no service", {
+  addresses: ["20.0.0.1", "20.0.0.2", SERVICE.address],
+  backends: { tcp: [...BACKENDS, `${SERVICE.address}:81`], udp: [...BACKENDS, `${SERVICE.address}:81`] },
+});
+const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+/** The service's address, at a port that is none. */
+const BESIDE = { ...SERVICE, port: 81 };
+
+test("a destination that is no service stays as it is: where it goes, who answers, who the peer is", async ({ dataPath, client }) => {
+  for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, [BACKENDS[0]]);
+  for (const destination of [endpoint(BACKENDS[1]), BESIDE]) {
+    const text = `${destination.address}:${destination.port}`;
+    const tcp = await client.open("tcp");
+    await tcp.connect(destination);
+    assert.equal(await tcp.peer(), destination);
+    assert.is((await tcp.exchange(GET)).text, text);
+
+    const udp = await client.open("udp");
+    assert.equal(await udp.exchange("hello", destination), { text, ...destination });
+
+    const connected = await client.open("udp");
+    await connected.connect(destination);
+    assert.equal(await connected.peer(), destination);
+    assert.equal(await connected.exchange("hello"), { text, ...destination });
+  }
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test("a socket that talks to a backend directly is answered by the backend, whatever other sockets do", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
+  const [through, direct] = [await client.open("udp"), await client.open("udp")];
+  assert.equal(await through.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
+  assert.equal(await direct.exchange("hello", endpoint(BACKENDS[0])), { text: BACKENDS[0], ...endpoint(BACKENDS[0]) });
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(through, SERVICE, BACKENDS[0])]);
+});
+
+test("a TCP and a UDP service on the same address and port are two", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "tcp", [BACKENDS[0]], 1);
+  dataPath.setService(SERVICE, "udp", [BACKENDS[1]], 2);
+  const udp = await client.open("udp");
+  assert.equal(await udp.exchange("hello", SERVICE), { text: BACKENDS[1], ...SERVICE });
+  const tcp = await client.open("tcp");
+  await tcp.connect(SERVICE);
+  assert.is((await tcp.exchange(GET)).text, BACKENDS[0]);
+
+  dataPath.removeService(SERVICE, "udp");
+  const connected = await client.open("udp");
+  await connected.connect(SERVICE);
+  assert.is(await errnoOf(connected.exchange("hello")), "ECONNREFUSED", "nobody answers for UDP any more");
+  const another = await client.open("tcp");
+  await another.connect(SERVICE);
+  assert.is((await another.exchange(GET)).text, BACKENDS[0]);
+});
+
+test("port 0 is no service's, and fails as it does without programs", async ({ dataPath, client }) => {
+  for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, BACKENDS);
+  const nowhere = { ...SERVICE, port: 0 };
+  assert.is(await errnoOf((await client.open("tcp")).connect(nowhere)), "ECONNREFUSED");
+  assert.is(await errnoOf((await client.open("udp")).send("hello", nowhere)), "EINVAL");
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test("a protocol that no service is for passes: UDP-Lite beside a UDP service", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS);
+  const socket = await client.open("udplite");
+  await socket.connect(SERVICE);
+  assert.equal(await socket.peer(), SERVICE);
+  assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED", "it was sent to the address itself, where nobody listens");
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test.run();
