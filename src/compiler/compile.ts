@@ -12,6 +12,7 @@ import { emit } from "./machine/layout.ts";
 import { lower, type InstructionSet } from "./machine/lower.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { printMachine } from "./machine/print.ts";
+import { tidy } from "./machine/tidy.ts";
 import { passesFor } from "./passes/index.ts";
 
 export interface CompileOptions {
@@ -75,5 +76,8 @@ function allocate(machine: MachineFunction, options: CompileOptions): MachineFun
   options.onStage?.(`${machine.name}: instructions selected`, printMachine(machine));
   const allocated = allocateRegisters(machine);
   options.onStage?.(`${machine.name}: registers allocated`, printMachine(allocated));
-  return allocated;
+  if (options.optimise === false) return allocated;
+  const tidied = tidy(allocated);
+  options.onStage?.(`${machine.name}: ends joined`, printMachine(tidied));
+  return tidied;
 }

@@ -4,6 +4,7 @@ import type { InstructionSet } from "../machine/lower.ts";
 import { simplifyControlFlow } from "./control-flow.ts";
 import { removeDeadCode } from "./dead-code.ts";
 import { removeDeadStores } from "./dead-stores.ts";
+import { joinEqualBlocks } from "./equal-blocks.ts";
 import { expandSignedDivision } from "./expand-signed-division.ts";
 import { foldAddresses } from "./fold-addresses.ts";
 import { forwardLoads } from "./load-forwarding.ts";
@@ -21,11 +22,12 @@ const loads: Pass = { name: "load forwarding", run: forwardLoads };
 const deadCode: Pass = { name: "dead code", run: removeDeadCode };
 const deadStores: Pass = { name: "dead stores", run: removeDeadStores };
 const merging: Pass = { name: "store merging", run: mergeStores };
+const equalBlocks: Pass = { name: "equal blocks", run: joinEqualBlocks };
 const addresses: Pass = { name: "address folding", run: foldAddresses };
 const division: Pass = { name: "signed division", run: expandSignedDivision };
 
 /** What one pass finds opens the way for another: twice round finds nearly all. */
-const round: readonly Pass[] = [controlFlow, numbering, controlFlow, loads, deadCode];
+const round: readonly Pass[] = [controlFlow, numbering, controlFlow, loads, deadCode, equalBlocks];
 const optimising: readonly Pass[] = [...round, ...round, addresses, deadStores, merging, numbering, controlFlow, deadCode];
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {

@@ -1,0 +1,68 @@
+/** Blocks that do the same with the same values, and go on to the same places, become one. */
+import { controlFlow, mapOperands, withoutUnreachable } from "../ir/analysis.ts";
+import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
+import { printInstruction, printTerminator } from "../ir/print.ts";
+
+export function joinEqualBlocks(fn: IrFunction): IrFunction {
+  const { blocks } = controlFlow(fn);
+  /** By block id, the equal one that takes its place. */
+  const instead = new Map<number, number>();
+  const target = (to: Target): Target => {
+    const block = instead.get(to.block);
+    return block === undefined ? to : { ...to, block };
+  };
+  const redirected = (t: Terminator): Terminator => {
+    if (t.op === "return") return t;
+    if (t.op === "jump") {
+      const to = target(t.target);
+      return to === t.target ? t : { ...t, target: to };
+    }
+    const then = target(t.then);
+    const otherwise = target(t.else);
+    return then === t.then && otherwise === t.else ? t : { ...t, then, else: otherwise };
+  };
+  const seen = new Map<string, number>();
+  // Backwards, so that blocks whose successors turned out equal can be equal too. The entry stays.
+  for (let i = blocks.length - 1; i > 0; i--) {
+    const block = blocks[i]!;
+    const key = describe(block, redirected(block.terminator));
+    const known = seen.get(key);
+    if (known === undefined) seen.set(key, block.id);
+    else instead.set(block.id, known);
+  }
+  if (instead.size === 0) return fn;
+  return withoutUnreachable({ ...fn, blocks: fn.blocks.map((block) => ({ ...block, terminator: redirected(block.terminator) })) });
+}
+
+/** The block's text with its own values numbered from its start. */
+function describe(block: Block, terminator: Terminator): string {
+  const own = new Map<number, Value>();
+  const number = (value: Value): void => { own.set(value.id, { id: -1 - own.size, type: value.type }); };
+  const local = (value: Value): Value => own.get(value.id) ?? value;
+  block.parameters.forEach(number);
+  const lines = [block.parameters.map(({ type }) => type).join()];
+  for (const { result, operation } of block.instructions) {
+    if (result !== undefined) number(result);
+    lines.push(printInstruction({ ...(result !== undefined && { result: local(result) }), operation: mapOperands(operation, local) }), identity(operation));
+  }
+  lines.push(printTerminator(mapLocal(terminator, local)));
+  return lines.join("\n");
+}
+
+/** What the text of an operation leaves out. */
+function identity(operation: Operation): string {
+  switch (operation.op) {
+    case "call": return String(operation.helper);
+    case "assembly": return JSON.stringify(operation.items);
+    default: return "";
+  }
+}
+
+function mapLocal(t: Terminator, local: (value: Value) => Value): Terminator {
+  const target = (to: Target): Target => ({ ...to, arguments: to.arguments.map(local) });
+  switch (t.op) {
+    case "return": return { ...t, value: local(t.value) };
+    case "jump": return { ...t, target: target(t.target) };
+    case "branch": return { ...t, left: local(t.left), right: local(t.right), then: target(t.then), else: target(t.else) };
+  }
+}
