@@ -1,0 +1,70 @@
+/**
+ * Every program's instructions, kept as text in snapshots/, so that a review
+ * sees what a change does to them. `npm run snapshots` writes them anew.
+ *
+ * NAME.txt is the build with everything switched on; NAME.minimal.txt the one
+ * with everything switched off, where that makes a difference.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { formatListing } from "../src/asm/index.ts";
+import type { Program } from "../src/types/index.ts";
+import { defaultOptions, loadBalancerPrograms, type DataPathOptions } from "./index.ts";
+
+const repository = fileURLToPath(new URL("..", import.meta.url));
+const directory = fileURLToPath(new URL("snapshots", import.meta.url));
+const update = process.argv.includes("--update");
+
+function programs(switches: boolean): Program[] {
+  const options = Object.fromEntries(Object.keys(defaultOptions).map((name) => [name, switches])) as Record<keyof DataPathOptions, boolean>;
+  return loadBalancerPrograms(options).map((source) => source.compile());
+}
+
+function listing({ instructions, functions, maps, section, name }: Program): string {
+  const head = [
+    `; ${section}, program ${name}: ${instructions.length} instructions`,
+    `; maps: ${maps.map((map) => map.name).join(", ")}`,
+  ];
+  const comment = ({ source }: (typeof instructions)[number]) =>
+    source && `${relative(repository, source.file).split(sep).join("/")}:${source.line}`;
+  return `${head.join("\n")}\n\n${formatListing(instructions, { labels: new Map(functions.map(({ name, start }) => [start, name])), comment })}`;
+}
+
+const everything = programs(true);
+const nothing = programs(false);
+const full = new Map(everything.map((program) => [`${program.name}.txt`, listing(program)]));
+const minimal = new Map(
+  nothing
+    .map((program) => [program.name, listing(program)] as const)
+    .filter(([name, text]) => text !== full.get(`${name}.txt`))
+    .map(([name, text]) => [`${name}.minimal.txt`, text]));
+const wanted = new Map([...full, ...minimal]);
+
+if (update) {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  for (const [file, text] of wanted) writeFileSync(join(directory, file), text);
+}
+
+const test = suite("bytecode snapshots");
+
+for (const [file, text] of wanted) {
+  test(file, () => {
+    const kept = readdirSync(directory).includes(file) ? readFileSync(join(directory, file), "utf8") : "";
+    assert.fixture(text, kept, `${file} is not what is built now; if the change is meant, run "npm run snapshots" and review the difference`);
+  });
+}
+
+test("there are no others", () => {
+  assert.equal(readdirSync(directory).sort(), [...wanted.keys()].sort(), 'run "npm run snapshots"');
+});
+
+test("what is switched off is not in the bytecode", () => {
+  const size = (programs: readonly Program[]) => programs.reduce((sum, { instructions }) => sum + instructions.length, 0);
+  assert.ok(size(nothing) < size(everything), `${size(nothing)} instructions against ${size(everything)}`);
+});
+
+test.run();
