@@ -6,14 +6,10 @@
  * besides, and its older ones only there; the storage names every such entry,
  * so that none outlives its socket.
  */
-import type { BuilderWith, Condition, Nullable, Ref, Scalar, SockAddr4 } from "../src/dsl/index.ts";
-import { be16, ipv4, u8 } from "../src/types/index.ts";
-import {
-  flows, generation, OLDER_FLOWS, RECENT_FLOWS, reverseSk, services, type Flow, type Service, type Slot, type SocketFlows,
-} from "./maps.ts";
-
-type Storage = Ref<typeof SocketFlows>;
-type FlowRef = Ref<typeof Flow>;
+import type { BuilderWith, Condition, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
+import { be16, u8 } from "../src/types/index.ts";
+import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type Service, type Slot, type SocketFlows } from "./maps.ts";
+import type { SocketAddress } from "./socket-address.ts";
 
 /** An address and port, in a flow, a slot or a context. */
 interface Endpoint {
@@ -26,65 +22,53 @@ export function currentGeneration(b: BuilderWith): Scalar<"u32"> {
   return b.lookup(generation, 0).orReturn(1).value;
 }
 
-/** The address that the context holds now. */
-export function endpoint(ctx: SockAddr4): Endpoint {
-  return { address: ctx.userIp4, port: ctx.userPort };
-}
-
 /** The flow is to this service. */
-export const toService = (flow: FlowRef, { address, port }: Endpoint): Condition =>
+export const toService = (flow: Ref<Flow>, { address, port }: Endpoint): Condition =>
   flow.serviceAddress.eq(address).and(() => flow.servicePort.eq(port));
 
 /** The flow is with this backend. */
-export const withBackend = (flow: FlowRef, { address, port }: Endpoint): Condition =>
+export const withBackend = (flow: Ref<Flow>, { address, port }: Endpoint): Condition =>
   flow.backendAddress.eq(address).and(() => flow.backendPort.eq(port));
 
 /** The recent flow of which `matches` is true, if there is one. */
-export function findRecent(b: BuilderWith, known: Storage, matches: (flow: FlowRef) => Condition): Nullable<typeof Flow, 1> {
+export function findRecent(b: BuilderWith, known: Ref<SocketFlows>, matches: (flow: Ref<Flow>) => Condition): Nullable<Flow, 1> {
   return b.first(recentFlows(known), matches);
 }
 
-function recentFlows(known: Storage): readonly FlowRef[] {
+function recentFlows(known: Ref<SocketFlows>): readonly Ref<Flow>[] {
   return Array.from({ length: RECENT_FLOWS }, (_, i) => known.recent.at(i));
-}
-
-/** Each of the older flows, in a loop. */
-function eachOlder(b: BuilderWith, known: Storage, visit: (peer: ReturnType<Storage["older"]["at"]>) => void): void {
-  b.if(known.olderCount.ne(0), () => b.loop(OLDER_FLOWS, (i) => visit(known.older.at(i))));
 }
 
 /** Remembers that a datagram socket was sent to `backend` for the service that the context still names. */
 export function rememberDatagrams(
-  b: BuilderWith<"getSocketCookie" | "skStorageGet">, ctx: SockAddr4, service: Ref<typeof Service>, backend: Ref<typeof Slot>,
+  b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, service: Ref<typeof Service>, backend: Ref<Slot>,
 ): void {
-  const cookie = b.getSocketCookie(ctx);
-  const flow = newFlow(b, ctx, service, backend);
-  b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => placeFlow(b, ctx, known, flow, cookie));
-  writeReverse(b, ctx, service, { cookie, address: backend.address, port: backend.port });
+  const cookie = b.getSocketCookie(to.context);
+  const flow = newFlow(b, to, service, backend);
+  b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => placeFlow(b, to, known, flow, cookie));
+  writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port });
 }
 
 /** The same for a stream, which has one peer and needs no reverse entry. */
-export function rememberStream(
-  b: BuilderWith<"skStorageGet">, ctx: SockAddr4, service: Ref<typeof Service>, backend: Ref<typeof Slot>,
-): void {
-  const flow = newFlow(b, ctx, service, backend);
-  b.skStorageGet(flows, ctx.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
+export function rememberStream(b: BuilderWith<"skStorageGet">, to: SocketAddress, service: Ref<typeof Service>, backend: Ref<Slot>): void {
+  const flow = newFlow(b, to, service, backend);
+  b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
 }
 
-function newFlow(b: BuilderWith, ctx: SockAddr4, { base, revNatIndex }: Ref<typeof Service>, backend: Ref<typeof Slot>) {
+function newFlow(b: BuilderWith, to: SocketAddress, { base, revNatIndex }: Ref<typeof Service>, backend: Endpoint) {
   return {
-    serviceAddress: ctx.userIp4, servicePort: ctx.userPort, backendAddress: backend.address, backendPort: backend.port,
+    serviceAddress: to.address, servicePort: to.port, backendAddress: backend.address, backendPort: backend.port,
     base, generation: currentGeneration(b), revNatIndex,
   };
 }
 
 /** Enters the flow into the reverse map, unless it is there. */
-function writeReverse(b: BuilderWith, ctx: SockAddr4, { revNatIndex }: Ref<typeof Service>, key: Endpoint & { cookie: Scalar<"u64"> }): void {
-  const value = b.struct(reverseSk.value, { ...endpoint(ctx), revNatIndex });
-  const write = () => { b.update(reverseSk, key, value); };
+function writeReverse(b: BuilderWith, to: SocketAddress, { revNatIndex }: Ref<typeof Service>, key: Endpoint & { cookie: Scalar<"u64"> }): void {
+  const { reverseSk } = to.maps;
+  const write = () => { b.update(reverseSk, key, { address: to.address, port: to.port, revNatIndex }); };
   b.lookup(reverseSk, key).match(
     (entry) => b.if(
-      entry.address.eq(ctx.userIp4).and(() => entry.port.eq(ctx.userPort)).and(() => entry.revNatIndex.eq(revNatIndex)).not(),
+      entry.address.eq(to.address).and(() => entry.port.eq(to.port)).and(() => entry.revNatIndex.eq(revNatIndex)).not(),
       write),
     write);
 }
@@ -93,82 +77,75 @@ function writeReverse(b: BuilderWith, ctx: SockAddr4, { revNatIndex }: Ref<typeo
  * Writes a flow into `recent`: in place of the one which it replaces (same
  * service, or same backend), or of the next in turn, which moves to `older`.
  */
-function placeFlow(
-  b: BuilderWith, ctx: SockAddr4, known: Storage, flow: ReturnType<typeof newFlow>, cookie: Scalar<"u64">,
-): void {
+function placeFlow(b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, flow: ReturnType<typeof newFlow>, cookie: Scalar<"u64">): void {
   const backend = { address: flow.backendAddress, port: flow.backendPort };
-  findRecent(b, known, (other) => toService(other, endpoint(ctx)).or(() => withBackend(other, backend))).match(
+  findRecent(b, known, (other) => toService(other, to).or(() => withBackend(other, backend))).match(
     (replaced) => {
       // Where the service has moved this socket to another backend, the old one's entry has nobody left.
-      b.if(withBackend(replaced, backend).not(), () => deleteReverse(b, cookie, flowBackend(replaced)));
+      b.if(withBackend(replaced, backend).not(), () => deleteReverse(b, to.maps, cookie, flowBackend(replaced)));
       b.assign(replaced, flow);
     },
     () => {
       const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
       known.recentCount.set(known.recentCount.add(1));
-      b.if(next.revNatIndex.ne(0), () => keepOlder(b, known, next, cookie));
+      b.if(next.revNatIndex.ne(0), () => keepOlder(b, to.maps, known, next, cookie));
       // A backend that comes into use again is no longer an older one.
-      forgetOlder(b, known, backend);
+      eachOlder(b, known, (peer) => {
+        b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => b.clear(peer));
+      });
       b.assign(next, flow);
     });
 }
 
 /** Leaves a flow to the reverse map alone. The oldest such flow gives way. */
-function keepOlder(b: BuilderWith, known: Storage, flow: FlowRef, cookie: Scalar<"u64">): void {
+function keepOlder(b: BuilderWith, maps: Maps, known: Ref<SocketFlows>, flow: Ref<Flow>, cookie: Scalar<"u64">): void {
   const peer = known.older.at(known.olderCount.and(OLDER_FLOWS - 1));
-  b.if(peer.port.ne(be16(0)), () => deleteReverse(b, cookie, peer));
+  b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, cookie, peer));
   b.assign(peer, flowBackend(flow));
   known.olderCount.set(known.olderCount.add(1));
 }
 
-function forgetOlder(b: BuilderWith, known: Storage, backend: Endpoint): void {
-  eachOlder(b, known, (peer) => {
-    b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => {
-      b.assign(peer, { address: ipv4("0.0.0.0"), port: be16(0) });
-    });
-  });
+/** Each of the older flows, in a loop. */
+function eachOlder(b: BuilderWith, known: Ref<SocketFlows>, visit: (peer: ReturnType<typeof known.older.at>) => void): void {
+  b.if(known.olderCount.ne(0), () => b.loop(OLDER_FLOWS, (i) => visit(known.older.at(i))));
 }
 
 /**
  * The process names an address that is no service. What comes from there from
  * now on is no service's reply, even if a service had sent the socket there.
  */
-export function forgetBackend(b: BuilderWith<"getSocketCookie" | "skStorageGet">, ctx: SockAddr4): void {
-  b.skStorageGet(flows, ctx.sk).ifFound((known) => {
-    findRecent(b, known, (flow) => withBackend(flow, endpoint(ctx))).ifFound((flow) => forgetFlow(b, ctx, flow));
-    b.if(known.olderCount.ne(0), () => deleteReverse(b, b.getSocketCookie(ctx), endpoint(ctx)));
+export function forgetBackend(b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress): void {
+  b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
+    findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, flow));
+    b.if(known.olderCount.ne(0), () => deleteReverse(b, to.maps, b.getSocketCookie(to.context), to));
   });
 }
 
 /** Forgets a flow: its service is gone or has become another, or the socket has turned to something else. */
-export function forgetFlow(b: BuilderWith<"getSocketCookie">, ctx: SockAddr4, flow: FlowRef): void {
-  deleteReverse(b, b.getSocketCookie(ctx), flowBackend(flow));
-  b.assign(flow, {
-    serviceAddress: ipv4("0.0.0.0"), backendAddress: ipv4("0.0.0.0"), servicePort: be16(0), backendPort: be16(0),
-    base: 0, generation: 0, revNatIndex: 0,
-  });
+export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress, flow: Ref<Flow>): void {
+  deleteReverse(b, to.maps, b.getSocketCookie(to.context), flowBackend(flow));
+  b.clear(flow);
 }
 
 /** Deletes all of the socket's entries in the reverse map. */
-export function deleteReverseEntries(b: BuilderWith, known: Storage, cookie: Scalar<"u64">): void {
-  for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, cookie, flowBackend(flow)));
-  eachOlder(b, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, cookie, peer)));
+export function deleteReverseEntries(b: BuilderWith, maps: Maps, known: Ref<SocketFlows>, cookie: Scalar<"u64">): void {
+  for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, maps, cookie, flowBackend(flow)));
+  eachOlder(b, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, cookie, peer)));
 }
 
-function flowBackend(flow: FlowRef): Endpoint {
+function flowBackend(flow: Ref<Flow>): Endpoint {
   return { address: flow.backendAddress, port: flow.backendPort };
 }
 
-function deleteReverse(b: BuilderWith, cookie: Scalar<"u64">, { address, port }: Endpoint): void {
+function deleteReverse(b: BuilderWith, { reverseSk }: Maps, cookie: Scalar<"u64">, { address, port }: Endpoint): void {
   b.delete(reverseSk, { cookie, address, port });
 }
 
-/** Runs `still` where the service under this address is yet the one that `revNatIndex` names. */
-export function ifStillService(
-  b: BuilderWith, ctx: SockAddr4, front: Endpoint & { revNatIndex: Scalar<"u16"> },
-  still: (service: Ref<typeof Service>) => void, otherwise: () => void,
+/** Runs `otherwise` where the service under this address is no longer the one that `revNatIndex` names. */
+export function unlessStillService(
+  b: BuilderWith, { maps, protocol }: SocketAddress, front: Endpoint & { revNatIndex: Scalar<"u16"> }, otherwise: () => void,
 ): void {
-  b.lookup(services, { address: front.address, port: front.port, protocol: ctx.protocol.to(u8), scope: 0 }).match(
-    (service) => b.if(service.revNatIndex.eq(front.revNatIndex), () => still(service), otherwise),
+  b.lookup(maps.services, { address: front.address, port: front.port, protocol: protocol.to(u8), scope: 0 }).match(
+    (service) => b.if(service.revNatIndex.ne(front.revNatIndex), otherwise),
     otherwise);
 }

@@ -8,6 +8,8 @@ export interface DataPathOptions {
    * client that asks sees the backend that it is connected to.
    */
   readonly rememberStreams: boolean;
+  /** Sockets of the IPv6 family are balanced too, to IPv6 addresses and to mapped IPv4 ones. */
+  readonly ipv6: boolean;
 }
 
-export const defaultOptions: DataPathOptions = { setRetval: true, rememberStreams: false };
+export const defaultOptions: DataPathOptions = { setRetval: true, rememberStreams: false, ipv6: false };

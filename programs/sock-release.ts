@@ -1,11 +1,16 @@
-import { cgroup, PROCEED, SocketType } from "../src/dsl/index.ts";
+import { AddressFamily, cgroup, PROCEED, SocketType } from "../src/dsl/index.ts";
 import { deleteReverseEntries } from "./flows.ts";
-import { flows } from "./maps.ts";
+import { maps4, maps6 } from "./maps.ts";
+import type { DataPathOptions } from "./options.ts";
 
-/** The last descriptor of a socket is closed: its entries in the reverse map go with it. */
-export const sockRelease = () => cgroup.sockRelease("sock_release", (b, ctx) => {
-  const known = b.skStorageGet(flows, ctx).orReturn(PROCEED);
-  b.if(ctx.type.eq(SocketType.STREAM), () => b.return(PROCEED));
-  deleteReverseEntries(b, known, b.getSocketCookie(ctx));
+/** The last descriptor of a socket is closed: its entries in the reverse maps go with it. */
+export const sockRelease = ({ ipv6 }: DataPathOptions) => cgroup.sockRelease("sock_release", (b, ctx) => {
+  b.if(ctx.type.ne(SocketType.DGRAM), () => b.return(PROCEED));
+  b.skStorageGet(maps4.flows, ctx).ifFound((known) => deleteReverseEntries(b, maps4, known, b.getSocketCookie(ctx)));
+  if (ipv6) {
+    b.if(ctx.family.eq(AddressFamily.INET6), () => {
+      b.skStorageGet(maps6.flows, ctx).ifFound((known) => deleteReverseEntries(b, maps6, known, b.getSocketCookie(ctx)));
+    });
+  }
   return PROCEED;
 });

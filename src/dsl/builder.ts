@@ -10,7 +10,7 @@ import type { KernelPointer } from "./hooks/hook.ts";
 import { callHelper, helperMethods, pointerValue, valueAddress, type HelperMethod, type Helpers } from "./helpers.ts";
 import type { Fits, Mistake } from "./mistakes.ts";
 import { Nullable, returnValue } from "./nullable.ts";
-import { addressOf, equalMemory, memoryOf, reference, stackPlace, writeInit, type InMemory, type Init, type Ref } from "./reference.ts";
+import { addressOf, equalMemory, memoryOf, reference, stackPlace, writeInit, zero, type InMemory, type Init, type Ref } from "./reference.ts";
 import { operandValue, ScalarValue, type Operand, type Scalar } from "./scalar.ts";
 import type { OpenBlock, Variable } from "./ssa.ts";
 import { callSubprogram, loopCallback, type Arguments, type FunctionTable, type Parameters, type Subprogram } from "./subprogram.ts";
@@ -72,6 +72,8 @@ export interface CoreBuilder<R> {
   struct<S extends StructSchema>(schema: S, fields: Init<S>): Ref<S>;
   /** Writes all of a value in memory. */
   assign<S extends Schema>(target: InMemory<S>, value: Init<NoInfer<S>>): void;
+  /** Writes zeroes over all of a value in memory. */
+  clear(target: InMemory<Schema>): void;
   /** The element under a key, or null. */
   lookup<M extends LookupMap>(map: M, key: Init<M["key"]>): Nullable<M["value"], R>;
   /** Writes an element: 0, or a negative errno (bpf(2)). */
@@ -263,6 +265,13 @@ export class BuilderImplementation {
     const memory = memoryOf(target);
     if (memory === undefined) throw new BuildError("b.assign() takes a reference to memory first", this.emitter.source);
     writeInit(this.emitter, memory.schema, memory.place, value);
+  }
+
+  clear(target: unknown): void {
+    this.emitter.mark();
+    const memory = memoryOf(target);
+    if (memory === undefined) throw new BuildError("b.clear() takes a reference to memory", this.emitter.source);
+    zero(this.emitter, memory.place, memory.schema.size);
   }
 
   lookup(map: MapDefinition, key: unknown): unknown {

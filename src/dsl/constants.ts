@@ -6,3 +6,6 @@ export const Errno = { EPERM: 1, EACCES: 13, ENETUNREACH: 101, ECONNREFUSED: 111
 
 /** Types of sockets (linux/net.h). */
 export const SocketType = { STREAM: 1, DGRAM: 2, RAW: 3 } as const;
+
+/** Address families (linux/socket.h). */
+export const AddressFamily = { INET: 2, INET6: 10 } as const;

@@ -41,7 +41,7 @@ export { XdpAction } from "./hooks/packet.ts";
 export { PROCEED, REJECT, type SockAddr4, type SockAddr6 } from "./hooks/sock-addr.ts";
 export type { Builder, BuilderWith, CoreBuilder, Mutable } from "./builder.ts";
 export type { Condition } from "./condition.ts";
-export { Errno, Protocol, SocketType } from "./constants.ts";
+export { AddressFamily, Errno, Protocol, SocketType } from "./constants.ts";
 export { BuildError } from "./errors.ts";
 export type { Helpers, HelperMethod, Socket } from "./helpers.ts";
 export type { AnyContext, Context, Hook, KernelPointer } from "./hooks/hook.ts";

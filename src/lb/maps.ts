@@ -36,7 +36,7 @@ function text(size: number): ArraySchema<typeof u8, string> {
  * Memory is taken for the names that exist, not for the map's size.
  */
 export const serviceNames = hash("service_names", {
-  key: declared.ServiceKey,
+  key: declared.services.key,
   value: struct("lb4_service_name", { name: text(MAX_NAME_BYTES + 1) }),
   maxEntries: 65_536,
   flags: MapFlag.NO_PREALLOC,

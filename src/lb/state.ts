@@ -1,12 +1,12 @@
 /** What the kernel's maps say at the moment. */
-import type { Service, ServiceKey, Slot } from "../../programs/maps.ts";
-import type { Infer } from "../types/index.ts";
+import type { services, slots } from "../../programs/maps.ts";
+import type { MapKey, MapValue } from "../loader/index.ts";
 import type { allocation } from "./maps.ts";
 import { endpointText, protocolOf, type ServiceDefinition } from "./service.ts";
 
-export type ServiceKeyValue = Infer<typeof ServiceKey>;
-export type ServiceValue = Infer<typeof Service>;
-export type SlotValue = Infer<typeof Slot>;
+export type ServiceKeyValue = Infer<ServiceKey>;
+export type ServiceValue = MapValue<typeof services>;
+export type SlotValue = Infer<Slot>;
 
 /** A service as the maps have it. */
 export interface StoredService {
@@ -22,7 +22,7 @@ export interface State {
   readonly services: readonly StoredService[];
   /** Names without a service: left by a command that was killed. */
   readonly strayNames: readonly ServiceKeyValue[];
-  readonly allocation: Infer<(typeof allocation)["value"]>;
+  readonly allocation: MapValue<typeof allocation>;
   /** Entries that the services map has room for. */
   readonly serviceRoom: number;
   /** Entries of the slots map. */
