@@ -157,6 +157,10 @@ class FakeElements implements MapElements {
   readonly #elements: Map<string, Buffer>;
   readonly #shape: MapShape;
   readonly #batches: () => boolean;
+  #keys: string[] = [];
+  #place = 0;
+  /** The keys that walks under way have yet to come to. */
+  readonly #walks = new WeakMap<BatchCursor, string[]>();
 
   constructor(elements: Map<string, Buffer>, shape: MapShape, batches: () => boolean) {
     this.#elements = elements;
@@ -195,8 +199,15 @@ class FakeElements implements MapElements {
   }
 
   nextKey(first: boolean): boolean {
-    const keys = [...this.#elements.keys()];
-    const next = keys[first ? 0 : keys.indexOf(this.key.toString("latin1")) + 1];
+    // Found by its place, which is where the walk left it unless the map changed.
+    if (first) this.#keys = [...this.#elements.keys()];
+    const current = this.key.toString("latin1");
+    if (!first && this.#keys[this.#place] !== current) {
+      this.#keys = [...this.#elements.keys()];
+      this.#place = this.#keys.indexOf(current);
+    }
+    this.#place = first ? 0 : this.#place + 1;
+    const next = this.#keys[this.#place];
     if (next !== undefined) this.key.write(next, "latin1");
     return next !== undefined;
   }
@@ -211,15 +222,14 @@ class FakeElements implements MapElements {
 
   lookupBatch(cursor: BatchCursor): BatchResult & { readonly finished: boolean } {
     if (!this.batches) return { done: 0, errno: Errno.ENOTSUPP, finished: false };
-    const from = cursor.position?.readUInt32LE() ?? 0;
-    const part = [...this.#elements].slice(from, from + this.batchSize);
-    part.forEach(([key, value], i) => {
+    const rest = this.#walks.get(cursor) ?? [...this.#elements.keys()];
+    const part = rest.splice(0, this.batchSize).filter((key) => this.#elements.has(key));
+    this.#walks.set(cursor, rest);
+    part.forEach((key, i) => {
       this.batchKeys.write(key, i * this.#shape.keySize, "latin1");
-      value.copy(this.batchValues, i * this.valueStride);
+      this.#elements.get(key)!.copy(this.batchValues, i * this.valueStride);
     });
-    cursor.position = Buffer.alloc(4);
-    cursor.position.writeUInt32LE(from + part.length);
-    return { done: part.length, errno: 0, finished: from + part.length >= this.#elements.size };
+    return { done: part.length, errno: 0, finished: rest.length === 0 };
   }
 
   #each(count: number, step: (key: Buffer, value: Buffer) => number): BatchResult {
