@@ -213,6 +213,25 @@ test("where one program cannot be attached, everything is as it was, and a first
   });
 }));
 
+test("says so when the cgroup is gone, and attaches to another", () => withPlaces(async ({ cgroup, pins }) => {
+  await withCgroup((shortLived) => load(BACKENDS, { cgroup: shortLived, pins }));
+  await eventually(() => assert.ok(loadBalancerStatus(pins)!.programs.every(({ attached }) => !attached)));
+  const { status, stderr } = await tsbpf("status", "--pin", pins);
+  assert.is(status, 1);
+  assert.match(stderr, "pinned, but attached to nothing: the cgroup is gone\nhint: load again");
+  assert.equal((await load(BACKENDS, { cgroup, pins })).services, { added: 0, changed: 0, removed: 0, unchanged: 2 });
+  assert.ok(loadBalancerStatus(pins)!.programs.every((program) => program.attached && program.cgroup === cgroup));
+}));
+
+test("an interrupt does not stop a load halfway", () => withPlaces(async ({ cgroup, pins, config }) => {
+  const child = startIn({}, process.execPath, "--import", TSX, CLI, "load", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins);
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on("close", (_, signal) => resolve(signal)));
+  await eventually(() => assert.ok(existsSync(pins)));
+  child.kill("SIGINT");
+  assert.is(await ended, "SIGINT");
+  assert.is(loadBalancerStatus(pins)?.programs.length, 5);
+}));
+
 test("mounts the BPF file system where it is not, and says so where cgroup v2 is not, or privileges are missing", () => withPlaces(async ({ cgroup, pins, config }) => {
   const command = [process.execPath, "--import", TSX, CLI, "load", "--config", config(bothProtocols([])), "--pin", pins];
   const mounted = await runIn({}, "unshare", "--mount", "sh", "-c", 'while umount /sys/fs/bpf 2>/dev/null; do :; done; "$@" && ls "$0/maps" && grep -c " /sys/fs/bpf bpf " /proc/self/mounts', pins, ...command, "--cgroup", cgroup);

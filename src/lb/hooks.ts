@@ -10,9 +10,13 @@ import { LoadBalancerError } from "./error.ts";
  */
 const hooks: readonly (readonly [attachType: AttachType, name: string])[] = [
   [AttachType.CGROUP_INET_SOCK_RELEASE, "cgroup/sock_release"],
+  [AttachType.CGROUP_INET6_GETPEERNAME, "cgroup/getpeername6"],
   [AttachType.CGROUP_INET4_GETPEERNAME, "cgroup/getpeername4"],
+  [AttachType.CGROUP_UDP6_RECVMSG, "cgroup/recvmsg6"],
   [AttachType.CGROUP_UDP4_RECVMSG, "cgroup/recvmsg4"],
+  [AttachType.CGROUP_UDP6_SENDMSG, "cgroup/sendmsg6"],
   [AttachType.CGROUP_UDP4_SENDMSG, "cgroup/sendmsg4"],
+  [AttachType.CGROUP_INET6_CONNECT, "cgroup/connect6"],
   [AttachType.CGROUP_INET4_CONNECT, "cgroup/connect4"],
 ];
 
@@ -28,11 +32,11 @@ export function hookText(attachType: number | undefined): string {
 }
 
 /**
- * Asks the kernel for every hook that is needed.
+ * Asks the kernel for hooks.
  * @throws {LoadBalancerError} where it lacks some, or all of them
  */
-export function checkHooks(cgroup: Fd, kernel: Kernel = linux): void {
-  const missing = hooks.filter(([attachType]) => {
+export function checkHooks(cgroup: Fd, needed: readonly AttachType[], kernel: Kernel = linux): void {
+  const missing = needed.filter((attachType) => {
     try {
       kernel.attachedPrograms(cgroup, attachType);
       return false;
@@ -41,14 +45,13 @@ export function checkHooks(cgroup: Fd, kernel: Kernel = linux): void {
       throw error;
     }
   });
-  if (missing.length === hooks.length) {
+  if (missing.length === 0) return;
+  if (missing.length === needed.length) {
     throw new LoadBalancerError("this kernel runs no BPF programs on cgroups", {
       hint: "it needs Linux 5.10 or newer, built with CONFIG_CGROUP_BPF=y",
     });
   }
-  if (missing.length > 0) {
-    throw new LoadBalancerError(`this kernel lacks the hook${missing.length === 1 ? "" : "s"} ${missing.map(([, name]) => name).join(", ")}`, {
-      hint: "it needs Linux 5.10 or newer",
-    });
-  }
+  throw new LoadBalancerError(`this kernel lacks the hook${missing.length === 1 ? "" : "s"} ${missing.map(hookText).join(", ")}`, {
+    hint: "it needs Linux 5.10 or newer",
+  });
 }

@@ -1,6 +1,7 @@
 /** Programs, maps and services into the kernel, over what is there already or afresh. */
 import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
 import { attach, cgroupRoot, checkHost, load, openCgroup, PinDirectory } from "../loader/index.ts";
+import type { Program } from "../types/index.ts";
 import type { Config } from "./config/index.ts";
 import { applyPlan, readState } from "./control.ts";
 import { attachOrder, checkHooks } from "./hooks.ts";
@@ -40,14 +41,15 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
   checkHost();
   const cgroup = wanted ?? cgroupRoot();
   const target = openCgroup(cgroup);
+  let programs: Program[];
   try {
-    checkHooks(target);
+    checkHooks(target, loadBalancerPrograms().map(({ hook }) => hook.expectedAttachType).filter((attachType) => attachType !== undefined));
+    programs = loadBalancerPrograms({ ...defaultOptions, ...probeDataPath() })
+      .map((source) => source.compile())
+      .sort((a, b) => attachOrder(a.expectedAttachType) - attachOrder(b.expectedAttachType));
   } finally {
     target.close();
   }
-  const programs = loadBalancerPrograms({ ...defaultOptions, ...probeDataPath() })
-    .map((source) => source.compile())
-    .sort((a, b) => attachOrder(a.expectedAttachType) - attachOrder(b.expectedAttachType));
 
   return exclusively(() => PinDirectory.create(directory, OWNER).directory, () => {
     const pins = PinDirectory.create(directory, OWNER);

@@ -4,9 +4,9 @@ import type { MapKey, MapValue } from "../loader/index.ts";
 import type { allocation } from "./maps.ts";
 import { endpointText, protocolOf, type ServiceDefinition } from "./service.ts";
 
-export type ServiceKeyValue = Infer<ServiceKey>;
+export type ServiceKeyValue = MapKey<typeof services>;
 export type ServiceValue = MapValue<typeof services>;
-export type SlotValue = Infer<Slot>;
+export type SlotValue = MapValue<typeof slots>;
 
 /** A service as the maps have it. */
 export interface StoredService {

@@ -5,6 +5,7 @@ import { printMaps, printPrograms, printServices } from "../load-balancer-tables
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, count, print, printJson } from "../output.ts";
 import { packageFile } from "../package-file.ts";
+import { uninterrupted } from "../uninterrupted.ts";
 
 interface Options {
   readonly config?: string;
@@ -28,7 +29,8 @@ export function command(): Command {
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ config, cgroup, pin, json }: Options) => {
-      const result = await loadLoadBalancer({ config: readConfig(config ?? packageFile("examples/quickstart.yaml")), cgroup, pins: pin });
+      const wanted = readConfig(config ?? packageFile("examples/quickstart.yaml"));
+      const result = await uninterrupted(() => loadLoadBalancer({ config: wanted, cgroup, pins: pin }));
       if (json) await printJson(result);
       else await report(result, cgroup ?? cgroupRoot());
     });

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { unloadLoadBalancer } from "../../lb/unload.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, print, printJson } from "../output.ts";
+import { uninterrupted } from "../uninterrupted.ts";
 
 interface Options {
   readonly pin: string;
@@ -14,7 +15,7 @@ export function command(): Command {
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ pin, json }: Options) => {
-      const removed = await unloadLoadBalancer(pin);
+      const removed = await uninterrupted(() => unloadLoadBalancer(pin));
       if (json) return printJson(removed ?? { links: [], programs: [], maps: [] });
       if (removed === undefined) return print(`Nothing is loaded at ${pin}\n`);
       const text = (["links", "programs", "maps"] as const).map((kind) => `${removed[kind].length} ${kind}`).join(", ");

@@ -1,0 +1,20 @@
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Runs work that should not stop halfway: an interrupt (Ctrl-C) that comes
+ * meanwhile takes effect when the work is done.
+ */
+export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
+  let received: NodeJS.Signals | undefined;
+  const remember = (signal: NodeJS.Signals) => void (received ??= signal);
+  for (const signal of SIGNALS) process.on(signal, remember);
+  try {
+    const result = await work();
+    // Signals are told of between two turns of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    return result;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, remember);
+    if (received !== undefined) process.kill(process.pid, received);
+  }
+}
