@@ -8,3 +8,5 @@ export * from "./types/index.ts";
 export * from "./dsl/index.ts";
 export * as asm from "./asm/index.ts";
 export * from "./loader/index.ts";
+/** What the kernel's refusals are thrown as. */
+export { BpfError, VerifierError } from "./kernel/index.ts";
