@@ -1,23 +1,46 @@
 /** What both commands do with results. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Command } from "commander";
+import { CommandError } from "../src/cli/errors.ts";
 import { formatJunit } from "./report/junit.ts";
 import { formatMatrix } from "./report/matrix.ts";
 import { isClean, type KernelResult } from "./report/result.ts";
+import { compareStatistics, readSnapshot, writeSnapshot } from "./report/snapshot.ts";
 
 export interface OutputOptions {
   /** JSON on standard output instead of the matrix. */
   readonly json?: boolean;
   /** Also a JUnit file, under this path. */
   readonly junit?: string;
+  /** Only the cases with this in their name. */
+  readonly filter?: string;
+  /** Records the results for later runs to be compared with, instead of comparing them. */
+  readonly record?: boolean;
 }
 
-/** Prints results, and gives the process's exit status: 1 where anything is not as expected. */
-export async function printResults(kernels: readonly KernelResult[], { json, junit }: OutputOptions): Promise<0 | 1> {
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option("--json", "print the results as JSON")
+    .option("--junit <file>", "also write the results as JUnit XML")
+    .option("--filter <text>", "only the cases with this text in their name")
+    .option("--record", "record the results in verifier-tests/snapshots, and compare the verifier's statistics with nothing");
+}
+
+/**
+ * Compares results with what is recorded, or records them; prints them.
+ *
+ * @returns the process's exit status: 1 where anything is not as expected
+ */
+export async function reportResults(results: readonly KernelResult[], { json, junit, filter, record }: OutputOptions): Promise<0 | 1> {
+  if (record && filter !== undefined) throw new CommandError("what is recorded is a whole run", { hint: "leave --filter out" });
+  const kernels = record ? results : results.map((kernel) => compareStatistics(kernel, readSnapshot(kernel.release)));
   if (junit !== undefined) {
     await mkdir(dirname(junit), { recursive: true });
     await writeFile(junit, formatJunit(kernels));
   }
   process.stdout.write(json ? `${JSON.stringify(kernels, null, 2)}\n` : `${formatMatrix(kernels)}\n`);
+  // A run with surprises is nothing to measure later ones by.
+  if (record) kernels.filter(isClean).forEach(writeSnapshot);
   return kernels.every(isClean) ? 0 : 1;
 }

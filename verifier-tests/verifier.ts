@@ -7,24 +7,20 @@ import { Command } from "commander";
 import { CommandError } from "../src/cli/errors.ts";
 import { reportError } from "../src/cli/report.ts";
 import { allCases } from "./cases/index.ts";
-import { printResults, type OutputOptions } from "./output.ts";
+import { addOutputOptions, reportResults, type OutputOptions } from "./output.ts";
 import { runCases } from "./suite/runner.ts";
 import { selectCases } from "./suite/select.ts";
 
 interface Options extends OutputOptions {
-  readonly filter?: string;
   readonly list?: boolean;
 }
 
-const command = new Command("test:verifier")
+const command = addOutputOptions(new Command("test:verifier")
   .description("Runs the verifier tests on the running kernel, as root.")
-  .option("--json", "print the results as JSON")
-  .option("--junit <file>", "also write the results as JUnit XML")
-  .option("--filter <text>", "only the cases with this text in their name")
   .option("--list", "list the cases, and run nothing")
   .action(async (options: Options) => {
     process.exitCode = await main(options);
-  });
+  }));
 
 async function main(options: Options): Promise<0 | 1> {
   const cases = selectCases(allCases, options.filter);
@@ -37,7 +33,7 @@ async function main(options: Options): Promise<0 | 1> {
   }
   const started = Date.now();
   const results = await runCases(cases, () => {});
-  return printResults([{ release: release(), results, seconds: (Date.now() - started) / 1000 }], options);
+  return reportResults([{ release: release(), results, seconds: (Date.now() - started) / 1000 }], options);
 }
 
 try {

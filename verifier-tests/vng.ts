@@ -10,31 +10,27 @@ import { readCatalogue } from "./kernels/cache.ts";
 import { chooseKernels } from "./kernels/catalogue.ts";
 import { runMatrix } from "./kernels/matrix-run.ts";
 import { installTools } from "./kernels/setup.ts";
-import { printResults, type OutputOptions } from "./output.ts";
+import { addOutputOptions, reportResults, type OutputOptions } from "./output.ts";
 import { selectCases } from "./suite/select.ts";
 
 interface Options extends OutputOptions {
   readonly kernel: string;
   readonly jobs: number;
   readonly timeout: number;
-  readonly filter?: string;
   readonly list?: boolean;
   readonly refresh?: boolean;
 }
 
-const command = new Command("test:vng")
+const command = addOutputOptions(new Command("test:vng")
   .description("Runs the verifier tests on real kernels, booted under virtme-ng.")
   .option("--kernel <list>", "kernels, separated by commas: a version such as 6.12, oldest, newest, all, or the path of a kernel image", "5.10,6.1,6.12,newest")
-  .option("--json", "print the results as JSON")
-  .option("--junit <file>", "also write the results as JUnit XML")
   .option("--jobs <number>", "kernels that run at the same time", positive, Math.max(1, cpus().length))
   .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 600)
-  .option("--filter <text>", "only the cases with this text in their name")
   .option("--refresh", "ask the package lists which kernels there are, even if that was done this week")
   .option("--list", "list the kernels that can be had and the cases, and run nothing")
   .action(async (options: Options) => {
     process.exitCode = await main(options);
-  });
+  }));
 
 async function main(options: Options): Promise<0 | 1> {
   const progress = (kernel: string, event: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${kernel}: ${event}\n`);
@@ -49,7 +45,7 @@ async function main(options: Options): Promise<0 | 1> {
   const choices = chooseKernels(options.kernel, available);
   await installTools((step) => progress("this machine", step));
   const results = await runMatrix(choices, { jobs: options.jobs, timeoutSeconds: options.timeout, filter: options.filter, progress });
-  return printResults(results, options);
+  return reportResults(results, options);
 }
 
 function positive(text: string): number {

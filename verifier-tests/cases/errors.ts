@@ -4,6 +4,7 @@ import { observed, type Case, type Feature } from "../suite/case.ts";
 import { inTestCgroup, type TestCgroup } from "../suite/cgroup.ts";
 import { getRetval, setRetval } from "../suite/features.ts";
 import { bind4, bind6, connect4, connect6, postBind4, postBind6, sendmsg4, sendmsg6, sockCreate, type Hook } from "../suite/hooks.ts";
+import { outcomeOf } from "../suite/load.ts";
 import { addresses } from "../suite/network.ts";
 import { errorOf, Socket, withSockets } from "../suite/socket.ts";
 import { Trace } from "../suite/trace.ts";
@@ -35,9 +36,8 @@ function errorCase(name: string, hook: Hook, expect: string, programs: readonly 
     ...(needs && { needs }),
     expect: observed(expect),
     run: () => inTestCgroup((cgroup) => {
-      if (needs && !needs.probe()) return { kind: "refused", errno: "EINVAL", log: `${needs.name} is missing` };
-      for (const items of programs) cgroup.attach(hook, items);
-      return { kind: "observed", value: errorIn(cgroup, hook) };
+      const refusal = outcomeOf(() => programs.forEach((items) => cgroup.attach(hook, items)));
+      return refusal.kind === "refused" ? refusal : { kind: "observed", value: errorIn(cgroup, hook) };
     }),
   };
 }
@@ -61,11 +61,13 @@ const several: readonly Case[] = [
     needs: getRetval,
     expect: observed("1"),
     run: () => inTestCgroup((cgroup) => {
-      if (!getRetval.probe()) return { kind: "refused", errno: "EINVAL", log: `${getRetval.name} is missing` };
       const trace = new Trace();
       cgroup.keep(trace.map);
-      cgroup.attach(connect4, program(0, ECONNREFUSED));
-      cgroup.attach(connect4, [mov(r7, r1), call("bpf_get_retval"), mov(r1, r7), jeq(r0, -ECONNREFUSED, "seen"), ...trace.program(2), label("seen"), ...trace.program(1)]);
+      const refusal = outcomeOf(() => {
+        cgroup.attach(connect4, program(0, ECONNREFUSED));
+        cgroup.attach(connect4, [mov(r7, r1), call("bpf_get_retval"), mov(r1, r7), jeq(r0, -ECONNREFUSED, "seen"), ...trace.program(2), label("seen"), ...trace.program(1)]);
+      });
+      if (refusal.kind === "refused") return refusal;
       errorIn(cgroup, connect4);
       return { kind: "observed", value: trace.take().join(" ") };
     }),

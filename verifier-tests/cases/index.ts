@@ -5,6 +5,7 @@ import { attaching } from "./attaching.ts";
 import { contextAccess } from "./context-access.ts";
 import { endToEnd } from "./end-to-end.ts";
 import { errors } from "./errors.ts";
+import { featureCases } from "./features.ts";
 import { hooksMet } from "./hooks-met.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { randomPrograms } from "./random-programs.ts";
@@ -12,4 +13,4 @@ import { returnValues } from "./return-values.ts";
 import { rules } from "./rules.ts";
 import { takingOver } from "./take-over.ts";
 
-export const allCases: readonly Case[] = [...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...hooksMet, ...attaching, ...errors, ...addressRewriting, ...randomPrograms];
+export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...hooksMet, ...attaching, ...errors, ...addressRewriting, ...randomPrograms];

@@ -1,5 +1,7 @@
 /** The load balancer's programs, in each configuration: accepted, with what the verifier had to do for it. */
 import { helperNumber } from "../../src/asm/index.ts";
+import { CALL } from "../../src/asm/opcode.ts";
+import type { ProgramSource } from "../../src/dsl/index.ts";
 import { load } from "../../src/loader/index.ts";
 import type { Program } from "../../src/types/index.ts";
 import { defaultOptions, loadBalancerPrograms, type DataPathOptions } from "../../programs/index.ts";
@@ -39,11 +41,21 @@ function tryProgram(program: Program): Outcome {
 }
 
 const usesSetRetval = ({ instructions }: Program): boolean =>
-  instructions.some(({ opcode, src, immediate }) => opcode === 0x85 && src === 0 && immediate === helperNumber("bpf_set_retval"));
+  instructions.some(({ opcode, src, immediate }) => opcode === CALL && src === 0 && immediate === helperNumber("bpf_set_retval"));
+
+function programCase(configuration: string, source: ProgramSource): Case {
+  let program: Program | undefined;
+  // Compiled when it is this case's turn: a program that cannot be is this case's surprise.
+  const compiled = () => (program ??= source.compile());
+  return {
+    name: `programs/${configuration}: ${source.name}`,
+    get needs() {
+      return program !== undefined && usesSetRetval(program) ? setRetval : undefined;
+    },
+    expect: accepted,
+    run: () => tryProgram(compiled()),
+  };
+}
 
 export const loadBalancer: readonly Case[] = Object.entries(configurations).flatMap(([configuration, options]) =>
-  loadBalancerPrograms(options).flatMap((source): Case[] => {
-    const program = source.compile();
-    const needs = usesSetRetval(program) ? { needs: setRetval } : {};
-    return [{ name: `programs/${configuration}: ${program.name}`, ...needs, expect: accepted, run: () => tryProgram(program) }];
-  }));
+  loadBalancerPrograms(options).map((source) => programCase(configuration, source)));

@@ -5,7 +5,7 @@ import { printModule } from "../../src/compiler/ir/print.ts";
 import { moduleOf, randomProgram } from "../../src/compiler/testing/random-module.ts";
 import { expected, input, KernelRunner } from "../../src/compiler/testing/run-in-kernel.ts";
 import { accepted, type Case } from "../suite/case.ts";
-import { atomicFetch, signExtension } from "../suite/features.ts";
+import { atomicFetch, isPresent, signExtension } from "../suite/features.ts";
 
 /** Programs in each case, and cases. */
 const PROGRAMS = 25;
@@ -17,9 +17,9 @@ const SEED = 20_240_510;
 const needsAtomics = (module: IrModule): boolean => module.functions.some(({ blocks }) => blocks.some(({ instructions }) =>
   instructions.some(({ operation }) => operation.op === "compare-exchange" || (operation.op === "atomic" && (operation.fetch || operation.operator !== "add")))));
 
-function check(first: number): void {
+async function check(first: number): Promise<void> {
   const programs = fc.sample(randomProgram, { numRuns: CASES * PROGRAMS, seed: SEED }).slice(first, first + PROGRAMS);
-  const [atomics, version4] = [atomicFetch.probe(), signExtension.probe()];
+  const [atomics, version4] = [await isPresent(atomicFetch), await isPresent(signExtension)];
   const runner = new KernelRunner();
   try {
     programs.forEach((program, i) => {
@@ -42,8 +42,8 @@ function check(first: number): void {
 export const randomPrograms: readonly Case[] = Array.from({ length: CASES }, (_, i) => ({
   name: `random programs/${i * PROGRAMS} to ${i * PROGRAMS + PROGRAMS - 1}`,
   expect: accepted,
-  run() {
-    check(i * PROGRAMS);
+  async run() {
+    await check(i * PROGRAMS);
     return { kind: "accepted" };
   },
 }));

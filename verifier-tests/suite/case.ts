@@ -7,7 +7,7 @@ export interface Case {
   /** `group/what`, unique. */
   readonly name: string;
   /** What the kernel has to have; where it has not, the case must not succeed. */
-  readonly needs?: Feature;
+  readonly needs?: Feature | undefined;
   readonly expect: PerKernel<Expectation>;
   /**
    * Tries it. What the kernel refuses is an outcome; anything that is thrown is
@@ -21,8 +21,8 @@ export interface Feature {
   readonly name: string;
   /** The first version (major.minor) that has it. */
   readonly since: string;
-  /** Whether this kernel has it, found out by trying. */
-  readonly probe: () => boolean;
+  /** Tries it; it is there where the outcome is `accepted`. */
+  readonly attempt: () => Outcome | Promise<Outcome>;
 }
 
 export type Expectation =

@@ -1,42 +1,90 @@
-/** What not every kernel from 5.10 on has, of what the cases need: since when, and how it is found out. */
-import { atomicAdd, call, exit, load as loadMemory, mov, movsx8, r0, r1, r10, store, type HelperName, type Item } from "../../src/asm/index.ts";
-import type { Feature } from "./case.ts";
-import { connect4, sockCreate, type Hook } from "./hooks.ts";
-import { verdict } from "./load.ts";
+/**
+ * What not every kernel from 5.10 on has, of what programs and loaders ask for:
+ * since when, and how it is found out. Each is itself a case, so that a kernel
+ * that should have it and does not fails the run.
+ */
+import {
+  atomicAdd, bswap32, call, exit, gotol, jump, label, loadAcquire, mayGoto, mov, movsx8, r0, r1, r10, r2, sdiv, store, type HelperName, type Item,
+} from "../../src/asm/index.ts";
+import { createLink } from "../../src/kernel/links.ts";
+import { AttachType, MapFlag, MapType, ProgramType } from "../../src/types/index.ts";
+import type { Feature, Outcome } from "./case.ts";
+import { inTestCgroup } from "./cgroup.ts";
+import { connect4, type Hook } from "./hooks.ts";
+import { outcomeOf, verdict, withMap } from "./load.ts";
 
-/** `bpf_set_retval`: a program chooses the error that the caller sees. */
-export const setRetval = helperFeature("bpf_set_retval", "5.18", [mov(r1, -1)]);
+const proceed: readonly Item[] = [mov(r0, 1), exit()];
 
-/** `bpf_get_retval`: a program sees the error that an earlier one chose. */
-export const getRetval = helperFeature("bpf_get_retval", "5.18", []);
-
-/** Atomic operations that give the old value. */
-export const atomicFetch = programFeature("atomic fetch-and-add", "5.12", connect4, [
-  store("u64", r10, -8, 0), mov(r1, 1), atomicAdd("u64", r10, -8, r1, { fetch: true }), mov(r0, 1), exit(),
-]);
-
-/** Sign-extending loads and moves: the instruction set's version 4. */
-export const signExtension = programFeature("sign-extending moves", "6.6", connect4, [
-  mov(r1, 200), movsx8(r1, r1), mov(r0, 1), exit(),
-]);
-
-/** `bpf_get_netns_cookie` in `bpf_sock` hooks and `bpf_sock_addr` hooks. */
-export const netnsCookie = programFeature("bpf_get_netns_cookie in sock_create", "5.7", sockCreate, [
-  call("bpf_get_netns_cookie"), mov(r0, 1), exit(),
-]);
-
-/** Reading a context field after the pointer to it was stored on the stack and loaded again: known to every kernel, so a probe that says no is broken. */
-export const contextSpill = programFeature("a context pointer on the stack", "4.0", connect4, [
-  store("u64", r10, -8, r1), loadMemory("u64", r1, r10, -8), loadMemory("u32", r0, r1, 0), mov(r0, 1), exit(),
-]);
-
-export const features: readonly Feature[] = [setRetval, getRetval, atomicFetch, signExtension, netnsCookie, contextSpill];
-
-/** A feature that is there where the verifier accepts `items`. */
-export function programFeature(name: string, since: string, hook: Hook, items: readonly Item[]): Feature {
-  return { name, since, probe: () => verdict(hook, items).kind === "accepted" };
+/** There where the verifier accepts `items`. */
+function programFeature(name: string, since: string, items: readonly Item[], hook: Hook = connect4): Feature {
+  return { name, since, attempt: () => verdict(hook, items) };
 }
 
-function helperFeature(helper: HelperName, since: string, before: readonly Item[]): Feature {
-  return programFeature(helper, since, connect4, [...before, call(helper), mov(r0, 1), exit()]);
+const helperFeature = (helper: HelperName, since: string, before: readonly Item[] = []): Feature =>
+  programFeature(helper, since, [...before, call(helper), ...proceed]);
+
+function mapFeature(name: string, since: string, shape: Parameters<typeof withMap>[0]): Feature {
+  return { name, since, attempt: () => outcomeOf(() => withMap(shape, () => {})) };
+}
+
+/** There where a link with such flags can be made. */
+function linkFeature(name: string, since: string, flags: number): Feature {
+  return {
+    name,
+    since,
+    attempt: (): Promise<Outcome> => inTestCgroup((cgroup) => {
+      const program = cgroup.load(connect4, proceed);
+      return outcomeOf(() => cgroup.keep(createLink({ program, target: cgroup.fd, attachType: connect4.attachType, flags })));
+    }),
+  };
+}
+
+/** A program chooses the error that the caller sees. */
+export const setRetval = helperFeature("bpf_set_retval", "5.18", [mov(r1, -1)]);
+/** A program sees the error that an earlier one chose. */
+export const getRetval = helperFeature("bpf_get_retval", "5.18");
+/** Atomic operations that give the old value. */
+export const atomicFetch = programFeature("atomic fetch-and-add", "5.12", [
+  store("u64", r10, -8, 0), mov(r1, 1), atomicAdd("u64", r10, -8, r1, { fetch: true }), ...proceed,
+]);
+/** The instruction set's version 4. */
+export const signExtension = programFeature("sign-extending moves", "6.6", [mov(r1, 200), movsx8(r1, r1), ...proceed]);
+
+const unixConnect: Hook = { name: "connect_unix", type: ProgramType.CGROUP_SOCK_ADDR, attachType: AttachType.CGROUP_UNIX_CONNECT };
+
+const PAGE = 4096;
+/** `BPF_F_BEFORE`, `BPF_F_PREORDER`. */
+const BEFORE = 1 << 3;
+const PREORDER = 1 << 6;
+
+export const features: readonly Feature[] = [
+  setRetval,
+  getRetval,
+  helperFeature("bpf_get_netns_cookie", "5.7", [mov(r1, 0)]),
+  helperFeature("bpf_ktime_get_coarse_ns", "5.11"),
+  helperFeature("bpf_ktime_get_tai_ns", "6.1"),
+  atomicFetch,
+  signExtension,
+  programFeature("signed division", "6.6", [mov(r1, -7), mov(r2, 2), sdiv(r1, r2), ...proceed]),
+  programFeature("unconditional byte swap", "6.6", [mov(r1, 1), bswap32(r1), ...proceed]),
+  programFeature("jumps with 32-bit offsets", "6.6", [gotol("on"), label("on"), ...proceed]),
+  programFeature("may_goto", "6.9", [label("again"), mayGoto("out"), jump("again"), label("out"), ...proceed]),
+  programFeature("load-acquire", "6.15", [store("u64", r10, -8, 0), loadAcquire("u64", r1, r10, -8), ...proceed]),
+  programFeature("hooks on AF_UNIX sockets", "6.7", proceed, unixConnect),
+  mapFeature("ring buffer maps", "5.8", { type: MapType.RINGBUF, keySize: 0, valueSize: 0, maxEntries: PAGE }),
+  mapFeature("bloom filter maps", "5.16", { type: MapType.BLOOM_FILTER, keySize: 0 }),
+  mapFeature("user ring buffer maps", "6.1", { type: MapType.USER_RINGBUF, keySize: 0, valueSize: 0, maxEntries: PAGE }),
+  mapFeature("arena maps", "6.9", { type: MapType.ARENA, keySize: 0, valueSize: 0, maxEntries: 1, flags: MapFlag.MMAPABLE }),
+  linkFeature("cgroup links", "5.7", 0),
+  linkFeature("cgroup links that run before those above (BPF_F_PREORDER)", "6.15", PREORDER),
+  linkFeature("cgroup links in a chosen place (BPF_F_BEFORE)", "6.17", BEFORE),
+];
+
+const known = new Map<Feature, boolean>();
+
+/** Whether the running kernel has a feature. */
+export async function isPresent(feature: Feature): Promise<boolean> {
+  const present = known.get(feature) ?? (await feature.attempt()).kind === "accepted";
+  known.set(feature, present);
+  return present;
 }

@@ -45,9 +45,9 @@ export function refusal(error: unknown): Outcome & { readonly kind: "refused" } 
 }
 
 /** A map for as long as `use` takes: 4-byte keys and 8-byte values unless told otherwise. */
-export function withMap<T>(shape: { type?: MapType; keySize?: number; valueSize?: number; maxEntries?: number }, use: (map: Fd) => T): T {
-  const { type = MapType.HASH, keySize = 4, valueSize = 8, maxEntries = 4 } = shape;
-  const map = createMap({ name: "verifier_test", type, keySize, valueSize, maxEntries, flags: 0 });
+export function withMap<T>(shape: { type?: MapType; keySize?: number; valueSize?: number; maxEntries?: number; flags?: number }, use: (map: Fd) => T): T {
+  const { type = MapType.HASH, keySize = 4, valueSize = 8, maxEntries = 4, flags = 0 } = shape;
+  const map = createMap({ name: "verifier_test", type, keySize, valueSize, maxEntries, flags });
   try {
     return use(map);
   } finally {

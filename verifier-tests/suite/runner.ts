@@ -1,8 +1,9 @@
 /** Runs the table on the kernel that this process runs on. */
 import { release as runningRelease } from "node:os";
 import type { CaseResult } from "../report/result.ts";
-import type { Case, Feature } from "./case.ts";
+import type { Case } from "./case.ts";
 import { evaluate, type Attempt } from "./evaluate.ts";
+import { isPresent } from "./features.ts";
 
 /**
  * Runs the cases one after another.
@@ -11,17 +12,11 @@ import { evaluate, type Attempt } from "./evaluate.ts";
  */
 export async function runCases(cases: readonly Case[], onResult: (result: CaseResult) => void): Promise<CaseResult[]> {
   const release = runningRelease();
-  const probes = new Map<Feature, boolean>();
-  const isPresent = (feature: Feature): boolean => {
-    const known = probes.get(feature) ?? feature.probe();
-    probes.set(feature, known);
-    return known;
-  };
   const results: CaseResult[] = [];
   for (const testCase of cases) {
     const started = performance.now();
     const attempt = await tryCase(testCase);
-    const present = testCase.needs === undefined || isPresent(testCase.needs);
+    const present = testCase.needs === undefined || (await isPresent(testCase.needs));
     const result: CaseResult = {
       name: testCase.name,
       ...evaluate(testCase, attempt, release, present),

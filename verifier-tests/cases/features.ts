@@ -1,0 +1,10 @@
+/** Each declared feature, found or not found. */
+import { accepted, type Case } from "../suite/case.ts";
+import { features } from "../suite/features.ts";
+
+export const featureCases: readonly Case[] = features.map((feature) => ({
+  name: `features/${feature.name}`,
+  needs: feature,
+  expect: accepted,
+  run: feature.attempt,
+}));
