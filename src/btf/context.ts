@@ -23,6 +23,8 @@ const contexts: ReadonlyMap<ProgramType, string> = new Map<ProgramType, string>(
   [ProgramType.KPROBE, "pt_regs"],
   [ProgramType.PERF_EVENT, "bpf_perf_event_data"],
   [ProgramType.CGROUP_DEVICE, "bpf_cgroup_dev_ctx"],
+  [ProgramType.RAW_TRACEPOINT, "bpf_raw_tracepoint_args"],
+  [ProgramType.RAW_TRACEPOINT_WRITABLE, "bpf_raw_tracepoint_args"],
   [ProgramType.CGROUP_SYSCTL, "bpf_sysctl"],
   [ProgramType.CGROUP_SOCKOPT, "bpf_sockopt"],
   [ProgramType.SK_REUSEPORT, "sk_reuseport_md"],
@@ -30,7 +32,7 @@ const contexts: ReadonlyMap<ProgramType, string> = new Map<ProgramType, string>(
   [ProgramType.NETFILTER, "bpf_nf_ctx"],
 ]);
 
-/** The name of the context's struct; undefined for types whose context has none (`void *`). */
+/** The name of the context's struct; undefined for types whose context is no struct. */
 export function contextStruct(type: ProgramType): string | undefined {
   return contexts.get(type);
 }

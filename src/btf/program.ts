@@ -52,16 +52,18 @@ export function programBtf(program: Program, options: ProgramBtfOptions = {}): P
  * that the verifier follows each call instead of believing the prototype.
  *
  * The verifier knows a context by its struct's name alone, so the struct is
- * empty; one that is only declared would make it complain in its log.
+ * empty; one that is only declared, or a `void *`, would make it complain in
+ * its log.
  */
 export function addFunctions(builder: BtfBuilder, program: Program): { name: string; start: number; type: number }[] {
   const int = builder.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
   const context = contextStruct(program.type);
-  const pointed = context === undefined ? 0 : builder.add({ kind: "struct", name: context, size: 0, members: [] });
-  const pointer = builder.add({ kind: "ptr", type: pointed });
+  const parameters = context === undefined ? [] : [
+    { name: "ctx", type: builder.add({ kind: "ptr", type: builder.add({ kind: "struct", name: context, size: 0, members: [] }) }) },
+  ];
   return program.functions.map(({ name, start }, i) => {
     const type = i === 0
-      ? builder.add({ kind: "func_proto", returns: int, parameters: [{ name: "ctx", type: pointer }] })
+      ? builder.add({ kind: "func_proto", returns: int, parameters })
       : builder.add({ kind: "func_proto", returns: addScalar(builder, "u64"), parameters: [] });
     return { name, start, type: builder.add({ kind: "func", name: identifier(name), type, linkage: i === 0 ? "global" : "static" }) };
   });
@@ -117,7 +119,7 @@ export function lineRecords(builder: BtfBuilder, program: Program, slots: readon
 }
 
 function samePlace(a: SourceLocation, b: SourceLocation | undefined): boolean {
-  return b !== undefined && a.line === b.line && a.column === b.column && a.file === b.file;
+  return b !== undefined && a.line === b.line && a.column === b.column && a.file === b.file && a.text === b.text;
 }
 
 /** A line is a number of 22 bits, a column one of 10; what does not fit is left out as 0. */

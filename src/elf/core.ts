@@ -21,9 +21,11 @@ const sizeBits: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 
 export function relocateCore(instruction: Instruction, record: CoreRecord, local: Btf, target: () => Btf): readonly Instruction[] {
   const result = resolveCore(record, local, target);
   if (result.target !== undefined) return [patch(instruction, result, result.target, record.kind)];
+  // The verifier's log shows the line of what it refuses; the C line alone would not tell what is missing.
+  const { file = "", line = 0, column = 0, text = "" } = instruction.source ?? {};
   const missing: Instruction = {
     opcode: CALL, dst: 0, src: 0, offset: 0, immediate: MISSING_HELPER,
-    ...(instruction.source === undefined ? {} : { source: instruction.source }),
+    source: { file, line, column, text: `/* CO-RE: there is no ${result.text} on the target */ ${text.trimStart()}` },
   };
   return isWide(instruction) ? [missing, missing] : [missing];
 }

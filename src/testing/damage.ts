@@ -2,7 +2,7 @@
 
 /** The file cut off after each of its bytes but the last. */
 export function* truncated(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let length = 0; length < bytes.length; length++) yield bytes.slice(0, length);
+  for (let length = 0; length < bytes.length; length++) yield new Uint8Array(bytes.subarray(0, length));
 }
 
 /**
@@ -14,7 +14,7 @@ export function* damaged(bytes: Uint8Array, count: number, seed = 1): Generator<
   const below = (limit: number) => random() % limit;
   const edges = [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
   for (let i = 0; i < count; i++) {
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes); // of a `Buffer`, `slice` would not copy
     const view = new DataView(copy.buffer, copy.byteOffset, copy.byteLength);
     for (let changes = 1 + below(4); changes > 0; changes--) {
       const at = below(copy.length);

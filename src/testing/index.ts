@@ -1,5 +1,6 @@
 /** For tests on the running kernel: places of their own, taken away afterwards. */
 export { enterCgroup, removeCgroup, withCgroup } from "./cgroup.ts";
+export { damaged, truncated } from "./damage.ts";
 export { eventually } from "./eventually.ts";
 export { FakeKernel, type FakeObject, type Failures } from "./fake-kernel.ts";
 export { kernelObjects } from "./kernel-objects.ts";

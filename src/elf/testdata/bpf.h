@@ -17,7 +17,7 @@ typedef __u32 __be32;
 #define __hidden __attribute__((visibility("hidden")))
 #define __weak __attribute__((weak))
 #define __core __attribute__((preserve_access_index))
-#define __ksym SEC(".ksyms")
+#define __ksym __attribute__((section(".ksyms")))
 
 enum { HASH = 1, ARRAY = 2, RINGBUF = 27, SK_STORAGE = 24, LRU_HASH = 9, PERF_EVENT_ARRAY = 4, ARRAY_OF_MAPS = 12 };
 

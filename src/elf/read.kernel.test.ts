@@ -1,0 +1,121 @@
+import * as assert from "uvu/assert";
+import { fieldOf, kernelBtf, sizeOf } from "../btf/index.ts";
+import { VerifierError } from "../kernel/index.ts";
+import { load, type Collection } from "../loader/index.ts";
+import { toolSuite } from "../testing/index.ts";
+import type { MapDefinition } from "../types/index.ts";
+import { CLANG, compile, compileText } from "./testing/compile.ts";
+import { readObject, writeObject, type ObjectFile } from "./index.ts";
+
+const test = toolSuite("elf: programs in C on the kernel", [CLANG], { kernel: true });
+
+/** As clang made it, and after a way through our own writer. */
+const ways: readonly [title: string, read: (name: string) => ObjectFile][] = [
+  ["", (name) => readObject(compile(name))],
+  [", read, written and read again", (name) => readObject(writeObject(readObject(compile(name)).programs))],
+];
+
+const packet = (length: number) => Buffer.alloc(14 + length);
+const run = (loaded: Collection, program: string, data: Uint8Array) => loaded.kernel.testRunProgram(loaded.program(program).fd, { data }).returnValue;
+const mapOf = (object: ObjectFile, loaded: Collection, name: string) => loaded.map(object.maps.find((map) => map.name === name) as MapDefinition);
+
+for (const [title, read] of ways) {
+  test(`two programs of one section share maps${title}`, () => {
+    const object = read("maps");
+    using loaded = load(object.programs);
+    assert.equal([...loaded.maps.keys()], ["services", "flows", "events", "plain"]);
+    assert.ok(object.programs.every(({ name }) => loaded.program(name).fd.number >= 0));
+  });
+
+  test(`global variables have their values, and keep what the program writes${title}`, () => {
+    const object = read("globals");
+    using loaded = load(object.programs);
+    const value = (name: string) => mapOf(object, loaded, name).get(0);
+    assert.is(run(loaded, "globals", packet(86)), 1);
+    assert.is(run(loaded, "globals", packet(90)), 1);
+    assert.equal(value(".bss"), { calls: 2n, history: [0, 86, 90, 0] });
+    assert.equal(value(".data"), { added: 1000, sum: BigInt(7 + 86 * 3 + 1000 + 90 * 3 + 1000), "next.counter": 7 });
+    assert.equal(value(".data.own"), { own: 40 + 6 + 7 });
+    assert.equal(value(".rodata"), { factor: 3 });
+    assert.throws(() => mapOf(object, loaded, ".rodata").set(0, { factor: 4 }), /EPERM/, "what is constant is frozen");
+  });
+
+  test(`subprograms are called, also by a helper${title}`, () => {
+    const object = read("subprograms");
+    using loaded = load(object.programs);
+    const numbers = mapOf(object, loaded, "numbers");
+    numbers.set(1, 1000n);
+    assert.is(run(loaded, "first", packet(30)), 1);
+    // Each element and twice its index: 1000 and 2 * (0 + 1 + … + 7).
+    assert.is(numbers.get(7), 1056n);
+    run(loaded, "second", packet(30));
+    assert.is(numbers.get(6), 60n);
+    run(loaded, "second", packet(80));
+    assert.is(numbers.get(6), 100n);
+  });
+}
+
+test("CO-RE finds the running kernel's fields", () => {
+  const object = readObject(compile("core"));
+  using loaded = load(object.programs);
+  loaded.kernel.testRunProgram(loaded.program("core").fd, { repeat: 0 });
+  const { seen } = mapOf(object, loaded, ".bss").get(0) as { seen: Record<string, bigint> };
+  const btf = kernelBtf();
+  const task = btf.find("struct", "task_struct")!;
+  const offset = (path: string) => BigInt(fieldOf(btf, task, path).offset / 8);
+  const bit = fieldOf(btf, task, "in_execve").offset;
+  const word = Math.floor(bit / 32) * 32;
+  assert.is(seen["pid_tgid"]! >> 32n, BigInt(process.pid), "read from the task itself");
+  assert.equal(seen, {
+    pid_tgid: seen["pid_tgid"],
+    offset_tgid: offset("tgid"),
+    offset_comm_3: offset("comm") + 3n,
+    size_comm: 16n,
+    exists: 0b0101n,
+    size_task: BigInt(sizeOf(btf, task)),
+    type_id: BigInt(task),
+    enum_value: 27n,
+    enum_exists: 0b01n,
+    signed_pid: 1n,
+    bit_offset: BigInt(word / 8),
+    bit_lshift: BigInt(64 - (bit + 1 - word)),
+    bit_rshift: 63n,
+    matches: 0b01n,
+    flavour: offset("pid"),
+  });
+});
+
+test("what the kernel has not may not be reached, and the error says where it is asked for", () => {
+  const { programs } = readObject(compileText(`
+    #include "bpf.h"
+    struct task_struct { int never_was_there; } __core;
+    SEC("raw_tp/sys_enter") int reach(void *ctx)
+    {
+      struct task_struct *task = (void *)bpf_get_current_task();
+      int value = 0;
+      bpf_probe_read_kernel(&value, sizeof(value), &task->never_was_there);
+      return value;
+    }
+    char _license[] SEC("license") = "GPL";
+  `));
+  assert.throws(() => load(programs), (error: unknown) => {
+    if (!(error instanceof VerifierError)) throw error;
+    assert.match(error.reason, /invalid func.*#195896080/);
+    assert.match(error.source?.text ?? "", /there is no struct task_struct\.never_was_there on the target/);
+    return true;
+  });
+});
+
+test("a call of a kernel function is resolved", () => {
+  const { programs } = readObject(compileText(`
+    #include "bpf.h"
+    extern void bpf_rcu_read_lock(void) __ksym;
+    extern void bpf_rcu_read_unlock(void) __ksym;
+    SEC("tc") int locked(struct __sk_buff *skb) { bpf_rcu_read_lock(); bpf_rcu_read_unlock(); return 3; }
+    char _license[] SEC("license") = "GPL";
+  `));
+  using loaded = load(programs);
+  assert.is(run(loaded, "locked", packet(50)), 3);
+});
+
+test.run();
