@@ -29,15 +29,15 @@ export interface ProgramSource {
 }
 
 /** What a program consists of: it is given the builder and its context, and gives the program's result. */
-export type ProgramBody<C extends ContextFields, R, H extends HelperMethod> =
-  (b: Builder<R, H>, context: Context<C>) => R;
+export type ProgramBody<C extends ContextFields, R, H extends HelperMethod, S extends string> =
+  (b: Builder<R, H, S>, context: Context<C>) => R;
 
 /** The licence told to the kernel where a program says nothing else; some helpers are for GPL-compatible programs only. */
 const LICENSE = "Dual MIT/GPL";
 
 /** Declares a program on a hook. */
-export function define<C extends ContextFields, R, H extends HelperMethod>(
-  hook: Hook<C, R, H>, name: string, body: ProgramBody<C, R, H>, { license = LICENSE }: { license?: string } = {},
+export function define<C extends ContextFields, R, H extends HelperMethod, S extends string>(
+  hook: Hook<C, R, H, S>, name: string, body: ProgramBody<C, R, H, S>, { license = LICENSE }: { license?: string } = {},
 ): ProgramSource {
   if (!/^\w+$/.test(name)) throw new RangeError(`a program's name consists of letters, digits and "_", unlike ${JSON.stringify(name)}`);
   const source: ProgramSource = {
@@ -56,10 +56,12 @@ export function define<C extends ContextFields, R, H extends HelperMethod>(
   return source;
 }
 
-function describe<C extends ContextFields, R, H extends HelperMethod>(hook: Hook<C, R, H>, name: string, body: ProgramBody<C, R, H>): IrModule {
+function describe<C extends ContextFields, R, H extends HelperMethod, S extends string>(
+  hook: Hook<C, R, H, S>, name: string, body: ProgramBody<C, R, H, S>,
+): IrModule {
   const functions = new FunctionTable();
   const main = writeFunction(name, ["ptr"], functions, hook.helpers, (builder, emitter, [context]) => {
-    const result = body(builder as unknown as Builder<R, H>, contextView(emitter, hook.context, context!));
+    const result = body(builder as unknown as Builder<R, H, S>, contextView(emitter, hook.context, context!));
     return result === undefined || emitter.ssa.current.dead ? undefined : returnValue(emitter, result);
   });
   return { functions: [main, ...functions.all] };

@@ -33,9 +33,9 @@ export type ContextFields = Readonly<Record<string, ContextField | ContextPointe
  * Where a program can be attached, and what its programs may do there: the
  * verifier's rules, for the type checker to read.
  */
-export interface Hook<C extends ContextFields = ContextFields, R = unknown, H extends HelperMethod = HelperMethod> {
+export interface Hook<C extends ContextFields = ContextFields, R = unknown, H extends HelperMethod = HelperMethod, S extends string = string> {
   /** libbpf's section name. */
-  readonly section: string;
+  readonly section: S;
   readonly type: ProgramType;
   readonly expectedAttachType?: AttachType;
   /** The kernel's name of the context's struct. */

@@ -44,18 +44,18 @@ const cgroupSkbFields = {
 } as const;
 
 /** A filter on a socket: gives how many bytes of the packet the socket is to get. */
-export const socketFilter: Hook<typeof skb, AnyReturn, PacketHelper | "getSocketCookie"> = {
+export const socketFilter: Hook<typeof skb, AnyReturn, PacketHelper | "getSocketCookie", "socket"> = {
   section: "socket", type: ProgramType.SOCKET_FILTER, contextType: "__sk_buff", context: skb, helpers: [...helpers, "getSocketCookie"],
 };
 
 /** A packet that came in for a process of a cgroup: 0 drops it. From the IP header on. */
-export const cgroupSkbIngress: Hook<typeof cgroupSkbFields, 0 | 1, PacketHelper | "getSocketCookie"> = {
+export const cgroupSkbIngress: Hook<typeof cgroupSkbFields, 0 | 1, PacketHelper | "getSocketCookie", "cgroup_skb/ingress"> = {
   section: "cgroup_skb/ingress", type: ProgramType.CGROUP_SKB, expectedAttachType: AttachType.CGROUP_INET_INGRESS,
   contextType: "__sk_buff", context: cgroupSkbFields, returns: [0, 1], helpers: [...helpers, "getSocketCookie"],
 };
 
 /** A packet that a process of a cgroup sends: 0 drops it. From the IP header on. */
-export const cgroupSkbEgress: Hook<typeof cgroupSkbFields, 0 | 1, PacketHelper | "getSocketCookie"> = {
+export const cgroupSkbEgress: Hook<typeof cgroupSkbFields, 0 | 1, PacketHelper | "getSocketCookie", "cgroup_skb/egress"> = {
   ...cgroupSkbIngress, section: "cgroup_skb/egress", expectedAttachType: AttachType.CGROUP_INET_EGRESS,
 };
 
@@ -67,7 +67,7 @@ const xdpFields = {
 } as const;
 
 /** A packet as the network driver received it, from the Ethernet header on. */
-export const xdp: Hook<typeof xdpFields, XdpAction, PacketHelper> = {
+export const xdp: Hook<typeof xdpFields, XdpAction, PacketHelper, "xdp"> = {
   section: "xdp", type: ProgramType.XDP, expectedAttachType: AttachType.XDP, contextType: "xdp_md", context: xdpFields,
   returns: Object.values(XdpAction), helpers,
 };

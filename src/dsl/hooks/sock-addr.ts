@@ -56,9 +56,9 @@ const withRetval = [...helpers, "setRetval", "getRetval"] as const;
 
 type Names<T extends readonly string[]> = T[number];
 
-function sockAddr<C extends ContextFields, R extends number, H extends readonly (Names<typeof withRetval>)[]>(
-  section: string, expectedAttachType: AttachType, context: C, returns: readonly R[], allowed: H,
-): Hook<C, R, H[number]> {
+function sockAddr<C extends ContextFields, R extends number, H extends readonly (Names<typeof withRetval>)[], S extends string>(
+  section: S, expectedAttachType: AttachType, context: C, returns: readonly R[], allowed: H,
+): Hook<C, R, H[number], S> {
   return { section, type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType, contextType: "bpf_sock_addr", context, returns, helpers: allowed };
 }
 

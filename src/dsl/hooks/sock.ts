@@ -26,9 +26,9 @@ const helpers = [
   "getSocketCookie", "getNetnsCookie", "skStorageGet", "ringbufOutput", "tailCall",
 ] as const;
 
-function sock<C extends ContextFields, R extends number>(
-  section: string, expectedAttachType: AttachType, context: C, returns: readonly R[],
-): Hook<C, R, (typeof helpers)[number]> {
+function sock<C extends ContextFields, R extends number, S extends string>(
+  section: S, expectedAttachType: AttachType, context: C, returns: readonly R[],
+): Hook<C, R, (typeof helpers)[number], S> {
   return { section, type: ProgramType.CGROUP_SOCK, expectedAttachType, contextType: "bpf_sock", context, returns, helpers };
 }
 

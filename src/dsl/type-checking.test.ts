@@ -1,0 +1,56 @@
+/** What the type checker says to people, and what it costs. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const typeChecking = suite("dsl: type checking");
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "../..");
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+
+/** Type instantiations of the whole project, tests included: 132,000 when this was written. */
+const BUDGET = 250_000;
+
+/** The checker's messages about a file of this source, one string. */
+function complaints(source: string): string {
+  const folder = mkdtempSync(join(here, ".type-checking-"));
+  try {
+    writeFileSync(join(folder, "program.ts"), source);
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), include: ["program.ts"] }));
+    return spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { encoding: "utf8" }).stdout;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+typeChecking("mistakes are explained in a sentence", () => {
+  const text = complaints(`
+    import { cgroup, PROCEED } from "../index.ts";
+    cgroup.connect4("p", (b, ctx) => {
+      b.if(ctx.userPort.eq(80), () => {});
+      b.if(ctx.userPort.eq(ctx.userPort.toHost()), () => {});
+      b.if(ctx.protocol.eq(ctx.protocol.to({} as never)), () => {});
+      b.if(ctx.protocol.eq(b.getSocketCookie(ctx)), () => {});
+      return PROCEED;
+    });
+    cgroup.recvmsg4("p", (b) => {
+      b.setRetval(-1);
+      return PROCEED;
+    });
+  `);
+  assert.match(text, "a plain number has no byte order: write be16(…)");
+  assert.match(text, "be16 and u16 do not mix: use .toHost()");
+  assert.match(text, "u32 and u64 do not mix: convert one with .to(…)");
+  assert.match(text, "the kernel has no helper setRetval for programs of cgroup/recvmsg4");
+});
+
+typeChecking("types stay cheap", () => {
+  const text = spawnSync(process.execPath, [tsc, "-p", root, "--noEmit", "--extendedDiagnostics"], { encoding: "utf8" }).stdout;
+  const instantiations = Number(text.match(/^Instantiations:\s+(\d+)/m)![1]);
+  assert.ok(instantiations > 0 && instantiations < BUDGET, `${instantiations} type instantiations, and the budget is ${BUDGET}`);
+});
+
+typeChecking.run();
