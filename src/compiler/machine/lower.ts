@@ -370,7 +370,8 @@ class Lowering {
     const dst = this.register(result);
     const narrow = result.type === "i32" && this.isa >= 3;
     const kind = narrow ? InstructionClass.ALU : InstructionClass.ALU64;
-    if (!signed) {
+    // From 32 bits to 32 the sign has nothing to be copied to.
+    if (!signed || (bits === 32 && result.type === "i32")) {
       if (bits === 32) {
         const whole = operand.type === "i32" && !this.mayBeUnclean(operand);
         if (whole) {
@@ -387,7 +388,7 @@ class Lowering {
       this.emit(arithmeticCode("and") | kind, dst, 0, 0, bits === 8 ? 0xff : 0xffff);
       return;
     }
-    if (this.isa >= 4 && !(narrow && bits === 32)) {
+    if (this.isa >= 4) {
       this.emit(narrow ? Opcode.MOVE32 : Opcode.MOVE64, dst, this.read(operand), bits, 0);
       return;
     }

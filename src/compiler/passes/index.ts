@@ -8,6 +8,7 @@ import { joinEqualBlocks } from "./equal-blocks.ts";
 import { expandSignedDivision } from "./expand-signed-division.ts";
 import { foldAddresses } from "./fold-addresses.ts";
 import { forwardLoads } from "./load-forwarding.ts";
+import { shareSlots } from "./slot-sharing.ts";
 import { mergeStores } from "./store-merging.ts";
 import { numberValues } from "./value-numbering.ts";
 
@@ -23,12 +24,15 @@ const deadCode: Pass = { name: "dead code", run: removeDeadCode };
 const deadStores: Pass = { name: "dead stores", run: removeDeadStores };
 const merging: Pass = { name: "store merging", run: mergeStores };
 const equalBlocks: Pass = { name: "equal blocks", run: joinEqualBlocks };
+const sharing: Pass = { name: "slot sharing", run: shareSlots };
 const addresses: Pass = { name: "address folding", run: foldAddresses };
 const division: Pass = { name: "signed division", run: expandSignedDivision };
 
 /** What one pass finds opens the way for another: twice round finds nearly all. */
 const round: readonly Pass[] = [controlFlow, numbering, controlFlow, loads, deadCode, equalBlocks];
-const optimising: readonly Pass[] = [...round, ...round, addresses, deadStores, merging, numbering, controlFlow, deadCode];
+const optimising: readonly Pass[] = [
+  ...round, ...round, addresses, deadStores, merging, numbering, sharing, numbering, loads, deadStores, numbering, controlFlow, deadCode, equalBlocks,
+];
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {
   const before = isa < 4 ? [division] : [];

@@ -1,7 +1,8 @@
 /**
  * Leaves out loads of what is known to be in memory: because it was loaded
  * before, or stored before (on the stack), and nothing between can have changed
- * it. A load never moves; it only makes way for an earlier one.
+ * it. A load never moves; it only makes way for an earlier one. A store of what
+ * the stack holds there already is left out too.
  */
 import { controlFlow, mapOperands, mapTerminator, type ControlFlow } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Value, ValueType } from "../ir/ir.ts";
@@ -62,6 +63,13 @@ export function forwardLoads(fn: IrFunction): IrFunction {
       const operation = mapOperands(instruction.operation, replaced);
       const { result } = instruction;
       if (result !== undefined) operations[result.id] = operation;
+      if (operation.op === "store" && operation.space === "stack") {
+        const there = state.get(keyOf(placeOf(definitions, operation), false, operation.value.type));
+        if (there?.stored === true && there.value.id === operation.value.id) {
+          changed = true;
+          continue;
+        }
+      }
       forget(state, operation);
       if (operation.op === "load" && result !== undefined) {
         const place = placeOf(definitions, operation);
