@@ -3,7 +3,7 @@ import type { Fd, Kernel } from "../kernel/index.ts";
 import type { AttachType } from "../types/index.ts";
 import type { Collection, LoadedProgram } from "./collection.ts";
 import { LoaderError } from "./error.ts";
-import type { PinDirectory } from "./pins.ts";
+import type { PinDirectory, PinKind } from "./pins.ts";
 import { openCgroup } from "./preconditions.ts";
 import { Undo } from "./undo.ts";
 
@@ -110,14 +110,12 @@ function replaceProgram({ link, programId }: FoundLink, program: LoadedProgram, 
 
 function pinMaps(collection: Collection, pins: PinDirectory, undo: Undo): void {
   for (const [name, { fd, reused }] of collection.maps) {
-    if (reused) continue;
-    pins.pin("maps", name, fd);
-    undo.add(() => pins.unpin("maps", name));
+    if (!reused) pinAtomically(pins, "maps", name, fd, undo);
   }
 }
 
 /** Gives `object` the name, and has `undo` give it back to who had it before. */
-function pinAtomically(pins: PinDirectory, kind: "links" | "programs", name: string, object: Fd, undo: Undo): void {
+function pinAtomically(pins: PinDirectory, kind: PinKind, name: string, object: Fd, undo: Undo): void {
   const before = pins.open(kind, name);
   undo.afterwards(() => before?.close());
   pins.replace(kind, name, object);

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { exit, loadMap, loadMapValue, mov, program, r0, r1, type Item } from "../asm/index.ts";
 import { BpfError, Errno } from "../kernel/index.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
-import { array, AttachType, hash, lruHash, ProgramType, ringbuf, skStorage, struct, u32, u64, type MapDefinition, type Program } from "../types/index.ts";
+import { array, AttachType, global, hash, lruHash, ProgramType, readOnlyGlobal, ringbuf, skStorage, struct, u32, u64, type MapDefinition, type Program } from "../types/index.ts";
 import { attach, checkHost, load, LoaderError, PinDirectory } from "./index.ts";
 
 const test = suite<{ fake: FakeKernel; directory: string }>("loader: on a kernel in memory");
@@ -142,6 +142,17 @@ test("a pinned map that differs is named with every difference", ({ fake, direct
   assert.throws(() => pins.map(changed), isLoaderError(/value size/));
   assert.throws(() => pins.map(first), isLoaderError(/none is pinned/));
   pins.map(hash("second", { key: u32, value: u64, maxEntries: 99 })).close();
+});
+
+test("a read-only value belongs to the load that brought it; a variable is kept", ({ fake, directory }) => {
+  const pins = PinDirectory.create(join(directory, "pins"), OWNER, fake.kernel);
+  const loadWith = (limit: number, count: number) => {
+    const maps = [readOnlyGlobal("limit", u32, limit), global("count", u32, count)] as const;
+    withOpen(load([using("a", maps)], { kernel: fake.kernel, pins }), (collection) => attach(collection, { cgroup: directory, pins }).close());
+    return maps.map((map) => pins.map(map).get(0));
+  };
+  assert.equal(loadWith(1, 10), [1, 10]);
+  assert.equal(loadWith(2, 20), [2, 10]);
 });
 
 test("a directory that is somebody else's is left alone", ({ fake, directory }) => {

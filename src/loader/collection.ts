@@ -1,6 +1,7 @@
-import { allBtfFeatures, programBtf, type BtfFeatures } from "../btf/index.ts";
+import { programBtf } from "../btf/index.ts";
 import { BpfError, linux, type Fd, type Kernel, type ProgramBtfRecords } from "../kernel/index.ts";
 import { withMaxEntries, type MapDefinition, type Program } from "../types/index.ts";
+import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
 import { createDeclaredMap, checkPinnedMap } from "./map-create.ts";
 import type { PinDirectory } from "./pins.ts";
@@ -15,8 +16,12 @@ export interface LoadOptions {
   readonly maxEntries?: Readonly<Record<string, number>>;
   /** Maps pinned in this directory are used in place of new ones. */
   readonly pins?: PinDirectory | undefined;
-  /** What BTF the kernel takes (`probeBtf`); `false` for none; everything if absent, with a second try without. */
-  readonly btf?: BtfFeatures | false;
+  /**
+   * Whether maps and programs get BTF, with functions and source lines: true if
+   * absent. What the kernel does not take is left out; socket storage and its
+   * like have BTF in any case.
+   */
+  readonly btf?: boolean;
   /** 0: the verifier's log only when it refuses (the default); 1: always; 2: with every state; 4: only the statistics. */
   readonly logLevel?: 0 | 1 | 2 | 4;
   readonly kernel?: Kernel;
@@ -43,7 +48,7 @@ export interface LoadedProgram {
  */
 export function load(programs: readonly Program[], options: LoadOptions = {}): Collection {
   const { kernel = linux, pins } = options;
-  const features = options.btf === false ? undefined : (options.btf ?? allBtfFeatures);
+  const withBtf = options.btf ?? true;
   const definitions = declaredMaps(programs, options);
   return Undo.run((undo) => {
     const keep = (fd: Fd): Fd => {
@@ -52,8 +57,9 @@ export function load(programs: readonly Program[], options: LoadOptions = {}): C
     };
     const maps = new Map<string, LoadedMap>();
     for (const definition of definitions) {
-      const pinned = pins?.openPinnedMap(definition.name);
-      const fd = keep(pinned ?? createDeclaredMap(definition, kernel, features));
+      // What is frozen belongs to the program that it was made for: another program's has another value.
+      const pinned = definition.frozen === true ? undefined : pins?.openPinnedMap(definition.name);
+      const fd = keep(pinned ?? createDeclaredMap(definition, kernel, withBtf));
       if (pinned) checkPinnedMap(kernel.mapInfo(pinned), definition, pins!.path("maps", definition.name));
       maps.set(definition.name, { definition, fd, reused: pinned !== undefined });
     }
@@ -63,7 +69,7 @@ export function load(programs: readonly Program[], options: LoadOptions = {}): C
     };
     const loaded = new Map<string, LoadedProgram>();
     for (const program of programs) {
-      const { fd, log } = loadOne(program, relocate(program, numbers), features, options.logLevel, kernel);
+      const { fd, log } = loadOne(program, relocate(program, numbers), withBtf, options.logLevel, kernel);
       loaded.set(program.name, { program, fd: keep(fd), log });
     }
     return new Collection(loaded, maps, kernel);
@@ -154,7 +160,7 @@ function describe({ type, key, value, maxEntries, flags }: MapDefinition): strin
 }
 
 function loadOne(
-  program: Program, code: Uint8Array, features: BtfFeatures | undefined, logLevel: 0 | 1 | 2 | 4 | undefined, kernel: Kernel,
+  program: Program, code: Uint8Array, withBtf: boolean, logLevel: LoadOptions["logLevel"], kernel: Kernel,
 ): { fd: Fd; log: string } {
   const attempt = (btf?: ProgramBtfRecords) => kernel.loadProgram({
     name: program.name,
@@ -166,18 +172,18 @@ function loadOne(
     ...(logLevel !== undefined && { logLevel }),
     ...(btf && { btf }),
   });
-  if (features === undefined || !features.func) return attempt();
-  const { btf, ...records } = programBtf(program, { features });
-  let fd: Fd;
+  if (!withBtf) return attempt();
+  let accepted: (ProgramBtfRecords & { readonly fd: Fd }) | undefined;
   try {
-    fd = kernel.loadBtf(btf, `program ${program.name}`);
+    accepted = acceptedBtf((features) => programBtf(program, { features }), `program ${program.name}`, kernel);
   } catch (error) {
+    // Nothing but readability hangs on it.
     if (!(error instanceof BpfError)) throw error;
     return attempt();
   }
   try {
-    return attempt({ fd, ...records });
+    return attempt(accepted);
   } finally {
-    fd.close();
+    accepted?.fd.close();
   }
 }

@@ -1,8 +1,8 @@
 /** Maps, from their declaration to the kernel. */
-import type { BtfFeatures } from "../btf/index.ts";
 import { mapBtf } from "../btf/index.ts";
 import { BpfError, type Fd, type Kernel, type MapInfo } from "../kernel/index.ts";
 import { MapFlag, MapType, UpdateFlag, type MapDefinition } from "../types/index.ts";
+import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
 
 /** Map types that the kernel creates only with BTF. */
@@ -17,10 +17,11 @@ const DESCRIPTOR_FLAGS: number = MapFlag.RDONLY | MapFlag.WRONLY;
 const valueSize = (definition: MapDefinition): number => (definition.type === MapType.RINGBUF ? 0 : definition.value.size);
 
 /**
- * Creates a map, with BTF where the kernel takes it, and with its first value.
+ * Creates a map, with its first value; with BTF where that is asked for and the
+ * kernel takes it, or where the type needs it.
  * @throws {BpfError}
  */
-export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, features: BtfFeatures | undefined): Fd {
+export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, withBtf: boolean): Fd {
   const create = (btf?: { fd: Fd; keyTypeId: number; valueTypeId: number }) => filled(definition, kernel, kernel.createMap({
     name: definition.name,
     type: definition.type,
@@ -31,20 +32,17 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, fea
     ...(btf && { btf }),
   }));
   const needed = NEEDS_BTF.has(definition.type);
-  const types = features === undefined && !needed ? undefined : mapBtf(definition, features && { features });
-  if (types === undefined) return create();
-  const { btf, ...ids } = types;
-  let fd: Fd;
+  if (!withBtf && !needed) return create();
+  let types: { fd: Fd; keyTypeId: number; valueTypeId: number } | undefined;
   try {
-    fd = kernel.loadBtf(btf, `map ${definition.name}`);
+    types = acceptedBtf((features) => mapBtf(definition, { features }), `map ${definition.name}`, kernel);
+    return create(types);
   } catch (error) {
+    // Refused for its BTF, or for something else: without BTF the kernel says which.
     if (needed || !(error instanceof BpfError)) throw error;
     return create();
-  }
-  try {
-    return create({ fd, ...ids });
   } finally {
-    fd.close();
+    types?.fd.close();
   }
 }
 
