@@ -10,8 +10,8 @@ export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
   for (const signal of SIGNALS) process.on(signal, remember);
   try {
     const result = await work();
-    // Signals are told of between two turns of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+    // Signals are told of once in a turn of the event loop, and this one may be past that.
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     return result;
   } finally {
     for (const signal of SIGNALS) process.off(signal, remember);

@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const test = suite("uninterrupted");
+
+/** Runs a script with `uninterrupted`; what it printed, and which signal ended it. */
+function run(script: string): Promise<{ output: string; signal: NodeJS.Signals | null }> {
+  const module = JSON.stringify(new URL("uninterrupted.ts", import.meta.url));
+  const child = spawn(process.execPath, [
+    "--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", `const { uninterrupted } = await import(${module}); ${script}`,
+  ], { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (data) => (output += String(data)));
+  return new Promise((resolve) => child.on("close", (_, signal) => resolve({ output, signal })));
+}
+
+test("an interrupt takes effect when the work is done, even work that never waits", async () => {
+  const { output, signal } = await run(`
+    await uninterrupted(async () => {
+      process.kill(process.pid, "SIGINT");
+      const end = Date.now() + 50;
+      while (Date.now() < end);
+      console.log("done");
+    });
+    console.log("went on");
+  `);
+  assert.is(signal, "SIGINT");
+  assert.is(output, "done\n");
+});
+
+test("without an interrupt, and after it, everything is as ever", async () => {
+  const { output, signal } = await run(`
+    console.log(await uninterrupted(async () => 7) + " " + process.listenerCount("SIGINT"));
+    process.kill(process.pid, "SIGTERM");
+    setTimeout(() => console.log("went on"), 1000);
+  `);
+  assert.is(signal, "SIGTERM");
+  assert.is(output, "7 0\n");
+});
+
+test.run();
