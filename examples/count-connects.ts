@@ -1,0 +1,33 @@
+/**
+ * Counts connect() calls by protocol: a hello-world.
+ *
+ *     npx tsx examples/count-connects.ts -- curl -s http://127.0.0.1:8000/
+ */
+import { array, cgroup, load, PROCEED, Protocol, u64, type BuilderWith, type SockAddr4, type SockAddr6 } from "../src/index.ts";
+import { runExample } from "./support/run.ts";
+
+/** How many connects there were, by IP protocol number. */
+const connects = array("connects", { value: u64, maxEntries: 256 });
+
+// An ordinary function is all that two programs need to share a step.
+function countProtocol(b: BuilderWith<never, 0 | 1>, ctx: SockAddr4 | SockAddr6): typeof PROCEED {
+  b.lookup(connects, ctx.protocol.and(255)).ifFound((counter) => counter.value.atomicAdd(1));
+  return PROCEED;
+}
+
+const countConnect4 = cgroup.connect4("count_connect4", countProtocol);
+const countConnect6 = cgroup.connect6("count_connect6", countProtocol);
+
+await runExample({
+  name: "count-connects",
+  summary: "Counts connect() calls by protocol.",
+  load: () => load([countConnect4.compile(), countConnect6.compile()]),
+  report(collection) {
+    const counted = [...collection.map(connects).entries()].filter(([, count]) => count > 0n);
+    return counted.map(([protocol, count]) => `${nameOf(protocol)} ${count}`).join(", ") || "no connects yet";
+  },
+});
+
+function nameOf(number: number): string {
+  return Object.entries(Protocol).find(([, value]) => value === number)?.[0] ?? `protocol ${number}`;
+}

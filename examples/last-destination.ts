@@ -1,0 +1,57 @@
+/**
+ * In the raw assembler: keeps the last destination that somebody connected to.
+ *
+ *     npx tsx examples/last-destination.ts -- curl -s http://127.0.0.1:8000/
+ */
+import { array, asm, AttachType, be16, ipv4, load, ProgramType, struct } from "../src/index.ts";
+import { runExample } from "./support/run.ts";
+
+const { add, call, exit, jeq, label, load: read, loadMap, mov, r0, r1, r10, r2, r6, r7, r8, store } = asm;
+
+const Destination = struct("destination", { address: ipv4, port: be16 });
+const lastDestination = array("last_destination", { value: Destination, maxEntries: 1 });
+
+/** Where two fields of struct bpf_sock_addr are (linux/bpf.h), in bytes. Both are in network byte order already. */
+const USER_IP4 = 4;
+const USER_PORT = 24;
+/** Where the fields of a declared struct are, its layout says. */
+const [ADDRESS, PORT] = Destination.layout.map(({ offset }) => offset) as [number, number];
+
+const remember = asm.program({
+  name: "last_dest4",
+  type: ProgramType.CGROUP_SOCK_ADDR,
+  expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+  section: "cgroup/connect4",
+  maps: [lastDestination],
+  items: [
+    // r1 is the context. r6 to r9 survive the call below, r1 to r5 do not.
+    mov(r6, r1),
+    read("u32", r7, r6, USER_IP4),
+    read("u32", r8, r6, USER_PORT),
+
+    // r0 = the address of element 0, whose index lies on the stack.
+    store("u32", r10, -4, 0),
+    mov(r2, r10),
+    add(r2, -4),
+    loadMap(r1, lastDestination),
+    call("bpf_map_lookup_elem"),
+    jeq(r0, 0, "out"),
+
+    store("u32", r0, ADDRESS, r7),
+    store("u16", r0, PORT, r8),
+
+    label("out"),
+    mov(r0, 1),
+    exit(),
+  ],
+});
+
+await runExample({
+  name: "last-destination",
+  summary: "Keeps the last IPv4 destination of connect().",
+  load: () => load([remember]),
+  report(collection) {
+    const { address, port } = collection.map(lastDestination).get(0)!;
+    return port === 0 ? "no connects yet" : `last connect: ${address}:${port}`;
+  },
+});
