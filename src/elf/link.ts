@@ -20,46 +20,45 @@ export interface LinkContext {
 
 export type Linked = Pick<Program, "instructions" | "functions" | "maps">;
 
+/** More than the kernel's 8 frames, and few enough for ours. */
+const MAX_CALL_DEPTH = 256;
+
 /**
  * The instructions of a main function and of all that it calls, each function
- * once, the main one first.
+ * once, the main one first and each callee as soon as its caller is through: the
+ * order that libbpf gives them.
  * @throws {ElfError} which names the section, and the symbol that cannot be resolved.
  */
 export function link(main: CodeFunction, context: LinkContext): Linked {
-  const functions: { readonly function: CodeFunction; readonly slot: number; readonly start: number }[] = [];
-  const slots = new Map<CodeFunction, number>();
+  const functions: ProgramFunction[] = [];
+  const places = new Map<CodeFunction, number>();
   const maps = new Map<string, MapDefinition>();
   const instructions: Instruction[] = [];
   /** Calls and addresses, to be filled in when every function has its place. */
   const open: { readonly index: number; readonly slot: number; readonly target: CodeFunction }[] = [];
-  const queue = [main];
-  const seen = new Set(queue);
   let slot = 0;
-  for (const current of queue) {
-    functions.push({ function: current, slot, start: instructions.length });
-    slots.set(current, slot);
+  const place = (current: CodeFunction, depth: number): void => {
+    if (depth > MAX_CALL_DEPTH) throw new ElfError("it is called at a depth that no kernel allows", { section: current.section.name, symbol: current.name });
+    functions.push({ name: current.name, start: instructions.length });
+    places.set(current, slot);
+    const called: CodeFunction[] = [];
     for (const { at, instruction } of bodyOf(current)) {
       const resolved = resolve(instruction, at, current, context);
       if (resolved.map !== undefined) maps.set(resolved.map.name, resolved.map);
       if (resolved.target !== undefined) {
         open.push({ index: instructions.length, slot, target: resolved.target });
-        if (!seen.has(resolved.target)) {
-          seen.add(resolved.target);
-          queue.push(resolved.target);
-        }
+        called.push(resolved.target);
       }
       instructions.push(resolved.instruction);
       slot += isWide(instruction) ? 2 : 1;
     }
-  }
-  for (const { index, slot, target } of open) {
-    instructions[index] = { ...instructions[index]!, immediate: slots.get(target)! - slot - 1 };
-  }
-  return {
-    instructions,
-    functions: functions.map(({ function: { name }, start }): ProgramFunction => ({ name, start })),
-    maps: [...maps.values()],
+    for (const target of called) if (!places.has(target)) place(target, depth + 1);
   };
+  place(main, 1);
+  for (const { index, slot, target } of open) {
+    instructions[index] = { ...instructions[index]!, immediate: places.get(target)! - slot - 1 };
+  }
+  return { instructions, functions, maps: [...maps.values()] };
 }
 
 function* bodyOf(of: CodeFunction): Generator<{ at: number; instruction: Instruction }> {

@@ -51,7 +51,7 @@ test("global variables as maps with their first values", () => {
 
 test("every function that a program calls or names stands behind it, once", () => {
   const { programs } = readObject(compile("subprograms"));
-  assert.equal(programs.map(({ functions }) => functions.map(({ name }) => name)), [["first", "add", "bounded", "twice"], ["second", "bounded", "twice"]]);
+  assert.equal(programs.map(({ functions }) => functions.map(({ name }) => name)), [["first", "add", "twice", "bounded"], ["second", "bounded", "twice"]]);
   for (const { instructions, functions } of programs) {
     // Each function begins behind an exit, and is where some call or address says.
     for (const { start } of functions.slice(1)) assert.is(formatInstruction(instructions[start - 1]!), "exit");
