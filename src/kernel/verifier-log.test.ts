@@ -122,6 +122,21 @@ processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
     hint: /released/,
   },
   {
+    kernel: "6.18, the full trace, before any instruction",
+    log: `func#0 @0
+func#1 @3
+Live regs before insn:
+      0: .......... (b7) r6 = 0
+  1   1: ......6... (85) call bpf_get_prandom_u32#7
+      2: 0......... (95) exit
+combined stack size of 3 calls is 800. Too large
+processed 9 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`,
+    reason: "combined stack size of 3 calls is 800. Too large",
+    slot: undefined,
+    hint: /512 bytes/,
+  },
+  {
     kernel: "7.3, with its explanation",
     log: `0: R1=ctx() R10=fp0
 0: (95) exit

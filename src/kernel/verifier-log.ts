@@ -50,7 +50,7 @@ const CHATTER = [
   /^Func#\d+ .* is safe/,
   /^(?:btf_vmlinux is malformed|Unrecognized arg#\d+ type)/,
   /^arg#\d+ /,
-  /^\s+\d+: [0-9. ]+ \([0-9a-f]{2}\)/,
+  /^\s+(?:\d+\s+)?\d+: [0-9.]+ \([0-9a-f]{2}\)/,
   /^\s*$/,
 ];
 /**
