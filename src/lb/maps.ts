@@ -51,9 +51,9 @@ export const allocation = array("allocation", {
   maxEntries: 1,
 });
 
-/** All of them, in the order in which they are shown. */
+/** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
-  declared.services, declared.slots, declared.reverseSk, declared.flows, declared.generation, serviceNames, allocation,
+  ...Object.values(declared.maps4), ...Object.values(declared.maps6), declared.generation, serviceNames, allocation,
 ];
 
 /** The maps that services are written to and read from. */

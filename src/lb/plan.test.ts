@@ -126,7 +126,7 @@ test("a new name alone touches no service", () => {
 test("repairs what a killed command or a foreign hand left", () => {
   const wanted = [service(1, [backend(1)]), service(2, [backend(2), backend(3)]), service(3, [])];
   const maps = loaded(10, wanted);
-  const [first, second, third] = [...maps.services.values()];
+  const [first, second, third] = [1, 2, 3].map((n) => maps.services.get(`100.0.0.${n}:80/6/0`));
   maps.services.set(keyText(second!.key), { key: second!.key, value: { ...second!.value, base: 9, revNatIndex: 1 } });
   maps.services.set(keyText(third!.key), { key: third!.key, value: { ...third!.value, revNatIndex: 0 } });
   maps.slots[first!.value.base] = { address: "6.6.6.6", port: 6, state: 0 };
@@ -137,7 +137,7 @@ test("repairs what a killed command or a foreign hand left", () => {
   assert.is(plan.changed, 3);
   maps.apply(plan);
   assert.equal(maps.seen(), loaded(10, wanted).seen());
-  assert.equal(maps.state().services.map(({ name }) => name), ["service 1", "service 2", "service 3"]);
+  assert.equal(maps.state().services.map(({ name }) => name).sort(), ["service 1", "service 2", "service 3"]);
   assert.is(new Set(maps.state().services.map(({ value }) => value.revNatIndex)).size, 3);
   assert.equal(maps.state().strayNames, []);
   assert.is(planServices(maps.state(), wanted).rounds.length, 0);

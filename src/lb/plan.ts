@@ -108,7 +108,8 @@ function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] 
   const rounds: Round[] = [];
   const occupied = new Map<string, Range>(state.services.map(({ key, value }) => [keyText(key), value]));
   let { nextSlot } = state.allocation;
-  let moves = work.moves;
+  // The large ones first, while there are long rows of free slots.
+  let moves: readonly Move[] = work.moves.toSorted((a, b) => b.backends.length - a.backends.length);
   let first = true;
   // Additions come before removals, so that what only moves is never gone, unless the map cannot hold both.
   if (occupied.size + work.moves.filter(({ service }) => !occupied.has(keyText(keyOf(service)))).length > state.serviceRoom) {
