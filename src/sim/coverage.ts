@@ -30,22 +30,18 @@ export class Coverage {
   readonly #executed: Float64Array;
   readonly #taken: Float64Array;
 
-  constructor(instructions: readonly Instruction[]) {
+  /** Takes what has been counted by now. */
+  constructor(instructions: readonly Instruction[], { executed, taken }: Counters) {
     this.#instructions = instructions;
-    this.#executed = new Float64Array(instructions.length);
-    this.#taken = new Float64Array(instructions.length);
-  }
-
-  /** Adds what a run has counted. */
-  add({ executed, taken }: Counters): void {
-    executed.forEach((count, index) => (this.#executed[index]! += count));
-    taken.forEach((count, index) => (this.#taken[index]! += count));
+    this.#executed = executed.slice();
+    this.#taken = taken.slice();
   }
 
   /** Adds what other runs of the same program have covered. @throws {RangeError} for another program */
   merge(other: Coverage): void {
     if (other.#instructions !== this.#instructions) throw new RangeError("the coverage of another program cannot be added");
-    this.add({ executed: other.#executed, taken: other.#taken });
+    other.#executed.forEach((count, index) => (this.#executed[index]! += count));
+    other.#taken.forEach((count, index) => (this.#taken[index]! += count));
   }
 
   /** How often an instruction ran. */

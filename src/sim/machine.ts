@@ -58,7 +58,7 @@ export class Machine {
   readonly #environment: Environment;
   readonly #frames: readonly StackFrame[];
   readonly #code = new Map<TranslatedProgram, CodeRegion>();
-  readonly counters = new Map<readonly Instruction[], Counters>();
+  readonly #counters = new Map<readonly Instruction[], Counters>();
   #tailCalls = 0;
 
   constructor(environment: Environment, { checkUnsetStack = true }: MachineOptions = {}) {
@@ -91,13 +91,13 @@ export class Machine {
     return toUnsigned(low, this.high);
   }
 
-  /** The counters of a program, from its first run with coverage on. */
-  countersOf(program: TranslatedProgram): Counters {
-    let counters = this.counters.get(program.instructions);
+  /** The counters of a list of instructions, over all runs. */
+  countersOf(instructions: readonly Instruction[]): Counters {
+    let counters = this.#counters.get(instructions);
     if (counters === undefined) {
-      const { length } = program.instructions;
+      const { length } = instructions;
       counters = { executed: new Float64Array(length), taken: new Float64Array(length) };
-      this.counters.set(program.instructions, counters);
+      this.#counters.set(instructions, counters);
     }
     return counters;
   }

@@ -1,9 +1,10 @@
 import type { Program } from "../types/index.ts";
+import type { Coverage } from "./coverage.ts";
 import { SimulatedMaps } from "./maps/index.ts";
 import { SimulatedSocket, type SocketOptions } from "./socket.ts";
 import { World, type RunOptions, type RunResult, type WorldOptions } from "./world.ts";
 
-export interface SimulateOptions extends Omit<RunOptions, "socket">, WorldOptions {
+export interface SimulateOptions extends Omit<RunOptions, "socket" | "coverage">, WorldOptions {
   /** The socket on which the hook runs; for one that several runs share, see `World`. */
   readonly socket?: SimulatedSocket | SocketOptions;
 }
@@ -11,6 +12,8 @@ export interface SimulateOptions extends Omit<RunOptions, "socket">, WorldOption
 export interface Simulation extends RunResult {
   /** The maps as the program left them. */
   readonly maps: SimulatedMaps;
+  /** What of the program has run. */
+  readonly coverage: Coverage;
   /** Lines that the program has printed. */
   readonly trace: readonly string[];
 }
@@ -32,5 +35,5 @@ export function simulate(program: Program, options: SimulateOptions = {}): Simul
   const world = new World(options);
   const socket = options.socket instanceof SimulatedSocket ? options.socket : world.socket(options.socket);
   const result = world.run(program, { ...options, socket });
-  return { ...result, maps: world.maps, trace: world.trace };
+  return { ...result, maps: world.maps, coverage: world.coverage(program), trace: world.trace };
 }

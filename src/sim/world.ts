@@ -58,7 +58,7 @@ export interface RunOptions {
   readonly packet?: Uint8Array;
   /** Instructions that may run; default 1,000,000. */
   readonly budget?: number;
-  /** Whether to count which instructions run; default true. */
+  /** Whether to count which instructions run, for `World.coverage`; default true. */
   readonly coverage?: boolean;
 }
 
@@ -81,8 +81,6 @@ export interface RunResult {
   readonly retval: number | undefined;
   /** Instructions that ran, an `lddw` counting as one. */
   readonly steps: number;
-  /** What of the program this run covered; undefined where that was switched off. */
-  readonly coverage: Coverage | undefined;
 }
 
 /** What helpers may know of the run that calls them. */
@@ -116,8 +114,8 @@ export class World implements Environment {
   readonly #machine: Machine;
   readonly #helpers: HelperTable;
   readonly #kernelFunctions: Readonly<Record<string, WorldHelper>>;
-  readonly #bound = new Map<WorldHelper, Helper>();
-  readonly #coverage = new Map<readonly Instruction[], Coverage>();
+  /** By number, with this world bound to them; null where there is none. */
+  readonly #boundHelpers: (Helper | null)[] = [];
   #nextCookie = 1n;
   #countInstructions = true;
 
@@ -176,23 +174,25 @@ export class World implements Environment {
         packet,
         retval: isCgroupHook(program) ? systemCallResult(returned, current.retval) : undefined,
         steps: this.#machine.steps,
-        coverage: this.#countInstructions ? this.#runCoverage(program) : undefined,
       };
     } finally {
       this.current = outer;
-      this.#collectCoverage();
     }
   }
 
-  /** What of a program all runs in this world have covered. */
-  coverage(program: Program): Coverage {
-    return this.#coverageOf(program.instructions);
+  /** What of a program the runs in this world have covered so far. */
+  coverage({ instructions }: Program): Coverage {
+    return new Coverage(instructions, this.#machine.countersOf(instructions));
   }
 
-  /** Whether a program uses a helper that is not simulated: its number to its name. */
   helper(number: number): Helper | undefined {
-    const name = helperName(number);
-    return name === undefined ? undefined : this.#bind(this.#helpers[name as HelperName]);
+    let bound = this.#boundHelpers[number];
+    if (bound === undefined) {
+      const name = helperName(number);
+      bound = (name === undefined ? undefined : this.#bind(this.#helpers[name as HelperName])) ?? null;
+      this.#boundHelpers[number] = bound;
+    }
+    return bound ?? undefined;
   }
 
   kernelFunction(name: string): Helper | undefined {
@@ -224,10 +224,7 @@ export class World implements Environment {
   }
 
   #bind(helper: WorldHelper | undefined): Helper | undefined {
-    if (helper === undefined) return undefined;
-    let bound = this.#bound.get(helper);
-    if (bound === undefined) this.#bound.set(helper, (bound = (call) => helper(call, this)));
-    return bound;
+    return helper && ((call) => helper(call, this));
   }
 
   #context(program: Program, layout: ContextLayout | undefined, { ctx = {}, socket }: RunOptions, packet: Uint8Array | undefined): Region {
@@ -255,24 +252,6 @@ export class World implements Environment {
       const exit = program.instructions.length - 1;
       throw new SimulationFault(exit, program.instructions[exit]!, `the program has ended, and a record of ring buffer ${map.name} is neither submitted nor discarded`);
     }
-  }
-
-  #runCoverage(program: Program): Coverage {
-    const coverage = new Coverage(program.instructions);
-    const counters = this.#machine.counters.get(program.instructions);
-    if (counters !== undefined) coverage.add(counters);
-    return coverage;
-  }
-
-  #collectCoverage(): void {
-    for (const [instructions, counters] of this.#machine.counters) this.#coverageOf(instructions).add(counters);
-    this.#machine.counters.clear();
-  }
-
-  #coverageOf(instructions: readonly Instruction[]): Coverage {
-    let coverage = this.#coverage.get(instructions);
-    if (coverage === undefined) this.#coverage.set(instructions, (coverage = new Coverage(instructions)));
-    return coverage;
   }
 }
 

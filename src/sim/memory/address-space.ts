@@ -106,15 +106,23 @@ export class AddressSpace {
 
 /** Why an access is not allowed; `undefined` where it is. */
 function refusal(region: Region, offset: number, size: number, access: "load" | "store"): string | undefined {
-  const what = `${access} of ${size} byte${size === 1 ? "" : "s"}`;
-  if (region.gone !== undefined) return `${what} in ${region.name}, ${region.gone}`;
-  if (region.protection === "none") return `${what} in ${region.name}, which a program only hands to helpers`;
+  const { guard, protection } = region;
+  const inside = offset >= 0 && offset + size <= region.bytes.length;
+  const allowed = protection === "read-write" || (protection === "read-only" && access === "load");
+  if (region.gone !== undefined || !inside || !allowed) return `${accessText(size, access)} ${misplaced(region, offset, size)}`;
+  const reason = access === "load" ? guard?.load(offset, size) : guard?.store(offset, size);
+  return reason === undefined ? undefined : `${accessText(size, access)} at offset ${offset} of ${region.name}: ${reason}`;
+}
+
+const accessText = (size: number, access: "load" | "store"): string => `${access} of ${size} byte${size === 1 ? "" : "s"}`;
+
+function misplaced(region: Region, offset: number, size: number): string {
+  if (region.gone !== undefined) return `in ${region.name}, ${region.gone}`;
+  if (region.protection === "none") return `in ${region.name}, which a program only hands to helpers`;
   if (offset < 0 || offset + size > region.bytes.length) {
-    return `${what} ${distance(offset, size, region.bytes.length)} ${region.name} (${region.bytes.length} bytes)`;
+    return `${distance(offset, size, region.bytes.length)} ${region.name} (${region.bytes.length} bytes)`;
   }
-  if (access === "store" && region.protection === "read-only") return `${what} in ${region.name}, which is read-only`;
-  const reason = access === "load" ? region.guard?.load(offset, size) : region.guard?.store(offset, size);
-  return reason === undefined ? undefined : `${what} at offset ${offset} of ${region.name}: ${reason}`;
+  return `in ${region.name}, which is read-only`;
 }
 
 function distance(offset: number, size: number, length: number): string {

@@ -43,7 +43,7 @@ return (function(M,d,${callArguments}){
 let l0=0,h0=0,l6=0,h6=0,l7=0,h7=0,l8=0,h8=0,l9=0,h9=0,n=M.steps,b=0,m,o=0,t=0,g=${MAX_LOOPS};
 const B=M.budget,R=M.space.regions,h10=d+1;
 ${ownStack ? "const F=M.enter(d),S=F.words,W=F.written;" : ""}
-${program.coverage ? "const X=M.countersOf(U);" : ""}
+${program.coverage ? "const X=M.countersOf(U.instructions);" : ""}
 ${body}});`;
 }
 
