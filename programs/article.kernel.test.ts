@@ -3,9 +3,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import * as assert from "uvu/assert";
 import { kernelSuite, runScriptIn, startIn, toolSuite, type Place } from "../src/testing/index.ts";
-import { BACKENDS, endpoint, SERVICE, withDataPath } from "./testing/index.ts";
+import { BACKENDS, deployByBpftool, endpoint, SERVICE, withDataPath, type DataPathSetup } from "./testing/index.ts";
 
-const test = kernelSuite("data path: the article's stories");
+/** The same stories with the programs loaded and attached by our loader, and by bpftool from an object file. */
+const ways: readonly (readonly [test: ReturnType<typeof kernelSuite>, setup: DataPathSetup])[] = [
+  [kernelSuite("data path: the article's stories"), {}],
+  [toolSuite("data path: the article's stories, with an object file that bpftool loads and attaches", ["bpftool"], { kernel: true }), { deploy: deployByBpftool }],
+];
 const curlTest = toolSuite("data path: the article's story with curl", ["curl"], { kernel: true });
 const url = `http://${SERVICE.address}/`;
 
@@ -22,15 +26,6 @@ const connectOften = (times: number) => `
   }
   console.log(JSON.stringify(answers));
 `;
-
-test("TCP: a connection to the service reaches one of its backends, at random", async () => {
-  await withDataPath({}, async (dataPath) => {
-    dataPath.setService(SERVICE, "tcp", BACKENDS);
-    const answers = await runScriptIn<string[]>(dataPath.place, connectOften(40));
-    // Both are used: that 40 choices are all the same happens once in 2^39 runs.
-    assert.equal([...new Set(answers)].sort(), BACKENDS);
-  });
-});
 
 curlTest("TCP: curl gets its page, and sees itself connected to a backend", async () => {
   await withDataPath({}, async (dataPath) => {
@@ -77,33 +72,44 @@ function startUdpClient(place: Place): { say: (line: string) => Promise<string>;
   };
 }
 
-test("UDP, step by step: sent to a backend, entered in the reverse map, answered as if by the service, gone when closed", async () => {
-  await withDataPath({}, async (dataPath) => {
-    dataPath.setService(SERVICE, "udp", BACKENDS, 7);
-    const client = startUdpClient(dataPath.place);
-    try {
-      assert.equal(dataPath.reverseEntries(), []);
-      const answer = JSON.parse(await client.say("send")) as { text: string; source: string };
-      assert.ok(BACKENDS.includes(answer.text as (typeof BACKENDS)[number]), answer.text);
-      assert.is(answer.source, `${SERVICE.address}:${SERVICE.port}`);
-
-      const entries = [...dataPath.reverse];
-      assert.is(entries.length, 1);
-      const [{ cookie, ...backend }, service] = entries[0]!;
-      assert.ok(cookie > 0n);
-      assert.equal(backend, endpoint(answer.text));
-      assert.equal(service, { ...SERVICE, revNatIndex: 7 });
-
-      assert.equal(JSON.parse(await client.say("send")), answer, "the socket stays with its backend");
-      assert.equal([...dataPath.reverse], entries);
-
-      assert.is(await client.say("close"), "closed");
-      assert.equal(dataPath.reverseEntries(), []);
-    } finally {
-      client.end();
-    }
+for (const [test, setup] of ways) {
+  test("TCP: a connection to the service reaches one of its backends, at random", async () => {
+    await withDataPath(setup, async (dataPath) => {
+      dataPath.setService(SERVICE, "tcp", BACKENDS);
+      const answers = await runScriptIn<string[]>(dataPath.place, connectOften(40));
+      // Both are used: that 40 choices are all the same happens once in 2^39 runs.
+      assert.equal([...new Set(answers)].sort(), BACKENDS);
+    });
   });
-});
 
-test.run();
+  test("UDP, step by step: sent to a backend, entered in the reverse map, answered as if by the service, gone when closed", async () => {
+    await withDataPath(setup, async (dataPath) => {
+      dataPath.setService(SERVICE, "udp", BACKENDS, 7);
+      const client = startUdpClient(dataPath.place);
+      try {
+        assert.equal(dataPath.reverseEntries(), []);
+        const answer = JSON.parse(await client.say("send")) as { text: string; source: string };
+        assert.ok(BACKENDS.includes(answer.text as (typeof BACKENDS)[number]), answer.text);
+        assert.is(answer.source, `${SERVICE.address}:${SERVICE.port}`);
+
+        const entries = [...dataPath.reverse];
+        assert.is(entries.length, 1);
+        const [{ cookie, ...backend }, service] = entries[0]!;
+        assert.ok(cookie > 0n);
+        assert.equal(backend, endpoint(answer.text));
+        assert.equal(service, { ...SERVICE, revNatIndex: 7 });
+
+        assert.equal(JSON.parse(await client.say("send")), answer, "the socket stays with its backend");
+        assert.equal([...dataPath.reverse], entries);
+
+        assert.is(await client.say("close"), "closed");
+        assert.equal(dataPath.reverseEntries(), []);
+      } finally {
+        client.end();
+      }
+    });
+  });
+}
+
+for (const [test] of ways) test.run();
 curlTest.run();

@@ -1,4 +1,5 @@
 import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue } from "../../src/loader/index.ts";
+import { withMaxEntries, type Program } from "../../src/types/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
 import { defaultOptions, generation, loadBalancerPrograms, reverseSk, services, slots, type DataPathOptions } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
@@ -17,7 +18,12 @@ export interface DataPathSetup {
   readonly addresses?: readonly string[];
   /** What answers there; `BACKENDS`, over TCP and UDP, unless given. */
   readonly backends?: Backends;
+  /** How the programs get into the kernel; by our own loader unless given. */
+  readonly deploy?: Deploy;
 }
+
+/** Loads programs, attaches them to a cgroup while `work` runs, and gives it what was loaded. */
+export type Deploy = <T>(programs: readonly Program[], cgroup: string, work: (collection: Collection) => Promise<T>) => Promise<T>;
 
 /** The load balancer's programs at work for the processes of one cgroup and network namespace; its maps are filled by hand. */
 export class DataPath {
@@ -103,13 +109,25 @@ export function endpoint(text: string): Endpoint {
 /** Sizes that suffice for tests and are quick to make. */
 const maxEntries = { [services.name]: 1024, [slots.name]: 4096, [reverseSk.name]: 16_384 };
 
+function inTestSize(program: Program): Program {
+  return { ...program, maps: program.maps.map((map) => withMaxEntries(map, maxEntries[map.name] ?? map.maxEntries)) };
+}
+
+const deployByLoader: Deploy = async (programs, cgroup, work) => {
+  using collection = load(programs);
+  const attached = attach(collection, { cgroup });
+  try {
+    return await work(collection);
+  } finally {
+    attached.close();
+  }
+};
+
 /** Runs `work` with the programs attached to a cgroup of its own, and backends in a network namespace of its own. */
 export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: DataPath) => Promise<T>): Promise<T> {
-  const { options, addresses = BACKENDS.map((text) => endpoint(text).address), backends = { tcp: BACKENDS, udp: BACKENDS } } = setup;
-  return withNetworkNamespace(addresses, (networkNamespace) => withCgroup(async (cgroup) => {
-    const programs = loadBalancerPrograms({ ...defaultOptions, ...options });
-    using collection = load(programs.map((source) => source.compile()), { maxEntries });
-    const attached = attach(collection, { cgroup });
+  const { options, addresses = BACKENDS.map((text) => endpoint(text).address), backends = { tcp: BACKENDS, udp: BACKENDS }, deploy = deployByLoader } = setup;
+  const programs = loadBalancerPrograms({ ...defaultOptions, ...options }).map((source) => inTestSize(source.compile()));
+  return withNetworkNamespace(addresses, (networkNamespace) => withCgroup((cgroup) => deploy(programs, cgroup, async (collection) => {
     const server = await startBackends({ networkNamespace }, backends);
     const dataPath = new DataPath(collection, { cgroup, networkNamespace });
     try {
@@ -117,7 +135,6 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
     } finally {
       await dataPath.reset();
       server.kill();
-      attached.close();
     }
-  }));
+  })));
 }

@@ -15,6 +15,7 @@ import struct
 import sys
 
 SO_COOKIE = 57  # asm-generic/socket.h
+IPV6_ADDRFORM = 1  # linux/in6.h
 TIMEOUT = 5.0  # seconds; nothing here takes longer unless it fails
 KINDS = {
     "tcp": (socket.SOCK_STREAM, 0),
@@ -99,6 +100,11 @@ def peer(number):
     return {"address": address, "port": port}
 
 
+def become_ipv4(number):
+    """Turns an IPv6 socket that is connected to a mapped address into an IPv4 socket."""
+    opened[number].setsockopt(socket.IPPROTO_IPV6, IPV6_ADDRFORM, socket.AF_INET)
+
+
 def local_port(number):
     return opened[number].getsockname()[1]
 
@@ -124,7 +130,7 @@ def visit(kind, count, address, port):
 
 REQUESTS = {
     "open": open_, "connect": connect, "connectNonBlocking": connect_non_blocking, "dissolve": dissolve, "send": send,
-    "receive": receive, "peer": peer, "localPort": local_port, "duplicate": duplicate, "close": close, "visit": visit,
+    "receive": receive, "peer": peer, "localPort": local_port, "becomeIpv4": become_ipv4, "duplicate": duplicate, "close": close, "visit": visit,
 }
 
 for line in sys.stdin:

@@ -141,6 +141,11 @@ export class ClientSocket {
     return this.#ask("localPort");
   }
 
+  /** Turns an IPv6 socket that is connected to a mapped address into an IPv4 socket (IPV6_ADDRFORM, ipv6(7)). */
+  becomeIpv4(): Promise<void> {
+    return this.#ask("becomeIpv4");
+  }
+
   /** dup(2). */
   async duplicate(): Promise<ClientSocket> {
     return new ClientSocket(this.#client, await this.#ask<number>("duplicate"), this.cookie);

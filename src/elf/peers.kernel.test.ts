@@ -7,11 +7,10 @@ import {
 } from "../asm/index.ts";
 import { linux, openPinned } from "../kernel/index.ts";
 import { load, openMap } from "../loader/index.ts";
-import { hasTool, runScriptIn, runTool, toolSuite, withCgroup } from "../testing/index.ts";
+import { hasTool, runScriptIn, runTool, toolSuite, withBpfFileSystem, withCgroup, withDirectory } from "../testing/index.ts";
 import { array, AttachType, encodeValue, hash, ipv4, ProgramType, struct, u32, u64, type Program } from "../types/index.ts";
 import { readObject, writeObject } from "./index.ts";
-import { withBpfFileSystem } from "./testing/bpf-file-system.ts";
-import { CLANG, compile, withDirectory } from "./testing/compile.ts";
+import { CLANG, compile } from "./testing/compile.ts";
 
 /** bpf_sock_addr: user_ip4 at 4, user_port at 24; in memory both are big-endian. */
 const USER_IP4 = 4;

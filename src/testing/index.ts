@@ -1,6 +1,8 @@
 /** For tests on the running kernel: places of their own, taken away afterwards. */
+export { withBpfFileSystem } from "./bpf-file-system.ts";
 export { enterCgroup, removeCgroup, withCgroup } from "./cgroup.ts";
 export { damaged, truncated } from "./damage.ts";
+export { withDirectory } from "./directory.ts";
 export { eventually } from "./eventually.ts";
 export { FakeKernel, type FakeObject, type Failures } from "./fake-kernel.ts";
 export { kernelObjects } from "./kernel-objects.ts";

@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runTool } from "../../testing/index.ts";
+import { runTool, withDirectory } from "../../testing/index.ts";
 
 export const CLANG = "clang-19";
 
@@ -28,14 +27,4 @@ function compileFile(source: string): Uint8Array {
     runTool(CLANG, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Werror", "-I", testdata, "-c", source, "-o", object);
     return readFileSync(object);
   });
-}
-
-/** Runs `work` with a new directory, and takes it away afterwards. */
-export function withDirectory<T>(work: (directory: string) => T): T {
-  const directory = mkdtempSync(join(tmpdir(), "tsbpf-elf-"));
-  try {
-    return work(directory);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { linux, unmount } from "../../kernel/index.ts";
+import { linux, unmount } from "../kernel/index.ts";
 
 /** Runs `work` with a new BPF file system, and takes it away afterwards with all that is pinned in it. */
 export async function withBpfFileSystem<T>(work: (directory: string) => T | Promise<T>): Promise<T> {
