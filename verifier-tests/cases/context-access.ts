@@ -2,30 +2,36 @@
  * Which context fields may be read and written, at which widths, by hook: the
  * table of `sock_addr_is_valid_access` and `sock_filter_is_valid_access` in the
  * kernel's net/core/filter.c, and of its `wide_access` and `sock_addr` selftests.
- * One case is one field in one hook; all sixteen accesses (read and written,
- * at 1, 2, 4 and 8 bytes) are tried, at the field's start.
+ * One case is one field in one hook: every access to it is tried, read and
+ * written, at 1, 2, 4 and 8 bytes, the narrow ones at each place in the field.
  */
 import { exit, load, mov, r0, r1, r2, store, type StoreType } from "../../src/asm/index.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { allHooks, sockAddrHooks, sockHooks, type Hook } from "../suite/hooks.ts";
 import { verdict } from "../suite/load.ts";
 
-/** Widths in bytes that may be read and written: `{ read: [1, 2, 4], write: [4] }`. */
-export interface Rights {
-  readonly read: readonly number[];
-  readonly write: readonly number[];
+/** A width in bytes; or one that is allowed only where the field begins. */
+type Width = number | `${number} at its start`;
+
+/** Widths that may be read and written: `{ read: [1, 2, 4], write: [4] }`. */
+interface Rights {
+  readonly read: readonly Width[];
+  readonly write: readonly Width[];
 }
 
 interface Field {
   readonly name: string;
   /** Bytes from the start of the context. */
   readonly offset: number;
+  /** Bytes; four unless given. */
+  readonly size?: number;
   readonly rights: (hook: Hook) => Rights;
 }
 
 const none: Rights = { read: [], write: [] };
 const readOnly: Rights = { read: [4], write: [] };
 const narrow: Rights = { read: [1, 2, 4], write: [] };
+const narrowAtStart: Rights = { read: ["1 at its start", "2 at its start", 4], write: [] };
 const writable: Rights = { read: [1, 2, 4], write: [4] };
 /** Eight bytes at once, where the field and the next one are an aligned half of an IPv6 address. */
 const wide: Rights = { read: [1, 2, 4, 8], write: [4, 8] };
@@ -51,7 +57,7 @@ const sockAddrFields: readonly Field[] = [
     // Only the second word lies at a multiple of eight with eight bytes of the address from there on.
     rights: (hook) => (!sends(hook) || hook.family !== 6 ? none : word === 1 ? wide : writable),
   })),
-  { name: "sk", offset: 64, rights: () => ({ read: [8], write: [] }) },
+  { name: "sk", offset: 64, size: 8, rights: () => ({ read: [8], write: [] }) },
 ];
 
 const releases = (hook: Hook) => hook.name === "sock_create" || hook.name === "sock_release";
@@ -63,29 +69,32 @@ const sockFields: readonly Field[] = [
     offset: [0, 16, 20][i]!,
     rights: (hook) => (releases(hook) ? { read: [4], write: [4] } : none),
   })),
-  { name: "family", offset: 4, rights: () => narrow },
-  { name: "type", offset: 8, rights: () => narrow },
-  { name: "protocol", offset: 12, rights: () => narrow },
+  { name: "family", offset: 4, rights: () => narrowAtStart },
+  { name: "type", offset: 8, rights: () => narrowAtStart },
+  { name: "protocol", offset: 12, rights: () => narrowAtStart },
   { name: "src_ip4", offset: 24, rights: (hook) => (binds(hook, 4) ? narrow : none) },
   ...[0, 1, 2, 3].map((word): Field => ({ name: `src_ip6[${word}]`, offset: 28 + 4 * word, rights: (hook) => (binds(hook, 6) ? narrow : none) })),
-  { name: "src_port", offset: 44, rights: (hook) => (binds(hook) ? narrow : none) },
-  { name: "dst_port", offset: 48, rights: () => narrow },
+  { name: "src_port", offset: 44, rights: (hook) => (binds(hook) ? narrowAtStart : none) },
+  { name: "dst_port", offset: 48, size: 2, rights: () => narrow },
   { name: "dst_ip4", offset: 52, rights: () => narrow },
   ...[0, 1, 2, 3].map((word): Field => ({ name: `dst_ip6[${word}]`, offset: 56 + 4 * word, rights: () => narrow })),
-  { name: "state", offset: 72, rights: () => narrow },
-  { name: "rx_queue_mapping", offset: 76, rights: () => narrow },
+  { name: "state", offset: 72, rights: () => narrowAtStart },
+  { name: "rx_queue_mapping", offset: 76, rights: () => narrowAtStart },
 ];
 
 const widths: readonly (readonly [number, StoreType])[] = [[1, "u8"], [2, "u16"], [4, "u32"], [8, "u64"]];
 
 /** What the running kernel lets a program do with a field. */
-export function observedRights(hook: Hook, offset: number): Rights {
-  const allowed = (access: (type: StoreType) => ReturnType<typeof load>) => widths
-    .filter(([, type]) => verdict(hook, [mov(r2, 0), access(type), mov(r0, 1), exit()]).kind === "accepted")
-    .map(([width]) => width);
+function observedRights(hook: Hook, { offset, size = 4 }: Field): Rights {
+  const allowed = (access: (type: StoreType, offset: number) => ReturnType<typeof load>) => widths.flatMap(([width, type]): Width[] => {
+    const places = Array.from({ length: Math.max(1, size / width) }, (_, i) => offset + i * width);
+    const [start, ...others] = places.map((place) => verdict(hook, [mov(r2, 0), access(type, place), mov(r0, 1), exit()]).kind === "accepted");
+    if (!start) return [];
+    return [others.every(Boolean) ? width : `${width} at its start`];
+  });
   return {
-    read: allowed((type) => load(type, r2, r1, offset)),
-    write: allowed((type) => store(type, r1, offset, r2)),
+    read: allowed((type, place) => load(type, r2, r1, place)),
+    write: allowed((type, place) => store(type, r1, place, r2)),
   };
 }
 
@@ -95,7 +104,7 @@ function fieldCase(hook: Hook, field: Field): Case {
   return {
     name: `context access/${hook.name}: ${field.name}`,
     expect: observed(text(field.rights(hook))),
-    run: () => ({ kind: "observed", value: text(observedRights(hook, field.offset)) }),
+    run: () => ({ kind: "observed", value: text(observedRights(hook, field)) }),
   };
 }
 

@@ -12,5 +12,6 @@ import { randomPrograms } from "./random-programs.ts";
 import { returnValues } from "./return-values.ts";
 import { rules } from "./rules.ts";
 import { takingOver } from "./take-over.ts";
+import { toolkitHooks } from "./toolkit-hooks.ts";
 
-export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...hooksMet, ...attaching, ...errors, ...addressRewriting, ...randomPrograms];
+export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...toolkitHooks, ...hooksMet, ...attaching, ...errors, ...addressRewriting, ...randomPrograms];

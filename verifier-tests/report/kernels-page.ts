@@ -38,7 +38,7 @@ export function kernelsPage(snapshots: readonly Snapshot[], since: ReadonlyMap<s
     "`bpf_set_retval`, with which a program chooses the caller's error, is there for:",
     page.setRetval(),
     "## What a program may read and write",
-    "Bytes at once: read / written.",
+    "Bytes at once: read / written. With a star: only at the field's start.",
     ...page.contextAccess(),
     "## Who sees which error",
     page.observed("errors", "Programs", "The caller sees"),
@@ -154,7 +154,7 @@ function newest(results: readonly (Recorded | undefined)[]): string {
 
 /** `"1 2 4 / 4"` of `"read 1, 2, 4; written 4"`. */
 function shortRights(text: string): string {
-  const [read = "", written = ""] = text.replace(/read |written /g, "").split("; ").map((part) => part.replaceAll(",", "").replace("never", "–"));
+  const [read = "", written = ""] = text.replace(/read |written /g, "").split("; ").map((part) => part.replaceAll(",", "").replaceAll(" at its start", "*").replace("never", "–"));
   return read === "–" && written === "–" ? "–" : `${read} / ${written}`;
 }
 

@@ -7,12 +7,13 @@ import { readdirSync, readFileSync, writeFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compareReleases, majorMinor, type Release } from "../kernels/release.ts";
+import { shortRelease } from "./matrix.ts";
 import type { CaseResult, KernelResult, VerifierStatistics } from "./result.ts";
 
 export const snapshotDirectory = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots");
 
 export interface Snapshot {
-  /** The kernel that it was recorded on. */
+  /** The version that it was recorded on, less the builder's suffix. */
   readonly release: Release;
   /** By name of case, in the order of the table. */
   readonly cases: Readonly<Record<string, Pick<CaseResult, "status" | "detail" | "statistics">>>;
@@ -21,8 +22,8 @@ export interface Snapshot {
 /** The recorded form of results, which has nothing in it that differs from run to run. */
 export function snapshotOf({ release, results }: KernelResult): Snapshot {
   const cases = results.map(({ name, status, detail, statistics }) =>
-    [name, { status, ...(detail !== undefined && { detail }), ...(statistics && { statistics }) }] as const);
-  return { release, cases: Object.fromEntries(cases) };
+    [name, { status, ...(detail !== undefined && { detail: detail.replace(/ \(?descriptor \d+\)?/g, "") }), ...(statistics && { statistics }) }] as const);
+  return { release: shortRelease(release), cases: Object.fromEntries(cases) };
 }
 
 /** How far the instructions that the verifier walks may rise over the recorded number before that is a surprise. */

@@ -1,0 +1,74 @@
+/**
+ * What the toolkit's types say of each hook (fields, rights, results, helpers),
+ * held against what the running kernel lets a program do there. A right that
+ * the types withhold is no surprise; one that they grant and the kernel does
+ * not is.
+ */
+import { call, exit, load, mov, r0, r1, r2, store, type HelperName, type StoreType } from "../../src/asm/index.ts";
+import type { ContextField, ContextFields, Hook as ToolkitHook } from "../../src/dsl/hooks/hook.ts";
+import * as sockAddr from "../../src/dsl/hooks/sock-addr.ts";
+import * as sock from "../../src/dsl/hooks/sock.ts";
+import { observed, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
+import { setRetval } from "../suite/features.ts";
+import type { Hook } from "../suite/hooks.ts";
+import { verdict } from "../suite/load.ts";
+
+const storeTypes: Readonly<Record<number, StoreType>> = { 1: "u8", 2: "u16", 4: "u32", 8: "u64" };
+
+function accepts(hook: Hook, ...access: readonly ReturnType<typeof load>[]): boolean {
+  return verdict(hook, [mov(r2, 0), ...access, mov(r0, 1), exit()]).kind === "accepted";
+}
+
+/** Names of fields whose declaration the kernel does not agree with. */
+function wrongFields(hook: Hook, fields: ContextFields): string[] {
+  return Object.entries(fields).flatMap(([name, field]) => {
+    if ("pointer" in field) return accepts(hook, load("u64", r2, r1, field.offset)) ? [] : [`${name} cannot be read`];
+    const elements: ContextField[] = "count" in field
+      ? Array.from({ length: field.count }, (_, i) => ({ ...field.element, offset: field.element.offset + i * field.element.size }))
+      : [field];
+    return elements.flatMap(({ offset, size, writable }) => {
+      const type = storeTypes[size]!;
+      const written = accepts(hook, store(type, r1, offset, r2));
+      return [
+        ...(accepts(hook, load(type, r2, r1, offset)) ? [] : [`${name} cannot be read`]),
+        ...(written === writable ? [] : [`${name} ${written ? "can be written" : "cannot be written"}`]),
+      ];
+    });
+  });
+}
+
+function wrongResults(hook: Hook, returns: readonly unknown[]): string[] {
+  return returns.filter((value) => verdict(hook, [mov(r0, value as number), exit()]).kind === "refused").map((value) => `${String(value)} cannot be returned`);
+}
+
+/** Helpers that the kernel does not know in this hook. What else it minds, such as unset arguments, is not asked here. */
+function wrongHelpers(hook: Hook, helpers: readonly string[]): string[] {
+  return helpers.filter((method) => {
+    const outcome = verdict(hook, [call(helperName(method)), mov(r0, 1), exit()]);
+    return outcome.kind === "refused" && /unknown func|cannot use helper|invalid func/.test(outcome.log);
+  }).map((method) => `no ${helperName(method)}`);
+}
+
+const helperName = (method: string): HelperName => `bpf_${method.replace(/[A-Z][a-z]*|\d+/g, (part) => (/\d/.test(part) ? part : `_${part.toLowerCase()}`))}` as HelperName;
+
+const asDeclared = "as declared";
+
+function hookCase({ section, type, expectedAttachType, context, returns = [], helpers }: ToolkitHook): Case {
+  const hook: Hook = { name: section.replace("cgroup/", ""), type, attachType: expectedAttachType! };
+  const late = helpers.filter((method) => method === "setRetval" || method === "getRetval").map((method) => `no ${helperName(method)}`);
+  const expect: PerKernel<Expectation> = late.length === 0 ? observed(asDeclared) : observed({ "5.10": late.join(", "), [setRetval.since]: asDeclared });
+  return {
+    name: `toolkit/${hook.name}: fields, results and helpers`,
+    expect,
+    run() {
+      const wrong = [...wrongFields(hook, context), ...wrongResults(hook, returns), ...wrongHelpers(hook, helpers)];
+      return { kind: "observed", value: wrong.join(", ") || asDeclared };
+    },
+  };
+}
+
+const isHook = (value: unknown): value is ToolkitHook => typeof value === "object" && value !== null && "section" in value;
+
+const exported: readonly unknown[] = [...Object.values(sockAddr), ...Object.values(sock)];
+
+export const toolkitHooks: readonly Case[] = exported.filter(isHook).map(hookCase);
