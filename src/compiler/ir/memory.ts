@@ -58,7 +58,11 @@ export interface Clobbers {
 }
 
 const allButStack: ReadonlySet<Space> = new Set(["context", "map", "packet", "kernel"]);
-const nothing: ReadonlySet<Space> = new Set();
+/**
+ * Others may write a map at any time: whoever reads it again after a call
+ * wants what is there then.
+ */
+const shared: readonly Space[] = ["map"];
 
 /** Nothing for an operation that is no call, or a pure one. */
 export function clobbersOf(definitions: Definitions, o: Operation): Clobbers | undefined {
@@ -71,7 +75,7 @@ export function clobbersOf(definitions: Definitions, o: Operation): Clobbers | u
         const slot = slotOf(definitions, value);
         if (slot !== undefined) slots.push(slot);
       });
-      return { spaces: o.effects.clobbers === undefined ? nothing : new Set(o.effects.clobbers), slots };
+      return { spaces: new Set<Space>([...shared, ...(o.effects.clobbers ?? [])]), slots };
     }
     // A slot whose address they are given escapes.
     case "call-function": case "call-kernel": case "assembly":

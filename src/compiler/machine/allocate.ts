@@ -1,10 +1,12 @@
 /** Register allocation: colours, and where there are not enough of them, the stack. */
+import { blockOrder } from "./layout.ts";
 import { colour } from "./colouring.ts";
 import {
-  definitionOf, FIRST_VIRTUAL, forEachDefinition, forEachTerminatorUse, forEachUse, FRAME_POINTER, instruction, isCall, isMove, withRegisters,
+  definitionOf, FIRST_VIRTUAL, forEachTerminatorUse, forEachUse, FRAME_POINTER, instruction, isCall, isMove, successorsOf, withRegisters,
   type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
 } from "./machine.ts";
-import { loadOpcode, Opcode, storeOpcode } from "./opcode.ts";
+import { isLive, liveness } from "./liveness.ts";
+import { InstructionClass, loadOpcode, Opcode, storeOpcode } from "./opcode.ts";
 import type { StackSlot } from "../ir/ir.ts";
 
 /** Gives every register a number from 0 to 9. Copies that become idle vanish. */
@@ -12,23 +14,29 @@ export function allocateRegisters(fn: MachineFunction): MachineFunction {
   let { blocks, slots, registerCount } = fn;
   const unspillable = new Set<Register>();
   for (let round = 0; ; round++) {
-    const { colours, spilled } = colour(blocks, registerCount, spillCosts(blocks, registerCount, unspillable));
+    const remade = rematerialisable(blocks, registerCount);
+    const { colours, spilled } = colour(blocks, registerCount, spillCosts(blocks, registerCount, remade, unspillable));
     if (spilled.length === 0) return { ...fn, blocks: blocks.map((block) => paint(block, colours)), slots, registerCount: FIRST_VIRTUAL };
-    const spill = new Spill(slots, registerCount, new Set(spilled), blocks, round === 0);
-    blocks = blocks.map((block) => spill.rewrite(block));
+    const spill = new Spill(slots, registerCount, new Set(spilled), remade, round === 0);
+    blocks = spill.rewriteAll(blocks);
     ({ slots, registerCount } = spill);
     for (const register of spill.temporaries) unspillable.add(register);
   }
 }
 
-function spillCosts(blocks: readonly MachineBlock[], registerCount: number, unspillable: ReadonlySet<Register>): Float64Array {
+/** How many instructions more it takes to have a register's content on the stack, those in loops counted manifold. */
+function spillCosts(
+  blocks: readonly MachineBlock[], registerCount: number, remade: ReadonlyMap<Register, MachineInstruction>, unspillable: ReadonlySet<Register>,
+): Float64Array {
   const cost = new Float64Array(registerCount);
   for (const block of blocks) {
     const weight = 10 ** Math.min(block.depth, 6);
     const count = (register: Register): void => { cost[register]! += weight; };
     for (const i of block.instructions) {
       forEachUse(i, count);
-      if (!isCall(i)) forEachDefinition(i, count);
+      const defined = isCall(i) ? undefined : definitionOf(i);
+      // What is made again where it is used need not be made here.
+      if (defined !== undefined) cost[defined]! += remade.has(defined) ? -weight : weight;
     }
     forEachTerminatorUse(block.terminator, count);
   }
@@ -59,10 +67,13 @@ class Spill {
   private readonly remade: ReadonlyMap<Register, MachineInstruction>;
   private readonly reuse: boolean;
 
-  constructor(slots: readonly StackSlot[], registerCount: number, spilled: ReadonlySet<Register>, blocks: readonly MachineBlock[], reuse: boolean) {
+  constructor(
+    slots: readonly StackSlot[], registerCount: number, spilled: ReadonlySet<Register>,
+    remade: ReadonlyMap<Register, MachineInstruction>, reuse: boolean,
+  ) {
     const all = [...slots];
     let id = all.reduce((highest, slot) => Math.max(highest, slot.id), -1);
-    this.remade = constantDefinitions(blocks, spilled);
+    this.remade = new Map([...remade].filter(([register, made]) => spilled.has(register) && !(made.space !== undefined && spilled.has(made.src))));
     for (const register of spilled) {
       if (this.remade.has(register)) continue;
       this.slotOf.set(register, all.push({ id: ++id, size: 8, align: 8, name: "a spilled value" }) - 1);
@@ -78,10 +89,25 @@ class Spill {
     return register;
   }
 
-  rewrite(block: MachineBlock): MachineBlock {
+  rewriteAll(blocks: readonly MachineBlock[]): MachineBlock[] {
+    const predecessors: number[][] = blocks.map(() => []);
+    blocks.forEach(({ terminator }, b) => { for (const next of successorsOf(terminator)) predecessors[next]!.push(b); });
+    const atEnd: Map<Register, Register>[] = [];
+    const out = [...blocks];
+    for (const b of blockOrder(blocks)) {
+      // What all ways here have read back is still there, unless one comes from behind.
+      const [first, ...others] = predecessors[b]!.map((from) => atEnd[from]);
+      const loaded = new Map(first);
+      for (const other of others) for (const [register, at] of loaded) if (other?.get(register) !== at) loaded.delete(register);
+      out[b] = this.rewrite(blocks[b]!, loaded);
+      atEnd[b] = loaded;
+    }
+    return out;
+  }
+
+  /** `loaded`: what was read back before and where it is, until a call destroys it or the original changes. Brought up to date. */
+  private rewrite(block: MachineBlock, loaded: Map<Register, Register>): MachineBlock {
     const out: MachineInstruction[] = [];
-    /** What was last read back, until a call destroys it or the original changes. */
-    const loaded = new Map<Register, Register>();
     const isSpilled = (register: Register): boolean => this.slotOf.has(register) || this.remade.has(register);
     const fetch = (register: Register, at: MachineInstruction["source"], into?: Register): Register => {
       if (!isSpilled(register)) return register;
@@ -95,25 +121,31 @@ class Spill {
       if (this.reuse && into === undefined) loaded.set(register, to);
       return to;
     };
-    for (const i of block.instructions) {
+    block.instructions.forEach((i, index) => {
       if (isCall(i)) {
         out.push(i);
         loaded.clear();
-        continue;
+        return;
       }
       const defined = definitionOf(i);
-      if (defined !== undefined && this.remade.has(defined)) continue;
+      if (defined !== undefined && this.remade.has(defined)) return;
       const slot = defined === undefined ? undefined : this.slotOf.get(defined);
+      const next = block.instructions[index + 1];
+      /** What is about to change again need not be kept yet. */
+      const passing = next !== undefined && !isCall(next) && definitionOf(next) === defined;
       if (isMove(i)) {
         if (slot !== undefined) {
-          const src = fetch(i.src, i.source);
-          out.push(instruction(storeOpcode(8), FRAME_POINTER, src, 0, 0, i.source, { slot, space: "stack" }));
+          const copy = this.temporary();
+          if (isSpilled(i.src)) fetch(i.src, i.source, copy);
+          else out.push({ ...i, dst: copy });
+          if (!passing) out.push(instruction(storeOpcode(8), FRAME_POINTER, copy, 0, 0, i.source, { slot, space: "stack" }));
           loaded.delete(i.dst);
+          if (this.reuse || passing) loaded.set(i.dst, copy);
         } else {
           if (isSpilled(i.src)) fetch(i.src, i.source, i.dst);
           else out.push(i);
         }
-        continue;
+        return;
       }
       let readsDefined = false;
       const used: Register[] = [];
@@ -132,10 +164,10 @@ class Spill {
       const change = (register: Register): Register => replaced.get(register) ?? register;
       out.push(withRegisters(i, change(i.dst), change(i.src)));
       if (slot !== undefined && defined !== undefined) {
-        out.push(instruction(storeOpcode(8), FRAME_POINTER, replaced.get(defined)!, 0, 0, i.source, { slot, space: "stack" }));
-        if (this.reuse) loaded.set(defined, replaced.get(defined)!);
+        if (!passing) out.push(instruction(storeOpcode(8), FRAME_POINTER, replaced.get(defined)!, 0, 0, i.source, { slot, space: "stack" }));
+        if (this.reuse || passing) loaded.set(defined, replaced.get(defined)!);
       }
-    }
+    });
     const t = block.terminator;
     const terminator: MachineTerminator = t.op !== "branch" ? t
       : { ...t, left: fetch(t.left, t.source), right: t.right === undefined ? undefined : fetch(t.right, t.source) };
@@ -143,19 +175,50 @@ class Spill {
   }
 }
 
-/** Spilled registers that are only ever set once, to a constant. */
-function constantDefinitions(blocks: readonly MachineBlock[], spilled: ReadonlySet<Register>): Map<Register, MachineInstruction> {
+/**
+ * Registers whose content is as well made again where it is used as kept:
+ * those that are set once, to a constant or to what a field of the context
+ * holds for as long as they are wanted. By register, the instruction.
+ */
+function rematerialisable(blocks: readonly MachineBlock[], registerCount: number): ReadonlyMap<Register, MachineInstruction> {
+  const definitions = new Map<Register, MachineInstruction>();
+  const several = new Set<Register>();
+  const stores: { block: number; index: number; instruction: MachineInstruction }[] = [];
+  blocks.forEach(({ instructions }, block) => instructions.forEach((i, index) => {
+    if (i.space === "context" && !isLoad(i)) stores.push({ block, index, instruction: i });
+    const defined = isCall(i) ? undefined : definitionOf(i);
+    if (defined === undefined || defined < FIRST_VIRTUAL) return;
+    if (definitions.has(defined)) several.add(defined);
+    else definitions.set(defined, i);
+  }));
   const found = new Map<Register, MachineInstruction>();
-  const excluded = new Set<Register>();
-  for (const block of blocks) {
-    for (const i of block.instructions) {
-      const defined = isCall(i) ? undefined : definitionOf(i);
-      if (defined === undefined || !spilled.has(defined)) continue;
-      const constant = i.opcode === Opcode.LDDW || i.opcode === Opcode.MOVE64_IMMEDIATE || i.opcode === Opcode.MOVE32_IMMEDIATE;
-      if (!constant || found.has(defined)) excluded.add(defined);
-      else found.set(defined, i);
+  const fields: [Register, MachineInstruction][] = [];
+  for (const [register, i] of definitions) {
+    if (several.has(register)) continue;
+    if (i.opcode === Opcode.LDDW || i.opcode === Opcode.MOVE64_IMMEDIATE || i.opcode === Opcode.MOVE32_IMMEDIATE) found.set(register, i);
+    else if (isLoad(i) && i.space === "context" && definitions.has(i.src) && !several.has(i.src)) fields.push([register, i]);
+  }
+  if (fields.length === 0) return found;
+  const changed = new Set<Register>();
+  if (stores.length > 0) {
+    const { words, liveOut } = liveness(blocks, registerCount);
+    for (const { block, index, instruction: store } of stores) {
+      const overwritten = fields.filter(([, load]) => load.offset < store.offset + bytesOf(store) && store.offset < load.offset + bytesOf(load));
+      for (const [register] of overwritten) if (isLiveBehind(blocks[block]!, block, index, register, words, liveOut)) changed.add(register);
     }
   }
-  for (const register of excluded) found.delete(register);
+  for (const [register, i] of fields) if (!changed.has(register)) found.set(register, i);
   return found;
+}
+
+const isLoad = (i: MachineInstruction): boolean => (i.opcode & 7) === InstructionClass.LDX;
+const bytesOf = (i: MachineInstruction): number => [4, 2, 1, 8][(i.opcode >> 3) & 3]!;
+
+/** Whether the register's content is still wanted behind an instruction of the block. */
+function isLiveBehind(block: MachineBlock, number: number, index: number, register: Register, words: number, liveOut: Uint32Array): boolean {
+  let read = isLive(liveOut, words, number, register);
+  const use = (used: Register): void => { if (used === register) read = true; };
+  for (let i = index + 1; i < block.instructions.length; i++) forEachUse(block.instructions[i]!, use);
+  forEachTerminatorUse(block.terminator, use);
+  return read;
 }

@@ -16,11 +16,13 @@ export interface Frame {
 /** Throws a CompileError that names the slots where they don't fit. */
 export function layOutFrame(fn: MachineFunction): Frame {
   const offsets: number[] = new Array(fn.slots.length).fill(0);
-  // The most strictly aligned first, so that no bytes are lost between them.
-  const order = fn.slots.map((_, i) => i).sort((a, b) => fn.slots[b]!.align - fn.slots[a]!.align || a - b);
+  // Merged stores may be wider than any field. The most strictly aligned come first, so that no bytes are lost between them.
+  const alignments = fn.slots.map(({ size, align }) => (size >= 8 ? 8 : align));
+  const order = fn.slots.map((_, i) => i).sort((a, b) => alignments[b]! - alignments[a]! || a - b);
   let used = 0;
   for (const i of order) {
-    const { size, align } = fn.slots[i]!;
+    const { size } = fn.slots[i]!;
+    const align = alignments[i]!;
     used = Math.ceil((used + size) / align) * align;
     offsets[i] = -used;
   }

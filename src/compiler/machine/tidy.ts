@@ -2,9 +2,10 @@
  * After register allocation: jumps to blocks that only jump on, blocks that
  * follow each other, and equal ends of blocks are put together.
  */
+import { evaluateComparison } from "../passes/arithmetic.ts";
 import {
-  isCall, successorsOf,
-  type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator,
+  forEachDefinition, isCall, successorsOf,
+  type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
 } from "./machine.ts";
 import { Opcode, Pseudo } from "./opcode.ts";
 
@@ -42,12 +43,39 @@ function threadJumps(blocks: MachineBlock[]): void {
   };
   for (const block of blocks) {
     block.terminator = retarget(block.terminator, onward);
+    decide(block, blocks);
     // Leaving at once is as short as jumping to where one leaves.
     if (block.terminator.op === "jump") {
       const { instructions, terminator } = blocks[block.terminator.target]!;
       if (instructions.length === 0 && terminator.op === "exit") block.terminator = terminator;
     }
   }
+}
+
+/** A jump to a block that only asks for a number which the jumping block has just set goes where the answer leads: a loop's first test. */
+function decide(block: MachineBlock, blocks: readonly MachineBlock[]): void {
+  for (let step = 0; step < blocks.length && block.terminator.op === "jump"; step++) {
+    const { instructions, terminator } = blocks[block.terminator.target]!;
+    if (instructions.length > 0 || terminator.op !== "branch" || terminator.right !== undefined) return;
+    const value = constantIn(block, terminator.left);
+    if (value === undefined) return;
+    const width = terminator.wide ? 64 : 32;
+    const unsigned = (n: bigint): bigint => BigInt.asUintN(width, n);
+    const holds = evaluateComparison(terminator.comparison, unsigned(value), unsigned(BigInt(terminator.immediate)), width);
+    block.terminator = { op: "jump", target: holds ? terminator.then : terminator.else, source: block.terminator.source };
+  }
+}
+
+/** What a register holds at the block's end, if that is a constant set in it. */
+function constantIn({ instructions }: MachineBlock, register: Register): bigint | undefined {
+  for (let i = instructions.length - 1; i >= 0; i--) {
+    const instruction = instructions[i]!;
+    let written = false;
+    forEachDefinition(instruction, (defined) => { if (defined === register) written = true; });
+    if (!written) continue;
+    return instruction.opcode === Opcode.MOVE64_IMMEDIATE ? BigInt(instruction.immediate) : undefined;
+  }
+  return undefined;
 }
 
 /** By block, how many jumps lead to it from blocks that can be reached. */

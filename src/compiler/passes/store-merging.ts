@@ -1,150 +1,180 @@
 /**
- * Joins stores of constants to neighbouring bytes of a stack slot into wider
- * ones: structs are zeroed and filled in as few steps as their alignment allows.
- * A narrow number beside zeroes becomes one wide number.
+ * Joins stores of constants to neighbouring bytes into wider ones: structs are
+ * zeroed and filled in as few steps as their alignment allows. A narrow number
+ * beside zeroes becomes one wide number. On the stack and in maps' values; the
+ * context's fields stay as they are, and packets are aligned to nothing.
  */
 import { definitionsOf, valueCount } from "../ir/analysis.ts";
 import type { AccessSize, Block, IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
-import { escapingSlots, placeOf, slotOf } from "../ir/memory.ts";
+import { escapingSlots, mayOverlap, placeOf, slotOf, type Place } from "../ir/memory.ts";
 import { SignificantBits, type Definitions } from "../ir/significant-bits.ts";
 
-/** Stores to one slot with nothing between that reads it. */
-interface Group {
-  readonly slot: number;
-  /** Any value that is the slot's address. */
-  readonly size: number;
-  readonly stores: { readonly index: number; readonly offset: number; readonly size: AccessSize; readonly value: Value }[];
+type Store = Extract<Operation, { op: "store" }>;
+
+interface PlacedStore {
+  /** Of the instruction in its block. */
+  readonly index: number;
+  readonly operation: Store;
+  readonly place: Place;
 }
 
-export function mergeStores(fn: IrFunction): IrFunction {
-  const found = definitionsOf(fn);
-  const definitions: Definitions = { operation: ({ id }) => found[id]?.operation };
-  const escaping = escapingSlots(fn, definitions);
-  const bits = new SignificantBits(fn, definitions);
-  const addresses = new Map<number, { address: Value; size: number }>();
-  for (const instruction of fn.blocks.flatMap(({ instructions }) => instructions)) {
-    if (instruction.operation.op !== "stack" || instruction.result === undefined) continue;
-    addresses.set(instruction.operation.slot.id, { address: instruction.result, size: instruction.operation.slot.size });
-  }
-  let nextId = valueCount(fn);
-  let changed = false;
+/** Stores relative to one base with nothing between that reads them. */
+type Group = PlacedStore[];
 
-  const mergeBlock = (block: Block): Block => {
-    const open = new Map<number, Group>();
+export function mergeStores(fn: IrFunction): IrFunction {
+  return new StoreMerging(fn).run();
+}
+
+class StoreMerging {
+  private readonly fn: IrFunction;
+  private readonly definitions: Definitions;
+  private readonly escaping: ReadonlySet<number>;
+  private readonly bits: SignificantBits;
+  private nextId: number;
+  private changed = false;
+
+  constructor(fn: IrFunction) {
+    const found = definitionsOf(fn);
+    this.fn = fn;
+    this.definitions = { operation: ({ id }) => found[id]?.operation };
+    this.escaping = escapingSlots(fn, this.definitions);
+    this.bits = new SignificantBits(fn, this.definitions);
+    this.nextId = valueCount(fn);
+  }
+
+  run(): IrFunction {
+    const blocks = this.fn.blocks.map((block) => this.mergeBlock(block));
+    return this.changed ? { ...this.fn, blocks } : this.fn;
+  }
+
+  private mergeBlock(block: Block): Block {
+    const open = new Map<string, Group>();
     /** By index of the last store of a group: what takes the group's place. */
     const instead = new Map<number, IrInstruction[]>();
     const gone = new Set<number>();
-    const close = (slot: number): void => {
-      const group = open.get(slot);
-      if (group === undefined) return;
-      open.delete(slot);
-      const better = rewrite(group, block);
-      if (better === undefined) return;
-      changed = true;
-      for (const { index } of group.stores) gone.add(index);
-      instead.set(group.stores[group.stores.length - 1]!.index, better);
+    const close = (applies: (group: Group, base: string) => boolean): void => {
+      for (const [base, group] of open) {
+        if (!applies(group, base)) continue;
+        open.delete(base);
+        const better = this.rewrite(group, block);
+        if (better === undefined) continue;
+        this.changed = true;
+        for (const { index } of group) gone.add(index);
+        instead.set(group[group.length - 1]!.index, better);
+      }
     };
-    const closeAll = (): void => { for (const slot of [...open.keys()]) close(slot); };
+    const overlapping = (place: Place) => (group: Group): boolean => group.some((store) => mayOverlap(store.place, place));
     block.instructions.forEach(({ operation }, index) => {
       switch (operation.op) {
         case "store": {
-          if (operation.space !== "stack") return;
-          const { slot, offset, size } = placeOf(definitions, operation);
-          if (slot === undefined) { closeAll(); return; }
-          if (escaping.has(slot)) return;
-          let group = open.get(slot);
-          if (group?.stores.some((other) => offset < other.offset + other.size && other.offset < offset + size)) {
-            close(slot);
-            group = undefined;
-          }
-          if (group === undefined) open.set(slot, group = { slot, size: addresses.get(slot)!.size, stores: [] });
-          group.stores.push({ index, offset, size, value: operation.value });
+          if (operation.space !== "stack" && operation.space !== "map") return;
+          const place = placeOf(this.definitions, operation);
+          close(overlapping(place));
+          if (operation.space === "stack" && (place.slot === undefined || this.escaping.has(place.slot))) return;
+          const group = open.get(place.base);
+          if (group === undefined) open.set(place.base, [{ index, operation, place }]);
+          else group.push({ index, operation, place });
           return;
         }
-        case "load": case "atomic": case "compare-exchange": {
-          if (operation.space !== "stack") return;
-          const { slot } = placeOf(definitions, operation);
-          if (slot === undefined) closeAll();
-          else close(slot);
+        case "load": case "atomic": case "compare-exchange":
+          close(overlapping(placeOf(this.definitions, operation)));
+          return;
+        case "call": {
+          if (operation.effects.pure === true) return;
+          const slots = operation.arguments.map((value) => (value.type === "ptr" ? slotOf(this.definitions, value) : undefined));
+          close(([first]) => first!.place.space === "map" || slots.includes(first!.place.slot));
           return;
         }
-        case "call":
-          for (const value of operation.arguments) {
-            const slot = value.type === "ptr" ? slotOf(definitions, value) : undefined;
-            if (slot !== undefined) close(slot);
-          }
+        case "call-function": case "call-kernel": case "assembly":
+          close(([first]) => first!.place.space === "map");
           return;
         default:
           return;
       }
     });
-    closeAll();
+    close(() => true);
     if (gone.size === 0) return block;
     return { ...block, instructions: block.instructions.flatMap((instruction, index) => instead.get(index) ?? (gone.has(index) ? [] : [instruction])) };
-  };
+  }
 
-  const constantOf = (value: Value): bigint | undefined => {
-    const operation = definitions.operation(value);
+  private constantOf(value: Value): bigint | undefined {
+    const operation = this.definitions.operation(value);
     return operation?.op === "constant" ? operation.value : undefined;
-  };
+  }
+
+  /** Bytes to which offsets from the group's base are aligned for sure. */
+  private alignment(group: Group): number {
+    const { space, base } = group[0]!.place;
+    // Slots of 8 bytes and more are laid out so; the kernel aligns every value of a map.
+    if (space === "stack" || !base.startsWith("v") || base.startsWith("value")) return 8;
+    const origin = this.definitions.operation({ id: Number(base.slice(1)), type: "ptr" });
+    if (origin?.op === "call") return 8;
+    // Elsewhere the widest access tells.
+    return group.reduce((most, { place: { offset, size } }) => (offset % size === 0 ? Math.max(most, size) : most), 1);
+  }
 
   /** Better stores for a group, where there are any. */
-  const rewrite = (group: Group, block: Block): IrInstruction[] | undefined => {
-    if (group.stores.length < 2) return undefined;
-    /** By byte of the slot: a constant byte, or nothing. */
-    const bytes: (number | undefined)[] = new Array(group.size).fill(undefined);
-    const others: { offset: number; size: AccessSize; value: Value; index: number }[] = [];
-    for (const store of group.stores) {
-      const constant = constantOf(store.value);
-      if (constant === undefined) { others.push({ ...store }); continue; }
-      for (let i = 0; i < store.size; i++) bytes[store.offset + i] = Number((constant >> BigInt(8 * i)) & 0xffn);
+  private rewrite(group: Group, block: Block): IrInstruction[] | undefined {
+    if (group.length < 2) return undefined;
+    const alignment = this.alignment(group);
+    const origin = Math.floor(Math.min(...group.map(({ place }) => place.offset)) / 8) * 8;
+    const end = Math.max(...group.map(({ place }) => place.offset + place.size));
+    /** By byte from the origin on: a constant byte, or nothing. */
+    const bytes: (number | undefined)[] = new Array(end - origin).fill(undefined);
+    const others: { offset: number; size: AccessSize; readonly value: Value; readonly index: number }[] = [];
+    for (const { index, operation: { value, size }, place } of group) {
+      const offset = place.offset - origin;
+      const constant = this.constantOf(value);
+      if (constant === undefined) others.push({ offset, size, value, index });
+      else for (let i = 0; i < size; i++) bytes[offset + i] = Number((constant >> BigInt(8 * i)) & 0xffn);
     }
     // Numbers that are followed by zeroes take those in.
     for (const store of others) {
-      while (store.size < 8 && bits.of(store.value) <= store.size * 8 && store.offset % (store.size * 2) === 0 && store.value.type !== "ptr") {
+      while (store.size * 2 <= alignment && this.bits.of(store.value) <= store.size * 8 && store.offset % (store.size * 2) === 0 && store.value.type !== "ptr") {
         const above = bytes.slice(store.offset + store.size, store.offset + store.size * 2);
         if (above.length < store.size || above.some((byte) => byte !== 0)) break;
         bytes.fill(undefined, store.offset + store.size, store.offset + store.size * 2);
         store.size = (store.size * 2) as AccessSize;
       }
     }
-    const constants = coverage(bytes);
-    if (constants.length + others.length >= group.stores.length) return undefined;
-    const { address } = addresses.get(group.slot)!;
-    const last = block.instructions[group.stores[group.stores.length - 1]!.index]!;
+    const constants = coverage(bytes, alignment);
+    if (constants.length + others.length >= group.length) return undefined;
+    const first = group[0]!;
+    const last = block.instructions[group[group.length - 1]!.index]!;
     const out: IrInstruction[] = [];
     const push = (operation: Operation, source: IrInstruction["source"], result?: Value): void => {
       out.push({ ...(result !== undefined && { result }), operation, ...(source !== undefined && { source }) });
     };
-    for (const store of others) {
-      const { source } = block.instructions[store.index]!;
-      let { value } = store;
-      if (store.size === 8 && value.type === "i32") {
-        const wide: Value = { id: nextId++, type: "i64" };
+    const store = (offset: number, size: AccessSize, value: Value, source: IrInstruction["source"]): void => push({
+      op: "store", size, space: first.place.space, address: first.operation.address,
+      offset: first.operation.offset + origin + offset - first.place.offset, value,
+    }, source);
+    for (const { offset, size, value, index } of others) {
+      const { source } = block.instructions[index]!;
+      if (size === 8 && value.type === "i32") {
+        const wide: Value = { id: this.nextId++, type: "i64" };
         push({ op: "extend", bits: 32, signed: false, operand: value }, source, wide);
-        value = wide;
+        store(offset, size, wide, source);
+      } else {
+        store(offset, size, value, source);
       }
-      push({ op: "store", size: store.size, space: "stack", address, offset: store.offset, value }, source);
     }
     for (const { offset, size, value } of constants) {
-      const made: Value = { id: nextId++, type: size === 8 ? "i64" : "i32" };
+      const made: Value = { id: this.nextId++, type: size === 8 ? "i64" : "i32" };
       push({ op: "constant", value }, undefined, made);
-      push({ op: "store", size, space: "stack", address, offset, value: made }, last.source);
+      store(offset, size, made, last.source);
     }
     return out;
-  };
-
-  const blocks = fn.blocks.map(mergeBlock);
-  return changed ? { ...fn, blocks } : fn;
+  }
 }
 
 /** The fewest aligned stores that set these bytes, each of what an immediate can say. */
-function coverage(bytes: readonly (number | undefined)[]): { offset: number; size: AccessSize; value: bigint }[] {
+function coverage(bytes: readonly (number | undefined)[], alignment: number): { offset: number; size: AccessSize; value: bigint }[] {
   const stores: { offset: number; size: AccessSize; value: bigint }[] = [];
   for (let offset = 0; offset < bytes.length;) {
     if (bytes[offset] === undefined) { offset++; continue; }
     for (const size of [8, 4, 2, 1] as const) {
-      if (offset % size !== 0 || offset + size > bytes.length) continue;
+      if (size > alignment || offset % size !== 0 || offset + size > bytes.length) continue;
       const part = bytes.slice(offset, offset + size);
       if (part.includes(undefined)) continue;
       const value = part.reduceRight<bigint>((sum, byte) => (sum << 8n) | BigInt(byte!), 0n);
