@@ -1,0 +1,77 @@
+/** `tsbpf run`, as it is started: what it prints, where, and with which exit code. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+const test = suite("tsbpf run");
+const COMMAND = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
+
+function run(args: readonly string[], input: string): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", COMMAND, "run", ...args], { input, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+/** r0 = *(u8 *)(r1 + 1); exit */
+const LOAD = "71 10 01 00 00 00 00 00  95 00 00 00 00 00 00 00";
+/** r0 = -1; exit */
+const MINUS_ONE = "b7000000ffffffff\n9500000000000000\n";
+
+test("prints r0 in hexadecimal digits, and nothing else", () => {
+  assert.equal(run([], MINUS_ONE), { status: 0, stdout: "ffffffffffffffff\n", stderr: "" });
+});
+
+test("takes memory, with white space of any kind, and the conformance suite's empty second argument", () => {
+  assert.equal(run(["aa  \tbc\n", ""], LOAD), { status: 0, stdout: "bc\n", stderr: "" });
+});
+
+test("anything wrong is one line on standard error and an exit code that is not 0", () => {
+  const wrong: [args: string[], input: string, message: RegExp][] = [
+    [[], LOAD, /instruction 0 \(r0 = \*\(u8 \*\)\(r1 \+ 1\)\): access through a null pointer \(at 0x1\)/],
+    [[], "b7", /1 bytes: a program is a whole number of slots of 8 bytes/],
+    [[], "b7 0g", /the program: "g" is no hexadecimal digit/],
+    [["abc"], LOAD, /the memory: 3 hexadecimal digits/],
+    [[], "ff00000000000000", /no instruction has opcode 0xff/],
+    [[], "", /without instructions/],
+    [["--budget", "10"], "05 00 ff ff 00 00 00 00", /budget of 10 instructions is used up/],
+  ];
+  for (const [args, input, message] of wrong) {
+    const { status, stdout, stderr } = run(args, input);
+    assert.is(status, 1);
+    assert.is(stdout, "");
+    assert.match(stderr, message);
+    assert.is(stderr.split("\n").length, 2, stderr);
+  }
+});
+
+test("--batch: one JSON object a line, in and out, and an error does not end it", () => {
+  const requests = [
+    { program: MINUS_ONE },
+    { program: LOAD },
+    { program: LOAD, memory: "01 02" },
+    // *(u8 *)(r1 + 0) = 7; r0 = 0; exit
+    { program: "7201000007000000 b700000000000000 9500000000000000", memory: "0102", returnMemory: true },
+    { program: "05 00 ff ff 00 00 00 00", budget: 5 },
+    { program: 5 },
+  ];
+  const { status, stdout, stderr } = run(["--batch"], `${requests.map((request) => JSON.stringify(request)).join("\n")}\n\nnot json\n`);
+  assert.is(status, 0, stderr);
+  const answers = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { result?: string; error?: string; memory?: string });
+  assert.equal(answers[0], { result: "ffffffffffffffff" });
+  assert.match(answers[1]!.error!, /null pointer/);
+  assert.equal(answers[2], { result: "2" });
+  assert.equal(answers[3], { result: "0", memory: "0702" });
+  assert.match(answers[4]!.error!, /budget of 5/);
+  assert.match(answers[5]!.error!, /`program` is a string/);
+  assert.match(answers[6]!.error!, /JSON/);
+  assert.is(answers.length, 7);
+});
+
+test("wrong usage is exit code 2", () => {
+  assert.is(run(["aa", "bb"], LOAD).status, 2);
+  assert.is(run(["--budget", "many"], LOAD).status, 2);
+  assert.is(run(["--batch", "aa"], "").status, 2);
+  assert.is(run(["--help"], "").status, 0);
+});
+
+test.run();
