@@ -57,6 +57,11 @@ for (const [name, [build, model]] of Object.entries(operations)) {
   });
 }
 
+test("a product whose upper half is a power of two, where rounding is worst", () => {
+  const [a, b] = [0x8000_0017n, 0xffff_ffd3n];
+  assert.is(run([lddw(r0, a), lddw(r1, b), mul(r0, r1), exit()]), a * b);
+});
+
 const reversed = (bits: number, value: bigint): bigint => {
   let result = 0n;
   for (let i = 0; i < bits / 8; i++) result = (result << 8n) | ((value >> BigInt(8 * i)) & 0xffn);
