@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import type { ArraySchema } from "./array.ts";
 import { be32, scalar } from "./scalar.ts";
 import { SchemaError } from "./schema.ts";
@@ -6,12 +6,41 @@ import { SchemaError } from "./schema.ts";
 /** An IPv4 address: `be32` for a program, `"192.0.2.1"` in user space. */
 export const ipv4 = scalar<"be32", string>("be32", {
   name: "ipv4",
-  fromNumber: (value) => [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join("."),
-  toNumber(value) {
-    if (!isIPv4(value)) throw new SchemaError(`${JSON.stringify(value)} is not an IPv4 address`);
-    return value.split(".").reduce((sum, part) => (sum << 8n) | BigInt(part), 0n);
-  },
+  fromNumber: (value) => `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`,
+  toNumber: parseIpv4,
 });
+
+/** By hand: keys of large maps are made of them, and this takes a tenth of the time of `isIPv4` and `split`. */
+function parseIpv4(text: string): number {
+  const refuse = (): never => {
+    throw new SchemaError(`${JSON.stringify(text)} is not an IPv4 address`);
+  };
+  if (typeof text !== "string") refuse();
+  let address = 0;
+  let part = 0;
+  let digits = 0;
+  let parts = 1;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      if (digits === 0 || ++parts > 4) refuse();
+      address = address * 256 + part;
+      part = 0;
+      digits = 0;
+      continue;
+    }
+    // A leading zero would mean octal to some readers.
+    if (code < ZERO || code > ZERO + 9 || (digits > 0 && part === 0)) refuse();
+    part = part * 10 + code - ZERO;
+    digits++;
+    if (part > 255) refuse();
+  }
+  if (parts !== 4 || digits === 0) refuse();
+  return address * 256 + part;
+}
+
+const DOT = ".".charCodeAt(0);
+const ZERO = "0".charCodeAt(0);
 
 /** The schema of an IPv6 address, which is more than an array of its words. */
 export interface Ipv6Schema extends ArraySchema<typeof be32, string> {

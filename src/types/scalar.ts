@@ -43,22 +43,30 @@ export function scalarShape(kind: ScalarKind): { size: number; signed: boolean; 
   return { size: Number(kind.replace(/\D+/, "")) / 8, signed: kind.startsWith("i"), bigEndian };
 }
 
+/** The numbers of a kind: those of 64 bits do not fit a JavaScript number, the others are far cheaper as one. */
+type NumberOf<K extends ScalarKind> = K extends WideKind ? bigint : number;
+
 /** How a scalar is shown to user space: a number, unless it has a form of its own. */
-interface Presentation<T> {
+interface Presentation<K extends ScalarKind, T> {
   name?: string;
-  fromNumber(value: bigint): T;
+  fromNumber(value: NumberOf<K>): T;
   /** @throws {SchemaError} */
-  toNumber(value: T): bigint;
+  toNumber(value: T): NumberOf<K>;
 }
 
 /** Makes a scalar schema; `presentation` gives its values another form than a number. */
-export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentation<T>): ScalarType<K, T> {
+export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentation<NoInfer<K>, T>): ScalarType<K, T> {
   const { size, signed, bigEndian } = scalarShape(kind);
   const bits = BigInt(size * 8);
-  const min = signed ? -(1n << (bits - 1n)) : 0n;
-  const max = (1n << (signed ? bits - 1n : bits)) - 1n;
+  const least = signed ? -(1n << (bits - 1n)) : 0n;
+  const greatest = (1n << (signed ? bits - 1n : bits)) - 1n;
+  const wide = size === 8;
+  const min = (wide ? least : Number(least)) as NumberOf<K>;
+  const max = (wide ? greatest : Number(greatest)) as NumberOf<K>;
+  const read = (wide ? wideReader(signed, bigEndian) : narrowReader(size, signed, bigEndian)) as (view: DataView, offset: number) => NumberOf<K>;
+  const write = (wide ? wideWriter(bigEndian) : narrowWriter(size, bigEndian)) as (view: DataView, offset: number, value: NumberOf<K>) => void;
 
-  const toNumber = (value: T): bigint => {
+  const toNumber = (value: T): NumberOf<K> => {
     const number = presentation.toNumber(value);
     if (number < min || number > max) {
       throw new SchemaError(`${String(value)} is out of range: ${kind} holds ${min} to ${max}`);
@@ -66,7 +74,7 @@ export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentat
     return number;
   };
 
-  const schema = (value: T): Constant<K> => ({ constant: kind, value: toNumber(value) });
+  const schema = (value: T): Constant<K> => ({ constant: kind, value: BigInt(toNumber(value)) });
   return Object.freeze(Object.assign(schema, {
     kind: "scalar" as const,
     scalar: kind,
@@ -74,49 +82,53 @@ export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentat
     align: size,
     signed,
     bigEndian,
-    read: (view: DataView, offset: number): T => presentation.fromNumber(readBits(view, offset, size, signed, bigEndian)),
+    read: (view: DataView, offset: number): T => presentation.fromNumber(read(view, offset)),
     write(view: DataView, offset: number, value: T): void {
-      writeBits(view, offset, size, bigEndian, toNumber(value));
+      write(view, offset, toNumber(value));
     },
     toString: () => presentation.name ?? kind,
   }));
 }
 
-function readBits(view: DataView, offset: number, size: number, signed: boolean, bigEndian: boolean): bigint {
+function narrowReader(size: number, signed: boolean, bigEndian: boolean): (view: DataView, offset: number) => number {
   switch (size) {
     case 1:
-      return BigInt(signed ? view.getInt8(offset) : view.getUint8(offset));
+      return signed ? (view, offset) => view.getInt8(offset) : (view, offset) => view.getUint8(offset);
     case 2:
-      return BigInt(signed ? view.getInt16(offset, !bigEndian) : view.getUint16(offset, !bigEndian));
-    case 4:
-      return BigInt(signed ? view.getInt32(offset, !bigEndian) : view.getUint32(offset, !bigEndian));
+      return signed ? (view, offset) => view.getInt16(offset, !bigEndian) : (view, offset) => view.getUint16(offset, !bigEndian);
     default:
-      return signed ? view.getBigInt64(offset, !bigEndian) : view.getBigUint64(offset, !bigEndian);
+      return signed ? (view, offset) => view.getInt32(offset, !bigEndian) : (view, offset) => view.getUint32(offset, !bigEndian);
   }
 }
 
-function writeBits(view: DataView, offset: number, size: number, bigEndian: boolean, value: bigint): void {
+function narrowWriter(size: number, bigEndian: boolean): (view: DataView, offset: number, value: number) => void {
   switch (size) {
     case 1:
-      return view.setUint8(offset, Number(BigInt.asUintN(8, value)));
+      return (view, offset, value) => view.setUint8(offset, value);
     case 2:
-      return view.setUint16(offset, Number(BigInt.asUintN(16, value)), !bigEndian);
-    case 4:
-      return view.setUint32(offset, Number(BigInt.asUintN(32, value)), !bigEndian);
+      return (view, offset, value) => view.setUint16(offset, value, !bigEndian);
     default:
-      return view.setBigUint64(offset, BigInt.asUintN(64, value), !bigEndian);
+      return (view, offset, value) => view.setUint32(offset, value, !bigEndian);
   }
 }
 
-const asNumber: Presentation<number> = {
-  fromNumber: Number,
+function wideReader(signed: boolean, bigEndian: boolean): (view: DataView, offset: number) => bigint {
+  return signed ? (view, offset) => view.getBigInt64(offset, !bigEndian) : (view, offset) => view.getBigUint64(offset, !bigEndian);
+}
+
+function wideWriter(bigEndian: boolean): (view: DataView, offset: number, value: bigint) => void {
+  return (view, offset, value) => view.setBigUint64(offset, value, !bigEndian);
+}
+
+const asNumber: Presentation<Exclude<ScalarKind, WideKind>, number> = {
+  fromNumber: (value) => value,
   toNumber(value) {
     if (!Number.isInteger(value)) throw new SchemaError(`${String(value)} is not a whole number`);
-    return BigInt(value);
+    return value;
   },
 };
 
-const asBigInt: Presentation<bigint> = {
+const asBigInt: Presentation<WideKind, bigint> = {
   fromNumber: (value) => value,
   toNumber(value) {
     if (typeof value !== "bigint") throw new SchemaError(`${String(value)} is not a bigint, which a 64-bit field takes`);
