@@ -15,9 +15,9 @@ export function allocateRegisters(fn: MachineFunction): MachineFunction {
   const unspillable = new Set<Register>();
   for (let round = 0; ; round++) {
     const remade = rematerialisable(blocks, registerCount);
-    const { colours, spilled } = colour(blocks, registerCount, spillCosts(blocks, registerCount, remade, unspillable));
+    const { colours, spilled, interfere } = colour(blocks, registerCount, spillCosts(blocks, registerCount, remade, unspillable));
     if (spilled.length === 0) return { ...fn, blocks: blocks.map((block) => paint(block, colours)), slots, registerCount: FIRST_VIRTUAL };
-    const spill = new Spill(slots, registerCount, new Set(spilled), remade, round === 0);
+    const spill = new Spill(slots, registerCount, new Set(spilled), remade, interfere, round === 0);
     blocks = spill.rewriteAll(blocks);
     ({ slots, registerCount } = spill);
     for (const register of spill.temporaries) unspillable.add(register);
@@ -69,14 +69,18 @@ class Spill {
 
   constructor(
     slots: readonly StackSlot[], registerCount: number, spilled: ReadonlySet<Register>,
-    remade: ReadonlyMap<Register, MachineInstruction>, reuse: boolean,
+    remade: ReadonlyMap<Register, MachineInstruction>, interfere: (a: Register, b: Register) => boolean, reuse: boolean,
   ) {
     const all = [...slots];
     let id = all.reduce((highest, slot) => Math.max(highest, slot.id), -1);
     this.remade = new Map([...remade].filter(([register, made]) => spilled.has(register) && !(made.space !== undefined && spilled.has(made.src))));
+    const places: { slot: number; members: Register[] }[] = [];
     for (const register of spilled) {
       if (this.remade.has(register)) continue;
-      this.slotOf.set(register, all.push({ id: ++id, size: 8, align: 8, name: "a spilled value" }) - 1);
+      let shared = places.find(({ members }) => !members.some((member) => interfere(member, register)));
+      if (shared === undefined) places.push(shared = { slot: all.push({ id: ++id, size: 8, align: 8, name: "a spilled value" }) - 1, members: [] });
+      shared.members.push(register);
+      this.slotOf.set(register, shared.slot);
     }
     this.slots = all;
     this.registerCount = registerCount;

@@ -15,6 +15,8 @@ export interface Colouring {
   readonly colours: Int32Array;
   /** Those for which there was none. */
   readonly spilled: readonly Register[];
+  /** Whether both are wanted at the same time. */
+  interfere(a: Register, b: Register): boolean;
 }
 
 const PRECOLOURED = 1, SIMPLIFY = 2, FREEZE = 3, SPILL = 4, COALESCED = 5, STACKED = 6;
@@ -309,7 +311,7 @@ class Graph {
     for (let register = FIRST_VIRTUAL; register < this.count; register++) {
       if (this.state[register] === COALESCED && all.has(this.resolve(register))) spilled.push(register);
     }
-    return { colours, spilled };
+    return { colours, spilled, interfere: (a, b) => this.adjacent(a, b) };
   }
 
   /** The colour of a register it is copied from or to, if that is free. */

@@ -36,5 +36,5 @@ const optimising: readonly Pass[] = [
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {
   const before = isa < 4 ? [division] : [];
-  return optimise ? [...before, ...optimising] : [...before, addresses, deadCode];
+  return optimise ? [...before, ...optimising] : [...before, addresses, sharing, deadCode];
 }
