@@ -7,6 +7,8 @@ import type { SourceLocation } from "../asm/instruction.ts";
  * stack frame outside this folder.
  */
 const here = import.meta.url.slice(0, import.meta.url.lastIndexOf("/") + 1);
+/** In a CommonJS package, frames bear paths, not addresses. */
+const herePath = fileURLToPath(here);
 
 /** Frames to look at: the depth of calls between a program and `Emitter.mark` is below this. */
 const DEPTH = 6;
@@ -44,7 +46,7 @@ export function captureSource(): SourceLocation | undefined {
 function outsideFrame(_error: Error, frames: NodeJS.CallSite[]): NodeJS.CallSite | undefined {
   return frames.find((frame) => {
     const file = frame.getFileName();
-    return file != null && (!file.startsWith(here) || file.includes(".test.")) && !file.startsWith("node:");
+    return file != null && (!(file.startsWith(here) || file.startsWith(herePath)) || file.includes(".test.")) && !file.startsWith("node:");
   });
 }
 
