@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   unload: { summary: "take the load balancer away", load: () => import("./unload.ts") },
   status: { summary: "show programs, services and backends", load: () => import("./status.ts") },
   map: { summary: "look into the load balancer's maps", load: () => import("./map.ts") },
+  build: { summary: "build TypeScript to an object file", load: () => import("./build.ts") },
   run: { summary: "run a program in the simulator", load: () => import("./run.ts") },
   asm: { summary: "assemble text to bytes", load: () => import("./asm.ts") },
   disasm: { summary: "show a program as assembly", load: () => import("./disasm.ts") },

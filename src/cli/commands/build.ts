@@ -1,0 +1,173 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { encode } from "../../asm/encode.ts";
+import { printModule } from "../../compiler/ir/print.ts";
+import { ElfError, writeObject } from "../../elf/index.ts";
+import type { Program } from "../../types/index.ts";
+import { CommandError, UsageError } from "../errors.ts";
+import { formatHex } from "../hex.ts";
+import { jsonOption } from "../options.ts";
+import { count, print, printJson, printTable } from "../output.ts";
+import { listProgram } from "../program-sources/listed-program.ts";
+import { failure, importedFiles, importPrograms, isProgram, type ExportedProgram, type TypeScriptFile } from "../program-sources/typescript.ts";
+import { watchFiles } from "../watch.ts";
+
+const FORMS = ["ir", "asm", "bytes"] as const;
+
+interface Flags {
+  readonly program?: readonly string[];
+  readonly output?: string;
+  readonly emit?: (typeof FORMS)[number];
+  readonly cpu: "v1" | "v2" | "v3" | "v4";
+  readonly sources: boolean;
+  readonly sourceText: boolean;
+  readonly watch: boolean;
+  readonly json?: true;
+}
+
+export function command(): Command {
+  return new Command("build")
+    .description(
+      "Build the programs that a TypeScript file exports (one by one or in arrays): to an object file that libbpf, bpftool\n" +
+      "and cilium/ebpf load, or with --emit to something that people read.")
+    .argument("<file>", "TypeScript file")
+    .option("--program <name...>", "only these programs")
+    .option("-o, --output <file>", "file to write; for an object file, the name of FILE with .bpf.o in the current directory if absent; with --emit, standard output")
+    .addOption(new Option("--emit <form>", "intermediate form, assembly, or instructions in hexadecimal digits (raw in a file)").choices(FORMS))
+    .addOption(new Option("--cpu <version>", "instruction set, as clang's -mcpu names them").choices(["v1", "v2", "v3", "v4"]).default("v3"))
+    .option("--no-sources", "leave out which line of TypeScript each instruction is of")
+    .option("--no-source-text", "name the lines, but leave out their text")
+    .option("--watch", "build again whenever the file, or one that it imports, is saved", false)
+    .addOption(jsonOption())
+    .action(run);
+}
+
+async function run(file: string, flags: Flags): Promise<void> {
+  if (flags.json && flags.emit !== undefined && flags.output === undefined) throw new UsageError("--json and --emit both write to standard output: give --output for the one");
+  if (flags.watch) return buildOnChange(file);
+  try {
+    await build(file, flags);
+  } finally {
+    // The process that watches wants to know what for.
+    if (process.env[WATCHED] !== undefined) process.send?.(importedFiles());
+  }
+}
+
+const WATCHED = "TSBPF_WATCHED";
+
+/** Each build is a process of its own, since Node imports a module but once. */
+async function buildOnChange(file: string): Promise<never> {
+  const options = process.argv.slice(2).filter((argument) => argument !== "--watch");
+  return watchFiles(async () => {
+    const child = fork(process.argv[1]!, options, { env: { ...process.env, [WATCHED]: "1" } });
+    let files: readonly string[] = [];
+    child.on("message", (message) => (files = message as readonly string[]));
+    await once(child, "exit");
+    return [resolve(file), ...files];
+  }, (changed) => process.stderr.write(`${changed} has changed\n`));
+}
+
+async function build(file: string, flags: Flags): Promise<void> {
+  await emit(file, chosen(file, await importPrograms(file), flags.program), flags);
+}
+
+function chosen(file: string, { programs, functions }: TypeScriptFile, names: readonly string[] | undefined): readonly ExportedProgram[] {
+  if (programs.length === 0) {
+    throw new CommandError(`${file} exports no programs`, {
+      hint: functions.length === 0
+        ? "export what cgroup.connect4(…) and its like give, or what the assembler's program({ … }) gives"
+        : `it exports functions (${functions.join(", ")}): if one of them gives programs, call it in a file of your own and export the result`,
+    });
+  }
+  const known = new Set(programs.map(({ name }) => name));
+  const unknown = names?.find((name) => !known.has(name));
+  if (unknown !== undefined) throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${[...known].join(", ")}` });
+  return names === undefined ? programs : programs.filter(({ name }) => names.includes(name));
+}
+
+async function emit(file: string, exported: readonly ExportedProgram[], flags: Flags): Promise<void> {
+  const { output } = flags;
+  switch (flags.emit) {
+    case "ir":
+      return deliver(exported.map((each) => intermediateForm(file, each, flags)).join("\n"), exported, flags);
+    case "asm":
+      return deliver(exported.map((each) => listing(compile(file, each, flags))).join("\n"), exported, flags);
+    case "bytes": {
+      const programs = exported.map((each) => compile(file, each, flags));
+      if (output === undefined) return deliver(programs.map(hexLines).join("\n"), exported, flags);
+      if (programs.length > 1) throw new UsageError(`${programs.length} programs do not go into one file of bytes: choose one with --program (${exported.map(({ name }) => name).join(", ")})`);
+      return deliver(encode(programs[0]!.instructions), exported, flags);
+    }
+    case undefined: {
+      const programs = exported.map((each) => compile(file, each, flags));
+      let bytes: Uint8Array;
+      try {
+        bytes = writeObject(programs, { sourceText: flags.sourceText });
+      } catch (error) {
+        throw error instanceof ElfError ? new CommandError(`cannot write an object file: ${error.message}`, { cause: error }) : error;
+      }
+      const path = output ?? `${basename(file).replace(/\.[cm]?tsx?$/, "")}.bpf.o`;
+      write(path, bytes);
+      return report(path, bytes, programs, flags);
+    }
+  }
+}
+
+function compile(file: string, exported: ExportedProgram, { cpu, sources }: Flags): Program {
+  if (isProgram(exported)) return exported;
+  try {
+    return exported.compile({ isa: Number(cpu.slice(1)), sources });
+  } catch (error) {
+    throw failure(`${file}: program ${exported.name} cannot be built`, error);
+  }
+}
+
+function intermediateForm(file: string, exported: ExportedProgram, { sources }: Flags): string {
+  if (isProgram(exported)) throw new CommandError(`${file}: program ${exported.name} is written in assembly and has no intermediate form`, { hint: "choose others with --program, or use --emit asm" });
+  try {
+    return `; program ${exported.name}\n${printModule(exported.build({ sources }))}`;
+  } catch (error) {
+    throw failure(`${file}: program ${exported.name} cannot be built`, error);
+  }
+}
+
+function listing({ name, section, instructions, functions }: Program): string {
+  return listProgram({
+    title: `section ${section}, program ${name}`, instructions, labels: new Map(functions.map((each) => [each.start, each.name])),
+  }, false);
+}
+
+/** A line for each instruction, as `tsbpf asm` prints them. */
+function hexLines({ instructions }: Program): string {
+  return instructions.map((instruction) => `${formatHex(encode([instruction]))}\n`).join("");
+}
+
+async function deliver(result: string | Uint8Array, exported: readonly ExportedProgram[], { output, emit, json }: Flags): Promise<void> {
+  if (output === undefined) return print(result as string);
+  write(output, result);
+  if (json) return printJson({ output, form: emit, bytes: Buffer.byteLength(result), programs: exported.map(({ name }) => ({ name })) });
+  await print(`${output}: ${emit} of ${exported.map(({ name }) => name).join(", ")}\n`);
+}
+
+function write(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    throw new CommandError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function report(output: string, bytes: Uint8Array, programs: readonly Program[], { json }: Flags): Promise<void> {
+  const described = programs.map(({ name, section, instructions, functions, maps }) => ({
+    name, section, instructions: instructions.length, functions: functions.map((each) => each.name), maps: maps.map((each) => each.name),
+  }));
+  if (json) return printJson({ output, bytes: bytes.length, license: programs[0]!.license, programs: described });
+  await printTable(
+    [{ header: "PROGRAM" }, { header: "SECTION" }, { header: "INSTRUCTIONS", align: "right" }, { header: "FUNCTIONS", align: "right" }, { header: "MAPS" }],
+    described.map(({ name, section, instructions, functions, maps }) => [name, section, count(instructions), count(functions.length), maps.join(", ")]),
+  );
+  await print(`${output}: ${count(bytes.length)} bytes\n`);
+}
