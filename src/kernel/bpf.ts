@@ -58,12 +58,15 @@ export function bpf(command: BpfCommand, attr: NativeStruct<object>, subject: st
 }
 
 /** The same, where a failure is for the caller to judge. */
-export function tryBpf(command: BpfCommand, attr: NativeStruct<object>, referenced: Referenced = []): SyscallResult {
+export function tryBpf(command: BpfCommand, attr: NativeStruct<object>, referenced: Referenced = NOTHING): SyscallResult {
   held.push(referenced);
-  const result = syscall(syscallNumbers().bpf, BpfCommand[command], attr.address, attr.memory.byteLength);
+  const result = syscall((systemCall ??= syscallNumbers().bpf), BpfCommand[command], attr.address, attr.memory.byteLength);
   held.pop();
   return result;
 }
+
+const NOTHING: Referenced = [];
+let systemCall: number | undefined;
 
 /** A text as C has it: bytes with a zero at the end. */
 export function cString(text: string): Uint8Array {

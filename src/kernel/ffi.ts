@@ -14,8 +14,12 @@ export interface SyscallResult {
   readonly errno: number;
 }
 
-/** A native struct: fields as properties, over memory that `memory` shows and that lies at `address`. */
-export type NativeStruct<F> = F & { readonly memory: Buffer; readonly address: bigint };
+/**
+ * A native struct: fields as properties, over memory that `memory` shows and
+ * that lies at `address`: a number, which as a system call's argument is
+ * cheaper than a bigint. Linux gives user space no addresses above 2^47 unasked.
+ */
+export type NativeStruct<F> = F & { readonly memory: Buffer; readonly address: number };
 
 /** Makes zeroed instances of a struct, with C's layout. */
 export interface NativeStructType<F> {
@@ -83,7 +87,7 @@ export function nativeStruct<const F extends Readonly<Record<string, NativeField
     create(values) {
       const instance = new (constructor())(values as Record<string, unknown> | undefined);
       const memory = instance.ref();
-      Object.defineProperties(instance, { memory: { value: memory }, address: { value: addressOf(memory) } });
+      Object.defineProperties(instance, { memory: { value: memory }, address: { value: Number(addressOf(memory)) } });
       return instance as unknown as NativeStruct<Values>;
     },
   };
