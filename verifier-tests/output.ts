@@ -34,7 +34,7 @@ export function addOutputOptions(command: Command): Command {
  */
 export async function reportResults(results: readonly KernelResult[], { json, junit, filter, record }: OutputOptions): Promise<0 | 1> {
   if (record && filter !== undefined) throw new CommandError("what is recorded is a whole run", { hint: "leave --filter out" });
-  const kernels = record ? results : results.map((kernel) => compareStatistics(kernel, readSnapshot(kernel.release)));
+  const kernels = record ? results : results.map((kernel) => (kernel.failure === undefined ? compareStatistics(kernel, readSnapshot(kernel.release)) : kernel));
   if (junit !== undefined) {
     await mkdir(dirname(junit), { recursive: true });
     await writeFile(junit, formatJunit(kernels));

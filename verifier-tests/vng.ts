@@ -25,7 +25,7 @@ const command = addOutputOptions(new Command("test:vng")
   .description("Runs the verifier tests on real kernels, booted under virtme-ng.")
   .option("--kernel <list>", "kernels, separated by commas: a version such as 6.12, oldest, newest, all, or the path of a kernel image", "5.10,6.1,6.12,newest")
   .option("--jobs <number>", "kernels that run at the same time", positive, Math.max(1, cpus().length))
-  .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 600)
+  .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 720)
   .option("--refresh", "ask the package lists which kernels there are, even if that was done this week")
   .option("--list", "list the kernels that can be had and the cases, and run nothing")
   .action(async (options: Options) => {

@@ -1,111 +1,126 @@
 /** The load balancer's story, with real sockets: to a service, to its backend, and back as from the service. */
+import { maps4, maps6, type Maps } from "../../programs/index.ts";
 import { observed, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
+import { withDataPath, type Protocol, type TestDataPath } from "../suite/data-path.ts";
 import { setRetval } from "../suite/features.ts";
-import { withLoadBalancer, type ServiceEntry, type TestLoadBalancer } from "../suite/load-balancer.ts";
 import { addresses, services } from "../suite/network.ts";
-import { errorOf, Socket, type Endpoint } from "../suite/socket.ts";
+import { errorOf, Socket, withSockets, type Endpoint } from "../suite/socket.ts";
 
-const service: Endpoint = { address: services.service4, port: 80 };
-const direct: Endpoint = { address: addresses.backend4, port: 7 };
-
-type Keep = (socket: Socket) => Socket;
-
-interface Scene {
-  readonly balancer: TestLoadBalancer;
-  readonly keep: Keep;
-  /** Makes a client's socket, as a process that is balanced. */
-  readonly client: (make: () => Socket) => Socket;
-  /** One backend of the service, for each protocol; TCP listens. */
-  readonly udp: Socket;
-  readonly tcp: Socket;
+/** An address family, as clients and as backends see it. */
+interface Family {
+  readonly name: string;
+  readonly maps: Maps;
+  readonly client: Readonly<Record<Protocol, () => Socket>>;
+  readonly backend: Readonly<Record<Protocol, () => Socket>>;
+  readonly service: Endpoint;
+  readonly backendAddress: string;
+  readonly otherBackendAddress: string;
+  /** An address of the backends' family, as the client names it and sees it. */
+  readonly seen: (endpoint: Endpoint) => Endpoint;
 }
 
-const text = ({ address, port }: Endpoint): string => `${address}:${port}`;
+const sockets4 = { tcp: Socket.tcp4, udp: Socket.udp4 };
+const sockets6 = { tcp: Socket.tcp6, udp: Socket.udp6 };
+const service4 = { address: services.service4, port: 80 };
+const over4 = { backend: sockets4, service: service4, maps: maps4, backendAddress: addresses.backend4, otherBackendAddress: addresses.otherBackend4 };
 
-function story(name: string, expect: PerKernel<Expectation>, play: (scene: Scene) => string | Promise<string>, backends: "one" | "none" = "one"): Case {
-  return {
-    name: `end to end/${name}`,
-    expect,
-    run: () => withLoadBalancer(async (balancer) => {
-      const sockets: Socket[] = [];
-      const keep: Keep = (socket) => {
-        sockets.push(socket);
-        return socket;
-      };
-      try {
-        const udp = keep(Socket.udp4().bind(addresses.backend4));
-        const tcp = keep(Socket.tcp4().bind(addresses.backend4).listen());
-        const entry = (protocol: "tcp" | "udp", backend: Socket): ServiceEntry =>
-          ({ name: protocol, ...service, protocol, backends: backends === "none" ? [] : [text(backend.local)] });
-        await balancer.load([entry("tcp", tcp), entry("udp", udp)]);
-        const client = (make: () => Socket) => keep(balancer.cgroup.inside(make));
-        return { kind: "observed", value: await play({ balancer, keep, client, udp, tcp }) };
-      } finally {
-        for (const socket of sockets) socket.close();
-      }
-    }),
-  };
+const families: readonly Family[] = [
+  { name: "IPv4", ...over4, client: sockets4, seen: (endpoint) => endpoint },
+  {
+    name: "IPv6", maps: maps6, client: sockets6, backend: sockets6, service: { address: services.service6, port: 80 },
+    backendAddress: addresses.backend6, otherBackendAddress: addresses.otherBackend6, seen: (endpoint) => endpoint,
+  },
+  { name: "IPv4 on IPv6 sockets", ...over4, client: sockets6, seen: ({ address, port }) => ({ address: `::ffff:${address}`, port }) },
+];
+
+interface Scene extends Family {
+  readonly dataPath: TestDataPath;
+  readonly keep: (socket: Socket) => Socket;
+  /** Makes a socket as a process that is balanced. */
+  readonly open: (protocol: Protocol) => Socket;
+  /** The service, as the client names it. */
+  readonly asked: Endpoint;
+  /** The service's one backend, for each protocol; TCP listens. */
+  readonly backends: Readonly<Record<Protocol, Socket>>;
 }
 
-const who = (found: Endpoint): string => ({ [text(service)]: "service", [text(direct)]: "backend" })[text(found)] ?? text(found);
+type Story = readonly [name: string, expect: PerKernel<Expectation>, play: (scene: Scene) => string, backends?: "none"];
 
-/** A UDP backend answers what waits for it. */
-function answer(backend: Socket, reply: string): void {
-  const { from } = backend.receive();
-  backend.send(reply, from);
+const same = (a: Endpoint, b: Endpoint): boolean => a.address === b.address && a.port === b.port;
+
+/** Who the client takes an address for. */
+function who({ seen, service, backends }: Scene, found: Endpoint): string {
+  if (same(found, seen(service))) return "service";
+  if (same(found, seen(backends.udp.local)) || same(found, seen(backends.tcp.local))) return "backend";
+  return `${found.address} port ${found.port}`;
 }
 
-function exchange(client: Socket, backend: Socket, to: Endpoint | undefined): string {
+/** A request and its reply; what the client hears, and from whom. */
+function exchange(scene: Scene, client: Socket, to: Endpoint | undefined, backend = scene.backends.udp): string {
   client.send("request", to);
-  answer(backend, "reply");
+  backend.send("reply", backend.receive().from);
   const { text, from } = client.receive();
-  return `${text} from ${who(from)}`;
+  return `${text} from ${who(scene, from)}`;
 }
 
 /** Without `bpf_set_retval` a refusal can only say EPERM. */
-const noBackend: PerKernel<Expectation> = { from: { "5.10": { kind: "observed", value: "EPERM" }, [setRetval.since]: { kind: "observed", value: "EHOSTUNREACH" } } };
+const refusedCall = observed({ "5.10": "EPERM", [setRetval.since]: "EHOSTUNREACH" });
 
-export const endToEnd: readonly Case[] = [
-  story("TCP: a connection to the service is the backend's", observed("request, reply"), ({ client, keep, tcp }) => {
-    const socket = client(Socket.tcp4).connect(service);
-    const server = keep(tcp.accept());
-    socket.send("request");
+const stories: readonly Story[] = [
+  ["TCP: a connection to the service is the backend's, and its peer the service", observed("request, reply, peer service"), (scene) => {
+    const client = scene.open("tcp").connect(scene.asked);
+    const server = scene.keep(scene.backends.tcp.accept());
+    client.send("request");
     const received = server.receiveText();
     server.send("reply");
-    return `${received}, ${socket.receiveText()}`;
-  }),
-  story("UDP, unconnected: the reply is the service's", observed("reply from service"), ({ client, udp }) => exchange(client(Socket.udp4), udp, service)),
-  story("UDP, unconnected, a second time: the reply is the service's", observed("reply from service, reply from service"), ({ client, udp }) => {
-    const socket = client(Socket.udp4);
-    return [exchange(socket, udp, service), exchange(socket, udp, service)].join(", ");
-  }),
-  story("UDP, connected: reply and peer are the service's", observed("reply from service, peer service"), ({ client, udp }) => {
-    const socket = client(Socket.udp4).connect(service);
-    return `${exchange(socket, udp, undefined)}, peer ${who(socket.peer)}`;
-  }),
-  story("a destination that is no service is left alone", observed("reply from backend"), ({ client, keep }) => {
-    const backend = keep(Socket.udp4().bind(direct.address, direct.port));
-    return exchange(client(Socket.udp4), backend, direct);
-  }),
-  story("sockets of other cgroups are left alone", observed("ENETUNREACH"), ({ keep }) => errorOf(() => keep(Socket.udp4()).connect(service))),
-  story("a service without backends refuses, over TCP", noBackend, ({ client }) => errorOf(() => client(Socket.tcp4).connect(service)), "none"),
-  story("a service without backends refuses, over connected UDP", noBackend, ({ client }) => errorOf(() => client(Socket.udp4).connect(service)), "none"),
-  story("a service without backends refuses, over unconnected UDP", noBackend, ({ client }) => errorOf(() => client(Socket.udp4).send("x", service)), "none"),
-  story("sockets that are closed leave nothing behind", observed("20 entries, then 0"), ({ balancer, client, udp }) => {
-    const sockets = Array.from({ length: 20 }, () => client(Socket.udp4));
-    for (const socket of sockets) exchange(socket, udp, service);
-    const before = balancer.reverseEntries();
-    for (const socket of sockets) socket.close();
-    return `${before} entries, then ${balancer.reverseEntries()}`;
-  }),
-  story("a service that moves takes new sockets with it", observed("old, new"), async ({ balancer, client, keep, udp }) => {
-    const other = keep(Socket.udp4().bind(addresses.otherBackend4));
-    const asked = (backend: Socket, name: string): string => {
-      client(Socket.udp4).send("request", service);
-      return backend.receiveText() === "request" ? name : "nothing";
-    };
-    const before = asked(udp, "old");
-    await balancer.load([{ name: "udp", ...service, protocol: "udp", backends: [text(other.local)] }]);
-    return `${before}, ${asked(other, "new")}`;
-  }),
+    return `${received}, ${client.receiveText()}, peer ${who(scene, client.peer)}`;
+  }],
+  ["UDP, unconnected: each reply is the service's", observed("reply from service, reply from service"), (scene) => {
+    const client = scene.open("udp");
+    return [exchange(scene, client, scene.asked), exchange(scene, client, scene.asked)].join(", ");
+  }],
+  ["UDP, connected: reply and peer are the service's", observed("reply from service, peer service"), (scene) => {
+    const client = scene.open("udp").connect(scene.asked);
+    return `${exchange(scene, client, undefined)}, peer ${who(scene, client.peer)}`;
+  }],
+  ["UDP, the backend by its own address: the reply is the backend's", observed("reply from backend"), (scene) =>
+    exchange(scene, scene.open("udp"), scene.seen(scene.backends.udp.local))],
+  ["sockets of other cgroups are left alone", observed("ENETUNREACH"), ({ keep, client, asked }) => errorOf(() => keep(client.udp()).connect(asked))],
+  ["a service without backends refuses a TCP connect", refusedCall, ({ open, asked }) => errorOf(() => open("tcp").connect(asked)), "none"],
+  ["a service without backends refuses a UDP connect", refusedCall, ({ open, asked }) => errorOf(() => open("udp").connect(asked)), "none"],
+  ["a service without backends refuses a UDP send", refusedCall, ({ open, asked }) => errorOf(() => open("udp").send("x", asked)), "none"],
+  ["sockets that are closed leave nothing behind", observed("20 entries, then 0"), (scene) => {
+    const clients = Array.from({ length: 20 }, () => scene.open("udp"));
+    for (const client of clients) exchange(scene, client, scene.asked);
+    const before = scene.dataPath.reverseEntries(scene.maps);
+    for (const client of clients) client.close();
+    return `${before} entries, then ${scene.dataPath.reverseEntries(scene.maps)}`;
+  }],
+  ["a service that moves takes sockets with it", observed("reply from service, then reply from service"), (scene) => {
+    const client = scene.open("udp");
+    const before = exchange(scene, client, scene.asked);
+    const other = scene.keep(scene.backend.udp().bind(scene.otherBackendAddress));
+    scene.dataPath.setService(scene.maps, scene.service, "udp", [other.local]);
+    return `${before}, then ${exchange(scene, client, scene.asked, other)}`;
+  }],
 ];
+
+function storyCase(family: Family, [name, expect, play, without]: Story): Case {
+  return {
+    name: `end to end/${family.name}: ${name}`,
+    expect,
+    run: () => withDataPath((dataPath) => withSockets((keep) => {
+      const backends = {
+        tcp: keep(family.backend.tcp().bind(family.backendAddress).listen()),
+        udp: keep(family.backend.udp().bind(family.backendAddress)),
+      };
+      for (const protocol of ["tcp", "udp"] as const) {
+        dataPath.setService(family.maps, family.service, protocol, without === "none" ? [] : [backends[protocol].local]);
+      }
+      const open = (protocol: Protocol) => keep(dataPath.cgroup.inside(family.client[protocol]));
+      return { kind: "observed", value: play({ ...family, dataPath, keep, open, asked: family.seen(family.service), backends }) };
+    })),
+  };
+}
+
+export const endToEnd: readonly Case[] = families.flatMap((family) => stories.map((story) => storyCase(family, story)));

@@ -4,23 +4,12 @@ import { CALL } from "../../src/asm/opcode.ts";
 import type { ProgramSource } from "../../src/dsl/index.ts";
 import { load } from "../../src/loader/index.ts";
 import type { Program } from "../../src/types/index.ts";
-import { defaultOptions, loadBalancerPrograms, type DataPathOptions } from "../../programs/index.ts";
+import { loadBalancerPrograms } from "../../programs/index.ts";
 import { accepted, type Case, type Outcome } from "../suite/case.ts";
+import { configurations } from "../suite/configurations.ts";
 import { setRetval } from "../suite/features.ts";
 import { refusal } from "../suite/load.ts";
 import { readStatistics } from "../suite/statistics.ts";
-
-/** The configurations: everything off that can be, as it comes, everything on. */
-const configurations: Readonly<Record<string, DataPathOptions>> = {
-  minimal: withSwitches(false),
-  default: defaultOptions,
-  full: withSwitches(true),
-};
-
-function withSwitches(value: boolean): DataPathOptions {
-  const switched = Object.entries(defaultOptions).map(([name, before]) => [name, typeof before === "boolean" ? value : before]);
-  return Object.fromEntries(switched) as unknown as DataPathOptions;
-}
 
 /** Sizes that are quick to make: the verifier does not look at them. */
 const MAX_ENTRIES = 64;

@@ -40,7 +40,7 @@ function takeOver({ cgroup, pins }: TestLoadBalancer, entries: readonly ServiceE
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (messages += text));
   return new Promise((resolve, reject) => {
-    const timer = setInterval(meanwhile, 1);
+    const timer = setInterval(meanwhile, 5);
     child.on("error", reject);
     child.on("close", (status) => {
       clearInterval(timer);

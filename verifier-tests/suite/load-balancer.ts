@@ -1,8 +1,7 @@
 /** The load balancer at work for the sockets of a test cgroup, put there by its own control plane. */
 import { existsSync } from "node:fs";
 import { loadLoadBalancer, OWNER, parseConfig, type LoadResult } from "../../src/lb/index.ts";
-import { PinDirectory, type MapHandle } from "../../src/loader/index.ts";
-import { reverseSk } from "../../programs/index.ts";
+import { PinDirectory } from "../../src/loader/index.ts";
 import { inTestCgroup, type TestCgroup } from "./cgroup.ts";
 
 /** A service of the configuration file. */
@@ -27,16 +26,6 @@ export class TestLoadBalancer {
   /** Loads it with these services, or replaces what is loaded. */
   load(services: readonly ServiceEntry[]): Promise<LoadResult> {
     return loadLoadBalancer({ config: testConfig(services), cgroup: this.cgroup.path, pins: this.pins });
-  }
-
-  /** Entries in the reverse map. */
-  reverseEntries(): number {
-    const map: MapHandle<typeof reverseSk> = PinDirectory.open(this.pins, OWNER)!.map(reverseSk);
-    try {
-      return map.count();
-    } finally {
-      map.close();
-    }
   }
 }
 
