@@ -10,6 +10,7 @@ export { linux, type Kernel } from "./kernel.ts";
 
 export { createMap, freezeMap, type MapCreate } from "./maps.ts";
 export { isPerCpu, mapElements, type BatchCursor, type BatchResult, type MapElements, type MapShape } from "./map-elements.ts";
+export { openRingBuffer, type RingBuffer } from "./ring-buffer.ts";
 export { possibleCpus } from "./cpus.ts";
 export {
   bindMap, loadProgram, testRunProgram,
