@@ -4,15 +4,16 @@
  * for refusing it.
  */
 import {
-  add, and, call, exit, jeq, jlt, jne, jump, label, load, loadMap, loadMapValue, mov, mul, r0, r1, r10, r2, r3, r4, r6, r7, store, sub, w1, w2,
+  add, and, call, exit, jeq, jgt, jlt, jne, jump, label, load, loadMap, loadMapValue, mov, mul, r0, r1, r10, r2, r3, r4, r6, r7, store, sub, w1, w2,
   type Item,
 } from "../../src/asm/index.ts";
-import type { Fd } from "../../src/kernel/fd.ts";
-import { MapType } from "../../src/types/index.ts";
+import { linux, type Fd } from "../../src/kernel/index.ts";
+import { createDeclaredMap } from "../../src/loader/map-create.ts";
+import { AttachType, MapType, ProgramType, skStorage, u64 } from "../../src/types/index.ts";
 import { accepted, refused, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
 import { connect4, connect6, getpeername4, recvmsg4, recvmsg6, sendmsg4, sockRelease, type Hook } from "../suite/hooks.ts";
 import { withoutPerfmon } from "../suite/capabilities.ts";
-import { verdict, withMap } from "../suite/load.ts";
+import { verdict, withMap, type MapShape } from "../suite/load.ts";
 
 /** A program that breaks (or, for contrast, keeps) a rule. */
 function rule(name: string, hook: Hook, expect: PerKernel<Expectation>, items: readonly Item[]): Case {
@@ -20,12 +21,12 @@ function rule(name: string, hook: Hook, expect: PerKernel<Expectation>, items: r
 }
 
 /** The same, with a map whose values have 8 bytes. */
-function mapRule(name: string, expect: PerKernel<Expectation>, items: (map: Fd) => readonly Item[], shape: { type?: MapType; keySize?: number } = {}): Case {
+function mapRule(name: string, expect: PerKernel<Expectation>, items: (map: Fd) => readonly Item[], shape: MapShape = {}): Case {
   return { name: `rules/${name}`, expect, run: () => withMap(shape, (map) => verdict(connect4, items(map))) };
 }
 
 /** `mapRule`, for a process without `CAP_PERFMON`, to which the verifier is stricter. */
-function strictRule(name: string, expect: PerKernel<Expectation>, items: (map: Fd) => readonly Item[], shape: { type?: MapType; keySize?: number } = {}): Case {
+function strictRule(name: string, expect: PerKernel<Expectation>, items: (map: Fd) => readonly Item[], shape: MapShape = {}): Case {
   return { name: `rules without CAP_PERFMON/${name}`, expect, run: () => withMap(shape, (map) => withoutPerfmon(() => verdict(connect4, items(map)))) };
 }
 
@@ -162,6 +163,51 @@ const partlySetKey = (map: Fd): readonly Item[] => [
   store("u32", r10, -4, 0), mov(r2, r10), add(r2, -8), loadMap(r1, { fd: map.number }), call("bpf_map_lookup_elem"), ...proceed,
 ];
 
+/** `use`, with a socket storage beside a hash. */
+function storageRule(name: string, expect: PerKernel<Expectation>, items: (storage: Fd, map: Fd) => readonly Item[]): Case {
+  return {
+    name: `rules/${name}`,
+    expect,
+    run() {
+      using storage = createDeclaredMap(skStorage("verifier_test", { value: u64 }), linux, true);
+      return withMap({}, (map) => verdict(connect4, items(storage, map)));
+    },
+  };
+}
+
+const mapTypes: readonly Case[] = [
+  storageRule("socket storage is not looked up by key", refused(/cannot pass map_type 24 into func bpf_map_lookup_elem#1/, "EINVAL"), (storage) => [
+    ...lookup(storage), ...proceed,
+  ]),
+  mapRule("a ring buffer is not looked up", refused(/cannot pass map_type 27 into func bpf_map_lookup_elem#1|invalid zero-sized read|invalid stack type R2 .* access_size=0/), (map) => [
+    ...lookup(map), ...proceed,
+  ], { type: MapType.RINGBUF, keySize: 0, valueSize: 0, maxEntries: 4096 }),
+  storageRule("a hash is no socket storage", refused(/cannot pass map_type 1 into func bpf_sk_storage_get#107/, "EINVAL"), (_, map) => [
+    load("u64", r2, r1, 64), loadMap(r1, { fd: map.number }), mov(r3, 0), mov(r4, 0), call("bpf_sk_storage_get"), ...proceed,
+  ]),
+  storageRule("a number is no socket", refused(/R2 type=(inv|scalar) expected=/, "EACCES"), (storage) => [
+    mov(r2, 7), loadMap(r1, { fd: storage.number }), mov(r3, 0), mov(r4, 0), call("bpf_sk_storage_get"), ...proceed,
+  ]),
+  rule("a number is no context", connect4, refused(/R1 type=(inv|scalar) expected=ctx/, "EACCES"), [mov(r1, 7), call("bpf_get_socket_cookie"), ...proceed]),
+  rule("a socket's fields may only be read", connect4, refused(/R2 .*(cannot write into sock|invalid.*sock)|cannot write into/, "EACCES"), [
+    load("u64", r2, r1, 64), mov(r3, 1), store("u32", r2, 16, r3), ...proceed,
+  ]),
+];
+
+const xdp: Hook = { name: "xdp", type: ProgramType.XDP, attachType: AttachType.XDP };
+/** Bytes from the start of `struct xdp_md`: `data`, `data_end`. */
+const toData: readonly Item[] = [load("u32", r2, r1, 0), load("u32", r3, r1, 4)];
+
+const packets: readonly Case[] = [
+  rule("a packet is read within its bounds", xdp, refused(/invalid access to packet, off=0 size=1/, "EACCES"), [...toData, load("u8", r0, r2, 0), ...proceed]),
+  rule("a packet is read as far as was asked", xdp, refused(/invalid access to packet, off=12 size=4/, "EACCES"), [
+    ...toData, mov(r4, r2), add(r4, 14), jgt(r4, r3, "out"), load("u32", r0, r2, 12), label("out"), ...proceed,
+  ]),
+  rule("a packet, read after asking for its length", xdp, accepted, [
+    ...toData, mov(r4, r2), add(r4, 14), jgt(r4, r3, "out"), load("u16", r0, r2, 12), label("out"), ...proceed,
+  ]),
+];
+
 const memory: readonly Case[] = [
   rule("stack is set before it is read", connect4, unsetStack(unsetWords), [load("u64", r2, r10, -8), ...proceed]),
   strictRule("stack is set before it is read", refused(unsetWords, "EACCES"), () => [load("u64", r2, r10, -8), ...proceed]),
@@ -205,4 +251,4 @@ const flow: readonly Case[] = [
   rule("the program ends in exit", connect4, refused(/last insn is not an exit or jmp|jump out of range/, "EINVAL"), [mov(r0, 1)]),
 ];
 
-export const rules: readonly Case[] = [...nullable, ...mapShapes, ...context, ...helpers, ...returns, ...memory, ...pointers, ...flow];
+export const rules: readonly Case[] = [...nullable, ...mapShapes, ...context, ...helpers, ...returns, ...mapTypes, ...packets, ...memory, ...pointers, ...flow];

@@ -11,7 +11,7 @@ import { AttachType, MapFlag, MapType, ProgramType } from "../../src/types/index
 import type { Feature, Outcome } from "./case.ts";
 import { inTestCgroup } from "./cgroup.ts";
 import { connect4, type Hook } from "./hooks.ts";
-import { outcomeOf, verdict, withMap } from "./load.ts";
+import { outcomeOf, verdict, withMap, type MapShape } from "./load.ts";
 
 const proceed: readonly Item[] = [mov(r0, 1), exit()];
 
@@ -23,7 +23,7 @@ function programFeature(name: string, since: string, items: readonly Item[], hoo
 const helperFeature = (helper: HelperName, since: string, before: readonly Item[] = []): Feature =>
   programFeature(helper, since, [...before, call(helper), ...proceed]);
 
-function mapFeature(name: string, since: string, shape: Parameters<typeof withMap>[0]): Feature {
+function mapFeature(name: string, since: string, shape: MapShape): Feature {
   return { name, since, attempt: () => outcomeOf(() => withMap(shape, () => {})) };
 }
 

@@ -44,8 +44,17 @@ export function refusal(error: unknown): Outcome & { readonly kind: "refused" } 
   throw error;
 }
 
-/** A map for as long as `use` takes: 4-byte keys and 8-byte values unless told otherwise. */
-export function withMap<T>(shape: { type?: MapType; keySize?: number; valueSize?: number; maxEntries?: number; flags?: number }, use: (map: Fd) => T): T {
+/** A map: a hash of 4-byte keys and 8-byte values unless told otherwise. */
+export interface MapShape {
+  readonly type?: MapType;
+  readonly keySize?: number;
+  readonly valueSize?: number;
+  readonly maxEntries?: number;
+  readonly flags?: number;
+}
+
+/** A map for as long as `use` takes. */
+export function withMap<T>(shape: MapShape, use: (map: Fd) => T): T {
   const { type = MapType.HASH, keySize = 4, valueSize = 8, maxEntries = 4, flags = 0 } = shape;
   const map = createMap({ name: "verifier_test", type, keySize, valueSize, maxEntries, flags });
   try {
