@@ -93,10 +93,14 @@ function pinnedLink(
 ): FoundLink | undefined {
   const link = pins.open("links", program.name);
   if (link === undefined) return undefined;
-  const info = kernel.linkInfo(link);
-  if (info.cgroupId === wanted.cgroupId && info.attachType === wanted.attachType) return { link, programId: info.programId };
-  link.close();
-  return undefined;
+  let programId: number | undefined;
+  try {
+    const info = kernel.linkInfo(link);
+    if (info.cgroupId === wanted.cgroupId && info.attachType === wanted.attachType) programId = info.programId;
+  } finally {
+    if (programId === undefined) link.close();
+  }
+  return programId === undefined ? undefined : { link, programId };
 }
 
 function replaceProgram({ link, programId }: FoundLink, program: LoadedProgram, kernel: Kernel, undo: Undo): void {
@@ -131,7 +135,7 @@ function removeObsolete(collection: Collection, pins: PinDirectory): string[] {
   const programs = current("programs");
   const maps = current("maps");
   const detached = pins.names("links").filter((name) => !programs.has(name));
-  for (const name of detached) pins.unpin("links", name);
+  for (const name of detached) pins.removeLink(name);
   for (const name of pins.names("programs")) if (!programs.has(name)) pins.unpin("programs", name);
   for (const name of pins.names("maps")) if (!maps.has(name)) pins.unpin("maps", name);
   return detached;

@@ -169,8 +169,7 @@ export class PinDirectory {
     const removed: Record<PinKind, string[]> = { links: [], programs: [], maps: [] };
     for (const kind of ["links", "programs", "maps"] as const) {
       for (const name of this.names(kind)) {
-        if (kind === "links") this.#detach(name);
-        if (this.unpin(kind, name)) removed[kind].push(name);
+        if (kind === "links" ? this.removeLink(name) : this.unpin(kind, name)) removed[kind].push(name);
       }
     }
     this.removeIfEmpty();
@@ -190,17 +189,24 @@ export class PinDirectory {
     rmdirSync(this.directory);
   }
 
-  /** A link that somebody else holds too would live on without its pin. Linux 5.9 and newer can detach it all the same. */
-  #detach(name: string): void {
+  /**
+   * Detaches a link and takes its name away; whether it was there. A link that
+   * somebody else holds too would live on without its pin: Linux 5.9 and newer
+   * detach it all the same.
+   * @throws {BpfError}
+   */
+  removeLink(name: string): boolean {
     const link = this.open("links", name);
-    if (link === undefined) return;
+    if (link === undefined) return false;
     try {
       this.#kernel.detachLink(link);
     } catch (error) {
+      // No such command, or detached by its cgroup's end: there is only the pin to take away.
       if (!(error instanceof BpfError)) throw error;
     } finally {
       link.close();
     }
+    return this.unpin("links", name);
   }
 
   #with<T>(kind: PinKind, name: string, use: (fd: Fd) => T): T {
