@@ -8,14 +8,16 @@ import type { SocketAddress } from "./socket-address.ts";
 /**
  * Where a datagram socket's packets to the address in the context go, be it
  * connected to it or not. A socket that was sent to a backend for a service
- * stays with it until the service changes.
+ * stays with it until the service changes. `elsewhere` is done where the address
+ * is no service's.
  */
 export function translateDatagram(
   b: BuilderWith<"getSocketCookie" | "skStorageGet" | "setRetval", 0 | 1>, to: SocketAddress, options: DataPathOptions,
+  elsewhere: () => void = () => forgetBackend(b, to),
 ): void {
   reuseFlow(b, to);
   const service = findService(b, to).orElse(() => {
-    forgetBackend(b, to);
+    elsewhere();
     b.return(PROCEED);
   });
   reuseEarlierFlow(b, to, service);

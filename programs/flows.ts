@@ -79,6 +79,10 @@ function writeReverse(b: BuilderWith, to: SocketAddress, { revNatIndex }: Ref<ty
  */
 function placeFlow(b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, flow: ReturnType<typeof newFlow>, cookie: Scalar<"u64">): void {
   const backend = { address: flow.backendAddress, port: flow.backendPort };
+  // A backend that comes into use again is no longer an older one.
+  eachOlder(b, known, (peer) => {
+    b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => b.clear(peer));
+  });
   findRecent(b, known, (other) => toService(other, to).or(() => withBackend(other, backend))).match(
     (replaced) => {
       // Where the service has moved this socket to another backend, the old one's entry has nobody left.
@@ -89,10 +93,6 @@ function placeFlow(b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, f
       const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
       known.recentCount.set(known.recentCount.add(1));
       b.if(next.revNatIndex.ne(0), () => keepOlder(b, to.maps, known, next, cookie));
-      // A backend that comes into use again is no longer an older one.
-      eachOlder(b, known, (peer) => {
-        b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => b.clear(peer));
-      });
       b.assign(next, flow);
     });
 }

@@ -1,13 +1,29 @@
-import { cgroup, PROCEED } from "../src/dsl/index.ts";
+import { AddressFamily, cgroup, PROCEED, type Condition, type SockAddr4 } from "../src/dsl/index.ts";
 import { translateDatagram } from "./datagram.ts";
+import { forgetBackend } from "./flows.ts";
 import type { DataPathOptions } from "./options.ts";
 import { ipv4Address, ipv6Address } from "./socket-address.ts";
 
 /** A UDP datagram whose address is named with it; also one that an IPv6 socket sends to an IPv4 address. */
 export const sendmsg4 = (options: DataPathOptions) => cgroup.sendmsg4("sendmsg4", (b, ctx) => {
-  translateDatagram(b, ipv4Address(ctx), options);
+  const to = ipv4Address(ctx);
+  const forget = () => forgetBackend(b, to);
+  translateDatagram(b, to, options, options.ipv6 ? () => b.if(isPeerOfIpv6Socket(ctx).not(), forget) : forget);
   return PROCEED;
 });
+
+/**
+ * What an IPv6 socket sends to a mapped address that it is connected to comes
+ * with this address, as if the process had named it: for a service, its backend's.
+ */
+const isPeerOfIpv6Socket = (ctx: SockAddr4): Condition =>
+  ctx.family.eq(AddressFamily.INET6).and(() => {
+    const { sk } = ctx;
+    return sk.state.eq(CONNECTED).and(() => sk.dstIp4.eq(ctx.userIp4)).and(() => sk.dstPort.eq(ctx.userPort));
+  });
+
+/** `TCP_ESTABLISHED`, the state of a connected datagram socket too. */
+const CONNECTED = 1;
 
 /** A UDP datagram to an IPv6 address. The kernel turns those to mapped addresses over to sendmsg4. */
 export const sendmsg6 = (options: DataPathOptions) => cgroup.sendmsg6("sendmsg6", (b, ctx) => {

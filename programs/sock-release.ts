@@ -1,4 +1,4 @@
-import { AddressFamily, cgroup, PROCEED, SocketType } from "../src/dsl/index.ts";
+import { cgroup, PROCEED, SocketType } from "../src/dsl/index.ts";
 import { deleteReverseEntries } from "./flows.ts";
 import { maps4, maps6 } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
@@ -8,9 +8,8 @@ export const sockRelease = ({ ipv6 }: DataPathOptions) => cgroup.sockRelease("so
   b.if(ctx.type.ne(SocketType.DGRAM), () => b.return(PROCEED));
   b.skStorageGet(maps4.flows, ctx).ifFound((known) => deleteReverseEntries(b, maps4, known, b.getSocketCookie(ctx)));
   if (ipv6) {
-    b.if(ctx.family.eq(AddressFamily.INET6), () => {
-      b.skStorageGet(maps6.flows, ctx).ifFound((known) => deleteReverseEntries(b, maps6, known, b.getSocketCookie(ctx)));
-    });
+    // Whatever its family: an IPv6 socket may have become an IPv4 one since (IPV6_ADDRFORM).
+    b.skStorageGet(maps6.flows, ctx).ifFound((known) => deleteReverseEntries(b, maps6, known, b.getSocketCookie(ctx)));
   }
   return PROCEED;
 });

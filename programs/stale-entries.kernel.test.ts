@@ -1,10 +1,9 @@
 /**
- * No stale entry, ever: whatever a socket does and however it ends, the reverse
- * map holds the entries of open sockets, and no others.
+ * No stale entry, ever: whatever a socket does before it ends, the reverse map
+ * holds the entries of open sockets, and no others.
  */
 import * as assert from "uvu/assert";
-import { runIn } from "../src/testing/index.ts";
-import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE, type ClientSocket, type DataPath } from "./testing/index.ts";
+import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } from "./testing/index.ts";
 
 const MANY = 50;
 const manyBackends = Array.from({ length: MANY }, (_, i) => `20.0.0.1:${8001 + i}`);
@@ -27,78 +26,6 @@ test.before.each(({ dataPath }) => {
     dataPath.setService(REFUSING, protocol, ["20.0.0.1:9"], 3);
   }
 });
-
-const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
-
-/** The ways to talk to a service, each with whether replies need an entry of the socket in the reverse map. */
-const uses = [
-  ["TCP", "tcp", false, async (socket) => {
-    await socket.connect(SERVICE);
-    assert.is((await socket.exchange(GET)).text, BACKENDS[0]);
-  }],
-  ["connected UDP", "udp", true, async (socket) => {
-    await socket.connect(SERVICE);
-    assert.equal(await socket.exchange("hello"), { text: BACKENDS[0], ...SERVICE });
-  }],
-  ["unconnected UDP", "udp", true, async (socket) => {
-    assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
-  }],
-] as const satisfies readonly (readonly [string, "tcp" | "udp", boolean, (socket: ClientSocket) => Promise<void>])[];
-
-/** Aborts a socket as an administrator does; false where the kernel cannot (CONFIG_INET_DIAG_DESTROY). */
-async function abort({ place }: DataPath, kind: "tcp" | "udp", localPort: number): Promise<boolean> {
-  // `ss` lists what it has closed; a kernel that cannot close says so on standard error.
-  const { stdout, stderr } = await runIn(place, "ss", "--kill", `--${kind}`, "--all", "--numeric", `sport = :${localPort}`);
-  if (stderr.includes("not supported")) return false;
-  assert.match(stdout, `:${localPort}`);
-  return true;
-}
-
-for (const [name, kind, entered, use] of uses) {
-  const entriesOf = (socket: ClientSocket) => (entered ? [reverseEntry(socket, SERVICE, BACKENDS[0])] : []);
-
-  test(`${name}, closed`, async ({ dataPath, client }) => {
-    const socket = await client.open(kind);
-    await use(socket);
-    assert.equal(dataPath.reverseEntries(), entriesOf(socket));
-    await socket.close();
-    assert.equal(dataPath.reverseEntries(), []);
-  });
-
-  test(`${name}, the process killed`, async ({ dataPath, client }) => {
-    const sockets = [];
-    for (let i = 0; i < 10; i++) {
-      const socket = await client.open(kind);
-      await use(socket);
-      sockets.push(socket);
-    }
-    assert.equal(dataPath.reverseEntries(), sockets.flatMap(entriesOf).sort());
-    await client.kill();
-    assert.equal(dataPath.reverseEntries(), []);
-  });
-
-  test(`${name}, aborted from outside`, async ({ dataPath, client }) => {
-    const socket = await client.open(kind);
-    await use(socket);
-    if (!(await abort(dataPath, kind, await socket.localPort()))) {
-      process.stderr.write(`SKIPPED, "${name}, aborted from outside": this kernel cannot close sockets (CONFIG_INET_DIAG_DESTROY)\n`);
-      return;
-    }
-    await socket.close();
-    assert.equal(dataPath.reverseEntries(), []);
-  });
-
-  test(`${name}, duplicated: the last descriptor counts`, async ({ dataPath, client }) => {
-    const socket = await client.open(kind);
-    await use(socket);
-    const duplicate = await socket.duplicate();
-    await socket.close();
-    assert.equal(dataPath.reverseEntries(), entriesOf(duplicate));
-    if (kind === "udp") assert.is((await duplicate.exchange("hello", SERVICE)).address, SERVICE.address);
-    await duplicate.close();
-    assert.equal(dataPath.reverseEntries(), []);
-  });
-}
 
 test("TCP that the backend refuses, blocking and not", async ({ dataPath, client }) => {
   for (const how of ["connect", "connectNonBlocking"] as const) {
@@ -213,6 +140,26 @@ for (const [count, kept] of [[3, 3], [6, 6], [36, 36], [MANY, 36]] as const) {
     assert.equal(dataPath.reverseEntries(), []);
   });
 }
+
+test("a service moves to the backend of an older flow: its entry stays while it is one of the last 36", async ({ dataPath, client }) => {
+  const socket = await client.open("udp");
+  const setUp = (i: number, backend = manyBackends[i]!) => dataPath.setService(manyServices[i]!, "udp", [backend], 100 + i);
+  for (let i = 0; i < 5; i++) {
+    setUp(i);
+    await socket.send("hello", manyServices[i]!);
+  }
+  // The flow to service 0 is now an older one; service 4 is recent, and goes where that was.
+  setUp(4, manyBackends[0]);
+  await socket.send("hello", manyServices[4]!);
+  for (let i = 5; i < 5 + 35; i++) {
+    setUp(i);
+    await socket.send("hello", manyServices[i]!);
+  }
+  const last = manyServices.slice(5, 40).map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last].sort());
+  await socket.close();
+  assert.equal(dataPath.reverseEntries(), []);
+});
 
 test("5,000 sockets, used unconnected and closed, leave nothing", async ({ dataPath, client }) => {
   assert.equal(await client.visit("udp", 5_000, SERVICE), { [`${SERVICE.address}:${SERVICE.port}`]: 5_000 });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { ChildProcess } from "node:child_process";
 import { startIn, type Place } from "../../src/testing/index.ts";
 
-/** Backends, each `address:port`. */
+/** Backends, each `address:port`, an IPv6 address in brackets. */
 export interface Backends {
   readonly tcp?: readonly string[];
   readonly udp?: readonly string[];
@@ -27,13 +27,16 @@ const script = `
   import { once } from "node:events";
   import { createServer } from "node:http";
   const { tcp = [], udp = [] } = JSON.parse(process.argv[1]);
-  const parts = (backend) => [Number(backend.split(":")[1]), backend.split(":")[0]];
+  const parts = (backend) => {
+    const colon = backend.lastIndexOf(":");
+    return [Number(backend.slice(colon + 1)), backend.slice(0, colon).replace(/^\\[|\\]$/g, "")];
+  };
   for (const backend of tcp) {
     const server = createServer((request, response) => response.setHeader("content-length", backend.length).end(backend));
     await once(server.listen(...parts(backend)), "listening");
   }
   for (const backend of udp) {
-    const socket = createSocket("udp4");
+    const socket = createSocket(backend.startsWith("[") ? "udp6" : "udp4");
     await once(socket.bind(...parts(backend)), "listening");
     socket.on("message", (message, { port, address }) => socket.send(backend, port, address));
   }

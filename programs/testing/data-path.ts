@@ -1,7 +1,7 @@
 import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue } from "../../src/loader/index.ts";
 import { withMaxEntries, type Program } from "../../src/types/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
-import { defaultOptions, generation, loadBalancerPrograms, reverseSk, services, slots, type DataPathOptions } from "../index.ts";
+import { defaultOptions, generation, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
 import { SocketClient, type ClientSocket, type Endpoint } from "./socket-client.ts";
 
@@ -9,14 +9,18 @@ import { SocketClient, type ClientSocket, type Endpoint } from "./socket-client.
 export const SERVICE: Endpoint = { address: "100.0.0.1", port: 80 };
 export const BACKENDS = ["20.0.0.1:80", "20.0.0.2:80"] as const;
 
+/** The same for IPv6. */
+export const SERVICE6: Endpoint = { address: "fd00:100::1", port: 80 };
+export const BACKENDS6 = ["[fd00:20::1]:80", "[fd00:20::2]:80"] as const;
+
 const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
 export type ServiceProtocol = keyof typeof protocolNumber;
 
 export interface DataPathSetup {
   readonly options?: Partial<DataPathOptions>;
-  /** Addresses of the network namespace; those of `BACKENDS` unless given. */
+  /** Addresses of the network namespace; those of `BACKENDS` and `BACKENDS6` unless given. */
   readonly addresses?: readonly string[];
-  /** What answers there; `BACKENDS`, over TCP and UDP, unless given. */
+  /** What answers there; `BACKENDS` and `BACKENDS6`, over TCP and UDP, unless given. */
   readonly backends?: Backends;
   /** How the programs get into the kernel; by our own loader unless given. */
   readonly deploy?: Deploy;
@@ -28,22 +32,27 @@ export type Deploy = <T>(programs: readonly Program[], cgroup: string, work: (co
 /** The load balancer's programs at work for the processes of one cgroup and network namespace; its maps are filled by hand. */
 export class DataPath {
   readonly #collection: Collection;
+  readonly #families: readonly Maps[];
   readonly #clients: SocketClient[] = [];
   readonly place: Required<Place>;
   /** The slots before this one are in use or were. */
   #nextSlot = 0;
 
-  constructor(collection: Collection, place: Required<Place>) {
+  /** @param families the maps that the programs have: those of IPv6 only where they are built for it */
+  constructor(collection: Collection, families: readonly Maps[], place: Required<Place>) {
     this.#collection = collection;
+    this.#families = families;
     this.place = place;
   }
 
-  get reverse(): MapHandle<typeof reverseSk> {
-    return this.#collection.map(reverseSk);
+  /** The reverse map of IPv4. */
+  get reverse(): MapHandle<Maps["reverseSk"]> {
+    return this.#collection.map(maps4.reverseSk);
   }
 
   /** Gives a service its backends, as the control plane does: in slots of their own, then in one write, then announced. */
   setService({ address, port }: Endpoint, protocol: ServiceProtocol, backends: readonly string[], revNatIndex = 1): void {
+    const { services, slots } = mapsFor(address);
     const base = this.#nextSlot;
     this.#nextSlot += backends.length;
     backends.forEach((backend, i) => this.#collection.map(slots).set(base + i, { ...endpoint(backend), state: 0 }));
@@ -55,7 +64,7 @@ export class DataPath {
   }
 
   removeService({ address, port }: Endpoint, protocol: ServiceProtocol): void {
-    this.#collection.map(services).delete({ address, port, protocol: protocolNumber[protocol], scope: 0 });
+    this.#collection.map(mapsFor(address).services).delete({ address, port, protocol: protocolNumber[protocol], scope: 0 });
     this.#announce();
   }
 
@@ -76,16 +85,18 @@ export class DataPath {
     return runIn(this.place, command, ...args);
   }
 
-  /** The whole reverse map, as text, sorted: to compare with `reverseEntry`s. */
+  /** The whole reverse map, of all families, as text, sorted: to compare with `reverseEntry`s. */
   reverseEntries(): string[] {
-    return Array.from(this.reverse, ([key, value]) => entryText(key, value)).sort();
+    return this.#families.flatMap(({ reverseSk }) => Array.from(this.#collection.map(reverseSk), ([key, value]) => entryText(key, value))).sort();
   }
 
   /** Ends the clients, removes the services. */
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
-    const map = this.#collection.map(services);
-    map.deleteMany([...map.keys()]);
+    for (const { services } of this.#families) {
+      const map = this.#collection.map(services);
+      map.deleteMany([...map.keys()]);
+    }
     this.#announce();
     this.#nextSlot = 0;
   }
@@ -96,18 +107,26 @@ export function reverseEntry({ cookie }: Pick<ClientSocket, "cookie">, service: 
   return entryText({ cookie, ...endpoint(backend) }, { ...service, revNatIndex });
 }
 
-function entryText({ cookie, address, port }: MapKey<typeof reverseSk>, service: MapValue<typeof reverseSk>): string {
-  return `socket ${cookie}, backend ${address}:${port}: service ${service.address}:${service.port}, index ${service.revNatIndex}`;
+function entryText({ cookie, ...backend }: MapKey<Maps["reverseSk"]>, { revNatIndex, ...service }: MapValue<Maps["reverseSk"]>): string {
+  return `socket ${cookie}, backend ${endpointText(backend)}: service ${endpointText(service)}, index ${revNatIndex}`;
 }
 
-/** `address:port` as an object. */
+const mapsFor = (address: string): Maps => (address.includes(":") ? maps6 : maps4);
+
+/** `address:port`, with an IPv6 address in brackets, as an object. */
 export function endpoint(text: string): Endpoint {
-  const [address, port] = text.split(":") as [string, string];
-  return { address, port: Number(port) };
+  const colon = text.lastIndexOf(":");
+  return { address: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+}
+
+/** The reverse of `endpoint`. */
+export function endpointText({ address, port }: Endpoint): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
 /** Sizes that suffice for tests and are quick to make. */
-const maxEntries = { [services.name]: 1024, [slots.name]: 4096, [reverseSk.name]: 16_384 };
+const maxEntries: Readonly<Record<string, number>> = Object.fromEntries([maps4, maps6].flatMap(({ services, slots, reverseSk }) =>
+  [[services.name, 1024], [slots.name, 4096], [reverseSk.name, 16_384]]));
 
 function inTestSize(program: Program): Program {
   return { ...program, maps: program.maps.map((map) => withMaxEntries(map, maxEntries[map.name] ?? map.maxEntries)) };
@@ -123,13 +142,20 @@ const deployByLoader: Deploy = async (programs, cgroup, work) => {
   }
 };
 
+const everyBackend = [...BACKENDS, ...BACKENDS6];
+
 /** Runs `work` with the programs attached to a cgroup of its own, and backends in a network namespace of its own. */
 export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: DataPath) => Promise<T>): Promise<T> {
-  const { options, addresses = BACKENDS.map((text) => endpoint(text).address), backends = { tcp: BACKENDS, udp: BACKENDS }, deploy = deployByLoader } = setup;
-  const programs = loadBalancerPrograms({ ...defaultOptions, ...options }).map((source) => inTestSize(source.compile()));
+  const {
+    addresses = everyBackend.map((text) => endpoint(text).address),
+    backends = { tcp: everyBackend, udp: everyBackend },
+    deploy = deployByLoader,
+  } = setup;
+  const options = { ...defaultOptions, ...setup.options };
+  const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile()));
   return withNetworkNamespace(addresses, (networkNamespace) => withCgroup((cgroup) => deploy(programs, cgroup, async (collection) => {
     const server = await startBackends({ networkNamespace }, backends);
-    const dataPath = new DataPath(collection, { cgroup, networkNamespace });
+    const dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace });
     try {
       return await work(dataPath);
     } finally {

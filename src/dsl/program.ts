@@ -5,7 +5,7 @@ import type { Builder } from "./builder.ts";
 import { placeAt, type Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import { standsFor, type HelperMethod } from "./helpers.ts";
-import type { Context, ContextField, ContextFields, Hook } from "./hooks/hook.ts";
+import type { Context, ContextField, ContextFields, ContextPointer, Hook, KernelPointer } from "./hooks/hook.ts";
 import { Ipv6Value } from "./ipv6.ts";
 import { returnValue } from "./nullable.ts";
 import { FieldValue } from "./scalar.ts";
@@ -80,7 +80,7 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
         // The fields that give a packet's bounds are 32 bits wide, though the verifier puts pointers there.
         const size = field.pointer.startsWith("packet") ? 4 : 8;
         const value = emitter.load(placeAt(place, field.offset), size, "ptr");
-        return standsFor({ points: field.pointer }, () => value);
+        return pointerView(emitter, field, value);
       };
     } else if ("count" in field) {
       get = () => {
@@ -96,6 +96,20 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
     Object.defineProperty(view, name, { enumerable: true, get });
   }
   return standsFor(view as Context<C>, () => address);
+}
+
+/** A pointer from the context, with the fields that may be read through it. */
+function pointerView(emitter: Emitter, { pointer, fields }: ContextPointer, address: Value): KernelPointer<string> {
+  const view = { points: pointer };
+  const place = { space: "kernel", address, offset: 0, align: 8, region: emitter.region } as const;
+  for (const [name, { offset, kind, size }] of Object.entries(fields)) {
+    const get = () => {
+      emitter.mark();
+      return new FieldValue(emitter, kind, placeAt(place, offset), size);
+    };
+    Object.defineProperty(view, name, { enumerable: true, get });
+  }
+  return standsFor(view, () => address);
 }
 
 /** Every map that a module refers to, in the order of first mention. */

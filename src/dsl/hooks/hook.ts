@@ -15,10 +15,14 @@ export interface ContextField<K extends ScalarKind = ScalarKind, W extends boole
   readonly writable: W;
 }
 
-/** An address that the kernel hands out through the context, for helpers to take. */
-export interface ContextPointer<T extends string = string> {
+/** The fields that programs may read through a pointer from the context. */
+export type PointerFields = Readonly<Record<string, ContextField>>;
+
+/** An address that the kernel hands out through the context, for helpers to take, and to read `fields` through. */
+export interface ContextPointer<T extends string = string, F extends PointerFields = PointerFields> {
   readonly offset: number;
   readonly pointer: T;
+  readonly fields: F;
 }
 
 /** An IPv6 address, which the kernel's struct has as four words. */
@@ -46,7 +50,7 @@ export interface Hook<C extends ContextFields = ContextFields, R = unknown, H ex
   readonly helpers: readonly H[];
 }
 
-/** A pointer of the kernel's, which only helpers look behind. */
+/** A pointer of the kernel's, as helpers take it. */
 export interface KernelPointer<T extends string> {
   readonly points: T;
 }
@@ -55,7 +59,7 @@ export interface KernelPointer<T extends string> {
 export type Context<C extends ContextFields> = {
   readonly [N in keyof C]:
     C[N] extends ContextField<infer K, infer W> ? (W extends true ? Field<K> : Scalar<K>)
-    : C[N] extends ContextPointer<infer T> ? KernelPointer<T>
+    : C[N] extends ContextPointer<infer T, infer F> ? KernelPointer<T> & { readonly [M in keyof F]: F[M] extends ContextField<infer K> ? Scalar<K> : never }
     : C[N] extends ContextArray<infer W> ? (W extends true ? Ipv6Field : Ipv6)
     : never;
 } & AnyContext;
@@ -71,4 +75,5 @@ export const readable = <K extends ScalarKind>(offset: number, kind: K, size: 1 
 /** A field that may be read and written. */
 export const writable = <K extends ScalarKind>(offset: number, kind: K, size: 1 | 2 | 4 | 8 = 4): ContextField<K, true> => ({ offset, kind, size, writable: true });
 /** A pointer to a kernel object. */
-export const pointer = <T extends string>(offset: number, points: T): ContextPointer<T> => ({ offset, pointer: points });
+export const pointer = <T extends string, F extends PointerFields = {}>(offset: number, points: T, fields: F = {} as F): ContextPointer<T, F> =>
+  ({ offset, pointer: points, fields });

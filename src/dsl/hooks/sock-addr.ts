@@ -13,6 +13,16 @@ export const REJECT = 0;
 /** The system call goes on, with the address as it is now. */
 export const PROCEED = 1;
 
+/** What may be read of the socket: `struct bpf_sock`, whose rights are those of `bpf_sock_is_valid_access`. */
+const socket = {
+  /** In network byte order; 0 without a peer. */
+  dstPort: readable(48, "be16", 2),
+  /** An IPv6 socket's too, where its peer's address is a mapped one. */
+  dstIp4: readable(52, "be32"),
+  /** The kernel's TCP states, for every protocol: 1 is a socket with a peer. */
+  state: readable(72, "u32"),
+} as const;
+
 const everywhere = {
   /** Address family the process gave: `AF_INET` 2, `AF_INET6` 10. */
   userFamily: readable(0, "u32"),
@@ -22,7 +32,7 @@ const everywhere = {
   type: readable(32, "u32"),
   /** IP protocol number. */
   protocol: readable(36, "u32"),
-  sk: pointer(64, "bpf_sock"),
+  sk: pointer(64, "bpf_sock", socket),
 } as const;
 
 const address4 = {
