@@ -1,0 +1,22 @@
+/** Random programs in the kernel; `npm run fuzz:compiler` makes many more. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { checkRandomPrograms } from "./testing/check-random-programs.ts";
+
+const test = suite("compiler: random programs in the kernel");
+
+if (process.platform !== "linux" || process.getuid?.() !== 0) {
+  console.log("compiler: random programs are not run: that takes Linux and root");
+} else {
+  test("with all optimisations and with none they do what direct evaluation gives", () => {
+    const seed = Number(process.env["TSBPF_SEED"] ?? Date.now() & 0x7fffffff);
+    try {
+      const { plain, optimised } = checkRandomPrograms(200, seed);
+      assert.ok(optimised < plain, `optimisation shortens programs: ${optimised} instructions, ${plain} without`);
+    } catch (error) {
+      throw new Error(`seed ${seed} (TSBPF_SEED): ${String(error)}\n${String((error as Error).cause ?? "")}`);
+    }
+  });
+}
+
+test.run();
