@@ -30,6 +30,7 @@ export function assemble(items: readonly Item[], options?: AssembleOptions): Ins
  * offset beyond 16 bits; the message names the label.
  */
 export function assembleWithLabels(items: readonly Item[], options: AssembleOptions = {}): Assembled {
+  if (!items.some((item) => isLabel(item) || item.reference !== undefined)) return { instructions: [...(items as readonly Instruction[])], labels: new Map() };
   const long = new Set<Item>();
   // Making one jump longer moves the rest apart, so that another may need it too.
   for (;;) {

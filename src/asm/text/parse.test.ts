@@ -153,11 +153,20 @@ processed 8 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_stat
 `), "bf16000000000000 6161040000000000 1801000000d02e05 000000008188ffff 8500000001000000 5500010000000000 0500f9ff00000000 9500000000000000");
 });
 
+test("the verifier's table of live registers can be pasted", () => {
+  assert.is(hexOf(`Live regs before insn:
+      0: .1.......9 (bf) r6 = r1
+      1: ......6..9 (18) r2 = 0x5
+      3: .......... (95) exit
+`), "bf16000000000000 1802000005000000 0000000000000000 9500000000000000");
+});
+
 test("each instruction knows its place when the file is named", () => {
   const items = parseAssembly("; c\n  r0 = 0 /* over\n lines */\nx:\n\tgoto x", { file: "/a.s" });
   assert.equal(items.map((item) => ("source" in item ? item.source : undefined)), [
     { file: "/a.s", line: 2, column: 3 }, undefined, { file: "/a.s", line: 5, column: 2 },
   ]);
+  assert.equal(parseAssembly("exit", { file: "/a.s", sources: false }), [exit()]);
 });
 
 const errors: readonly [text: string, message: string | RegExp][] = [

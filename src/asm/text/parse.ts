@@ -6,8 +6,10 @@ import { InstructionParser } from "./parse-instruction.ts";
 import { hexDigit, isDigit, Scanner } from "./scanner.ts";
 
 export interface ParseOptions {
-  /** What errors name, and, where given, each instruction's `source`. */
+  /** What errors name. */
   readonly file?: string;
+  /** Whether each instruction is given its `source`. Default: if `file` is named. It costs a third of the time. */
+  readonly sources?: boolean;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface ParseOptions {
  * @throws {AsmSyntaxError} with line, column and what was expected there; for a
  * label that is missing, or there twice, too.
  */
-export function parseAssembly(text: string, { file }: ParseOptions = {}): Item[] {
+export function parseAssembly(text: string, { file, sources = file !== undefined }: ParseOptions = {}): Item[] {
   const scanner = new Scanner(text, file);
   const parser = new InstructionParser(scanner);
   const items: Item[] = [];
@@ -30,7 +32,7 @@ export function parseAssembly(text: string, { file }: ParseOptions = {}): Item[]
   let lineStart = 0;
 
   while (scanner.position < text.length) {
-    if (file !== undefined) {
+    if (sources) {
       // Comments may hold line ends, so count what was passed rather than loops.
       for (let end = text.indexOf("\n", lineStart); end >= 0 && end < scanner.position; end = text.indexOf("\n", lineStart)) {
         line++;
@@ -42,7 +44,7 @@ export function parseAssembly(text: string, { file }: ParseOptions = {}): Item[]
       continue;
     }
     const start = scanner.position;
-    if (file !== undefined) parser.source = { file, line: line + 1, column: start - lineStart + 1 };
+    if (sources) parser.source = { file: file ?? "", line: line + 1, column: start - lineStart + 1 };
     const register = scanner.register();
     if (register >= 0) {
       items.push(parser.assignment(register));
@@ -111,6 +113,7 @@ function skipPrefix(parser: InstructionParser): boolean {
     else if (after === 32 && text.charCodeAt(end + 1) === 60) scanner.position = end + 1; // 0000000000000138 <name>:
     else throw scanner.expected("an instruction, or a label with a colon");
     skipBytes(parser);
+    skipLiveRegisters(scanner);
     const code = scanner.skip();
     // The verifier prints the state of the registers so; objdump, a relocation.
     if (code === 82 && isDigit(text.charCodeAt(scanner.position + 1))) return true;
@@ -138,6 +141,14 @@ function skipBytes(parser: InstructionParser): void {
   if (found === null) return;
   scanner.position += found[0].length;
   parser.shownSource = hexDigit(found[0].charCodeAt(3));
+}
+
+/** Passes the verifier's table of the registers that are alive: `.1....6..9`, before the opcode. */
+function skipLiveRegisters(scanner: Scanner): void {
+  const registers = /[.\d]{10,11} (?=\()/y;
+  scanner.skip();
+  registers.lastIndex = scanner.position;
+  if (registers.test(scanner.text)) scanner.position = registers.lastIndex;
 }
 
 /** `<name>:`. */
@@ -173,6 +184,7 @@ function isHeading(scanner: Scanner, word: string): boolean {
     case ".addrsig":
     case ".addrsig_sym":
     case "Disassembly":
+    case "Live":
     case "processed":
       return true;
     case "func":

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { runTool, toolSuite } from "../../testing/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { command as asm } from "./asm.ts";
 import { command as disasm } from "./disasm.ts";
@@ -114,3 +115,34 @@ test("wrong usage is told", async ({ directory }) => {
 });
 
 test.run();
+
+const objects = toolSuite("cli: disasm of object files", ["clang-19", "llvm-mc-19"]);
+
+objects("programs by name, with their source; other sections as they stand", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "tsbpf-disasm-"));
+  try {
+    const object = join(directory, "a.o");
+    writeFileSync(join(directory, "a.c"), `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n` +
+      `__attribute__((section("fentry/x"), used)) int other(void *ctx)\n{\n\treturn 0;\n}\n`);
+    const compile = () => runTool("clang-19", "-O2", "-g", "-target", "bpfel", "-mcpu=v3", "-c", join(directory, "a.c"), "-o", object);
+    compile();
+    assert.is(await run(disasm, object, "--section", "fentry/x"),
+      "; section fentry/x, not relocated (section fentry/x, symbol other: this section name says no program type that can be loaded by its name alone " +
+      "(programs attached to kernel functions, such as fentry, lsm, iter and struct_ops, and flags such as xdp.frags are not supported))\nother:\n  w0 = 0\n  exit\n");
+    writeFileSync(join(directory, "a.c"), `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n`);
+    compile();
+    const listing = "; section xdp, program pass\npass:\n  w0 = 2                                        ; a.c:3\n  exit\n";
+    assert.is(await run(disasm, object), listing);
+    assert.is(await run(disasm, object, "--section", "xdp"), listing);
+    await refused(CommandError, /there is no section nothing in it, but .*xdp/, disasm, object, "--section", "nothing");
+
+    writeFileSync(join(directory, "a.s"), "f:\nexit\n");
+    runTool("llvm-mc-19", "-triple=bpfel", "-filetype=obj", join(directory, "a.s"), "-o", object);
+    await refused(CommandError, /there is no program in it/, disasm, object);
+    assert.is(await run(disasm, object, "--section", ".text"), "; section .text, not relocated (no program that is loaded from here)\nf:\n  exit\n");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+objects.run();

@@ -3,7 +3,9 @@ import { Command } from "commander";
 import { assemble } from "../../asm/assemble.ts";
 import { encode } from "../../asm/encode.ts";
 import { AsmError } from "../../asm/error.ts";
+import type { Instruction } from "../../asm/instruction.ts";
 import { parseAssembly } from "../../asm/text/parse.ts";
+import { AsmSyntaxError } from "../../asm/text/syntax-error.ts";
 import { CommandError } from "../errors.ts";
 import { formatHex } from "../hex.ts";
 import { print } from "../output.ts";
@@ -31,7 +33,7 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
   let lines: string[];
   let bytes: Uint8Array;
   try {
-    const instructions = assemble(parseAssembly(text.toString(), { file: name }), { longJumps });
+    const instructions = assembleText(text.toString(), name, longJumps);
     bytes = encode(instructions);
     let position = 0;
     lines = output !== undefined ? [] : instructions.map(({ immediateHigh }) => {
@@ -48,5 +50,16 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
     writeFileSync(output, bytes);
   } catch (error) {
     throw new CommandError(`cannot write ${output}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Places in the text are worked out only once something is wrong, which makes the rest quicker. */
+function assembleText(text: string, file: string, longJumps: boolean): Instruction[] {
+  const attempt = (sources: boolean): Instruction[] => assemble(parseAssembly(text, { file, sources }), { longJumps });
+  try {
+    return attempt(false);
+  } catch (error) {
+    if (error instanceof AsmSyntaxError) throw error;
+    return attempt(true);
   }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { decode } from "../../asm/decode.ts";
 import { AsmError } from "../../asm/error.ts";
+import type { Program } from "../../types/program.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { parseHex } from "../hex.ts";
 import type { ListedProgram } from "./listed-program.ts";
@@ -34,24 +35,33 @@ const isHex = (bytes: Buffer): boolean => /^[\s0-9a-fA-F]*$/.test(bytes.toString
 
 async function programsInObject(name: string, bytes: Buffer, section: string | undefined): Promise<ListedProgram[]> {
   const { ElfError, readObject } = await import("../../elf/index.ts");
-  const programs = (() => {
+  const attempt = <T>(what: () => T): T => {
     try {
-      return readObject(bytes).programs;
+      return what();
     } catch (error) {
-      if (error instanceof ElfError) throw new CommandError(`${name}: ${error.message}`, { cause: error });
+      if (error instanceof ElfError || error instanceof AsmError) throw new CommandError(`${name}: ${error.message}`, { cause: error });
       throw error;
     }
-  })();
-  const chosen = section === undefined ? programs : programs.filter((program) => program.section === section);
-  if (chosen.length === 0) {
-    const sections = [...new Set(programs.map((program) => program.section))];
-    throw new CommandError(`${name}: there is no program${section === undefined ? "" : ` in section ${section}`} in it`, {
-      ...(sections.length === 0 ? {} : { hint: `sections with programs: ${sections.join(", ")}` }),
-    });
+  };
+  if (section === undefined) {
+    const { programs } = attempt(() => readObject(bytes));
+    if (programs.length === 0) throw new CommandError(`${name}: there is no program in it`, { hint: "--section shows any section, .text for one" });
+    return programs.map(listed);
   }
-  return chosen.map((program) => ({
-    title: `section ${program.section}, program ${program.name}`,
-    instructions: program.instructions,
-    labels: new Map(program.functions.map(({ name, start }) => [start, name])),
-  }));
+  let reason = "no program that is loaded from here";
+  try {
+    const programs = readObject(bytes).programs.filter((program) => program.section === section);
+    if (programs.length > 0) return programs.map(listed);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    reason = error.message;
+  }
+  const { codeInSection } = await import("./section.ts");
+  return [attempt(() => codeInSection(bytes, section, reason))];
 }
+
+const listed = ({ name, section, instructions, functions }: Program): ListedProgram => ({
+  title: `section ${section}, program ${name}`,
+  instructions,
+  labels: new Map(functions.map(({ name, start }) => [start, name])),
+});

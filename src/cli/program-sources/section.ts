@@ -1,0 +1,29 @@
+import { decode } from "../../asm/decode.ts";
+import { isWide, SLOT_SIZE } from "../../asm/encode.ts";
+import { ElfError } from "../../elf/error.ts";
+import { parseElf } from "../../elf/file.ts";
+import type { ListedProgram } from "./listed-program.ts";
+
+/**
+ * The code of one section as it stands in the file: for what no loader takes as
+ * it is, such as a library of subprograms, or an object without BTF. `reason`
+ * says which of these it is.
+ * @throws {ElfError, AsmError}
+ */
+export function codeInSection(file: Uint8Array, name: string, reason: string): ListedProgram {
+  const { sections, symbols } = parseElf(file);
+  const section = sections.find((candidate) => candidate.name === name && candidate.index !== 0);
+  if (section === undefined) {
+    throw new ElfError(`there is no section ${name} in it, but ${sections.map((each) => each.name).filter((each) => each !== "").join(", ")}`);
+  }
+  const instructions = decode(section.data);
+  const names = new Map(symbols.flatMap((symbol) => (symbol.section === section && symbol.name !== name ? [[symbol.value, symbol.name]] : [])));
+  const labels = new Map<number, string>();
+  let offset = 0;
+  instructions.forEach((instruction, index) => {
+    const label = names.get(offset);
+    if (label !== undefined) labels.set(index, label);
+    offset += isWide(instruction) ? 2 * SLOT_SIZE : SLOT_SIZE;
+  });
+  return { title: `section ${name}, not relocated (${reason})`, instructions, labels };
+}
