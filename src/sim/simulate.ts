@@ -1,6 +1,7 @@
 import type { Program } from "../types/index.ts";
 import type { Coverage } from "./coverage.ts";
 import { SimulatedMaps } from "./maps/index.ts";
+import type { CompilableProgram } from "./program-source.ts";
 import { SimulatedSocket, type SocketOptions } from "./socket.ts";
 import { World, type RunOptions, type RunResult, type WorldOptions } from "./world.ts";
 
@@ -31,7 +32,7 @@ export interface Simulation extends RunResult {
  * @throws {SimulationFault} where the program does what it may not do
  * @throws {RangeError} for a context or map that does not fit
  */
-export function simulate(program: Program, options: SimulateOptions = {}): Simulation {
+export function simulate(program: Program | CompilableProgram, options: SimulateOptions = {}): Simulation {
   const world = new World(options);
   const socket = options.socket instanceof SimulatedSocket ? options.socket : world.socket(options.socket);
   const result = world.run(program, { ...options, socket });

@@ -250,6 +250,20 @@ test("packets: through pointers, checked against their end, and by legacy loads"
   assert.is(simulate(make("socketFilter", [mov(r6, r1), loadAbsolute("u16", 1)]), { packet: Uint8Array.of(1, 2, 3) }).returned, 0x0203);
 });
 
+test("a program that has still to be compiled is compiled once", () => {
+  let compilations = 0;
+  const source = {
+    compile() {
+      compilations++;
+      return make("connect4", [mov(r0, 1)]);
+    },
+  };
+  const world = new World();
+  assert.is(world.run(source).returned + world.run(source).returned, 2);
+  assert.is(simulate(source).coverage.complete && world.coverage(source).complete, true);
+  assert.is(compilations, 1);
+});
+
 test("unset stack may be allowed, and is zero", () => {
   const read = make("connect4", [load("u64", r0, r10, -8)]);
   assert.match(faultOf(() => simulate(read)).reason, /never written/);

@@ -12,6 +12,7 @@ import { Machine, type Environment } from "./machine.ts";
 import { MapRegion } from "./maps/map-region.ts";
 import { KeyedMap, ProgramArray, RingBuffer, SimulatedMaps, type SimulatedMap } from "./maps/index.ts";
 import { Region } from "./memory/region.ts";
+import { finishedProgram, type CompilableProgram } from "./program-source.ts";
 import { seededRandom } from "./random.ts";
 import { SimulatedSocket, SocketRegion, type SocketOptions } from "./socket.ts";
 import { translateProgram, type TranslatedProgram } from "./translate/program.ts";
@@ -151,7 +152,8 @@ export class World implements Environment {
    * @throws {SimulationFault} where it does what it may not do
    * @throws {RangeError} for a context or map that does not fit, {SchemaError} for a value in the context
    */
-  run(program: Program, options: RunOptions = {}): RunResult {
+  run(source: Program | CompilableProgram, options: RunOptions = {}): RunResult {
+    const program = finishedProgram(source);
     for (const definition of program.maps) this.maps.of(definition);
     const layout = layoutOf(program);
     const packet = options.packet?.slice();
@@ -164,7 +166,12 @@ export class World implements Environment {
     try {
       const translated = this.#translate(program);
       const r0 = this.#machine.run(translated, { r1: this.#machine.space.addressOf(context), budget: options.budget ?? DEFAULT_BUDGET });
-      this.#checkRecords(program);
+      const open = this.#discardRecords();
+      if (open !== undefined) {
+        const exit = program.instructions.length - 1;
+        const reason = `the program has ended, and a record of ring buffer ${open} is neither submitted nor discarded`;
+        throw new SimulationFault(exit, program.instructions[exit]!, reason);
+      }
       const returned = Number(BigInt.asIntN(32, r0));
       return {
         returned,
@@ -176,15 +183,18 @@ export class World implements Environment {
         steps: this.#machine.steps,
       };
     } finally {
+      this.#discardRecords();
       this.current = outer;
     }
   }
 
   /** What of a program the runs in this world have covered so far. */
-  coverage({ instructions }: Program): Coverage {
+  coverage(source: Program | CompilableProgram): Coverage {
+    const { instructions } = finishedProgram(source);
     return new Coverage(instructions, this.#machine.countersOf(instructions));
   }
 
+  /** For the machine: the helper of that number, with this world bound to it. */
   helper(number: number): Helper | undefined {
     let bound = this.#boundHelpers[number];
     if (bound === undefined) {
@@ -195,10 +205,12 @@ export class World implements Environment {
     return bound ?? undefined;
   }
 
+  /** For the machine. */
   kernelFunction(name: string): Helper | undefined {
     return this.#bind(this.#kernelFunctions[name]);
   }
 
+  /** For the machine: what an `lddw` of a map, or of an address in its first value, refers to. */
   reference({ reference }: Instruction): { region: Region; offset: number } | undefined {
     if (reference === undefined || (reference.kind !== "map" && reference.kind !== "map-value")) return undefined;
     const map = this.maps.named(reference.name);
@@ -209,6 +221,7 @@ export class World implements Environment {
     return first === undefined ? undefined : { region: first, offset: reference.offset };
   }
 
+  /** For the machine: the program that a tail call goes to. */
   tailCall(call: HelperCall): TranslatedProgram | undefined {
     const { region } = call.pointer(2);
     const map = region instanceof MapRegion ? region.map : undefined;
@@ -245,13 +258,11 @@ export class World implements Environment {
     return contextRegion(layout, bytes);
   }
 
-  /** The verifier demands of each way through a program that it ends the records it has reserved. */
-  #checkRecords(program: Program): void {
-    for (const map of this.maps.all()) {
-      if (!(map instanceof RingBuffer) || !map.unfinished) continue;
-      const exit = program.instructions.length - 1;
-      throw new SimulationFault(exit, program.instructions[exit]!, `the program has ended, and a record of ring buffer ${map.name} is neither submitted nor discarded`);
-    }
+  /** Ends the records that a program has left open, which the verifier would have refused; the name of their ring buffer. */
+  #discardRecords(): string | undefined {
+    let open: string | undefined;
+    for (const map of this.maps.all()) if (map instanceof RingBuffer && map.discardUnfinished()) open = map.name;
+    return open;
   }
 }
 

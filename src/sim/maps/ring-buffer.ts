@@ -76,9 +76,11 @@ export class RingBuffer<V = unknown> {
     return true;
   }
 
-  /** Whether a record is reserved and not finished: the verifier demands of each program that it ends them all. */
-  get unfinished(): boolean {
-    return this.#records.some(({ state }) => state === "reserved");
+  /** For the end of a run: discards what was reserved and never finished; whether there was anything. */
+  discardUnfinished(): boolean {
+    const unfinished = this.#records.filter(({ state }) => state === "reserved");
+    for (const { region } of unfinished) RingBuffer.finish(region, "discarded");
+    return unfinished.length > 0;
   }
 }
 
