@@ -6,6 +6,8 @@ import { ipv4Address, ipv6Address } from "./socket-address.ts";
 
 /** A UDP datagram whose address is named with it; also one that an IPv6 socket sends to an IPv4 address. */
 export const sendmsg4 = (options: DataPathOptions) => cgroup.sendmsg4("sendmsg4", (b, ctx) => {
+  // An IPv6 socket that sends to a mapped address. Its replies are recvmsg6's, which is not there.
+  if (!options.ipv6) b.if(ctx.family.eq(AddressFamily.INET6), () => b.return(PROCEED));
   const to = ipv4Address(ctx);
   const forget = () => forgetBackend(b, to);
   translateDatagram(b, to, options, options.ipv6 ? () => b.if(isPeerOfIpv6Socket(ctx).not(), forget) : forget);

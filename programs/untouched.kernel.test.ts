@@ -55,6 +55,20 @@ test("a TCP and a UDP service on the same address and port are two", async ({ da
   assert.is((await another.exchange(GET)).text, BACKENDS[0]);
 });
 
+test("built without IPv6: an IPv6 socket goes to the mapped address itself, since its replies could not be translated", async ({ dataPath, client }) => {
+  for (const protocol of ["tcp", "udp"] as const) dataPath.setService(BESIDE, protocol, [BACKENDS[0]]);
+  const mapped = { ...BESIDE, address: `::ffff:${BESIDE.address}` };
+  const text = `${BESIDE.address}:${BESIDE.port}`;
+  const udp = await client.open("udp", 6);
+  assert.equal(await udp.exchange("hello", mapped), { text, ...mapped });
+  await udp.connect(mapped);
+  assert.equal(await udp.exchange("hello"), { text, ...mapped });
+  const tcp = await client.open("tcp", 6);
+  await tcp.connect(mapped);
+  assert.is((await tcp.exchange(GET)).text, text);
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
 test("port 0 is no service's, and fails as it does without programs", async ({ dataPath, client }) => {
   for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, BACKENDS);
   const nowhere = { ...SERVICE, port: 0 };
