@@ -54,6 +54,9 @@ function positive(text: string): number {
   return number;
 }
 
+// Ends by an ordinary exit, so that guests end too and the links to their modules go.
+for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) process.on(signal, () => process.exit(128 + number));
+
 try {
   await command.exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : 2);

@@ -2,7 +2,8 @@
  * Kernels from the distribution's packages, unpacked and not installed, in a
  * directory that git ignores.
  */
-import { copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import { unlinkSync } from "node:fs";
+import { copyFile, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "../../src/cli/errors.ts";
@@ -66,7 +67,7 @@ export async function unpackKernel(kernel: KernelPackages, progress: (step: stri
   const tree = join(work, "root");
   await mkdir(tree, { recursive: true });
   progress("downloading");
-  const files = await (await kernelLists()).download(kernel.packages, join(work, "debs"));
+  const files = await download(kernel, join(work, "debs"));
   progress("unpacking");
   for (const file of files) await run("dpkg", ["-x", file, tree]);
 
@@ -83,28 +84,45 @@ export async function unpackKernel(kernel: KernelPackages, progress: (step: stri
   return unpacked;
 }
 
+async function download({ release, packages }: KernelPackages, to: string): Promise<string[]> {
+  try {
+    return await (await kernelLists()).download(packages, to);
+  } catch (cause) {
+    throw new CommandError(`cannot download kernel ${release}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      hint: "a newer one may have taken its place in the meantime: run the command again with --refresh",
+      cause,
+    });
+  }
+}
+
 /**
  * Lets the guest, whose root is the machine's own, find the kernel's modules,
  * for as long as `during` takes.
+ *
+ * @throws {CommandError} where /lib/modules cannot be written.
  */
 export async function withModules<T>(kernel: UnpackedKernel, during: () => Promise<T>): Promise<T> {
   const link = join("/lib/modules", kernel.release);
   // A link that an earlier run was killed over is ours to replace.
   if (await isLinkInto(link, cacheDirectory)) await unlink(link);
   if (await exists(link)) return during();
-  await mkdir(dirname(link), { recursive: true });
-  await symlink(kernel.modules, link);
+  try {
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(kernel.modules, link);
+  } catch (cause) {
+    throw new CommandError(`cannot link the modules of kernel ${kernel.release} to ${link}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      hint: "run the command as root, or give --kernel the path of a kernel image",
+      cause,
+    });
+  }
+  const remove = () => unlinkSync(link);
+  process.once("exit", remove);
   try {
     return await during();
   } finally {
-    await unlink(link);
+    process.removeListener("exit", remove);
+    remove();
   }
-}
-
-/** The kernels that are unpacked already. */
-export async function unpackedReleases(): Promise<Release[]> {
-  const names = await readdir(cacheDirectory).catch(() => []);
-  return names.filter((name) => /^\d+\.\d+.*-amd64$/.test(name));
 }
 
 const exists = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false);

@@ -15,6 +15,8 @@ const tools: Readonly<Record<string, string>> = {
   // Names the guest's ports, by which the command's output gets out.
   "systemd-udevd": "udev",
   "file": "file",
+  // Brings the guest's network up.
+  "ip": "iproute2",
 };
 
 /**
