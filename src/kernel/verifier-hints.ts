@@ -6,6 +6,7 @@ const hints: readonly (readonly [RegExp, string])[] = [
     "bytes of the stack are read that were never written: set every field, padding included, before the struct is used"],
   [/R\d+ !read_ok/, "the register was never written on this path, or was used up by a call (r1 to r5 are)"],
   [/invalid bpf_context access/, "this hook may not read or write the context at that offset and size: see which fields its context type has"],
+  [/BPF_ST stores into R\d+ ctx is not allowed/, "this kernel stores no constants in the context: put the number into a register first, and store that"],
   [/dereference of modified ctx ptr/, "the context may be read at fixed offsets only: add no variable to its pointer"],
   [/unknown func|invalid func unknown|cannot use helper|helper call is not allowed|program of this type cannot use/i,
     "the helper is not there for this program type and hook, on this kernel, or under this licence"],

@@ -28,8 +28,11 @@ function redirect(from: number, to: number, step = 1): Program {
     items: [
       ldx("u32", r0, r1, USER_PORT),
       jne(r0, bigEndian16(from), "count"),
-      store("u32", r1, USER_IP4, LOOPBACK),
-      store("u32", r1, USER_PORT, bigEndian16(to)),
+      // By a register: Linux before 6.4 stores nothing else in a context.
+      mov(r2, LOOPBACK),
+      store("u32", r1, USER_IP4, r2),
+      mov(r2, bigEndian16(to)),
+      store("u32", r1, USER_PORT, r2),
       label("count"),
       store("u32", r10, -4, 0),
       mov(r2, r10),

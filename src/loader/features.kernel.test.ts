@@ -13,7 +13,7 @@ const { CGROUP_SOCK_ADDR, CGROUP_SOCK, XDP } = ProgramType;
 const onKernel = kernelSuite("features of the running kernel");
 
 onKernel("map types that Linux 5.10 has", () => {
-  const newer: readonly number[] = [MapType.BLOOM_FILTER, MapType.USER_RINGBUF, MapType.CGRP_STORAGE, MapType.ARENA];
+  const newer: readonly number[] = [MapType.TASK_STORAGE, MapType.BLOOM_FILTER, MapType.USER_RINGBUF, MapType.CGRP_STORAGE, MapType.ARENA];
   // These need a kernel that was built with them.
   const optional: readonly number[] = [MapType.XSKMAP, MapType.SOCKMAP, MapType.SOCKHASH, MapType.INODE_STORAGE];
   for (const [name, type] of Object.entries(MapType)) {
