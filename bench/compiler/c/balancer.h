@@ -1,0 +1,28 @@
+/* What programs/ says in TypeScript, in C: the same maps, the same steps in the same order. */
+#pragma once
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <bpf/bpf_helpers.h>
+
+#define PROCEED 1
+#define REJECT 0
+#define RECENT_FLOWS 4
+#define OLDER_FLOWS 32
+#define SOCK_DGRAM 2
+#define EHOSTUNREACH 113
+#define MAPPED_MIDDLE 0xffff0000u /* bytes 00 00 ff ff on a little-endian machine */
+
+struct lb_service { __u32 base; __u32 count; __u16 rev_nat_index; __u16 flags; __u32 affinity_timeout; };
+
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); } generation SEC(".maps");
+
+struct address6 { __u64 high, low; };
+
+#define FAMILY 4
+#include "family.h"
+#undef FAMILY
+#define FAMILY 6
+#include "family.h"
+#undef FAMILY
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
