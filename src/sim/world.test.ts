@@ -6,7 +6,7 @@ import {
   r5, r6, r7, store, sub, w2, type HelperName, type Item,
 } from "../asm/index.ts";
 import {
-  array, AttachType, hash, ProgramType, progArray, ringbuf, skStorage, u64, type MapDefinition, type Program,
+  array, AttachType, hash, MapFlag, ProgramType, progArray, ringbuf, skStorage, u64, type MapDefinition, type Program,
 } from "../types/index.ts";
 import { simulate, SimulatedMaps, SimulationFault, World } from "./index.ts";
 
@@ -158,6 +158,8 @@ test("the address of an array's first value", () => {
   const maps = new SimulatedMaps();
   maps.of(settings).set(0, 0x1122_3344_5566_7788n);
   assert.is(simulate(make("connect4", [loadMapValue(r1, settings, 4), load("u32", r0, r1, 0)], [settings]), { maps }).r0, 0x1122_3344n);
+  const constants = array("constants", { value: u64, maxEntries: 1, flags: MapFlag.RDONLY_PROG });
+  assert.match(faultOf(() => simulate(make("connect4", [loadMapValue(r1, constants), store("u32", r1, 0, 1)], [constants]))).reason, /constants, which is read-only/);
 });
 
 test("time stands still, chance is seeded, and both can be given", () => {

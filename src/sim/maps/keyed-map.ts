@@ -1,4 +1,4 @@
-import { decodeValue, encodeValue, MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from "../../types/index.ts";
+import { decodeValue, encodeValue, MapFlag, MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from "../../types/index.ts";
 import type { Region } from "../memory/region.ts";
 import { ArrayStore } from "./array.ts";
 import { SimulatedMapError } from "./errors.ts";
@@ -41,13 +41,14 @@ export class KeyedMap<K = unknown, V = unknown> {
 
   /** @throws {RangeError} for a map of another type */
   constructor(definition: MapDefinition, cpus: number) {
-    const { name, type, key, value, maxEntries } = definition;
+    const { name, type, key, value, maxEntries, flags } = definition;
     const make = stores[type];
     if (make === undefined) throw new RangeError(`map ${name}: type ${type} has no keys and values to simulate`);
     this.definition = definition;
     this.region = new MapRegion(name, this);
     this.#cpus = isPerCpu(type) ? cpus : 1;
-    this.#store = new make({ name, keySize: key.size, valueSize: value.size, maxEntries, copies: this.#cpus });
+    const protection = (flags & MapFlag.RDONLY_PROG) !== 0 ? "read-only" : "read-write";
+    this.#store = new make({ name, keySize: key.size, valueSize: value.size, maxEntries, copies: this.#cpus, protection });
   }
 
   get name(): string {

@@ -1,5 +1,5 @@
 import { UpdateFlag } from "../../types/index.ts";
-import { Region } from "../memory/region.ts";
+import { Region, type Protection } from "../memory/region.ts";
 import { Errno } from "./errors.ts";
 
 /** A key and what belongs to it: one value, or one for each CPU. */
@@ -17,6 +17,8 @@ export interface StoreShape {
   readonly maxEntries: number;
   /** 1, or for a per-CPU map the number of CPUs. */
   readonly copies: number;
+  /** What programs may do with values. */
+  readonly protection: Protection;
 }
 
 /**
@@ -47,8 +49,8 @@ export function newElement(shape: StoreShape, key: Uint8Array, values: readonly 
   };
 }
 
-function newValue({ name, valueSize }: StoreShape, bytes: Uint8Array | undefined): Region {
-  return new Region(`a value of map ${name}`, bytes === undefined ? new Uint8Array(valueSize) : bytes.slice());
+function newValue({ name, valueSize, protection }: StoreShape, bytes: Uint8Array | undefined): Region {
+  return new Region(`a value of map ${name}`, bytes === undefined ? new Uint8Array(valueSize) : bytes.slice(), protection);
 }
 
 /** Makes pointers to the values useless. */

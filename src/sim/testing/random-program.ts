@@ -270,14 +270,40 @@ class ProgramWriter {
     if (this.#choice.acquireRelease && random.chance(25)) {
       return [random.pick([loadAcquire(type, register, r10, offset), storeRelease(type, r10, offset, register)])];
     }
+    // Before 5.12 there is nothing but addition.
     if (!this.#choice.fetch) return [atomicAdd(type, r10, offset, register)];
-    if (random.chance(15)) return [exchange(type, r10, offset, register)];
-    if (random.chance(15)) {
-      // RFC 9669, section 5.3: r0 is zero-extended. Linux 6.18 on x86 leaves its upper half as it was where the exchange
-      // succeeds and its verifier has pruned what follows, so that part is not compared.
-      return [compareExchange(type, r10, offset, register), ...(type === "u32" ? [mov(w0, w0)] : [])];
+    if (!this.#main || random.chance(30)) return [random.pick(atomics)(type, r10, offset, register)];
+    return [...this.#unknownSlot(offset), ...this.#fetching(type, offset, register)];
+  }
+
+  /**
+   * Puts a number into a slot of the stack that the verifier knows nothing of.
+   * Kernels without commit 179ee84a8911 ("bpf: Fix incorrect pruning due to
+   * atomic fetch precision tracking", 2026; 6.18 is one) believe that what a
+   * fetching operation reads from a known slot is the same on all ways that
+   * lead there, and take branches out that are gone in truth.
+   */
+  #unknownSlot(offset: number): Item[] {
+    const scratch = registers[this.#random.pick(this.#numbers)]!;
+    return [load("u64", scratch, r9, this.#random.below(PACKET_SIZE - 8)), store("u64", r10, offset & ~7, scratch)];
+  }
+
+  #fetching(type: "u32" | "u64", offset: number, register: Register): Item[] {
+    const random = this.#random;
+    switch (random.below(3)) {
+      case 0:
+        return [exchange(type, r10, offset, register)];
+      case 1:
+        // So that it succeeds as often as not. RFC 9669, section 5.3: r0 is zero-extended. Linux 6.18 on x86 leaves its upper
+        // half as it was where the exchange succeeds and the verifier has pruned what follows: that half is not compared.
+        return [
+          ...(random.chance(50) ? [load(type, r0, r10, offset)] : []),
+          compareExchange(type, r10, offset, register),
+          ...(type === "u32" ? [mov(w0, w0)] : []),
+        ];
+      default:
+        return [random.pick(atomics)(type, r10, offset, register, { fetch: true })];
     }
-    return [random.pick(atomics)(type, r10, offset, register, { fetch: random.chance(50) })];
   }
 }
 
