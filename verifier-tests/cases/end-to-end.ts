@@ -1,15 +1,16 @@
 /** The load balancer's story, with real sockets: to a service, to its backend, and back as from the service. */
-import { maps4, maps6, type Maps } from "../../programs/index.ts";
+import { endpointText, type DataPath } from "../../programs/testing/index.ts";
 import { observed, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
-import { withDataPath, type Protocol, type TestDataPath } from "../suite/data-path.ts";
+import { withDataPath } from "../suite/data-path.ts";
 import { setRetval } from "../suite/features.ts";
 import { addresses, services } from "../suite/network.ts";
 import { errorOf, Socket, withSockets, type Endpoint } from "../suite/socket.ts";
 
+type Protocol = "tcp" | "udp";
+
 /** An address family, as clients and as backends see it. */
 interface Family {
   readonly name: string;
-  readonly maps: Maps;
   readonly client: Readonly<Record<Protocol, () => Socket>>;
   readonly backend: Readonly<Record<Protocol, () => Socket>>;
   readonly service: Endpoint;
@@ -22,19 +23,19 @@ interface Family {
 const sockets4 = { tcp: Socket.tcp4, udp: Socket.udp4 };
 const sockets6 = { tcp: Socket.tcp6, udp: Socket.udp6 };
 const service4 = { address: services.service4, port: 80 };
-const over4 = { backend: sockets4, service: service4, maps: maps4, backendAddress: addresses.backend4, otherBackendAddress: addresses.otherBackend4 };
+const over4 = { backend: sockets4, service: service4, backendAddress: addresses.backend4, otherBackendAddress: addresses.otherBackend4 };
 
 const families: readonly Family[] = [
   { name: "IPv4", ...over4, client: sockets4, seen: (endpoint) => endpoint },
   {
-    name: "IPv6", maps: maps6, client: sockets6, backend: sockets6, service: { address: services.service6, port: 80 },
+    name: "IPv6", client: sockets6, backend: sockets6, service: { address: services.service6, port: 80 },
     backendAddress: addresses.backend6, otherBackendAddress: addresses.otherBackend6, seen: (endpoint) => endpoint,
   },
   { name: "IPv4 on IPv6 sockets", ...over4, client: sockets6, seen: ({ address, port }) => ({ address: `::ffff:${address}`, port }) },
 ];
 
 interface Scene extends Family {
-  readonly dataPath: TestDataPath;
+  readonly dataPath: DataPath;
   readonly keep: (socket: Socket) => Socket;
   /** Makes a socket as a process that is balanced. */
   readonly open: (protocol: Protocol) => Socket;
@@ -43,6 +44,9 @@ interface Scene extends Family {
   /** The service's one backend, for each protocol; TCP listens. */
   readonly backends: Readonly<Record<Protocol, Socket>>;
 }
+
+/** What names each of the two services in the reverse map. */
+const revNatIndex = { tcp: 1, udp: 2 } as const;
 
 type Story = readonly [name: string, expect: PerKernel<Expectation>, play: (scene: Scene) => string, backends?: "none"];
 
@@ -92,15 +96,15 @@ const stories: readonly Story[] = [
   ["sockets that are closed leave nothing behind", observed("20 entries, then 0"), (scene) => {
     const clients = Array.from({ length: 20 }, () => scene.open("udp"));
     for (const client of clients) exchange(scene, client, scene.asked);
-    const before = scene.dataPath.reverseEntries(scene.maps);
+    const before = scene.dataPath.reverseEntries().length;
     for (const client of clients) client.close();
-    return `${before} entries, then ${scene.dataPath.reverseEntries(scene.maps)}`;
+    return `${before} entries, then ${scene.dataPath.reverseEntries().length}`;
   }],
   ["a service that moves takes sockets with it", observed("reply from service, then reply from service"), (scene) => {
     const client = scene.open("udp");
     const before = exchange(scene, client, scene.asked);
     const other = scene.keep(scene.backend.udp().bind(scene.otherBackendAddress));
-    scene.dataPath.setService(scene.maps, scene.service, "udp", [other.local]);
+    scene.dataPath.setService(scene.service, "udp", [endpointText(other.local)], revNatIndex.udp);
     return `${before}, then ${exchange(scene, client, scene.asked, other)}`;
   }],
 ];
@@ -109,15 +113,15 @@ function storyCase(family: Family, [name, expect, play, without]: Story): Case {
   return {
     name: `end to end/${family.name}: ${name}`,
     expect,
-    run: () => withDataPath((dataPath) => withSockets((keep) => {
+    run: () => withDataPath((dataPath, cgroup) => withSockets((keep) => {
       const backends = {
         tcp: keep(family.backend.tcp().bind(family.backendAddress).listen()),
         udp: keep(family.backend.udp().bind(family.backendAddress)),
       };
       for (const protocol of ["tcp", "udp"] as const) {
-        dataPath.setService(family.maps, family.service, protocol, without === "none" ? [] : [backends[protocol].local]);
+        dataPath.setService(family.service, protocol, without === "none" ? [] : [endpointText(backends[protocol].local)], revNatIndex[protocol]);
       }
-      const open = (protocol: Protocol) => keep(dataPath.cgroup.inside(family.client[protocol]));
+      const open = (protocol: Protocol) => keep(cgroup.inside(family.client[protocol]));
       return { kind: "observed", value: play({ ...family, dataPath, keep, open, asked: family.seen(family.service), backends }) };
     })),
   };
