@@ -1,20 +1,14 @@
-import { Errno, REJECT, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
-import { u32, u64, u8 } from "../src/types/index.ts";
-import type { Service, Slot } from "./maps.ts";
+import type { BuilderWith, Ref, Scalar } from "../src/dsl/index.ts";
+import { u32, u64 } from "../src/types/index.ts";
+import type { Slot } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
+import { refuse, type FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
-
-/** The service that the process asked for, if it is one. */
-export function findService(b: BuilderWith, to: SocketAddress) {
-  // The low byte is enough: MPTCP (262) has TCP's, and is to be treated as TCP.
-  return b.lookup(to.maps.services, { address: to.address, port: to.port, protocol: to.protocol.to(u8), scope: 0 });
-}
 
 /** One of the service's backends, for a number that is spread evenly over 32 bits. A service without any refuses the call. */
 export function chooseBackend(
-  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, service: Ref<typeof Service>, seed: Scalar<"u32">, options: DataPathOptions,
+  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, { base, count }: FoundService, seed: Scalar<"u32">, options: DataPathOptions,
 ): Ref<Slot> {
-  const { count, base } = service;
   b.if(count.eq(0), () => refuse(b, options));
   // In proportion to where the seed is among the 32-bit numbers: a multiplication where a remainder would divide.
   const index = seed.to(u64).mul(count.to(u64)).shr(32).to(u32);
@@ -24,11 +18,6 @@ export function chooseBackend(
 /** The same number for the whole life of a socket. Consecutive cookies are spread by Knuth's multiplicative hash. */
 export function seedOfSocket(b: BuilderWith<"getSocketCookie">, to: SocketAddress): Scalar<"u32"> {
   return b.getSocketCookie(to.context).to(u32).mul(0x9e37_79b1);
-}
-
-function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval }: DataPathOptions): void {
-  if (setRetval) b.setRetval(-Errno.EHOSTUNREACH);
-  b.return(REJECT);
 }
 
 /** Sends the socket to the backend. */

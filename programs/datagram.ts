@@ -1,8 +1,9 @@
-import { PROCEED, type BuilderWith, type Ref } from "../src/dsl/index.ts";
-import { chooseBackend, findService, redirect, seedOfSocket } from "./backend.ts";
+import { PROCEED, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
+import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";
-import type { Flow, Service } from "./maps.ts";
+import type { Flow } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
+import { findService, type FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /**
@@ -15,34 +16,35 @@ export function translateDatagram(
   b: BuilderWith<"getSocketCookie" | "skStorageGet" | "setRetval", 0 | 1>, to: SocketAddress, options: DataPathOptions,
   elsewhere: () => void = () => forgetBackend(b, to),
 ): void {
-  reuseFlow(b, to);
-  const service = findService(b, to).orElse(() => {
+  const now = currentGeneration(b);
+  reuseFlow(b, to, now);
+  const service = findService(b, to, () => {
     elsewhere();
     b.return(PROCEED);
-  });
-  reuseEarlierFlow(b, to, service);
+  }, options);
+  reuseEarlierFlow(b, to, service, now);
   const backend = chooseBackend(b, to, service, seedOfSocket(b, to), options);
-  rememberDatagrams(b, to, service, backend);
+  rememberDatagrams(b, to, service, backend, now);
   redirect(to, backend);
 }
 
 /** Takes the flow that was chosen in this generation: no service has changed since. */
-function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress): void {
+function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, now: Scalar<"u32">): void {
   b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
-    const now = currentGeneration(b);
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
       .ifFound((flow) => follow(b, to, flow));
   });
 }
 
-/** Takes the flow that was chosen in an earlier generation, but for this service as it still is. */
-function reuseEarlierFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, service: Ref<typeof Service>): void {
+/** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */
+function reuseEarlierFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, { revNatIndex }: FoundService, now: Scalar<"u32">): void {
   b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
-    findRecent(b, known, (flow) =>
-      toService(flow, to).and(() => flow.base.eq(service.base)).and(() => flow.revNatIndex.eq(service.revNatIndex)),
-    ).ifFound((flow) => {
-      flow.generation.set(currentGeneration(b));
-      follow(b, to, flow);
+    findRecent(b, known, (flow) => toService(flow, to).and(() => flow.revNatIndex.eq(revNatIndex))).ifFound((flow) => {
+      const { backendAddress: address, backendPort: port } = flow;
+      b.lookup(to.maps.backends, { address, port, revNatIndex }).ifFound(() => {
+        flow.generation.set(now);
+        follow(b, to, flow);
+      });
     });
   });
 }

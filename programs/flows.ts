@@ -7,8 +7,9 @@
  * so that none outlives its socket.
  */
 import type { BuilderWith, Condition, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
-import { be16, u8 } from "../src/types/index.ts";
-import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type Service, type Slot, type SocketFlows } from "./maps.ts";
+import { be16 } from "../src/types/index.ts";
+import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type SocketFlows } from "./maps.ts";
+import type { FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /** An address and port, in a flow, a slot or a context. */
@@ -17,7 +18,7 @@ interface Endpoint {
   readonly port: Scalar<"be16">;
 }
 
-/** The number of the last change of services. */
+/** The number of the last change of services. What is found afterwards is of this generation or a later one. */
 export function currentGeneration(b: BuilderWith): Scalar<"u32"> {
   return b.lookup(generation, 0).orReturn(1).value;
 }
@@ -41,29 +42,31 @@ function recentFlows(known: Ref<SocketFlows>): readonly Ref<Flow>[] {
 
 /** Remembers that a datagram socket was sent to `backend` for the service that the context still names. */
 export function rememberDatagrams(
-  b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, service: Ref<typeof Service>, backend: Ref<Slot>,
+  b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
 ): void {
   const cookie = b.getSocketCookie(to.context);
-  const flow = newFlow(b, to, service, backend);
+  const flow = newFlow(to, service, backend, now);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => placeFlow(b, to, known, flow, cookie));
   writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port });
 }
 
 /** The same for a stream, which has one peer and needs no reverse entry. */
-export function rememberStream(b: BuilderWith<"skStorageGet">, to: SocketAddress, service: Ref<typeof Service>, backend: Ref<Slot>): void {
-  const flow = newFlow(b, to, service, backend);
+export function rememberStream(
+  b: BuilderWith<"skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
+): void {
+  const flow = newFlow(to, service, backend, now);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
 }
 
-function newFlow(b: BuilderWith, to: SocketAddress, { base, revNatIndex }: Ref<typeof Service>, backend: Endpoint) {
+function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endpoint, now: Scalar<"u32">) {
   return {
     serviceAddress: to.address, servicePort: to.port, backendAddress: backend.address, backendPort: backend.port,
-    base, generation: currentGeneration(b), revNatIndex,
+    generation: now, revNatIndex,
   };
 }
 
 /** Enters the flow into the reverse map, unless it is there. */
-function writeReverse(b: BuilderWith, to: SocketAddress, { revNatIndex }: Ref<typeof Service>, key: Endpoint & { cookie: Scalar<"u64"> }): void {
+function writeReverse(b: BuilderWith, to: SocketAddress, { revNatIndex }: FoundService, key: Endpoint & { cookie: Scalar<"u64"> }): void {
   const { reverseSk } = to.maps;
   const write = () => { b.update(reverseSk, key, { address: to.address, port: to.port, revNatIndex }); };
   b.lookup(reverseSk, key).match(
@@ -139,13 +142,4 @@ function flowBackend(flow: Ref<Flow>): Endpoint {
 
 function deleteReverse(b: BuilderWith, { reverseSk }: Maps, cookie: Scalar<"u64">, { address, port }: Endpoint): void {
   b.delete(reverseSk, { cookie, address, port });
-}
-
-/** Runs `otherwise` where the service under this address is no longer the one that `revNatIndex` names. */
-export function unlessStillService(
-  b: BuilderWith, { maps, protocol }: SocketAddress, front: Endpoint & { revNatIndex: Scalar<"u16"> }, otherwise: () => void,
-): void {
-  b.lookup(maps.services, { address: front.address, port: front.port, protocol: protocol.to(u8), scope: 0 }).match(
-    (service) => b.if(service.revNatIndex.ne(front.revNatIndex), otherwise),
-    otherwise);
 }

@@ -8,21 +8,19 @@
  * Each address family has maps of its own, alike but for the address.
  */
 import {
-  array, arrayOf, be16, hash, ipv4, ipv6, lruHash, skStorage, struct, u16, u32, u64, u8,
+  array, arrayOf, be16, hash, ipv4, ipv6, lruHash, MapFlag, scalar, skStorage, struct, u16, u32, u64, u8,
 } from "../src/types/index.ts";
 
-/** Where a service's backends are. Replaced in one write, so that `base` and `count` always belong together. */
-export const Service = struct("lb_service", {
-  /** Index of the first slot. */
-  base: u32,
-  /** How many slots; 0 refuses the connection. */
-  count: u32,
-  /** Names the service in reverse entries and counters; never 0. */
-  revNatIndex: u16,
-  flags: u16,
-  /** Seconds; 0 where sessions have no affinity. */
-  affinityTimeout: u32,
+/** A row of slots in one number, so that it is read in one piece: the first slot's index below, how many in the upper half. */
+const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
+  name: "slot_range",
+  fromNumber: (value) => ({ base: Number(value & 0xffff_ffffn), count: Number(value >> 32n) }),
+  toNumber: ({ base, count }) => (BigInt(count) << 32n) | BigInt(base),
 });
+
+/** What has become of a backend. Only active ones have slots, unless all are terminating. */
+export const BackendState = { ACTIVE: 0, TERMINATING: 1, QUARANTINED: 2, MAINTENANCE: 3 } as const;
+export type BackendState = (typeof BackendState)[keyof typeof BackendState];
 
 /** How many flows a socket keeps whole: those it used last. A power of two. */
 export const RECENT_FLOWS = 4;
@@ -44,6 +42,25 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     scope: u8,
   });
 
+  /**
+   * Where a service's backends are.
+   *
+   * The kernel uses a replaced element again at once, for any key. A program
+   * that is held up between finding it and reading it would see another
+   * service. So the value names its key: it lies first, is written first, and
+   * is compared last.
+   */
+  const Service = struct(`${prefix}_service`, {
+    key: ServiceKey,
+    /** Names the service in reverse entries and counters; never 0. */
+    revNatIndex: u16,
+    flags: u16,
+    /** Seconds for which a client keeps its backend; 0: it does not. */
+    affinityTimeout: u32,
+    /** The slots of backends for new flows. None refuses the connection. */
+    range: slotRange,
+  });
+
   /** One backend in a service's range of slots. */
   const Slot = struct(`${prefix}_slot`, { address, port: be16, state: u16 });
 
@@ -59,13 +76,18 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     backendAddress: address,
     servicePort: be16,
     backendPort: be16,
-    /** The service's first slot when the backend was chosen: any change of the service gives it others. */
-    base: u32,
     /** The generation in which this was last found true. */
     generation: u32,
     /** 0: this flow is not in use. */
     revNatIndex: u16,
   });
+
+  /** A backend as one of a service. */
+  const BackendKey = struct(`${prefix}_backend_key`, { address, port: be16, revNatIndex: u16 });
+
+  /** A client of a service with session affinity. */
+  const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
+  const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
   /** A backend of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
@@ -83,6 +105,9 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   return {
     services: hash(`services${suffix}`, { key: ServiceKey, value: Service, maxEntries: 65_536 }),
     slots: array(`slots${suffix}`, { value: Slot, maxEntries: 262_144 }),
+    /** Every service's backends that a flow may stay with, whatever their slots: active and terminating ones. */
+    backends: hash(`backends${suffix}`, { key: BackendKey, value: u32, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
+    affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
   };
@@ -98,12 +123,12 @@ export const maps6 = mapsOf(ipv6 as unknown as typeof ipv4, { prefix: "lb6", suf
 
 /** The maps of an address family, and what they hold. */
 export type Maps = typeof maps4;
-export type ServiceKey = Maps["services"]["key"];
+export type Service = Maps["services"]["value"];
 export type Slot = Maps["slots"]["value"];
 export type SocketFlows = Maps["flows"]["value"];
 export type Flow = SocketFlows["fields"]["recent"]["element"];
 
-export const { services, slots, reverseSk, flows } = maps4;
+export const { services, slots, backends, affinity, reverseSk, flows } = maps4;
 
 /** Element 0 is bumped after every change of services: flows of an earlier generation are checked again. */
 export const generation = array("generation", { value: u32, maxEntries: 1 });

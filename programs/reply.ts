@@ -1,6 +1,7 @@
 import { PROCEED, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
 import { redirect } from "./backend.ts";
-import { currentGeneration, findRecent, forgetFlow, unlessStillService, withBackend } from "./flows.ts";
+import { currentGeneration, findRecent, forgetFlow, withBackend } from "./flows.ts";
+import { unlessStillService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /**

@@ -2,7 +2,9 @@
  * No stale entry, ever: whatever a socket does before it ends, the reverse map
  * holds the entries of open sockets, and no others.
  */
+import { dirname } from "node:path";
 import * as assert from "uvu/assert";
+import { enterCgroup } from "../src/testing/index.ts";
 import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } from "./testing/index.ts";
 
 const MANY = 50;
@@ -157,6 +159,16 @@ test("a service moves to the backend of an older flow: its entry stays while it 
   }
   const last = manyServices.slice(5, 40).map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last].sort());
+  await socket.close();
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+test("a socket whose process has left the cgroup is served, and cleaned up after, as before", async ({ dataPath, client }) => {
+  const socket = await client.open("udp");
+  await socket.exchange("hello", SERVICE);
+  enterCgroup(dirname(dataPath.place.cgroup), client.pid);
+  assert.equal(await socket.exchange("hello", OTHER), { text: BACKENDS[1], ...OTHER });
+  assert.is(dataPath.reverseEntries().length, 2);
   await socket.close();
   assert.equal(dataPath.reverseEntries(), []);
 });

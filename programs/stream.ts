@@ -1,15 +1,16 @@
 import { PROCEED, type BuilderWith } from "../src/dsl/index.ts";
-import { chooseBackend, findService, redirect } from "./backend.ts";
-import { rememberStream } from "./flows.ts";
+import { chooseBackend, redirect } from "./backend.ts";
+import { currentGeneration, rememberStream } from "./flows.ts";
 import type { DataPathOptions } from "./options.ts";
+import { findService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /** Where a stream connects to: any of the service's backends, another each time. */
 export function translateStream(
   b: BuilderWith<"getPrandomU32" | "skStorageGet" | "setRetval", 0 | 1>, to: SocketAddress, options: DataPathOptions,
 ): void {
-  const service = findService(b, to).orReturn(PROCEED);
+  const service = findService(b, to, () => b.return(PROCEED), options);
   const backend = chooseBackend(b, to, service, b.getPrandomU32(), options);
-  if (options.rememberStreams) rememberStream(b, to, service, backend);
+  if (options.rememberStreams) rememberStream(b, to, service, backend, currentGeneration(b));
   redirect(to, backend);
 }

@@ -24,5 +24,13 @@ for (const [rememberStreams, peer] of [[false, "its backend"], [true, "the servi
     }
   });
 
+  test("a connection that is opened by sending (TCP Fast Open)", async ({ dataPath, client }) => {
+    dataPath.setService(SERVICE, "tcp", [BACKENDS[0]]);
+    const socket = await client.open("tcp");
+    await socket.fastOpen(GET, SERVICE);
+    assert.is((await socket.receive()).text, BACKENDS[0]);
+    assert.equal(await socket.peer(), rememberStreams ? SERVICE : endpoint(BACKENDS[0]));
+  });
+
   test.run();
 }

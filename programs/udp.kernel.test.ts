@@ -67,4 +67,16 @@ test("the service and its backend's own address, on one socket", async ({ dataPa
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[0])]);
 });
 
+test("UDP-Lite has services of its own", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
+  dataPath.setService(SERVICE, "udplite", [BACKENDS[1]], 2);
+  const socket = await client.open("udplite");
+  await socket.send("hello", SERVICE);
+  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1], 2)]);
+  await socket.connect(SERVICE);
+  assert.equal(await socket.peer(), SERVICE);
+  await socket.close();
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
 test.run();

@@ -1,7 +1,7 @@
 import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue } from "../../src/loader/index.ts";
 import { withMaxEntries, type Program } from "../../src/types/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
-import { defaultOptions, generation, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
+import { BackendState, defaultOptions, generation, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
 import { SocketClient, type ClientSocket, type Endpoint } from "./socket-client.ts";
 
@@ -52,14 +52,19 @@ export class DataPath {
 
   /** Gives a service its backends, as the control plane does: in slots of their own, then in one write, then announced. */
   setService({ address, port }: Endpoint, protocol: ServiceProtocol, backends: readonly string[], revNatIndex = 1): void {
-    const { services, slots } = mapsFor(address);
+    const maps = mapsFor(address);
     const base = this.#nextSlot;
     this.#nextSlot += backends.length;
-    backends.forEach((backend, i) => this.#collection.map(slots).set(base + i, { ...endpoint(backend), state: 0 }));
-    this.#collection.map(services).set(
-      { address, port, protocol: protocolNumber[protocol], scope: 0 },
-      { base, count: backends.length, revNatIndex, flags: 0, affinityTimeout: 0 },
-    );
+    const members = this.#collection.map(maps.backends);
+    const wanted = new Set(backends);
+    const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(`${key.address}:${key.port}`));
+    backends.forEach((backend, i) => {
+      this.#collection.map(maps.slots).set(base + i, { ...endpoint(backend), state: BackendState.ACTIVE });
+      members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
+    });
+    const key = { address, port, protocol: protocolNumber[protocol], scope: 0 };
+    this.#collection.map(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags: 0, affinityTimeout: 0 });
+    members.deleteMany(gone);
     this.#announce();
   }
 

@@ -87,6 +87,11 @@ def send(number, text, address=None, port=None):
         opened[number].sendto(text.encode(), (address, port))
 
 
+def fast_open(number, text, address, port):
+    """Connects and sends in one call: TCP Fast Open, or what the kernel makes of it without a cookie."""
+    opened[number].sendto(text.encode(), socket.MSG_FASTOPEN, (address, port))
+
+
 def receive(number):
     data, source = opened[number].recvfrom(4096)
     # Of an HTTP response, the body.
@@ -129,7 +134,7 @@ def visit(kind, count, address, port):
 
 
 REQUESTS = {
-    "open": open_, "connect": connect, "connectNonBlocking": connect_non_blocking, "dissolve": dissolve, "send": send,
+    "open": open_, "connect": connect, "connectNonBlocking": connect_non_blocking, "dissolve": dissolve, "send": send, "fastOpen": fast_open,
     "receive": receive, "peer": peer, "localPort": local_port, "becomeIpv4": become_ipv4, "duplicate": duplicate, "close": close, "visit": visit,
 }
 

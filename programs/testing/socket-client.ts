@@ -57,6 +57,10 @@ export class SocketClient {
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   async open(kind: SocketKind, family: 4 | 6 = 4): Promise<ClientSocket> {
     const { number, cookie } = await this.ask<{ number: number; cookie: string }>("open", { kind, family });
     return new ClientSocket(this, number, BigInt(cookie));
@@ -120,6 +124,11 @@ export class ClientSocket {
   /** sendto(2) where a destination is given, send(2) where not. */
   send(text: string, to?: Endpoint): Promise<void> {
     return this.#ask("send", { text, ...(to && { address: to.address, port: to.port }) });
+  }
+
+  /** Connects and sends in one call (MSG_FASTOPEN, tcp(7)). */
+  fastOpen(text: string, { address, port }: Endpoint): Promise<void> {
+    return this.#ask("fastOpen", { text, address, port });
   }
 
   receive(): Promise<Received> {

@@ -67,10 +67,10 @@ test("reads what the maps say, and does not follow a service out of the slots ma
   const maps = fakeMaps([]);
   applyPlan(maps, planServices(readState(maps), [service(1, ["20.0.0.1"]), service(2, [])]), () => {});
   const key = { address: "100.0.0.1", port: 3, protocol: 17, scope: 0 };
-  maps.services.set(key, { base: 3, count: 0x7fff_ffff, revNatIndex: 9, flags: 0, affinityTimeout: 0 });
+  maps.services.set(key, { key, range: { base: 3, count: 0x7fff_ffff }, revNatIndex: 9, flags: 0, affinityTimeout: 0 });
   const { services, slotCount, serviceRoom } = readState(maps);
   assert.equal([slotCount, serviceRoom], [5, 8]);
-  assert.equal(services.map(({ name, value, backends }) => [name, value.base, backends.map(({ address }) => address)]), [
+  assert.equal(services.map(({ name, value, backends }) => [name, value.range.base, backends.map(({ address }) => address)]), [
     ["s1", 0, ["20.0.0.1"]],
     ["s2", NO_SLOTS, []],
     [undefined, 3, []],

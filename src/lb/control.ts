@@ -15,7 +15,7 @@ export function readState(maps: ControlMaps): State {
     const text = keyText(key);
     const name = names.get(text)?.name;
     names.delete(text);
-    const { base, count } = value;
+    const { base, count } = value.range;
     const indices = base + count > slotCount ? [] : Array.from({ length: count }, (_, i) => base + i);
     return { key, value, name, backends: maps.slots.getMany(indices).filter((slot) => slot !== undefined) };
   });

@@ -28,7 +28,7 @@ class Maps {
   state(): State {
     return {
       services: [...this.services].map(([text, { key, value }]) =>
-        ({ key, value, name: this.names.get(text)?.name, backends: this.slots.slice(value.base, value.base + value.count) })),
+        ({ key, value, name: this.names.get(text)?.name, backends: this.slots.slice(value.range.base, value.range.base + value.range.count) })),
       strayNames: [...this.names.values()].map(({ key }) => key).filter((key) => !this.services.has(keyText(key))),
       allocation: this.allocation,
       serviceRoom: this.serviceRoom,
@@ -39,7 +39,7 @@ class Maps {
   apply(plan: Plan, afterWrite: () => void = () => {}): void {
     for (const round of plan.rounds) {
       // A program that read a service before this round may still read its slots in it.
-      const used = new Set(this.state().services.flatMap(({ value }) => Array.from({ length: value.count }, (_, i) => value.base + i)));
+      const used = new Set(this.state().services.flatMap(({ value }) => Array.from({ length: value.range.count }, (_, i) => value.range.base + i)));
       const steps = [
         () => (this.allocation = round.allocation),
         ...round.slots.map(([index, slot]) => () => {
@@ -75,7 +75,7 @@ function loaded(slotCount: number, services: readonly ServiceDefinition[], servi
 
 test("gives each service slots in a row, an index of its own, and its name", () => {
   const maps = loaded(10, [service(1, [backend(1), backend(2)]), service(2, [backend(3)])]);
-  assert.equal([...maps.services.values()].map(({ value }) => [value.base, value.count, value.revNatIndex]), [[0, 2, 1], [2, 1, 2]]);
+  assert.equal([...maps.services.values()].map(({ value }) => [value.range.base, value.range.count, value.revNatIndex]), [[0, 2, 1], [2, 1, 2]]);
   assert.equal(maps.slots.slice(0, 3), [{ ...backend(1), state: 0 }, { ...backend(2), state: 0 }, { ...backend(3), state: 0 }]);
   assert.equal(maps.state().services.map(({ name }) => name), ["service 1", "service 2"]);
 });
@@ -93,12 +93,12 @@ test("puts a changed service into fresh slots, and keeps its index and the place
   assert.is(plan.unchanged, 1);
   assert.is(plan.rounds.length, 1);
   assert.equal(plan.rounds[0]!.slots.map(([index, slot]) => [index, slot.address]), [[4, "20.0.0.1"], [5, "20.0.0.4"], [6, "20.0.0.3"]]);
-  assert.equal(plan.rounds[0]!.services.map(([, value]) => value), [{ base: 4, count: 3, revNatIndex: 1, flags: 0, affinityTimeout: 0 }]);
+  assert.equal(plan.rounds[0]!.services.map(([, value]) => value), [{ key: maps.state().services[0]!.key, range: { base: 4, count: 3 }, revNatIndex: 1, flags: 0, affinityTimeout: 0 }]);
 });
 
 test("a service without backends has no slots, and a base that no flow has", () => {
   const maps = loaded(4, [service(1, [])]);
-  assert.equal([...maps.services.values()][0]!.value, { base: NO_SLOTS, count: 0, revNatIndex: 1, flags: 0, affinityTimeout: 0 });
+  assert.equal([...maps.services.values()][0]!.value, { key: maps.state().services[0]!.key, range: { base: NO_SLOTS, count: 0 }, revNatIndex: 1, flags: 0, affinityTimeout: 0 });
 });
 
 test("slots and indices come back late, over several runs too", () => {
@@ -106,7 +106,7 @@ test("slots and indices come back late, over several runs too", () => {
   const bases: number[] = [];
   for (let n = 2; n < 9; n++) {
     maps.apply(planServices(maps.state(), [service(1, [backend(n)])]));
-    bases.push([...maps.services.values()][0]!.value.base);
+    bases.push([...maps.services.values()][0]!.value.range.base);
   }
   assert.equal(bases, [1, 2, 3, 4, 5, 0, 1]);
   maps.apply(planServices(maps.state(), []));
@@ -127,9 +127,9 @@ test("repairs what a killed command or a foreign hand left", () => {
   const wanted = [service(1, [backend(1)]), service(2, [backend(2), backend(3)]), service(3, [])];
   const maps = loaded(10, wanted);
   const [first, second, third] = [1, 2, 3].map((n) => maps.services.get(`100.0.0.${n}:80/6/0`));
-  maps.services.set(keyText(second!.key), { key: second!.key, value: { ...second!.value, base: 9, revNatIndex: 1 } });
+  maps.services.set(keyText(second!.key), { key: second!.key, value: { ...second!.value, range: { ...second!.value.range, base: 9 }, revNatIndex: 1 } });
   maps.services.set(keyText(third!.key), { key: third!.key, value: { ...third!.value, revNatIndex: 0 } });
-  maps.slots[first!.value.base] = { address: "6.6.6.6", port: 6, state: 0 };
+  maps.slots[first!.value.range.base] = { address: "6.6.6.6", port: 6, state: 0 };
   const stray = { address: "9.9.9.9", port: 9, protocol: 6, scope: 0 };
   maps.names.set(keyText(stray), { key: stray, name: "stray" });
   maps.names.delete(keyText(first!.key));

@@ -78,7 +78,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
       changed++;
       moves.push({ service, revNatIndex, backends: arrangeBackends(current.backends, service.backends) });
     } else {
-      const value = serviceValue(current.value, revNatIndex);
+      const value = serviceValue(current.key, current.value.range, revNatIndex);
       const equal = sameValue(current.value, value);
       if (!equal) values.push([current.key, value]);
       if (!equal || current.name !== service.name) changed++;
@@ -106,7 +106,7 @@ const emptyRound = { slots: [], names: [], services: [], removedServices: [], re
 function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] {
   if (Object.values(work).every((part) => part.length === 0)) return [];
   const rounds: Round[] = [];
-  const occupied = new Map<string, Range>(state.services.map(({ key, value }) => [keyText(key), value]));
+  const occupied = new Map<string, Range>(state.services.map(({ key, value }) => [keyText(key), value.range]));
   let { nextSlot } = state.allocation;
   // The large ones first, while there are long rows of free slots.
   let moves: readonly Move[] = work.moves.toSorted((a, b) => b.backends.length - a.backends.length);
@@ -131,7 +131,7 @@ function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] 
       }
       const key = keyOf(move.service);
       move.backends.forEach(({ address, port }, i) => slots.push([range.base + i, { address, port, state: ACTIVE }]));
-      services.push([key, serviceValue(range, move.revNatIndex)]);
+      services.push([key, serviceValue(key, range, move.revNatIndex)]);
       occupied.set(keyText(key), range);
     }
     if (waiting.length > 0 && waiting.length === moves.length && removedServices.length === 0) throw noRoom(waiting[0]!, work.moves, free, state.slotCount);
@@ -153,8 +153,8 @@ function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] 
 function soundServices(services: readonly StoredService[], slotCount: number): ReadonlySet<StoredService> {
   const sound = new Set<StoredService>();
   let end = 0;
-  for (const service of [...services].sort((a, b) => a.value.base - b.value.base)) {
-    const { base, count } = service.value;
+  for (const service of [...services].sort((a, b) => a.value.range.base - b.value.range.base)) {
+    const { base, count } = service.value.range;
     if (count > 0 && (base < end || base + count > slotCount)) continue;
     sound.add(service);
     if (count > 0) end = base + count;
@@ -166,12 +166,12 @@ function keyOf({ address, port, protocol }: ServiceDefinition): ServiceKeyValue 
   return { address, port, protocol: ProtocolNumber[protocol], scope: 0 };
 }
 
-function serviceValue({ base, count }: Range, revNatIndex: number): ServiceValue {
-  return { base, count, revNatIndex, flags: 0, affinityTimeout: 0 };
+function serviceValue(key: ServiceKeyValue, { base, count }: Range, revNatIndex: number): ServiceValue {
+  return { key, range: { base, count }, revNatIndex, flags: 0, affinityTimeout: 0 };
 }
 
 function sameValue(a: ServiceValue, b: ServiceValue): boolean {
-  return a.base === b.base && a.count === b.count && a.revNatIndex === b.revNatIndex
+  return keyText(a.key) === keyText(b.key) && a.range.base === b.range.base && a.range.count === b.range.count && a.revNatIndex === b.revNatIndex
     && a.flags === b.flags && a.affinityTimeout === b.affinityTimeout;
 }
 

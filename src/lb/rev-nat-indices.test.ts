@@ -5,9 +5,11 @@ import type { StoredService } from "./state.ts";
 
 const test = suite("rev_nat_index");
 
+const key = (port: number) => ({ address: "100.0.0.1", port, protocol: 6, scope: 0 });
+
 const stored = (port: number, revNatIndex: number): StoredService => ({
-  key: { address: "100.0.0.1", port, protocol: 6, scope: 0 },
-  value: { base: 0, count: 0, revNatIndex, flags: 0, affinityTimeout: 0 },
+  key: key(port),
+  value: { key: key(port), range: { base: 0, count: 0 }, revNatIndex, flags: 0, affinityTimeout: 0 },
   backends: [],
   name: undefined,
 });

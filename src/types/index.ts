@@ -2,7 +2,7 @@
 export { AttachType, MapFlag, MapType, ProgramType, UpdateFlag } from "./bpf.ts";
 export { decodeValue, encodeValue, SchemaError, type Infer, type Schema } from "./schema.ts";
 export {
-  be16, be32, be64, i16, i32, i64, i8, scalarShape, u16, u32, u64, u8,
+  be16, be32, be64, i16, i32, i64, i8, scalar, scalarShape, u16, u32, u64, u8,
   type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type ScalarType, type WideKind,
 } from "./scalar.ts";
 export { arrayOf, type ArraySchema } from "./array.ts";

@@ -1,0 +1,57 @@
+import { Errno, PROCEED, REJECT, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
+import { u16, u32, u64, u8 } from "../src/types/index.ts";
+import type { Service } from "./maps.ts";
+import type { DataPathOptions } from "./options.ts";
+import type { SocketAddress } from "./socket-address.ts";
+
+/** A service as it was at one moment. */
+export interface FoundService {
+  readonly revNatIndex: Scalar<"u16">;
+  /** Seconds; 0 where clients do not keep their backend. */
+  readonly affinityTimeout: Scalar<"u32">;
+  /** Index of the first of its slots, and how many there are. */
+  readonly base: Scalar<"u32">;
+  readonly count: Scalar<"u32">;
+}
+
+/** The service that the process asked for; where it is none, `missing` runs, which must end the program. */
+export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, missing: () => void, options: DataPathOptions): FoundService {
+  const { services } = to.maps;
+  const key = b.struct(services.key, serviceKey(to, to));
+  const range = b.variable(u64, 0);
+  const revNatIndex = b.variable(u16, 0);
+  const affinityTimeout = b.variable(u32, 0);
+  const look = (missing: () => void, torn: () => void) => {
+    const service: Ref<Service> = b.lookup(services, key).orElse(missing);
+    range.set(service.range);
+    revNatIndex.set(service.revNatIndex);
+    affinityTimeout.set(service.affinityTimeout);
+    b.if(b.equal(service.key, key).not(), torn);
+  };
+  // An element that has become another service's in the meantime is looked up again; twice in a row is beyond bad luck.
+  look(missing, () => look(() => b.return(PROCEED), () => refuse(b, options)));
+  return {
+    revNatIndex: revNatIndex.get(), affinityTimeout: affinityTimeout.get(),
+    base: range.get().to(u32), count: range.get().shr(32).to(u32),
+  };
+}
+
+/** Runs `otherwise` where the service under this address is no longer the one that `revNatIndex` names. */
+export function unlessStillService(
+  b: BuilderWith, from: SocketAddress, front: Parameters<typeof serviceKey>[1] & { revNatIndex: Scalar<"u16"> }, otherwise: () => void,
+): void {
+  b.lookup(from.maps.services, serviceKey(from, front)).match(
+    (service) => b.if(service.revNatIndex.ne(front.revNatIndex), otherwise),
+    otherwise);
+}
+
+function serviceKey(socket: SocketAddress, { address, port }: { address: Scalar<"be32">; port: Scalar<"be16"> }) {
+  // The low byte is enough: MPTCP (262) has TCP's, and is to be treated as TCP.
+  return { address, port, protocol: socket.protocol.to(u8), scope: 0 };
+}
+
+/** Has the system call fail. */
+export function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval }: DataPathOptions): void {
+  if (setRetval) b.setRetval(-Errno.EHOSTUNREACH);
+  b.return(REJECT);
+}
