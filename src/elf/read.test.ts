@@ -77,6 +77,15 @@ test("what is read can be encoded and decoded again", () => {
   }
 });
 
+test("against its own types, everything stays where the compiler saw it", () => {
+  const { programs } = readObject(compileText(`
+    #include "bpf.h"
+    struct task_struct { int first; int never_was_there; } __core;
+    SEC("raw_tp/sys_enter") int offset(void *ctx) { return __builtin_preserve_field_info(((struct task_struct *)0)->never_was_there, 0); }
+  `), { target: "self" });
+  assert.is(formatInstruction(programs[0]!.instructions[0]!), "r0 = 4");
+});
+
 const head = `#include "bpf.h"\nchar _license[] SEC("license") = "GPL";\n`;
 const body = (section: string, text: string, before = "") => `${head}${before}\nSEC("${section}") int program(void *ctx) { ${text} }`;
 

@@ -16,8 +16,11 @@ export interface ReadOptions {
    * do not mix: with `counter` they are `counter.bss`, `counter.rodata`, …
    */
   readonly name?: string;
-  /** The types to relocate against (CO-RE); the running kernel's if absent. */
-  readonly target?: Btf;
+  /**
+   * The types to relocate against (CO-RE); the running kernel's if absent. "self"
+   * are the object's own: every field stays where the compiler saw it.
+   */
+  readonly target?: Btf | "self";
 }
 
 /** What an object file holds. */
@@ -41,18 +44,19 @@ export interface ObjectFile {
 export function readObject(bytes: Uint8Array, options: ReadOptions = {}): ObjectFile {
   const elf = parseElf(bytes);
   try {
-    return read(elf, options.name ?? "", () => options.target ?? kernelBtf());
+    return read(elf, options);
   } catch (error) {
     if (error instanceof BtfError) throw new ElfError(error.message, { section: ".BTF", cause: error });
     throw error;
   }
 }
 
-function read(elf: ElfFile, name: string, target: () => Btf): ObjectFile {
+function read(elf: ElfFile, { name = "", target: wanted }: ReadOptions): ObjectFile {
   const section = (name: string) => elf.sections.find((candidate) => candidate.name === name && candidate.index !== 0);
   const btfSection = section(".BTF");
   const extSection = section(".BTF.ext");
   const btf = new Btf(btfSection === undefined ? new BtfBuilder().encode() : relocateBtf(elf, btfSection));
+  const target = () => (wanted === "self" ? btf : wanted ?? kernelBtf());
   const ext: BtfExt = extSection === undefined
     ? { functions: new Map(), lines: new Map(), core: new Map() }
     : parseBtfExt(extSection.data, btf);

@@ -12,6 +12,8 @@ export interface ListingOptions {
    * that have the same: where it comes from, say. Default: none.
    */
   readonly comment?: (instruction: Instruction) => string | undefined;
+  /** A comment to put on a line of its own before an instruction, once for each run of instructions that have the same. Default: none. */
+  readonly heading?: (instruction: Instruction) => string | undefined;
 }
 
 const COMMENT_COLUMN = 48;
@@ -27,6 +29,7 @@ export function formatListing(items: readonly Item[], options: ListingOptions = 
   const lines: string[] = [];
   let slot = 0;
   let lastComment: string | undefined;
+  let lastHeading: string | undefined;
   for (const item of items) {
     if (isLabel(item)) {
       lines.push(`${item.label}:`);
@@ -34,6 +37,9 @@ export function formatListing(items: readonly Item[], options: ListingOptions = 
     }
     const name = names.get(slot);
     if (name !== undefined) lines.push(`${name}:`);
+    const heading = options.heading?.(item);
+    if (heading !== undefined && heading !== lastHeading) lines.push(`; ${heading}`);
+    lastHeading = heading;
     const offset = item.reference === undefined ? jumpOffset(item) : undefined;
     const target = offset === undefined ? undefined : names.get(slot + 1 + offset);
     let line = `  ${options.slots === true ? `${String(slot).padStart(width)}: ` : ""}${formatInstruction(item, target)}`;

@@ -137,7 +137,7 @@ function intermediateForm(file: string, exported: ExportedProgram, { sources }: 
 function listing({ name, section, instructions, functions }: Program): string {
   return listProgram({
     title: `section ${section}, program ${name}`, instructions, labels: new Map(functions.map((each) => [each.start, each.name])),
-  }, false);
+  });
 }
 
 /** A line for each instruction, as `tsbpf asm` prints them. */

@@ -11,6 +11,7 @@ interface Flags {
   readonly id?: number;
   readonly pinned?: string;
   readonly slots: boolean;
+  readonly source: boolean;
   readonly json?: true;
 }
 
@@ -24,6 +25,7 @@ export function command(): Command {
     .option("--id <id>", "the loaded program with this id", programId)
     .option("--pinned <path>", "the program, or the link's program, that is pinned here")
     .option("--slots", "begin each line with the number of its slot, as the verifier's log does", false)
+    .option("--source", "put the lines of source between the instructions, where they are known", false)
     .addOption(jsonOption())
     .action(disassemble);
 }
@@ -33,10 +35,10 @@ function programId(text: string): number {
   return Number(text);
 }
 
-async function disassemble(file: string | undefined, { section, id, pinned, slots, json }: Flags): Promise<void> {
+async function disassemble(file: string | undefined, { section, id, pinned, slots, source, json }: Flags): Promise<void> {
   const programs = await find(file, section, id, pinned);
   if (json) return printJson(programs.map(toJson));
-  for (const [index, program] of programs.entries()) await print(`${index === 0 ? "" : "\n"}${listProgram(program, slots)}`);
+  for (const [index, program] of programs.entries()) await print(`${index === 0 ? "" : "\n"}${listProgram(program, { slots, sources: source })}`);
 }
 
 async function find(file: string | undefined, section: string | undefined, id: number | undefined, pinned: string | undefined): Promise<ListedProgram[]> {

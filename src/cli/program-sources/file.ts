@@ -44,13 +44,13 @@ async function programsInObject(name: string, bytes: Buffer, section: string | u
     }
   };
   if (section === undefined) {
-    const { programs } = attempt(() => readObject(bytes));
+    const { programs } = attempt(() => readObject(bytes, { target: "self" }));
     if (programs.length === 0) throw new CommandError(`${name}: there is no program in it`, { hint: "--section shows any section, .text for one" });
     return programs.map(listed);
   }
   let reason = "no program that is loaded from here";
   try {
-    const programs = readObject(bytes).programs.filter((program) => program.section === section);
+    const programs = readObject(bytes, { target: "self" }).programs.filter((program) => program.section === section);
     if (programs.length > 0) return programs.map(listed);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;

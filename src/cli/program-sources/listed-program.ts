@@ -1,7 +1,7 @@
-import type { Instruction } from "../../asm/instruction.ts";
 import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
+import type { Instruction, SourceLocation } from "../../asm/instruction.ts";
 import { formatListing } from "../../asm/text/listing.ts";
+import { sourcePath, SourceText } from "../../btf/source-text.ts";
 
 /** A program as `disasm` shows it, wherever it comes from. */
 export interface ListedProgram {
@@ -14,14 +14,22 @@ export interface ListedProgram {
   readonly notes?: ReadonlyMap<Instruction, string>;
 }
 
-/** The program as text that `tsbpf asm` reads back. */
-export function listProgram({ title, instructions, labels, notes }: ListedProgram, slots: boolean): string {
-  const comment = (instruction: Instruction): string | undefined => notes?.get(instruction) ?? place(instruction);
-  return (title === undefined ? "" : `; ${title}\n`) + formatListing(instructions, { labels, slots, comment });
+export interface ListOptions {
+  /** Whether each line begins with the number of its slot. */
+  readonly slots?: boolean;
+  /** Whether the lines of source stand between the instructions, rather than only their numbers behind. */
+  readonly sources?: boolean;
 }
 
-function place({ source }: Instruction): string | undefined {
-  if (source === undefined) return undefined;
-  const file = source.file.startsWith("file:") ? fileURLToPath(source.file) : source.file;
-  return `${basename(file)}:${source.line}`;
+/** The program as text that `tsbpf asm` reads back. */
+export function listProgram({ title, instructions, labels, notes }: ListedProgram, { slots = false, sources = false }: ListOptions = {}): string {
+  const text = new SourceText();
+  const heading = ({ source }: Instruction): string | undefined => (source === undefined ? undefined : `${placeOf(source)}: ${text.line(source).trim()}`);
+  const comment = (instruction: Instruction): string | undefined =>
+    notes?.get(instruction) ?? (sources || instruction.source === undefined ? undefined : placeOf(instruction.source));
+  return (title === undefined ? "" : `; ${title}\n`) + formatListing(instructions, { labels, slots, comment, ...(sources ? { heading } : {}) });
+}
+
+function placeOf({ file, line }: SourceLocation): string {
+  return `${basename(sourcePath(file))}:${line}`;
 }

@@ -25,7 +25,7 @@ test("maps, helpers and subprograms of a loaded program are named or labelled", 
   })]);
   try {
     const { id } = linux.programInfo(collection.programs.get("asm_test")!.fd);
-    const text = listProgram(programById(id), false);
+    const text = listProgram(programById(id));
     assert.match(text, new RegExp(`; program ${id} asm_test`));
     assert.match(text, `r1 = map[${numbers.name.slice(0, 15)}] ll`);
     assert.match(text, /r2 = subprog\[L\d\] ll/);

@@ -9,7 +9,7 @@ const names = {
 };
 const list = (hex: string) => {
   const { instructions, notes } = decodeKernelCode(Uint8Array.from(Buffer.from(hex.replace(/\s/g, ""), "hex")), names);
-  return listProgram({ instructions, notes, labels: new Map() }, false);
+  return listProgram({ instructions, notes, labels: new Map() });
 };
 
 const test = suite("cli: a program as the kernel shows it");
