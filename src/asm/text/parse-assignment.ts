@@ -2,7 +2,8 @@
 import type { Instruction } from "../instruction.ts";
 import * as op from "../opcode.ts";
 import type { InstructionParser } from "./parse-instruction.ts";
-import { parenthesizedAddress, pointerType, registerFor, registerOf, sizeField, unsigned, W } from "./parse-operands.ts";
+import { parseFetch, parseLoadAcquire } from "./parse-atomic.ts";
+import { parenthesizedAddress, pointerType, registerOf, sizeField, unsigned, W } from "./parse-operands.ts";
 import { parseWide } from "./parse-wide.ts";
 
 const OPERATORS = "an operator: = += -= *= /= %= s/= s%= &= |= ^= <<= >>= s>>=";
@@ -207,58 +208,4 @@ function parseAddressSpaceCast(parser: InstructionParser, register: number, star
   const from = unsigned(scanner, "an address space", 0xffff);
   scanner.expect(41, '")"');
   return parser.make(op.BPF_ALU64 | op.BPF_MOV | op.BPF_X, register, src, 1, (to << 16) | from);
-}
-
-/** `load_acquire((u64 *)(r1 + 0))`. */
-function parseLoadAcquire(parser: InstructionParser, register: number, start: number): Instruction {
-  const { scanner } = parser;
-  scanner.expect(40, '"("');
-  const bits = parser.orderedType();
-  if (bits === 64 && register >= W) throw scanner.error("a 32-bit register takes 4 bytes or less: expected u8, u16 or u32", start);
-  parenthesizedAddress(scanner, parser.address);
-  scanner.expect(41, '")"');
-  const { register: base, offset } = parser.address;
-  return parser.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), register & 15, base, offset, op.BPF_LOAD_ACQ);
-}
-
-const fetchOperations: Readonly<Record<string, number>> = {
-  add: op.BPF_ADD | op.BPF_FETCH,
-  or: op.BPF_OR | op.BPF_FETCH,
-  and: op.BPF_AND | op.BPF_FETCH,
-  xor: op.BPF_XOR | op.BPF_FETCH,
-  xchg: op.BPF_XCHG,
-  cmpxchg: op.BPF_CMPXCHG,
-};
-
-/**
- * `atomic_fetch_add((u64 *)(r1 + 0), r2)`, `xchg_64(r1 + 0, r2)`,
- * `cmpxchg32_32(r1 + 0, w0, w2)`, and the verifier's `atomic64_xchg((u64 *)(r1 +0), r2)`.
- */
-function parseFetch(parser: InstructionParser, register: number, start: number, name: string, suffix: string | undefined): Instruction {
-  const { scanner } = parser;
-  scanner.expect(40, '"("');
-  let bits = suffix === "_64" ? 64 : 32;
-  if (suffix === undefined) {
-    bits = parser.atomicType();
-    parenthesizedAddress(scanner, parser.address);
-  } else {
-    parser.readAddress();
-  }
-  const { register: base, offset } = parser.address;
-  const result = register & 15;
-  if (register >= W && bits === 64) throw scanner.error("an atomic operation on 8 bytes gives a 64-bit register: expected r0 to r10", start);
-  scanner.expect(44, '","');
-  if (name === "cmpxchg") {
-    scanner.skip();
-    const place = scanner.position;
-    if (registerFor(scanner, bits) !== 0) throw scanner.expected(`${bits === 64 ? "r0" : "w0"}: a compare and exchange compares with it`, place);
-    scanner.expect(44, '","');
-  }
-  scanner.skip();
-  const place = scanner.position;
-  const src = registerFor(scanner, bits);
-  scanner.expect(41, '")"');
-  const receiver = name === "cmpxchg" ? 0 : src;
-  if (result !== receiver) throw scanner.error(`register ${receiver} receives the old value: expected it on the left, not register ${result}`, place);
-  return parser.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), base, src, offset, fetchOperations[name]!);
 }

@@ -4,8 +4,9 @@ import { makeInstruction } from "../make.ts";
 import * as op from "../opcode.ts";
 import { comparisonSigns } from "./operators.ts";
 import { parseAssignment } from "./parse-assignment.ts";
+import { parseLock, parseStoreRelease } from "./parse-atomic.ts";
 import {
-  address, anyRegister, immediate, parenthesizedAddress, pointerType, registerFor, registerOf, sizeField, unsigned, W, type Address,
+  anyRegister, immediate, parenthesizedAddress, pointerType, registerFor, registerOf, sizeField, unsigned, W, type Address,
 } from "./parse-operands.ts";
 import type { Scanner } from "./scanner.ts";
 
@@ -16,6 +17,8 @@ export class InstructionParser {
   loggedOpcode = -1;
   /** The source field among the bytes that a disassembler shows before the instruction, or -1. */
   shownSource = -1;
+  /** The slot that is shown before the instruction, or -1. */
+  shownSlot = -1;
   /** Where the instruction being read begins, if that is asked for. */
   source: SourceLocation | undefined = undefined;
   /** The labels that instructions refer to, and the positions where they do. */
@@ -80,9 +83,9 @@ export class InstructionParser {
       case "exit":
         return this.make(op.EXIT, 0, 0, 0, 0);
       case "lock":
-        return this.lock();
+        return parseLock(this);
       case "store_release":
-        return this.storeRelease();
+        return parseStoreRelease(this);
       case "ld_pseudo":
         return this.pseudoLoad();
       default:
@@ -239,69 +242,6 @@ export class InstructionParser {
     return this.make(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, module, number, undefined, reference);
   }
 
-  /** `lock *(u64 *)(r1 + 0) += r2`. */
-  private lock(): Instruction {
-    const { scanner } = this;
-    scanner.expect(42, '"*"');
-    const bits = this.atomicType();
-    parenthesizedAddress(scanner, this.address);
-    const { register, offset } = this.address;
-    scanner.skip();
-    const start = scanner.position;
-    let operation: number;
-    switch (scanner.text.slice(start, start + 2)) {
-      case "+=":
-        operation = op.BPF_ADD;
-        break;
-      case "|=":
-        operation = op.BPF_OR;
-        break;
-      case "&=":
-        operation = op.BPF_AND;
-        break;
-      case "^=":
-        operation = op.BPF_XOR;
-        break;
-      default:
-        throw scanner.expected('"+=", "|=", "&=" or "^="');
-    }
-    scanner.position += 2;
-    return this.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), register, registerFor(scanner, bits), offset, operation);
-  }
-
-  /** `(u32 *)` or `(u64 *)`. */
-  atomicType(): number {
-    const { scanner } = this;
-    scanner.skip();
-    const start = scanner.position;
-    const bits = pointerType(scanner);
-    if (bits !== 32 && bits !== 64) throw scanner.error("an atomic operation takes 4 or 8 bytes: expected u32 or u64", start);
-    return bits;
-  }
-
-  /** `store_release((u64 *)(r1 + 0), r2)`. */
-  private storeRelease(): Instruction {
-    const { scanner } = this;
-    scanner.expect(40, '"("');
-    const bits = this.orderedType();
-    parenthesizedAddress(scanner, this.address);
-    const { register, offset } = this.address;
-    scanner.expect(44, '","');
-    const src = registerFor(scanner, bits);
-    scanner.expect(41, '")"');
-    return this.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), register, src, offset, op.BPF_STORE_REL);
-  }
-
-  /** The type of an ordered load or store: any size, no sign. */
-  orderedType(): number {
-    const { scanner } = this;
-    scanner.skip();
-    const start = scanner.position;
-    const bits = pointerType(scanner);
-    if (bits < 0) throw scanner.error("an ordered load or store has no sign: expected u8, u16, u32 or u64", start);
-    return bits;
-  }
-
   /** `ld_pseudo r1, 1, 5`: LLVM's way to write a 64-bit immediate that is no plain number. */
   private pseudoLoad(): Instruction {
     const { scanner } = this;
@@ -318,10 +258,5 @@ export class InstructionParser {
       throw scanner.error("expected a number of 32 bits", start);
     }
     return this.make(op.LDDW, dst, kind, 0, Number(BigInt.asIntN(32, wide)), high);
-  }
-
-  /** `r6 + 4`, which the caller finds in `address`. */
-  readAddress(): void {
-    address(this.scanner, this.address);
   }
 }

@@ -7,7 +7,7 @@ import {
   loadFunction, loadIndirect, loadKernelVariable, loadMap, loadMapValue, atomicAdd, mov, store, storeRelease,
 } from "../build/index.ts";
 import { encode } from "../encode.ts";
-import { r1, r10, r2, r3, r6, w0, w1, w2 } from "../register.ts";
+import { r0, r1, r10, r2, r3, r6, w0, w1, w2 } from "../register.ts";
 import { parseAssembly } from "./parse.ts";
 import { AsmSyntaxError } from "./syntax-error.ts";
 
@@ -35,6 +35,10 @@ test("blanks do not matter", () => {
   assert.equal(parseAssembly("r1=*(u32*)(r6+4)\nr1 =\t* ( u32 * ) ( r6 - 4 )\nif r1==r2 goto+3\nr1+=-5"), [
     load("u32", r1, r6, 4), load("u32", r1, r6, -4), jeq(r1, r2, 3), add(r1, -5),
   ]);
+});
+
+test("a listing may begin in the middle, and lines without numbers may be put in", () => {
+  assert.equal(parseAssembly("7: r1 = 5 ll\n9: exit\nr0 = 0\n10: exit"), [lddw(r1, 5), exit(), mov(r0, 0), exit()]);
 });
 
 test("both spellings of the same instruction are read: LLVM's and the verifier's", () => {
@@ -221,6 +225,8 @@ const errors: readonly [text: string, message: string | RegExp][] = [
   ["r1 = map[xd:4]", /^1:10: expected fd:, id: or idx:/],
   ["r1 = map[m][1]+4", /first value/],
   ["  0: R_BPF_64_64 x", /relocation/],
+  ["57: (05) goto pc+2\n60: (95) exit", "2:10: slot 60 is out of turn: expected slot 58, so that jumps keep their targets"],
+  ["3: r1 = 5 ll\n4: exit", /^2:4: slot 4 is out of turn: expected slot 5/],
   [".long 5", /^1:1: expected an instruction/],
   ["12", /^1:1: expected an instruction/],
 ];

@@ -1,7 +1,7 @@
 import { helperNumber } from "../helpers.ts";
 import { isLabel, type Instruction, type Item } from "../instruction.ts";
 import { makeInstruction } from "../make.ts";
-import { BPF_PSEUDO_FUNC } from "../opcode.ts";
+import { BPF_PSEUDO_FUNC, LDDW } from "../opcode.ts";
 import { InstructionParser } from "./parse-instruction.ts";
 import { hexDigit, isDigit, Scanner } from "./scanner.ts";
 
@@ -16,7 +16,8 @@ export interface ParseOptions {
  * Reads assembly in the syntax of the verifier's log and of LLVM: an instruction
  * or a label on each line. What those print around instructions (addresses,
  * bytes, states in comments, headings) is passed over, so that their output can
- * be pasted.
+ * be pasted. Numbers of slots that are given must follow one another: a log leaves
+ * out what the verifier did not reach, and jumps over it would go elsewhere.
  *
  * Comments begin with `;`, `#` or `//` and go to the end of the line; C's block
  * comments may go over several.
@@ -30,6 +31,8 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
   const labels = new Set<string>();
   let line = 0;
   let lineStart = 0;
+  /** The slot that the next line ought to show, if lines show slots. */
+  let nextSlot = -1;
 
   while (scanner.position < text.length) {
     if (sources) {
@@ -44,6 +47,10 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
       continue;
     }
     const start = scanner.position;
+    const { shownSlot } = parser;
+    if (shownSlot >= 0 && nextSlot >= 0 && shownSlot !== nextSlot) {
+      throw scanner.error(`slot ${shownSlot} is out of turn: expected slot ${nextSlot}, so that jumps keep their targets`, start);
+    }
     if (sources) parser.source = { file: file ?? "", line: line + 1, column: start - lineStart + 1 };
     const register = scanner.register();
     if (register >= 0) {
@@ -72,6 +79,7 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
       }
       items.push(parser.keyword(word, start));
     }
+    nextSlot = shownSlot < 0 ? -1 : shownSlot + ((items.at(-1) as Instruction).opcode === LDDW ? 2 : 1);
     // objdump names the target of a jump behind it.
     if (scanner.skip() === 60) skipSymbol(scanner);
     if (!scanner.atLineEnd()) throw scanner.expected("the end of the line");
@@ -105,13 +113,19 @@ function skipPrefix(parser: InstructionParser): boolean {
   const { text } = scanner;
   parser.loggedOpcode = -1;
   parser.shownSource = -1;
+  parser.shownSlot = -1;
   let end = scanner.position;
   if (isDigit(text.charCodeAt(end))) {
     while (hexDigit(text.charCodeAt(end)) >= 0) end++;
     const after = text.charCodeAt(end);
-    if (after === 58) scanner.position = end + 1;
-    else if (after === 32 && text.charCodeAt(end + 1) === 60) scanner.position = end + 1; // 0000000000000138 <name>:
-    else throw scanner.expected("an instruction, or a label with a colon");
+    if (after === 58) {
+      parser.shownSlot = Number(text.slice(scanner.position, end));
+      scanner.position = end + 1;
+    } else if (after === 32 && text.charCodeAt(end + 1) === 60) { // 0000000000000138 <name>:
+      scanner.position = end + 1;
+    } else {
+      throw scanner.expected("an instruction, or a label with a colon");
+    }
     skipBytes(parser);
     skipLiveRegisters(scanner);
     const code = scanner.skip();
