@@ -70,11 +70,11 @@ test("the service and its backend's own address, on one socket", async ({ dataPa
 test("UDP-Lite has services of its own", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   dataPath.setService(SERVICE, "udplite", [BACKENDS[1]], 2);
-  const socket = await client.open("udplite");
+  // Unconnected only: the kernel runs no connect program for it.
+  const socket = await client.openIfSupported("udplite", "UDP-Lite services");
+  if (socket === undefined) return;
   await socket.send("hello", SERVICE);
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1], 2)]);
-  await socket.connect(SERVICE);
-  assert.equal(await socket.peer(), SERVICE);
   await socket.close();
   assert.equal(dataPath.reverseEntries(), []);
 });

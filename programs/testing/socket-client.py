@@ -47,14 +47,18 @@ def open_(kind, family):
     return {"number": keep(handle), "cookie": str(cookie)}
 
 
-def connect(number, address, port):
-    handle = opened[number]
-    # A timeout would make Python's socket a non-blocking one.
+def blocking(handle, call):
+    """Runs a call that is to block in the kernel: a timeout makes Python's socket a non-blocking one."""
     handle.settimeout(None)
     try:
-        handle.connect((address, port))
+        call()
     finally:
         handle.settimeout(TIMEOUT)
+
+
+def connect(number, address, port):
+    handle = opened[number]
+    blocking(handle, lambda: handle.connect((address, port)))
 
 
 def connect_non_blocking(number, address, port):
@@ -89,7 +93,8 @@ def send(number, text, address=None, port=None):
 
 def fast_open(number, text, address, port):
     """Connects and sends in one call: TCP Fast Open, or what the kernel makes of it without a cookie."""
-    opened[number].sendto(text.encode(), socket.MSG_FASTOPEN, (address, port))
+    handle = opened[number]
+    blocking(handle, lambda: handle.sendto(text.encode(), socket.MSG_FASTOPEN, (address, port)))
 
 
 def receive(number):

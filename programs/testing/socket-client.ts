@@ -66,6 +66,17 @@ export class SocketClient {
     return new ClientSocket(this, number, BigInt(cookie));
   }
 
+  /** A socket of a protocol that not every kernel has; without it, a line on standard error says that `what` is skipped. */
+  async openIfSupported(kind: "mptcp" | "udplite", what: string): Promise<ClientSocket | undefined> {
+    try {
+      return await this.open(kind);
+    } catch (error) {
+      if (!(error instanceof SocketError && ["EPROTONOSUPPORT", "ENOPROTOOPT", "ESOCKTNOSUPPORT"].includes(error.code))) throw error;
+      process.stderr.write(`SKIPPED, ${what}: this kernel has no ${kind} sockets (${error.code})\n`);
+      return undefined;
+    }
+  }
+
   /** Opens, uses unconnected and closes `count` sockets one after the other; how many replies came from each source. */
   visit(kind: SocketKind, count: number, { address, port }: Endpoint): Promise<Record<string, number>> {
     return this.ask("visit", { kind, count, address, port });
