@@ -7,7 +7,6 @@
  */
 import { Command, CommanderError } from "commander";
 import { commands } from "./commands/index.ts";
-import { reportError } from "./report.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("tsbpf")
@@ -25,7 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return typeof process.exitCode === "number" ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return reportError(error);
+    return (await import("./report.ts")).reportError(error);
   }
 }
 

@@ -4,7 +4,6 @@
  * are run so, each with a start of its own: this file imports nothing that it
  * can do without.
  */
-import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { decode } from "../../asm/decode.ts";
 import { execute } from "../../sim/execute.ts";
@@ -56,6 +55,7 @@ async function runOne(memory: string, budget: number): Promise<void> {
 }
 
 async function runBatch(budget: number): Promise<void> {
+  const { createInterface } = await import("node:readline");
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     if (line.trim() === "") continue;
     const text = `${JSON.stringify(answer(line, budget))}\n`;
