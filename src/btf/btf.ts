@@ -5,6 +5,9 @@ import {
 import { NameIndex } from "./name-index.ts";
 import type { BtfType } from "./type.ts";
 
+/** Decoded types that are kept. */
+const MAX_RECENT = 256;
+
 /**
  * A parsed blob. Only the place of each type is noted at first (4 bytes a
  * type); a type is decoded when it is asked for, and names are indexed when the
@@ -23,6 +26,8 @@ export class Btf {
   readonly #stringsStart: number;
   readonly #stringsEnd: number;
   #names: NameIndex | undefined;
+  /** Relocation asks for the same few large structs again and again. */
+  readonly #recent = new Map<number, BtfType>();
 
   /**
    * Takes a little-endian blob, as of `/sys/kernel/btf/vmlinux` or of an object
@@ -75,7 +80,16 @@ export class Btf {
   /** The type of an id, decoded. @throws {BtfError} where there is none of this id. */
   type(id: number): BtfType {
     if (id === 0) return { kind: "void" };
-    const at = this.#offset(id);
+    let type = this.#recent.get(id);
+    if (type === undefined) {
+      type = this.#decode(this.#offset(id));
+      if (this.#recent.size === MAX_RECENT) this.#recent.clear();
+      this.#recent.set(id, type);
+    }
+    return type;
+  }
+
+  #decode(at: number): BtfType {
     const info = this.#view.getUint32(at + 4, true);
     const word = this.#view.getUint32(at + 8, true);
     const kind = btfKindNames[(info >>> 24) & 0x1f]!;
