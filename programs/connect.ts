@@ -1,8 +1,8 @@
 import { cgroup, PROCEED, SocketType, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
-import { translateDatagram } from "./datagram.ts";
+import { translateDatagram, type DatagramHelper } from "./datagram.ts";
 import type { DataPathOptions } from "./options.ts";
 import { ipv4Address, ipv6Address, mappedAddress, type SocketAddress } from "./socket-address.ts";
-import { translateStream } from "./stream.ts";
+import { translateStream, type StreamHelper } from "./stream.ts";
 
 /** connect(2): a socket that asks for a service is sent to one of its backends. */
 export const connect4 = (options: DataPathOptions) => cgroup.connect4("connect4", (b, ctx) => {
@@ -19,7 +19,7 @@ export const connect6 = (options: DataPathOptions) => cgroup.connect6("connect6"
 });
 
 function connect(
-  b: BuilderWith<"getPrandomU32" | "getSocketCookie" | "skStorageGet" | "setRetval", 0 | 1>, type: Scalar<"u32">, to: SocketAddress, options: DataPathOptions,
+  b: BuilderWith<DatagramHelper | StreamHelper, 0 | 1>, type: Scalar<"u32">, to: SocketAddress, options: DataPathOptions,
 ): void {
   b.if(type.eq(SocketType.DGRAM),
     () => translateDatagram(b, to, options),

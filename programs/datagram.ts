@@ -6,6 +6,9 @@ import type { DataPathOptions } from "./options.ts";
 import { findService, type FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
+/** The helpers that `translateDatagram` calls. */
+export type DatagramHelper = "getNetnsCookie" | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+
 /**
  * Where a datagram socket's packets to the address in the context go, be it
  * connected to it or not. A socket that was sent to a backend for a service
@@ -13,7 +16,7 @@ import type { SocketAddress } from "./socket-address.ts";
  * is no service's.
  */
 export function translateDatagram(
-  b: BuilderWith<"getSocketCookie" | "skStorageGet" | "setRetval", 0 | 1>, to: SocketAddress, options: DataPathOptions,
+  b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
   elsewhere: () => void = () => forgetBackend(b, to),
 ): void {
   const now = currentGeneration(b);
@@ -23,7 +26,7 @@ export function translateDatagram(
     b.return(PROCEED);
   }, options);
   reuseEarlierFlow(b, to, service, now);
-  const backend = chooseBackend(b, to, service, seedOfSocket(b, to), options);
+  const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), options);
   rememberDatagrams(b, to, service, backend, now);
   redirect(to, backend);
 }

@@ -2,6 +2,7 @@
 import type { ProgramSource } from "../src/dsl/index.ts";
 import { connect4, connect6 } from "./connect.ts";
 import { defaultOptions, type DataPathOptions } from "./options.ts";
+import { postBind4, postBind6 } from "./post-bind.ts";
 import { getpeername4, getpeername6, recvmsg4, recvmsg6 } from "./recvmsg.ts";
 import { sendmsg4, sendmsg6 } from "./sendmsg.ts";
 import { sockRelease } from "./sock-release.ts";
@@ -14,6 +15,7 @@ export function loadBalancerPrograms(options: DataPathOptions = defaultOptions):
   return [
     connect4(options), sendmsg4(options), recvmsg4(), getpeername4(),
     ...(options.ipv6 ? [connect6(options), sendmsg6(options), recvmsg6(), getpeername6()] : []),
+    ...(options.nodePorts ? [postBind4(), ...(options.ipv6 ? [postBind6()] : [])] : []),
     sockRelease(options),
   ];
 }

@@ -22,6 +22,14 @@ const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
 export const BackendState = { ACTIVE: 0, TERMINATING: 1, QUARANTINED: 2, MAINTENANCE: 3 } as const;
 export type BackendState = (typeof BackendState)[keyof typeof BackendState];
 
+/** Whom an entry of the services map is for. */
+export const Scope = {
+  /** Sockets that connect or send. */
+  EVERYWHERE: 0,
+  /** Sockets that are bound: the entry, under the unspecified address, takes its port on every local one. */
+  NODE_PORT: 1,
+} as const;
+
 /** How many flows a socket keeps whole: those it used last. A power of two. */
 export const RECENT_FLOWS = 4;
 
@@ -38,7 +46,7 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     port: be16,
     /** IP protocol number: 6 TCP, 17 UDP. */
     protocol: u8,
-    /** 0: everybody's. Other scopes are reserved for traffic policies. */
+    /** `Scope`. */
     scope: u8,
   });
 
@@ -89,7 +97,7 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
   const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
-  /** A backend of an older flow, by which its reverse entry is found again. */
+  /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
 
   /** What a socket remembers. It names every entry of the socket in the reverse map, so that closing it leaves none. */
@@ -126,6 +134,7 @@ export type Maps = typeof maps4;
 export type Service = Maps["services"]["value"];
 export type Slot = Maps["slots"]["value"];
 export type SocketFlows = Maps["flows"]["value"];
+export type Peer = SocketFlows["fields"]["older"]["element"];
 export type Flow = SocketFlows["fields"]["recent"]["element"];
 
 export const { services, slots, backends, affinity, reverseSk, flows } = maps4;

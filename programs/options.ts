@@ -1,3 +1,5 @@
+import { Errno } from "../src/dsl/index.ts";
+
 /** What the programs are built for. What is switched off here is not in the bytecode. */
 export interface DataPathOptions {
   /** The kernel has `bpf_set_retval` (Linux 5.18): a refused call gets the errno that says why, not EPERM. */
@@ -10,6 +12,14 @@ export interface DataPathOptions {
   readonly rememberStreams: boolean;
   /** Sockets of the IPv6 family are balanced too, to IPv6 addresses and to mapped IPv4 ones. */
   readonly ipv6: boolean;
+  /** Some services keep their clients' backends: see `affinityTimeout`. */
+  readonly affinity: boolean;
+  /** Some services take a port of the host's own addresses: no process may bind it. */
+  readonly nodePorts: boolean;
+  /** What a call to a service without backends fails with, where the kernel has `bpf_set_retval`. */
+  readonly noBackendErrno: number;
 }
 
-export const defaultOptions: DataPathOptions = { setRetval: true, rememberStreams: false, ipv6: false };
+export const defaultOptions: DataPathOptions = {
+  setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, noBackendErrno: Errno.EHOSTUNREACH,
+};

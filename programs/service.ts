@@ -1,6 +1,6 @@
-import { Errno, PROCEED, REJECT, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
+import { PROCEED, REJECT, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
 import { u16, u32, u64, u8 } from "../src/types/index.ts";
-import type { Service } from "./maps.ts";
+import { Scope, type Service } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
@@ -47,11 +47,11 @@ export function unlessStillService(
 
 function serviceKey(socket: SocketAddress, { address, port }: { address: Scalar<"be32">; port: Scalar<"be16"> }) {
   // The low byte is enough: MPTCP (262) has TCP's, and is to be treated as TCP.
-  return { address, port, protocol: socket.protocol.to(u8), scope: 0 };
+  return { address, port, protocol: socket.protocol.to(u8), scope: Scope.EVERYWHERE };
 }
 
 /** Has the system call fail. */
-export function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval }: DataPathOptions): void {
-  if (setRetval) b.setRetval(-Errno.EHOSTUNREACH);
+export function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval, noBackendErrno }: DataPathOptions): void {
+  if (setRetval) b.setRetval(-noBackendErrno);
   b.return(REJECT);
 }

@@ -19,8 +19,8 @@ const directory = fileURLToPath(new URL("snapshots", import.meta.url));
 const update = process.argv.includes("--update");
 
 function programs(switches: boolean): Program[] {
-  const options = Object.fromEntries(Object.keys(defaultOptions).map((name) => [name, switches])) as Record<keyof DataPathOptions, boolean>;
-  return loadBalancerPrograms(options).map((source) => source.compile());
+  const options = Object.fromEntries(Object.entries(defaultOptions).map(([name, value]) => [name, typeof value === "boolean" ? switches : value]));
+  return loadBalancerPrograms(options as unknown as DataPathOptions).map((source) => source.compile());
 }
 
 function listing({ instructions, functions, maps, section, name }: Program): string {

@@ -5,12 +5,15 @@ import type { DataPathOptions } from "./options.ts";
 import { findService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
+/** The helpers that `translateStream` calls. */
+export type StreamHelper = "getNetnsCookie" | "getPrandomU32" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+
 /** Where a stream connects to: any of the service's backends, another each time. */
 export function translateStream(
-  b: BuilderWith<"getPrandomU32" | "skStorageGet" | "setRetval", 0 | 1>, to: SocketAddress, options: DataPathOptions,
+  b: BuilderWith<StreamHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
 ): void {
   const service = findService(b, to, () => b.return(PROCEED), options);
-  const backend = chooseBackend(b, to, service, b.getPrandomU32(), options);
+  const backend = chooseBackend(b, to, service, () => b.getPrandomU32(), options);
   if (options.rememberStreams) rememberStream(b, to, service, backend, currentGeneration(b));
   redirect(to, backend);
 }

@@ -57,7 +57,7 @@ export class DataPath {
     this.#nextSlot += backends.length;
     const members = this.#collection.map(maps.backends);
     const wanted = new Set(backends);
-    const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(`${key.address}:${key.port}`));
+    const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(endpointText(key)));
     backends.forEach((backend, i) => {
       this.#collection.map(maps.slots).set(base + i, { ...endpoint(backend), state: BackendState.ACTIVE });
       members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
@@ -69,7 +69,13 @@ export class DataPath {
   }
 
   removeService({ address, port }: Endpoint, protocol: ServiceProtocol): void {
-    this.#collection.map(mapsFor(address).services).delete({ address, port, protocol: protocolNumber[protocol], scope: 0 });
+    const maps = mapsFor(address);
+    const services = this.#collection.map(maps.services);
+    const key = { address, port, protocol: protocolNumber[protocol], scope: 0 };
+    const revNatIndex = services.get(key)?.revNatIndex;
+    services.delete(key);
+    const members = this.#collection.map(maps.backends);
+    members.deleteMany([...members.keys()].filter((member) => member.revNatIndex === revNatIndex));
     this.#announce();
   }
 
@@ -98,9 +104,8 @@ export class DataPath {
   /** Ends the clients, removes the services. */
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
-    for (const { services } of this.#families) {
-      const map = this.#collection.map(services);
-      map.deleteMany([...map.keys()]);
+    for (const { services, backends } of this.#families) {
+      for (const map of [this.#collection.map(services), this.#collection.map(backends)] as const) map.deleteMany([...map.keys()] as never);
     }
     this.#announce();
     this.#nextSlot = 0;

@@ -70,6 +70,8 @@ export interface CoreBuilder<R> {
   readonly return: (result: R) => void;
   /** A struct on the stack with all of its fields; padding is zero. */
   struct<S extends StructSchema>(schema: S, fields: Init<S>): Ref<S>;
+  /** A value on the stack, all zero. */
+  zeroed<S extends Schema>(schema: S): Ref<S>;
   /** Writes all of a value in memory. */
   assign<S extends Schema>(target: InMemory<S>, value: Init<NoInfer<S>>): void;
   /** Writes zeroes over all of a value in memory. */
@@ -257,6 +259,13 @@ export class BuilderImplementation {
     this.emitter.mark();
     const place = stackPlace(this.emitter, schema);
     writeInit(this.emitter, schema, place, fields);
+    return reference(this.emitter, schema, place);
+  }
+
+  zeroed(schema: Schema): unknown {
+    this.emitter.mark();
+    const place = stackPlace(this.emitter, schema);
+    zero(this.emitter, place, schema.size);
     return reference(this.emitter, schema, place);
   }
 
