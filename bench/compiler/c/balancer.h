@@ -9,14 +9,14 @@
 #define RECENT_FLOWS 4
 #define OLDER_FLOWS 32
 #define SOCK_DGRAM 2
+#define AF_INET6 10
+#define CONNECTED 1 /* TCP_ESTABLISHED */
 #define EHOSTUNREACH 113
 #define MAPPED_MIDDLE 0xffff0000u /* bytes 00 00 ff ff on a little-endian machine */
 
-struct lb_service { __u32 base; __u32 count; __u16 rev_nat_index; __u16 flags; __u32 affinity_timeout; };
-
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); } generation SEC(".maps");
 
-struct address6 { __u64 high, low; };
+struct address6 { __u32 word[4]; };
 
 #define FAMILY 4
 #include "family.h"

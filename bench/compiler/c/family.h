@@ -7,38 +7,40 @@
 #define SLOTS slots
 #define REVERSE cilium_lb4_reverse_sk
 #define FLOWS flows
-#define WIDEST 4
+#define KNOWN_BACKENDS backends
 #else
 #define N(name) name##6
 #define ADDRESS struct address6
-#define SAME(a, b) ((a).low == (b).low && (a).high == (b).high)
+#define SAME(a, b) ((a).word[0] == (b).word[0] && (a).word[1] == (b).word[1] && (a).word[2] == (b).word[2] && (a).word[3] == (b).word[3])
 #define SERVICES services6
 #define SLOTS slots6
 #define REVERSE cilium_lb6_reverse_sk
 #define FLOWS flows6
-/* Where the layout allows it, 8-byte halves are known to be aligned: otherwise clang loads them in pieces. */
-#define WIDEST 8
+#define KNOWN_BACKENDS backends6
 #endif
 
 struct N(service_key) { ADDRESS address; __u16 port; __u8 protocol; __u8 scope; } __attribute__((packed, aligned(4)));
+struct N(service) { struct N(service_key) key; __u16 rev_nat_index, flags; __u32 affinity_timeout; __u64 range; };
+struct N(backend_key) { ADDRESS address; __u16 port, rev_nat_index; } __attribute__((packed, aligned(4)));
 struct N(slot) { ADDRESS address; __u16 port; __u16 state; } __attribute__((packed, aligned(4)));
 struct N(reverse_key) { __u64 cookie; ADDRESS address; __u16 port; __u16 pad; } __attribute__((packed, aligned(8)));
 struct N(reverse_entry) { ADDRESS address; __u16 port; __u16 rev_nat_index; } __attribute__((packed, aligned(4)));
 struct N(flow) {
   ADDRESS service_address, backend_address;
   __u16 service_port, backend_port;
-  __u32 base, generation;
+  __u32 generation;
   __u16 rev_nat_index, pad;
-} __attribute__((packed, aligned(WIDEST)));
+} __attribute__((packed, aligned(4)));
 struct N(peer) { ADDRESS address; __u16 port; __u16 pad; } __attribute__((packed, aligned(4)));
 struct N(socket_flows) {
   struct N(flow) recent[RECENT_FLOWS];
   __u32 recent_count, older_count;
   struct N(peer) older[OLDER_FLOWS];
-} __attribute__((packed, aligned(WIDEST)));
+} __attribute__((packed, aligned(4)));
 
-struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 65536); __type(key, struct N(service_key)); __type(value, struct lb_service); } SERVICES SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 65536); __type(key, struct N(service_key)); __type(value, struct N(service)); } SERVICES SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 262144); __type(key, __u32); __type(value, struct N(slot)); } SLOTS SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 262144); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, struct N(backend_key)); __type(value, __u32); } KNOWN_BACKENDS SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 262144); __type(key, struct N(reverse_key)); __type(value, struct N(reverse_entry)); } REVERSE SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, struct N(socket_flows)); } FLOWS SEC(".maps");
 
@@ -46,7 +48,7 @@ static __always_inline ADDRESS N(read_address)(struct bpf_sock_addr *ctx, int ma
 #if FAMILY == 4
   return mapped ? ctx->user_ip6[3] : ctx->user_ip4;
 #else
-  struct address6 address = { *(__u64 *)&ctx->user_ip6[0], *(__u64 *)&ctx->user_ip6[2] };
+  struct address6 address = { { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] } };
   return address;
 #endif
 }
@@ -54,14 +56,18 @@ static __always_inline ADDRESS N(read_address)(struct bpf_sock_addr *ctx, int ma
 static __always_inline void N(redirect)(struct bpf_sock_addr *ctx, int mapped, ADDRESS address, __u16 port) {
 #if FAMILY == 4
   if (mapped) {
-    *(__u64 *)&ctx->user_ip6[0] = 0;
-    *(__u64 *)&ctx->user_ip6[2] = ((__u64)address << 32) | MAPPED_MIDDLE;
+    ctx->user_ip6[0] = 0;
+    ctx->user_ip6[1] = 0;
+    ctx->user_ip6[2] = MAPPED_MIDDLE;
+    ctx->user_ip6[3] = address;
   } else {
     ctx->user_ip4 = address;
   }
 #else
-  *(__u64 *)&ctx->user_ip6[0] = address.high;
-  *(__u64 *)&ctx->user_ip6[2] = address.low;
+  ctx->user_ip6[0] = address.word[0];
+  ctx->user_ip6[1] = address.word[1];
+  ctx->user_ip6[2] = address.word[2];
+  ctx->user_ip6[3] = address.word[3];
 #endif
   ctx->user_port = port;
 }
@@ -84,27 +90,46 @@ static __always_inline void N(forget_flow)(void *ctx, struct N(flow) *flow) {
   __builtin_memset(flow, 0, sizeof(*flow));
 }
 
-static __always_inline struct lb_service *N(find_service)(struct bpf_sock_addr *ctx, ADDRESS address, __u16 port) {
-  struct N(service_key) key __attribute__((aligned(8))) = { .address = address, .port = port, .protocol = ctx->protocol };
-  return bpf_map_lookup_elem(&SERVICES, &key);
-}
-
 static __always_inline int N(refuse)(void) {
   bpf_set_retval(-EHOSTUNREACH);
   return REJECT;
 }
 
-static __always_inline struct N(slot) *N(choose_backend)(struct lb_service *service, __u32 seed) {
-  __u32 count = service->count, base = service->base;
+/* A service as it was at one moment. */
+struct N(found) { __u64 range; __u16 rev_nat_index; };
+
+enum N(outcome) { N(FOUND), N(MISSING), N(TORN), N(GONE) };
+
+static __always_inline int N(look)(const struct N(service_key) *key, struct N(found) *found) {
+  struct N(service) *service = bpf_map_lookup_elem(&SERVICES, key);
+  if (!service) return N(MISSING);
+  found->range = service->range;
+  found->rev_nat_index = service->rev_nat_index;
+  return SAME(service->key.address, key->address) && service->key.port == key->port
+    && service->key.protocol == key->protocol && service->key.scope == key->scope ? N(FOUND) : N(TORN);
+}
+
+static __always_inline int N(find_service)(struct bpf_sock_addr *ctx, int mapped, struct N(found) *found) {
+  struct N(service_key) key = { .address = N(read_address)(ctx, mapped), .port = ctx->user_port, .protocol = ctx->protocol };
+  int outcome = N(look)(&key, found);
+  if (outcome != N(TORN)) return outcome;
+  outcome = N(look)(&key, found);
+  return outcome == N(MISSING) ? N(GONE) : outcome;
+}
+
+static __always_inline struct N(slot) *N(choose_backend)(const struct N(found) *service, __u32 seed) {
+  __u32 count = service->range >> 32, base = (__u32)service->range;
   if (count == 0) return 0;
   __u32 index = base + (__u32)(((__u64)seed * count) >> 32);
   return bpf_map_lookup_elem(&SLOTS, &index);
 }
 
 static __always_inline int N(translate_stream)(struct bpf_sock_addr *ctx, int mapped) {
-  struct lb_service *service = N(find_service)(ctx, N(read_address)(ctx, mapped), ctx->user_port);
-  if (!service) return PROCEED;
-  struct N(slot) *backend = N(choose_backend)(service, bpf_get_prandom_u32());
+  struct N(found) service;
+  int outcome = N(find_service)(ctx, mapped, &service);
+  if (outcome == N(TORN)) return N(refuse)();
+  if (outcome != N(FOUND)) return PROCEED;
+  struct N(slot) *backend = N(choose_backend)(&service, bpf_get_prandom_u32());
   if (!backend) return N(refuse)();
   N(redirect)(ctx, mapped, backend->address, backend->port);
   return PROCEED;
@@ -132,6 +157,13 @@ static __always_inline void N(keep_older)(struct N(socket_flows) *known, struct 
 
 static __always_inline void N(place_flow)(
     struct bpf_sock_addr *ctx, int mapped, struct N(socket_flows) *known, const struct N(flow) *flow, __u64 cookie) {
+  if (known->older_count != 0) {
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < OLDER_FLOWS; i++) {
+      struct N(peer) *peer = &known->older[i];
+      if (SAME(peer->address, flow->backend_address) && peer->port == flow->backend_port) __builtin_memset(peer, 0, sizeof(*peer));
+    }
+  }
   struct N(flow) *found = 0;
 #pragma unroll
   for (int i = 0; i < RECENT_FLOWS && !found; i++) {
@@ -146,77 +178,74 @@ static __always_inline void N(place_flow)(
   struct N(flow) *next = &known->recent[known->recent_count & (RECENT_FLOWS - 1)];
   known->recent_count++;
   if (next->rev_nat_index != 0) N(keep_older)(known, next, cookie);
-  if (known->older_count != 0) {
-#pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < OLDER_FLOWS; i++) {
-      struct N(peer) *peer = &known->older[i];
-      if (SAME(peer->address, flow->backend_address) && peer->port == flow->backend_port) __builtin_memset(peer, 0, sizeof(*peer));
-    }
-  }
   *next = *flow;
 }
 
-static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int mapped) {
+/* `spared`: an address that is no service's changes nothing. */
+static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int mapped, int (*spared)(struct bpf_sock_addr *)) {
   const __u32 first = 0;
-  __u32 *now;
   struct N(flow) *found = 0;
+  __u32 *element = bpf_map_lookup_elem(&generation, &first);
+  if (!element) return PROCEED;
+  __u32 now = *element;
   struct N(socket_flows) *known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, 0);
   if (known) {
-    now = bpf_map_lookup_elem(&generation, &first);
-    if (!now) return PROCEED;
-    __u32 current = *now;
 #pragma unroll
     for (int i = 0; i < RECENT_FLOWS && !found; i++) {
       struct N(flow) *flow = &known->recent[i];
-      if (N(same_service)(flow, N(read_address)(ctx, mapped), ctx->user_port) && flow->generation == current) found = flow;
+      if (N(same_service)(flow, N(read_address)(ctx, mapped), ctx->user_port) && flow->generation == now) found = flow;
     }
     if (found) {
       N(redirect)(ctx, mapped, found->backend_address, found->backend_port);
       return PROCEED;
     }
   }
-  struct lb_service *service = N(find_service)(ctx, N(read_address)(ctx, mapped), ctx->user_port);
-  if (!service) return N(forget_backend)(ctx, mapped);
+  struct N(found) service;
+  int outcome = N(find_service)(ctx, mapped, &service);
+  if (outcome == N(TORN)) return N(refuse)();
+  if (outcome == N(GONE)) return PROCEED;
+  if (outcome == N(MISSING)) return spared && spared(ctx) ? PROCEED : N(forget_backend)(ctx, mapped);
   known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, 0);
   if (known) {
 #pragma unroll
     for (int i = 0; i < RECENT_FLOWS && !found; i++) {
       struct N(flow) *flow = &known->recent[i];
-      if (N(same_service)(flow, N(read_address)(ctx, mapped), ctx->user_port) && flow->base == service->base && flow->rev_nat_index == service->rev_nat_index) found = flow;
+      if (N(same_service)(flow, N(read_address)(ctx, mapped), ctx->user_port) && flow->rev_nat_index == service.rev_nat_index) found = flow;
     }
     if (found) {
-      now = bpf_map_lookup_elem(&generation, &first);
-      if (!now) return PROCEED;
-      found->generation = *now;
-      N(redirect)(ctx, mapped, found->backend_address, found->backend_port);
-      return PROCEED;
+      struct N(backend_key) key = { .address = found->backend_address, .port = found->backend_port, .rev_nat_index = service.rev_nat_index };
+      if (bpf_map_lookup_elem(&KNOWN_BACKENDS, &key)) {
+        found->generation = now;
+        N(redirect)(ctx, mapped, found->backend_address, found->backend_port);
+        return PROCEED;
+      }
     }
   }
   __u64 cookie = bpf_get_socket_cookie(ctx);
-  struct N(slot) *backend = N(choose_backend)(service, (__u32)cookie * 0x9e3779b1u);
+  struct N(slot) *backend = N(choose_backend)(&service, (__u32)cookie * 0x9e3779b1u);
   if (!backend) return N(refuse)();
+
   struct N(flow) flow = {
     .service_address = N(read_address)(ctx, mapped), .service_port = ctx->user_port,
     .backend_address = backend->address, .backend_port = backend->port,
-    .base = service->base, .rev_nat_index = service->rev_nat_index,
+    .generation = now, .rev_nat_index = service.rev_nat_index,
   };
-  now = bpf_map_lookup_elem(&generation, &first);
-  if (!now) return PROCEED;
-  flow.generation = *now;
   known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (known) N(place_flow)(ctx, mapped, known, &flow, cookie);
 
   struct N(reverse_key) key = { .cookie = cookie, .address = backend->address, .port = backend->port };
-  struct N(reverse_entry) value __attribute__((aligned(8))) = { .address = N(read_address)(ctx, mapped), .port = ctx->user_port, .rev_nat_index = service->rev_nat_index };
   struct N(reverse_entry) *entry = bpf_map_lookup_elem(&REVERSE, &key);
-  if (!entry || !(SAME(entry->address, value.address) && entry->port == value.port && entry->rev_nat_index == value.rev_nat_index))
+  if (!entry || !(SAME(entry->address, flow.service_address) && entry->port == ctx->user_port && entry->rev_nat_index == service.rev_nat_index)) {
+    struct N(reverse_entry) value = { .address = N(read_address)(ctx, mapped), .port = ctx->user_port, .rev_nat_index = service.rev_nat_index };
     bpf_map_update_elem(&REVERSE, &key, &value, 0);
+  }
   N(redirect)(ctx, mapped, backend->address, backend->port);
   return PROCEED;
 }
 
 static __always_inline int N(still_service)(struct bpf_sock_addr *ctx, ADDRESS address, __u16 port, __u16 rev_nat_index) {
-  struct lb_service *service = N(find_service)(ctx, address, port);
+  struct N(service_key) key = { .address = address, .port = port, .protocol = ctx->protocol };
+  struct N(service) *service = bpf_map_lookup_elem(&SERVICES, &key);
   return service && service->rev_nat_index == rev_nat_index;
 }
 
@@ -275,4 +304,4 @@ static __always_inline void N(release)(struct bpf_sock *ctx) {
 #undef SLOTS
 #undef REVERSE
 #undef FLOWS
-#undef WIDEST
+#undef KNOWN_BACKENDS

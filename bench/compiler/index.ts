@@ -1,0 +1,98 @@
+/**
+ * `npm run bench:compiler`: the load balancer's programs and the examples'
+ * beside the same logic in C (c/) from `clang-19 -O2 -mcpu=v3`. Instructions; as
+ * root on Linux also bytes of machine code, and nanoseconds a run of the IPv4
+ * programs on the same traffic. Last, what building takes.
+ *
+ * `npm run bench:compiler -- PROGRAM` prints the two listings instead.
+ */
+import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
+import { formatListing } from "../../src/asm/index.ts";
+import { compile } from "../../src/compiler/index.ts";
+import { be16, array, cgroup, Errno, PROCEED, REJECT, u64, type ProgramSource } from "../../src/index.ts";
+import { linux } from "../../src/kernel/index.ts";
+import { load } from "../../src/loader/index.ts";
+import { whyNoKernel } from "../../src/testing/index.ts";
+import type { Program } from "../../src/types/index.ts";
+import { compileC } from "./clang.ts";
+import { measureRuns } from "./traffic.ts";
+
+const connects = array("connects", { value: u64, maxEntries: 256 });
+const denied = array("denied", { value: u64, maxEntries: 1 });
+
+/** As in examples/, which are commands and can't be imported. */
+const examples: readonly ProgramSource[] = [
+  cgroup.connect4("count_connect4", (b, ctx) => {
+    b.lookup(connects, ctx.protocol.and(255)).ifFound((counter) => counter.value.atomicAdd(1));
+    return PROCEED;
+  }),
+  cgroup.connect4("deny_connect4", (b, ctx) => {
+    b.if(ctx.userPort.eq(be16(8000)), () => {
+      b.lookup(denied, 0).ifFound((counter) => counter.value.atomicAdd(1));
+      b.setRetval(-Errno.ECONNREFUSED);
+      b.return(REJECT);
+    });
+    return PROCEED;
+  }),
+];
+
+const sources = [...loadBalancerPrograms({ ...defaultOptions, ipv6: true }), ...examples];
+const ours = sources.map((source) => source.compile());
+const c = [compileC("balancer"), compileC("examples")];
+/** Clang's programs with our declarations of the same maps: one way to fill them. */
+const theirs = ours.map(({ name, maps }): Program => ({ ...c.flatMap(({ programs }) => programs).find((program) => program.name === name)!, maps }));
+
+const wanted = process.argv[2];
+if (wanted === undefined) {
+  const reason = whyNoKernel();
+  if (reason !== undefined) console.log(`only instructions are counted: ${reason}`);
+  const runs = reason === undefined ? await measureRuns([ours, theirs].map((set) => set.filter(({ name }) => /4$|release/.test(name) && !/connect4$/.test(name) || name === "connect4"))) : new Map();
+  const bytes = reason === undefined ? [ours, theirs].map(jitedBytes) : [new Map<string, number>(), new Map<string, number>()];
+  printTable([
+    ["program", "instructions", "clang", "machine code", "clang", "ns a run", "clang"],
+    ...ours.map(({ name, instructions }, i) => [
+      name, instructions.length, theirs[i]!.instructions.length, ...bytes.map((sizes) => sizes.get(name) ?? ""),
+      ...(runs.get(name)?.map((ns: number) => ns.toFixed(0)) ?? ["", ""]),
+    ]),
+  ]);
+  measureBuilding();
+} else {
+  const index = ours.findIndex(({ name }) => name === wanted);
+  if (index < 0) throw new Error(`there is no program ${wanted}; there are ${ours.map(({ name }) => name).join(", ")}`);
+  for (const [who, { instructions }] of [["tsbpf", ours[index]!], ["clang", theirs[index]!]] as const) {
+    console.log(`; ${who}: ${instructions.length} instructions\n${formatListing(instructions)}\n`);
+  }
+}
+
+/** By program, bytes of machine code that the kernel's JIT makes of it. */
+function jitedBytes(programs: readonly Program[]): Map<string, number> {
+  return new Map(programs.map((program) => {
+    using collection = load([program], { maxEntries: Object.fromEntries(program.maps.filter(({ maxEntries }) => maxEntries > 1024).map(({ name }) => [name, 1024])) });
+    return [program.name, linux.programInfo(collection.program(program.name).fd).jitedLength];
+  }));
+}
+
+function measureBuilding(): void {
+  const cold = c.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const once = (): { described: number; compiled: number; instructions: number } => {
+    const start = performance.now();
+    const modules = sources.map((source) => source.build());
+    const middle = performance.now();
+    const instructions = modules.reduce((sum, module) => sum + compile(module).instructions.length, 0);
+    return { described: middle - start, compiled: performance.now() - middle, instructions };
+  };
+  const first = once();
+  let best = once();
+  for (let i = 0; i < 40; i++) {
+    const next = once();
+    if (next.described + next.compiled < best.described + best.compiled) best = next;
+  }
+  const text = ({ described, compiled, instructions }: typeof first): string =>
+    `${(described + compiled).toFixed(1)} ms (${(described * 1000 / instructions).toFixed(2)} µs an instruction to describe, ${(compiled * 1000 / instructions).toFixed(2)} to compile)`;
+  console.log(`\nbuilding all of them: ${text(first)} when barely warm, ${text(best)} warm; clang, two files: ${cold.toFixed(0)} ms`);
+}
+
+function printTable(rows: readonly (readonly (string | number)[])[]): void {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
+  for (const row of rows) console.log(row.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]!) : String(cell).padStart(widths[i]!))).join("  ").trimEnd());
+}
