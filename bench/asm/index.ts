@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  add, assemble, call, decode, encode, exit, formatListing, jeq, jne, load, loadMap, mov, parseAssembly, r0, r1, r10, r2, r6, store, w1, type Instruction,
+  add, assemble, assembleText, call, decode, encode, exit, formatListing, jeq, jne, load, loadMap, mov, parseAssembly, r0, r1, r10, r2, r6, store, w1, type Instruction,
 } from "../../src/asm/index.ts";
 import { llvmText } from "../../src/asm/fuzz/llvm.ts";
 import { randomInstruction, randomNumbers } from "../../src/asm/fuzz/random-instruction.ts";
@@ -70,7 +70,8 @@ try {
     "encode": () => encode(instructions),
     "  two DataView writes a slot": () => writeSlots(bytes.length / 8),
     "decode": () => decode(bytes),
-    "text to bytes": () => encode(assemble(parseAssembly(text))),
+    "text to instructions": () => assemble(parseAssembly(text)),
+    "text to bytes": () => assembleText(text),
     "listing": () => formatListing(instructions),
   };
   const command = ["asm", file, "-o", join(directory, "ours.bin")];

@@ -30,32 +30,41 @@ export function encode(instructions: readonly Instruction[]): Uint8Array {
   let position = 0;
   for (let i = 0; i < instructions.length; i++) {
     const instruction = instructions[i]!;
-    const { opcode, dst, src, offset, immediate, immediateHigh, reference } = instruction;
-    // A number that is no integer, or too wide, does not survive these.
-    if (
-      (opcode & 0xff) !== opcode || (dst & 0xf) !== dst || (src & 0xf) !== src ||
-      (offset << 16) >> 16 !== offset || (immediate | 0) !== immediate
-    ) throw fault(position, rangeFault(instruction));
+    const { reference } = instruction;
     if (reference !== undefined && (reference.kind === "label" || reference.kind === "function")) {
       throw fault(position, `label "${reference.name}" is not resolved: pass the program through assemble() first`);
     }
-    let high = 0;
-    if (immediateHigh !== undefined) {
-      high = immediateHigh;
-      if (opcode !== LDDW) throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has not`);
-      if ((high | 0) !== high) throw fault(position, rangeFault(instruction));
-    }
-    const reason = fieldFault(opcode, dst, src, offset, immediate, high);
-    if (reason !== undefined) throw fault(position, reason);
-    view.setUint32(position, opcode | (dst << 8) | (src << 12) | (offset << 16), true);
-    view.setInt32(position + 4, immediate, true);
-    position += SLOT_SIZE;
-    if (opcode === LDDW) {
-      view.setInt32(position + 4, high, true);
-      position += SLOT_SIZE;
-    }
+    position = encodeAt(view, position, instruction);
   }
   return bytes;
+}
+
+/**
+ * Encodes one instruction at a byte position, for which there must be room, and
+ * gives the position behind it. A label it refers to is 0.
+ * @throws {AsmError} as `encode`
+ */
+export function encodeAt(view: DataView, position: number, instruction: Instruction): number {
+  const { opcode, dst, src, offset, immediate, immediateHigh } = instruction;
+  // A number that is no integer, or too wide, does not survive these.
+  if (
+    (opcode & 0xff) !== opcode || (dst & 0xf) !== dst || (src & 0xf) !== src ||
+    (offset << 16) >> 16 !== offset || (immediate | 0) !== immediate
+  ) throw fault(position, rangeFault(instruction));
+  let high = 0;
+  if (immediateHigh !== undefined) {
+    high = immediateHigh;
+    if (opcode !== LDDW) throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has not`);
+    if ((high | 0) !== high) throw fault(position, rangeFault(instruction));
+  }
+  const reason = fieldFault(opcode, dst, src, offset, immediate, high);
+  if (reason !== undefined) throw fault(position, reason);
+  view.setUint32(position, opcode | (dst << 8) | (src << 12) | (offset << 16), true);
+  view.setInt32(position + 4, immediate, true);
+  if (opcode !== LDDW) return position + SLOT_SIZE;
+  view.setUint32(position + SLOT_SIZE, 0, true);
+  view.setInt32(position + SLOT_SIZE + 4, high, true);
+  return position + 2 * SLOT_SIZE;
 }
 
 function rangeFault({ opcode, dst, src, offset, immediate, immediateHigh = 0 }: Instruction): string {

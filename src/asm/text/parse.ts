@@ -24,10 +24,25 @@ export interface ParseOptions {
  * @throws {AsmSyntaxError} with line, column and what was expected there; for a
  * label that is missing, or there twice, too.
  */
-export function parseAssembly(text: string, { file, sources = file !== undefined }: ParseOptions = {}): Item[] {
+export function parseAssembly(text: string, options: ParseOptions = {}): Item[] {
+  const items: Item[] = [];
+  const { labels, symbols } = readAssembly(text, options, (item) => items.push(item));
+  return symbols.size === 0 ? items : items.map((item) => (!isLabel(item) && symbols.has(item) ? resolveSymbol(item, labels) : item));
+}
+
+export interface ReadResult {
+  readonly labels: ReadonlySet<string>;
+  /** Loads of a bare name: a subprogram's address where there is such a label, and otherwise a map. */
+  readonly symbols: ReadonlySet<Item>;
+}
+
+/**
+ * `parseAssembly` for whoever keeps no list: hands each item over once it is read.
+ * @throws {AsmSyntaxError}
+ */
+export function readAssembly(text: string, { file, sources = file !== undefined }: ParseOptions, take: (item: Item) => void): ReadResult {
   const scanner = new Scanner(text, file);
   const parser = new InstructionParser(scanner);
-  const items: Item[] = [];
   const labels = new Set<string>();
   let line = 0;
   let lineStart = 0;
@@ -53,10 +68,11 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
     }
     if (sources) parser.source = { file: file ?? "", line: line + 1, column: start - lineStart + 1 };
     const register = scanner.register();
+    let instruction: Instruction;
     if (register >= 0) {
-      items.push(parser.assignment(register));
+      instruction = parser.assignment(register);
     } else if (scanner.code() === 42) {
-      items.push(parser.store());
+      instruction = parser.store();
     } else {
       const word = scanner.word();
       if (word !== "" && scanner.code() === 58) {
@@ -66,7 +82,7 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
           continue;
         }
         define(scanner, labels, word, start);
-        items.push({ label: word });
+        take({ label: word });
         continue;
       }
       if (word !== "" && isHeading(scanner, word)) {
@@ -74,12 +90,13 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
         continue;
       }
       if (scanner.code() === 60 && word === "") { // objdump's <name>:
-        items.push({ label: objdumpLabel(scanner, labels) });
+        take({ label: objdumpLabel(scanner, labels) });
         continue;
       }
-      items.push(parser.keyword(word, start));
+      instruction = parser.keyword(word, start);
     }
-    nextSlot = shownSlot < 0 ? -1 : shownSlot + ((items.at(-1) as Instruction).opcode === LDDW ? 2 : 1);
+    nextSlot = shownSlot < 0 ? -1 : shownSlot + (instruction.opcode === LDDW ? 2 : 1);
+    take(instruction);
     // objdump names the target of a jump behind it.
     if (scanner.skip() === 60) skipSymbol(scanner);
     if (!scanner.atLineEnd()) throw scanner.expected("the end of the line");
@@ -88,7 +105,7 @@ export function parseAssembly(text: string, { file, sources = file !== undefined
   for (const { name, position } of parser.references) {
     if (!labels.has(name)) throw scanner.error(`there is no label or helper ${JSON.stringify(name)}: expected one that is defined`, position);
   }
-  return parser.symbols.size === 0 ? items : items.map((item) => (!isLabel(item) && parser.symbols.has(item) ? resolveSymbol(item, labels) : item));
+  return { labels, symbols: parser.symbols };
 }
 
 function define(scanner: Scanner, labels: Set<string>, name: string, start: number): void {
@@ -97,7 +114,6 @@ function define(scanner: Scanner, labels: Set<string>, name: string, start: numb
   labels.add(name);
 }
 
-/** `r1 = NAME ll` is the address of a subprogram where NAME is a label, and otherwise a map. */
 function resolveSymbol(item: Instruction, labels: ReadonlySet<string>): Instruction {
   const { opcode, dst, reference, source } = item;
   if (reference?.kind !== "map" || !labels.has(reference.name)) return item;

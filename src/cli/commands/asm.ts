@@ -1,11 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { assemble } from "../../asm/assemble.ts";
-import { encode } from "../../asm/encode.ts";
+import { SLOT_SIZE } from "../../asm/encode.ts";
 import { AsmError } from "../../asm/error.ts";
-import type { Instruction } from "../../asm/instruction.ts";
-import { parseAssembly } from "../../asm/text/parse.ts";
-import { AsmSyntaxError } from "../../asm/text/syntax-error.ts";
+import { LDDW } from "../../asm/opcode.ts";
+import { assembleText } from "../../asm/text/assemble-text.ts";
 import { CommandError } from "../errors.ts";
 import { formatHex } from "../hex.ts";
 import { print } from "../output.ts";
@@ -30,22 +28,14 @@ export function command(): Command {
 
 async function assembleFile(file: string, { output, longJumps }: Flags): Promise<void> {
   const { name, bytes: text } = readInput(file);
-  let lines: string[];
   let bytes: Uint8Array;
   try {
-    const instructions = assembleText(text.toString(), name, longJumps);
-    bytes = encode(instructions);
-    let position = 0;
-    lines = output !== undefined ? [] : instructions.map(({ immediateHigh }) => {
-      const start = position;
-      position += immediateHigh === undefined ? 8 : 16;
-      return `${formatHex(bytes.subarray(start, position))}\n`;
-    });
+    bytes = assembleText(text.toString(), { file: name, longJumps });
   } catch (error) {
     if (error instanceof AsmError) throw new CommandError(error.message, { cause: error });
     throw error;
   }
-  if (output === undefined) return print(lines.join(""));
+  if (output === undefined) return print(hexLines(bytes));
   try {
     writeFileSync(output, bytes);
   } catch (error) {
@@ -53,13 +43,13 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
   }
 }
 
-/** Places in the text are worked out only once something is wrong, which makes the rest quicker. */
-function assembleText(text: string, file: string, longJumps: boolean): Instruction[] {
-  const attempt = (sources: boolean): Instruction[] => assemble(parseAssembly(text, { file, sources }), { longJumps });
-  try {
-    return attempt(false);
-  } catch (error) {
-    if (error instanceof AsmSyntaxError) throw error;
-    return attempt(true);
+/** A line for each instruction. */
+function hexLines(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let position = 0; position < bytes.length;) {
+    const end = position + (bytes[position] === LDDW ? 2 : 1) * SLOT_SIZE;
+    lines.push(`${formatHex(bytes.subarray(position, end))}\n`);
+    position = end;
   }
+  return lines.join("");
 }
