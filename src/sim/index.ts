@@ -6,7 +6,7 @@ export { SimulationFault } from "./fault.ts";
 export { SimulatedSocket, type SocketFields, type SocketOptions } from "./socket.ts";
 export type { ContextValues } from "./context/context.ts";
 export { Coverage, type BranchCoverage, type LineCoverage } from "./coverage.ts";
-export type { HelperCall, HelperResult } from "./helper-call.ts";
+export type { Helper, HelperCall, HelperResult } from "./helper-call.ts";
 export type { HelperTable, WorldHelper } from "./helpers/index.ts";
 export { execute, type Execution } from "./execute.ts";
 export * from "./maps/index.ts";

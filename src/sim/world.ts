@@ -161,7 +161,6 @@ export class World implements Environment {
     const context = this.#context(program, layout, options, packet);
     const current: CurrentRun = { context, socket: options.socket, packet, retval: 0 };
     this.#countInstructions = options.coverage ?? true;
-    const outer = this.current;
     this.current = current;
     try {
       const translated = this.#translate(program);
@@ -184,7 +183,7 @@ export class World implements Environment {
       };
     } finally {
       this.#discardRecords();
-      this.current = outer;
+      this.current = undefined;
     }
   }
 
