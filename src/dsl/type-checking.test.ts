@@ -1,14 +1,13 @@
 /** What the type checker says to people, and what it costs. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 const typeChecking = suite("dsl: type checking");
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, "../..");
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 
 /** Type instantiations of the whole project, tests included: 132,000 when this was written. */
@@ -16,7 +15,8 @@ const BUDGET = 250_000;
 
 /** The checker's messages about a file of this source, one string. */
 function complaints(source: string): string {
-  const folder = mkdtempSync(join(here, ".type-checking-"));
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  const folder = mkdtempSync(join(root, ".cache/type-checking-"));
   try {
     writeFileSync(join(folder, "program.ts"), source);
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), include: ["program.ts"] }));
@@ -28,7 +28,7 @@ function complaints(source: string): string {
 
 typeChecking("mistakes are explained in a sentence", () => {
   const text = complaints(`
-    import { cgroup, PROCEED } from "../index.ts";
+    import { cgroup, PROCEED } from "../../src/dsl/index.ts";
     cgroup.connect4("p", (b, ctx) => {
       b.if(ctx.userPort.eq(80), () => {});
       b.if(ctx.userPort.eq(ctx.userPort.toHost()), () => {});
