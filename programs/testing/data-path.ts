@@ -1,4 +1,4 @@
-import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue } from "../../src/loader/index.ts";
+import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue, type TypedMap } from "../../src/loader/index.ts";
 import { withMaxEntries, type Program } from "../../src/types/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
 import { BackendState, defaultOptions, generation, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
@@ -105,7 +105,8 @@ export class DataPath {
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
     for (const { services, backends } of this.#families) {
-      for (const map of [this.#collection.map(services), this.#collection.map(backends)] as const) map.deleteMany([...map.keys()] as never);
+      clear(this.#collection.map(services));
+      clear(this.#collection.map(backends));
     }
     this.#announce();
     this.#nextSlot = 0;
@@ -120,6 +121,8 @@ export function reverseEntry({ cookie }: Pick<ClientSocket, "cookie">, service: 
 function entryText({ cookie, ...backend }: MapKey<Maps["reverseSk"]>, { revNatIndex, ...service }: MapValue<Maps["reverseSk"]>): string {
   return `socket ${cookie}, backend ${endpointText(backend)}: service ${endpointText(service)}, index ${revNatIndex}`;
 }
+
+const clear = <K, V>(map: TypedMap<K, V>): unknown => map.deleteMany([...map.keys()]);
 
 const mapsFor = (address: string): Maps => (address.includes(":") ? maps6 : maps4);
 
