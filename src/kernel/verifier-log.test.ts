@@ -139,31 +139,74 @@ processed 9 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
   {
     kernel: "7.3, with its explanation",
     log: `0: R1=ctx() R10=fp0
-0: (95) exit
-R0 !read_ok
+;  @ y.ts:3
+0: (62) *(u32 *)(r10 -4) = 0          ; R10=fp0 fp-8=0000????
+1: (bf) r2 = r10                      ; R2=fp0 R10=fp0
+2: (07) r2 += -4                      ; R2=fp-4
+3: (18) r1 = 0xffff8b25c5c8a400       ; R1=map_ptr(map=m,ks=4,vs=8)
+5: (85) call bpf_map_lookup_elem#1    ; R0=map_value_or_null(id=1,map=m,ks=4,vs=8)
+6: (79) r0 = *(u64 *)(r0 +0)
+R0 invalid mem access 'map_value_or_null'
 
-Verification failed: Register Type Safety: Unreadable register
+Verification failed: Register Type Safety: Invalid dereference
 
 Reason:
-  R0 has never been initialized on this path, so the verifier cannot use it as an input.
+  R0 may be NULL here (a nullable map value pointer). The program could dereference NULL on this
+  path, so the verifier cannot prove this access is safe.
 
 At:
-  insn 0
-        | ^-- error: R0 is not readable
+  null @ y.ts:3:4
+       | ^-- error: invalid dereference of R0 (a nullable map value pointer)
   Instruction context:
-  >>> 0 | (95) exit
+      5 | (85) call bpf_map_lookup_elem#1
+  >>> 6 | (79) r0 = *(u64 *)(r0 +0)
+      7 | (95) exit
 
 Causal path:
-  no retained diagnostic events on this path
+  null @ y.ts:3:4
+       | ^-- update: R0 changed from uninitialized value to nullable map value from m at offset 0
+  Instruction context:
+      3 | (18) r1 = 0xffff8b25c5c8a400
+  >>> 5 | (85) call bpf_map_lookup_elem#1
+      6 | (79) r0 = *(u64 *)(r0 +0)
+      7 | (95) exit
 
 Suggestion:
-  Initialize R0 on every path before this instruction.
+  Add a NULL check before the access and dereference the pointer only on the non-NULL path.
 
-processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+
 `,
-    reason: "R0 !read_ok",
-    slot: 0,
-    hint: /never written/,
+    reason: "R0 invalid mem access 'map_value_or_null'",
+    slot: 6,
+    hint: /may be null/,
+  },
+  {
+    kernel: "7.3, before any instruction",
+    log: `unreachable insn 2
+
+Verification failed: Program Structure: Unreachable instruction
+
+Reason:
+  Instruction 2 is not reachable from the program entry point.
+
+At:
+  loop @ y.ts:3:4
+       | ^-- error: unreachable instruction
+  Instruction context:
+      0 | (b7) r0 = 0
+      1 | (05) goto pc-1
+  >>> 2 | (95) exit
+
+Suggestion:
+  Remove the unreachable instruction or add valid control flow that reaches it.
+
+processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+
+`,
+    reason: "unreachable insn 2",
+    slot: 2,
+    hint: /never reached/,
   },
   {
     kernel: "7.3, the explanation alone",
@@ -177,7 +220,11 @@ Reason:
   the second one here.
 
 At:
-  insn 2
+  main @ y.ts:3:4
+       | ^-- error: something
+  Instruction context:
+      1 | (b7) r0 = 0
+  >>> 2 | (95) exit
 
 Suggestion:
   Do it otherwise.

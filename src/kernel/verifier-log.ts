@@ -60,7 +60,7 @@ const CHATTER = [
 const TITLE = /^Verification failed: (.*)$/;
 const HEADING = /^(Reason|At|Causal path|Suggestion):\s*$/;
 /** `; the source line`, behind which newer kernels name its place: ` @ file.ts:12`. */
-const SOURCE = /^; (.*?)(?: @ \S+:\d+)?$/;
+const SOURCE = /^; (.*?)(?:\s?@ \S+:\d+)?$/;
 
 /** Reads a whole log, of any kernel from 5.10 on. */
 export function parseVerifierLog(log: string): VerifierLog {
@@ -94,12 +94,13 @@ export function parseVerifierLog(log: string): VerifierLog {
       if (registers !== "safe") state = registers;
       continue;
     }
-    source = SOURCE.exec(line)?.[1] ?? source;
+    const text = SOURCE.exec(line)?.[1];
+    if (text !== undefined) source = text === "" ? undefined : text;
     if (!CHATTER.some((form) => form.test(line))) messages.push(line.trim());
   }
   const explained = (under: string) => explanation.get(under)?.join(" ");
   const reason = messages.join("; ") || explained("Reason") || explained("Title") || "";
-  const named = /\binsn (\d+)/.exec(messages.length > 0 ? reason : (explained("At") ?? ""));
+  const named = messages.length > 0 ? /\binsn (\d+)/.exec(reason) : /(?:>>>|\binsn) (\d+)/.exec(explained("At") ?? "");
   return {
     reason,
     slot: named ? Number(named[1]) : steps.at(-1)?.slot,
