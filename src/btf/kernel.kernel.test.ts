@@ -1,19 +1,35 @@
 import { release } from "node:os";
 import * as assert from "uvu/assert";
 import { callFunction, exit, label, mov, program, r0 } from "../asm/index.ts";
-import { linux } from "../kernel/index.ts";
+import { BpfError, linux } from "../kernel/index.ts";
 import { kernelSuite, runTool, toolSuite } from "../testing/index.ts";
 import * as types from "../types/index.ts";
 import { everyKindBuilder } from "./testing/every-kind.ts";
-import { btfProbes, definition, fieldOf, kernelBtf, mapBtf, programBtf, sizeOf } from "./index.ts";
+import { btfProbes, definition, fieldOf, kernelBtf, mapBtf, programBtf, sizeOf, type BtfFeatures } from "./index.ts";
 
 const { MapFlag, MapType, ProgramType, struct, u16, u32, u64, be16, be32, ipv6, i8, arrayOf } = types;
 
 const test = kernelSuite("btf: the kernel's judgement");
 
-test("takes every kind", () => {
-  linux.loadBtf(everyKindBuilder().encode()).close();
+test("takes every kind, in the form for what it knows", () => {
+  const features = Object.fromEntries(Object.entries(btfProbes).map(([feature, probe]) => [feature, isTaken(probe())])) as unknown as BtfFeatures;
+  linux.loadBtf(everyKindBuilder().encode(features)).close();
 });
+
+test("takes every kind in the least form", () => {
+  const none = Object.fromEntries(Object.keys(btfProbes).map((feature) => [feature, false])) as unknown as BtfFeatures;
+  linux.loadBtf(everyKindBuilder().encode(none)).close();
+});
+
+function isTaken(btf: Uint8Array): boolean {
+  try {
+    linux.loadBtf(btf).close();
+    return true;
+  } catch (error) {
+    if (error instanceof BpfError) return false;
+    throw error;
+  }
+}
 
 // The youngest of them, enum64, came with Linux 6.0; what an older kernel has, only the probe can say.
 const probed = Number(release().split(".")[0]) >= 6 ? test : test.skip;
@@ -37,6 +53,7 @@ const maps: readonly types.MapDefinition[] = [
   { ...types.hash("perf", { key: u32, value: u32, maxEntries: 4 }), type: MapType.PERF_EVENT_ARRAY },
   { ...types.hash("queue", { key: types.none, value, maxEntries: 4 }), type: MapType.QUEUE },
   { ...types.hash("bloom", { key: types.none, value, maxEntries: 4 }), type: MapType.BLOOM_FILTER },
+  { ...types.hash("reuseport", { key: u32, value: u64, maxEntries: 4 }), type: MapType.REUSEPORT_SOCKARRAY },
   { ...types.hash("sockets", { key: u32, value: u64, maxEntries: 4 }), type: MapType.SOCKHASH },
   { ...types.hash("stacks", { key: u32, value: arrayOf(u64, 2), maxEntries: 4 }), type: MapType.STACK_TRACE },
   { ...types.hash("tasks", { key: u32, value, maxEntries: 0, flags: MapFlag.NO_PREALLOC }), type: MapType.TASK_STORAGE },
@@ -46,6 +63,8 @@ const maps: readonly types.MapDefinition[] = [
 for (const definition of maps) {
   test(`creates map ${definition.name} with its types`, () => {
     const made = mapBtf(definition);
+    const refusesTypes: readonly string[] = ["ring", "perf", "queue", "sockets", "stacks"];
+    assert.is(made === undefined, refusesTypes.includes(definition.name));
     const fd = made && linux.loadBtf(made.btf);
     linux.createMap({
       ...definition,

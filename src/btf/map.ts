@@ -14,14 +14,15 @@ export interface MapBtf {
 }
 
 /**
- * Map types whose creation the kernel refuses with key and value types: those
- * without `map_check_btf` (kernel/bpf/syscall.c, `map_check_btf`).
+ * Map types whose creation the kernel refuses with key and value types
+ * (`map_check_btf` in kernel/bpf/syscall.c; found by trying, and the same that
+ * libbpf leaves out).
  */
 const withoutTypes: ReadonlySet<MapType> = new Set([
-  MapType.PROG_ARRAY, MapType.PERF_EVENT_ARRAY, MapType.CGROUP_ARRAY, MapType.STACK_TRACE,
+  MapType.PERF_EVENT_ARRAY, MapType.CGROUP_ARRAY, MapType.STACK_TRACE,
   MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS, MapType.DEVMAP, MapType.DEVMAP_HASH, MapType.CPUMAP,
-  MapType.XSKMAP, MapType.SOCKMAP, MapType.SOCKHASH, MapType.REUSEPORT_SOCKARRAY, MapType.QUEUE, MapType.STACK,
-  MapType.RINGBUF, MapType.USER_RINGBUF, MapType.BLOOM_FILTER, MapType.ARENA,
+  MapType.XSKMAP, MapType.SOCKMAP, MapType.SOCKHASH, MapType.QUEUE, MapType.STACK,
+  MapType.RINGBUF, MapType.USER_RINGBUF, MapType.ARENA,
 ]);
 
 /** Whether the kernel takes key and value types with a map of this type. */

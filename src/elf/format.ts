@@ -22,14 +22,12 @@ export const SHF_EXECINSTR = 4;
 /** `sh_info` is a section's number. */
 export const SHF_INFO_LINK = 0x40;
 
-export const SHN_UNDEF = 0;
 export const SHN_LORESERVE = 0xff00;
 
 export const STB_LOCAL = 0;
 export const STB_GLOBAL = 1;
 export const STB_WEAK = 2;
 
-export const STT_NOTYPE = 0;
 export const STT_OBJECT = 1;
 export const STT_FUNC = 2;
 export const STT_SECTION = 3;

@@ -70,7 +70,8 @@ function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part
     if (map.maxEntries !== 0) fields.push(["max_entries", number(map.maxEntries)]);
     if (map.flags !== 0) fields.push(["map_flags", number(map.flags)]);
     if (mapTypeTakesBtf(map.type)) {
-      fields.push(["key", pointer(addSchema(builder, map.key))], ["value", pointer(addSchema(builder, map.value))]);
+      if (map.key.size !== 0) fields.push(["key", pointer(addSchema(builder, map.key))]);
+      fields.push(["value", pointer(addSchema(builder, map.value))]);
     } else if (map.type !== MapType.RINGBUF && map.type !== MapType.USER_RINGBUF) {
       if (map.key.size !== 0) fields.push(["key_size", number(map.key.size)]);
       if (map.value.size !== 0) fields.push(["value_size", number(map.value.size)]);
