@@ -179,3 +179,25 @@ test("5,000 sockets, used unconnected and closed, leave nothing", async ({ dataP
 });
 
 test.run();
+
+const full = dataPathSuite("data path: a reverse map that is too small", { reverseEntries: 256 });
+
+full("every open socket is answered by the service, and when they are closed nothing is left", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS);
+  const sockets = [];
+  for (let i = 0; i < 1_000; i++) {
+    const socket = await client.open("udp");
+    await socket.send("hello", SERVICE);
+    sockets.push(socket);
+  }
+  const kept = dataPath.reverseEntries().length;
+  assert.ok(kept > 0 && kept <= 256, `${kept} entries`);
+  for (const socket of sockets) {
+    const { address, port } = await socket.receive();
+    assert.equal({ address, port }, SERVICE);
+  }
+  await client.kill();
+  assert.equal(dataPath.reverseEntries(), []);
+});
+
+full.run();

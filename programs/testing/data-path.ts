@@ -1,5 +1,5 @@
 import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue, type TypedMap } from "../../src/loader/index.ts";
-import { withMaxEntries, type Program } from "../../src/types/index.ts";
+import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
 import { BackendState, defaultOptions, generation, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
@@ -22,6 +22,8 @@ export interface DataPathSetup {
   readonly addresses?: readonly string[];
   /** What answers there; `BACKENDS` and `BACKENDS6`, over TCP and UDP, unless given. */
   readonly backends?: Backends;
+  /** Room in each reverse map; enough for any test unless given. */
+  readonly reverseEntries?: number;
   /** How the programs get into the kernel; by our own loader unless given. */
   readonly deploy?: Deploy;
 }
@@ -138,11 +140,12 @@ export function endpointText({ address, port }: Endpoint): string {
 }
 
 /** Sizes that suffice for tests and are quick to make. */
-const maxEntries: Readonly<Record<string, number>> = Object.fromEntries([maps4, maps6].flatMap(({ services, slots, reverseSk }) =>
-  [[services.name, 1024], [slots.name, 4096], [reverseSk.name, 16_384]]));
+const maxEntries: Readonly<Record<string, number>> = Object.fromEntries([maps4, maps6].flatMap(({ services, slots }) => [[services.name, 1024], [slots.name, 4096]]));
 
-function inTestSize(program: Program): Program {
-  return { ...program, maps: program.maps.map((map) => withMaxEntries(map, maxEntries[map.name] ?? map.maxEntries)) };
+function inTestSize(program: Program, reverseEntries: number): Program {
+  const sizeOf = ({ name, maxEntries: declared }: MapDefinition) =>
+    name === maps4.reverseSk.name || name === maps6.reverseSk.name ? reverseEntries : (maxEntries[name] ?? declared);
+  return { ...program, maps: program.maps.map((map) => withMaxEntries(map, sizeOf(map))) };
 }
 
 const deployByLoader: Deploy = async (programs, cgroup, work) => {
@@ -162,10 +165,11 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
   const {
     addresses = everyBackend.map((text) => endpoint(text).address),
     backends = { tcp: everyBackend, udp: everyBackend },
+    reverseEntries = 16_384,
     deploy = deployByLoader,
   } = setup;
   const options = { ...defaultOptions, ...setup.options };
-  const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile()));
+  const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile(), reverseEntries));
   return withNetworkNamespace(addresses, (networkNamespace) => withCgroup((cgroup) => deploy(programs, cgroup, async (collection) => {
     const server = await startBackends({ networkNamespace }, backends);
     const dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace });
