@@ -50,6 +50,7 @@ test("a name with a zero byte does not cut the strings", () => {
 
 /** What each kind becomes on a kernel that has none of the features. */
 const reduced: Readonly<Record<number, BtfType>> = {
+  11: { kind: "enum", name: "colour", size: 4, signed: false, values: [{ name: "RED", value: 0n }, { name: "NONE", value: 0xffff_ffffn }] },
   19: { kind: "int", name: "unknown", size: 4, bits: 32, encoding: "unsigned" },
   20: { kind: "typedef", name: "connect4", type: 19 },
   21: { kind: "typedef", name: "helper", type: 19 },

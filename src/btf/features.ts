@@ -16,6 +16,7 @@ export interface BtfFeatures {
   readonly float: boolean;
   readonly declTag: boolean;
   readonly typeTag: boolean;
+  /** Enumerations of 64 bits, and signs of the others. */
   readonly enum64: boolean;
 }
 
@@ -46,6 +47,9 @@ export function reduceType(type: BtfType, features: BtfFeatures): BtfType {
       return features.declTag ? type : placeholder(1);
     case "type_tag":
       return features.typeTag ? type : { kind: "const", type: type.type };
+    case "enum":
+      // The sign came together with the wide ones; until then every value was taken for signed.
+      return features.enum64 ? type : { ...type, signed: false };
     case "enum64":
       return features.enum64
         ? type

@@ -8,7 +8,8 @@ import {
 import { linux, openPinned } from "../kernel/index.ts";
 import { load, openMap } from "../loader/index.ts";
 import { hasTool, runScriptIn, runTool, toolSuite, withBpfFileSystem, withCgroup, withDirectory } from "../testing/index.ts";
-import { array, AttachType, encodeValue, hash, ipv4, ProgramType, struct, u32, u64, type Program } from "../types/index.ts";
+import * as types from "../types/index.ts";
+import { array, AttachType, encodeValue, hash, ipv4, MapType, ProgramType, struct, u32, u64, type MapDefinition, type Program } from "../types/index.ts";
 import { readObject, writeObject } from "./index.ts";
 import { CLANG, compile } from "./testing/compile.ts";
 
@@ -122,6 +123,33 @@ bpftool("what our loader puts into the kernel reads the same", () => withBpfFile
   assert.equal(JSON.parse(runTool("bpftool", "--json", "map", "dump", "pinned", join(pins, "calls")))[0].formatted, {
     key: { address: 0x0200007f, port: 80 }, value: { hits: 3, last: 4 },
   });
+}));
+
+bpftool("libbpf makes every type of map that we declare, as we declare it", () => withBpfFileSystem((pins) => {
+  const value = struct("value", { a: u64, b: u32 });
+  const key = struct("key", { prefix: u32, address: ipv4 });
+  const maps: readonly MapDefinition[] = [
+    types.hash("m_hash", { key, value, maxEntries: 3 }), types.lruHash("m_lru", { key, value, maxEntries: 4 }), types.percpuHash("m_percpu", { key, value, maxEntries: 5 }),
+    types.lruPercpuHash("m_lru_percpu", { key, value, maxEntries: 64 }), types.array("m_array", { value, maxEntries: 7 }), types.percpuArray("m_percpu_array", { value, maxEntries: 8 }),
+    types.lpmTrie("m_trie", { key, value, maxEntries: 9 }), types.progArray("m_programs", { maxEntries: 10 }), types.skStorage("m_storage", { value }),
+    types.ringbuf("m_ring", { value, maxEntries: 8192 }),
+    { ...types.hash("m_perf", { key: u32, value: u32, maxEntries: 2 }), type: MapType.PERF_EVENT_ARRAY },
+    { ...types.hash("m_queue", { key: types.none, value, maxEntries: 12 }), type: MapType.QUEUE },
+    { ...types.hash("m_bloom", { key: types.none, value, maxEntries: 13 }), type: MapType.BLOOM_FILTER },
+    { ...types.hash("m_sockets", { key: u32, value: u64, maxEntries: 14 }), type: MapType.SOCKHASH },
+    { ...types.hash("m_devices", { key: u32, value: u32, maxEntries: 15 }), type: MapType.DEVMAP_HASH },
+  ];
+  const user = program({ name: "user", type: ProgramType.CGROUP_SKB, expectedAttachType: AttachType.CGROUP_INET_EGRESS, section: "cgroup_skb/egress", maps, items: [...maps.map((map) => loadMap(r1, map)), mov(r0, 1), exit()] });
+  withObject(writeObject([user]), (path) => runTool("bpftool", "prog", "loadall", path, join(pins, "programs"), "pinmaps", join(pins, "maps")));
+  for (const { name, type, key, value, maxEntries, flags } of maps) {
+    const fd = openPinned(join(pins, "maps", name));
+    const info = linux.mapInfo(fd);
+    fd.close();
+    assert.equal(
+      { type: info.type, keySize: info.keySize, valueSize: info.valueSize, maxEntries: info.maxEntries, flags: info.flags },
+      { type, keySize: key.size, valueSize: type === MapType.RINGBUF ? 0 : value.size, maxEntries, flags: type === MapType.DEVMAP_HASH ? info.flags : flags }, name,
+    );
+  }
 }));
 
 const jited = /libbfd|llvm/.test(hasTool("bpftool") ? runTool("bpftool", "version") : "libbfd") ? bpftool : bpftool.skip;
