@@ -71,30 +71,52 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
     }
   };
 
-  const atStart: Uint8Array[] = flow.blocks.map(() => new Uint8Array(total));
-  const atEnd = (position: number): Uint8Array => {
-    const read: Uint8Array = new Uint8Array(total);
-    for (const next of flow.successors[position]!) atStart[next]!.forEach((byte, i) => { if (byte !== 0) read[i] = 1; });
-    return read;
-  };
   const walk = (block: Block, read: Uint8Array, visit?: (instruction: IrInstruction, index: number, readAfter: Uint8Array) => void): void => {
     for (let i = block.instructions.length - 1; i >= 0; i--) {
       visit?.(block.instructions[i]!, i, read);
       before(block.instructions[i]!.operation, read);
     }
   };
+  // Each block is gone through twice: with nothing read behind it, which tells what it reads itself, and with
+  // everything, which tells what it lets through. The rest is done on these, four bytes at a time.
+  const words = (total + 3) >> 2;
+  const set = (): Uint32Array => new Uint32Array(words);
+  const bytes = (of: Uint32Array): Uint8Array => new Uint8Array(of.buffer);
+  const own = flow.blocks.map((block) => {
+    const read = set();
+    walk(block, bytes(read));
+    return read;
+  });
+  const through = flow.blocks.map((block) => {
+    const read = set().fill(0x01010101);
+    walk(block, bytes(read));
+    return read;
+  });
+  const atStart = own.map((read) => read.slice());
+  const atEnd = (position: number): Uint32Array => {
+    const read = set();
+    for (const next of flow.successors[position]!) {
+      const start = atStart[next]!;
+      for (let w = 0; w < words; w++) read[w]! |= start[w]!;
+    }
+    return read;
+  };
   for (let changed = true; changed;) {
     changed = false;
     for (let position = flow.blocks.length - 1; position >= 0; position--) {
       const read = atEnd(position);
-      walk(flow.blocks[position]!, read);
-      if (read.every((byte, i) => byte === atStart[position]![i])) continue;
-      atStart[position] = read;
-      changed = true;
+      const start = atStart[position]!;
+      const passes = through[position]!;
+      for (let w = 0; w < words; w++) {
+        const next = start[w]! | (read[w]! & passes[w]!);
+        if (next === start[w]!) continue;
+        start[w] = next;
+        changed = true;
+      }
     }
   }
   return {
     flow, definitions, slots, escaping: escapingSlots(fn, definitions),
-    walk: (position, visit) => walk(flow.blocks[position]!, atEnd(position), visit),
+    walk: (position, visit) => walk(flow.blocks[position]!, bytes(atEnd(position)), visit),
   };
 }

@@ -21,9 +21,14 @@ export function joinEqualBlocks(fn: IrFunction): IrFunction {
     const otherwise = target(t.else);
     return then === t.then && otherwise === t.else ? t : { ...t, then, else: otherwise };
   };
+  // Most blocks are like no other at first sight: only the rest is looked at closely.
+  const outlines = blocks.map(outline);
+  const alike = new Map<string, number>();
+  for (const text of outlines) alike.set(text, (alike.get(text) ?? 0) + 1);
   const seen = new Map<string, number>();
   // Backwards, so that blocks whose successors turned out equal can be equal too. The entry stays.
   for (let i = blocks.length - 1; i > 0; i--) {
+    if (alike.get(outlines[i]!) === 1) continue;
     const block = blocks[i]!;
     const key = describe(block, redirected(block.terminator));
     const known = seen.get(key);
@@ -33,6 +38,10 @@ export function joinEqualBlocks(fn: IrFunction): IrFunction {
   if (instead.size === 0) return fn;
   return withoutUnreachable({ ...fn, blocks: fn.blocks.map((block) => ({ ...block, terminator: redirected(block.terminator) })) });
 }
+
+/** What equal blocks have in common whatever their values. */
+const outline = ({ parameters, instructions, terminator }: Block): string =>
+  `${parameters.length} ${terminator.op} ${instructions.map(({ operation }) => operation.op).join(" ")}`;
 
 /** The block's text with its own values numbered from its start. */
 function describe(block: Block, terminator: Terminator): string {
