@@ -31,9 +31,9 @@ export interface NativeStructType<F> {
 }
 
 /** Field types: numbers up to 32 bits are `number`s, a `u64` is a `bigint`, `name` is `char[16]`. */
-export type NativeField = "u8" | "u16" | "u32" | "u64" | "name" | "tag";
+type NativeField = "u8" | "u16" | "u32" | "u64" | "name" | "tag";
 
-export type NativeValue<T> = T extends "u64" ? bigint : T extends "name" ? string : T extends "tag" ? Uint8Array : number;
+type NativeValue<T> = T extends "u64" ? bigint : T extends "name" ? string : T extends "tag" ? Uint8Array : number;
 
 /** Bytes of a kernel object's name, its final zero included (`BPF_OBJ_NAME_LEN`). */
 const NAME_SIZE = 16;

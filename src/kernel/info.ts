@@ -127,6 +127,46 @@ export function programCode(program: Fd): ProgramCode {
   return { xlated: xlated.subarray(0, info.xlated_prog_len), jited: jited.subarray(0, info.jited_prog_len) };
 }
 
+/** Where a program's instructions come from, as its BTF says. */
+export interface ProgramRecords {
+  /** The slot of each function's first instruction, and its type, a `func`. */
+  readonly functions: readonly { readonly slot: number; readonly type: number }[];
+  /** The slot that each line's instructions begin at; `file` and `text` are offsets of strings. */
+  readonly lines: readonly { readonly slot: number; readonly file: number; readonly text: number; readonly line: number; readonly column: number }[];
+}
+
+/**
+ * What a program's BTF says of its instructions as the verifier left them
+ * (`struct bpf_func_info` and `struct bpf_line_info`); nothing without BTF.
+ * @throws {BpfError}
+ */
+export function programRecords(program: Fd): ProgramRecords {
+  const first = programInfoStruct.create();
+  fillInfo(program, first, "program");
+  const functions = Buffer.alloc(first.nr_func_info * first.func_info_rec_size);
+  const lines = Buffer.alloc(first.nr_line_info * first.line_info_rec_size);
+  const info = programInfoStruct.create({
+    nr_func_info: first.nr_func_info,
+    func_info_rec_size: first.func_info_rec_size,
+    func_info: addressOf(functions),
+    nr_line_info: first.nr_line_info,
+    line_info_rec_size: first.line_info_rec_size,
+    line_info: addressOf(lines),
+  });
+  fillInfo(program, info, "program", [functions, lines]);
+  return {
+    functions: Array.from({ length: info.nr_func_info }, (_, i) => {
+      const at = i * info.func_info_rec_size;
+      return { slot: functions.readUInt32LE(at), type: functions.readUInt32LE(at + 4) };
+    }),
+    lines: Array.from({ length: info.nr_line_info }, (_, i) => {
+      const at = i * info.line_info_rec_size;
+      const position = lines.readUInt32LE(at + 12);
+      return { slot: lines.readUInt32LE(at), file: lines.readUInt32LE(at + 4), text: lines.readUInt32LE(at + 8), line: position >>> 10, column: position & 0x3ff };
+    }),
+  };
+}
+
 /** @throws {BpfError} */
 export function mapInfo(map: Fd): MapInfo {
   const info = mapInfoStruct.create();

@@ -108,7 +108,7 @@ class KernelMapElements implements MapElements {
   readonly #keyAddress: bigint;
   readonly #valueAddress: bigint;
   readonly #fd: Fd;
-  #batch: { readonly attr: ReturnType<typeof mapBatchAttr.create>; keys: Buffer; values: Buffer; size: number } | undefined;
+  #batch: { readonly attr: ReturnType<typeof mapBatchAttr.create>; readonly keys: Buffer; readonly values: Buffer } | undefined;
   #batchSize: number;
   #batches = true;
 
@@ -218,7 +218,7 @@ class KernelMapElements implements MapElements {
       const keys = Buffer.alloc(this.#batchSize * this.#keySize);
       const values = Buffer.alloc(this.#batchSize * this.valueStride);
       const attr = mapBatchAttr.create({ keys: addressOf(keys), values: addressOf(values), map_fd: this.#fd.number });
-      this.#batch = { attr, keys, values, size: this.#batchSize };
+      this.#batch = { attr, keys, values };
     }
     return this.#batch;
   }
