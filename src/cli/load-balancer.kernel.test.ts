@@ -50,7 +50,7 @@ async function withPlaces(work: (places: Places) => Promise<void>): Promise<void
 }
 
 /** Small maps, since all of this machine's tests share its memory. */
-const SIZES = "maps: { services: 64, slots: 256, cilium_lb4_reverse_sk: 1024 }";
+const SIZES = "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024 }";
 
 const bothProtocols = (backends: readonly string[]) => `services:
 ${["tcp", "udp"].map((protocol) => `  - { name: web-${protocol}, address: 100.0.0.1, port: 80, protocol: ${protocol}, backends: [${backends.map((address) => `"${address}:80"`).join(", ")}] }`).join("\n")}

@@ -33,6 +33,7 @@ function fakeMaps(log: string[]): ControlMaps {
   return {
     services: fake("services", 8),
     slots: fake("slots", 5),
+    backends: fake("backends", 9),
     generation: fake("generation", 1, [[0, 0xffff_ffff]]),
     serviceNames: fake("names", 8),
     allocation: fake("allocation", 1),
@@ -52,14 +53,14 @@ test("writes slots before the service that names them, waits before slots are us
     return log.slice();
   };
   assert.equal(change([service(1, ["20.0.0.1"]), service(2, ["20.0.0.1", "20.0.0.2"])]),
-    ["allocation set", "slots set 3", "names set 2", "services set 2", "wait", "generation set", "wait"]);
+    ["allocation set", "slots set 3", "backends set 3", "names set 2", "services set 2", "wait", "generation set", "wait"]);
   assert.is(maps.generation.get(0), 0, "the generation goes on from the beginning behind 2^32 - 1");
   assert.equal(change([service(1, ["20.0.0.3"]), service(2, ["20.0.0.3", "20.0.0.4"])]), [
-    "allocation set", "slots set 2", "services set 1", "wait",
-    "allocation set", "slots set 1", "services set 1", "wait",
+    "allocation set", "slots set 2", "backends set 2", "services set 1", "backends delete 2", "wait",
+    "allocation set", "slots set 1", "backends set 1", "services set 1", "backends delete 1", "wait",
     "generation set", "wait",
   ]);
-  assert.equal(change([]), ["allocation set", "services delete 2", "names delete 2", "wait", "generation set", "wait"]);
+  assert.equal(change([]), ["allocation set", "services delete 2", "names delete 2", "backends delete 3", "wait", "generation set", "wait"]);
   assert.equal(change([]), ["generation set", "wait"], "the process that wrote the services may have died before that");
 });
 

@@ -22,8 +22,10 @@ export function readState(maps: ControlMaps): State {
   return {
     services,
     strayNames: Array.from(names.values(), ({ key }) => key),
+    members: [...maps.backends],
     allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
     serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
+    memberRoom: maps.backends.maxEntries,
     slotCount,
   };
 }
@@ -44,10 +46,12 @@ export function applyPlan(maps: ControlMaps, plan: Plan, wait: () => void = wait
   for (const round of plan.rounds) {
     maps.allocation.set(0, round.allocation);
     maps.slots.setMany(round.slots);
+    maps.backends.setMany(round.members);
     maps.serviceNames.setMany(round.names.map(([key, name]) => [key, { name }] as const));
     maps.services.setMany(round.services);
     maps.services.deleteMany(round.removedServices);
     maps.serviceNames.deleteMany(round.removedNames);
+    maps.backends.deleteMany(round.removedMembers);
     wait();
   }
   maps.generation.set(0, ((maps.generation.get(0) ?? 0) + 1) >>> 0);

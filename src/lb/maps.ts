@@ -60,6 +60,7 @@ export const loadBalancerMaps: readonly MapDefinition[] = [
 export interface ControlMaps {
   readonly services: MapHandle<typeof declared.services>;
   readonly slots: MapHandle<typeof declared.slots>;
+  readonly backends: MapHandle<typeof declared.backends>;
   readonly generation: MapHandle<typeof declared.generation>;
   readonly serviceNames: MapHandle<typeof serviceNames>;
   readonly allocation: MapHandle<typeof allocation>;
@@ -70,6 +71,7 @@ export function controlMaps(source: { map<D extends MapDefinition>(definition: D
   return {
     services: source.map(declared.services),
     slots: source.map(declared.slots),
+    backends: source.map(declared.backends),
     generation: source.map(declared.generation),
     serviceNames: source.map(serviceNames),
     allocation: source.map(allocation),

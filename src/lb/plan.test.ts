@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { LoadBalancerError } from "./error.ts";
 import { NO_SLOTS, planServices, type Plan } from "./plan.ts";
 import { endpointText, type Endpoint, type ServiceDefinition } from "./service.ts";
-import { keyText, type ServiceKeyValue, type ServiceValue, type SlotValue, type State } from "./state.ts";
+import { keyText, memberText, type Member, type ServiceKeyValue, type ServiceValue, type SlotValue, type State } from "./state.ts";
 
 const test = suite("plan");
 
@@ -16,12 +16,15 @@ const service = (n: number, backends: readonly Endpoint[], name = `service ${n}`
 class Maps {
   readonly services = new Map<string, { key: ServiceKeyValue; value: ServiceValue }>();
   readonly names = new Map<string, { key: ServiceKeyValue; name: string }>();
+  readonly members = new Map<string, Member>();
   readonly slots: SlotValue[];
   readonly serviceRoom: number;
+  readonly memberRoom: number;
   allocation = { nextSlot: 0, nextRevNatIndex: 0 };
 
-  constructor(slotCount: number, serviceRoom = 100) {
+  constructor(slotCount: number, serviceRoom = 100, memberRoom = 100) {
     this.serviceRoom = serviceRoom;
+    this.memberRoom = memberRoom;
     this.slots = Array.from({ length: slotCount }, () => ({ address: "0.0.0.0", port: 0, state: 0 }));
   }
 
@@ -30,7 +33,9 @@ class Maps {
       services: [...this.services].map(([text, { key, value }]) =>
         ({ key, value, name: this.names.get(text)?.name, backends: this.slots.slice(value.range.base, value.range.base + value.range.count) })),
       strayNames: [...this.names.values()].map(({ key }) => key).filter((key) => !this.services.has(keyText(key))),
+      members: [...this.members.values()],
       allocation: this.allocation,
+      memberRoom: this.memberRoom,
       serviceRoom: this.serviceRoom,
       slotCount: this.slots.length,
     };
@@ -46,6 +51,10 @@ class Maps {
           assert.ok(index < this.slots.length && !used.has(index), `slot ${index} is written while in use`);
           this.slots[index] = slot;
         }),
+        ...round.members.map((member) => () => {
+          this.members.set(memberText(member[0]), member);
+          assert.ok(this.members.size <= this.memberRoom);
+        }),
         ...round.names.map(([key, name]) => () => this.names.set(keyText(key), { key, name })),
         ...round.services.map(([key, value]) => () => {
           this.services.set(keyText(key), { key, value });
@@ -53,6 +62,7 @@ class Maps {
         }),
         ...round.removedServices.map((key) => () => assert.ok(this.services.delete(keyText(key)))),
         ...round.removedNames.map((key) => () => assert.ok(this.names.delete(keyText(key)))),
+        ...round.removedMembers.map((key) => () => assert.ok(this.members.delete(memberText(key)))),
       ];
       for (const step of steps) {
         step();
@@ -61,14 +71,20 @@ class Maps {
     }
   }
 
+  /** Backends in slots of a service that a flow could not stay with. */
+  strangers(): string[] {
+    return this.state().services.flatMap(({ value: { revNatIndex }, backends }) =>
+      backends.map(({ address, port }) => memberText({ address, port, revNatIndex })).filter((text) => !this.members.has(text)));
+  }
+
   /** What a program would do for each service: its backends, in no order. */
   seen(): Map<string, string> {
     return new Map(this.state().services.map(({ key, backends }) => [keyText(key), backends.map(endpointText).sort().join(" ")]));
   }
 }
 
-function loaded(slotCount: number, services: readonly ServiceDefinition[], serviceRoom?: number): Maps {
-  const maps = new Maps(slotCount, serviceRoom);
+function loaded(slotCount: number, services: readonly ServiceDefinition[], serviceRoom?: number, memberRoom?: number): Maps {
+  const maps = new Maps(slotCount, serviceRoom, memberRoom);
   maps.apply(planServices(maps.state(), services));
   return maps;
 }
@@ -133,6 +149,8 @@ test("repairs what a killed command or a foreign hand left", () => {
   const stray = { address: "9.9.9.9", port: 9, protocol: 6, scope: 0 };
   maps.names.set(keyText(stray), { key: stray, name: "stray" });
   maps.names.delete(keyText(first!.key));
+  maps.members.delete("1/20.0.0.1:80");
+  for (const member of [[{ ...backend(9), revNatIndex: 2 }, 0], [{ ...backend(2), revNatIndex: 9 }, 0]] as const) maps.members.set(memberText(member[0]), member);
   const plan = planServices(maps.state(), wanted);
   assert.is(plan.changed, 3);
   maps.apply(plan);
@@ -140,6 +158,8 @@ test("repairs what a killed command or a foreign hand left", () => {
   assert.equal(maps.state().services.map(({ name }) => name).sort(), ["service 1", "service 2", "service 3"]);
   assert.is(new Set(maps.state().services.map(({ value }) => value.revNatIndex)).size, 3);
   assert.equal(maps.state().strayNames, []);
+  assert.equal(maps.strangers(), []);
+  assert.is(maps.members.size, 3);
   assert.is(planServices(maps.state(), wanted).rounds.length, 0);
 });
 
@@ -177,6 +197,25 @@ test("says so when the services map is too small", () => {
   );
 });
 
+test("takes rounds where there is no room for old and new members at once, and says so where that does not help", () => {
+  const maps = loaded(20, [service(1, [backend(1), backend(2)]), service(2, [backend(3), backend(4)])], 100, 6);
+  const plan = planServices(maps.state(), [service(1, [backend(5), backend(6)]), service(2, [backend(7), backend(8)])]);
+  assert.is(plan.rounds.length, 2);
+  maps.apply(plan, () => assert.equal(maps.strangers(), []));
+  assert.throws(
+    () => planServices(maps.state(), [service(1, [backend(1), backend(2), backend(3)]), service(2, [backend(7), backend(8)])]),
+    (error: Error) => error instanceof LoadBalancerError && error.message.startsWith('cannot give service "service 1" 3 more backends: map backends has room for 6, 4 are there'),
+  );
+});
+
+test("a missing member alone is put back, and touches no service", () => {
+  const maps = loaded(4, [service(1, [backend(1)])]);
+  maps.members.clear();
+  const plan = planServices(maps.state(), [service(1, [backend(1)])]);
+  assert.is(plan.changed, 1);
+  assert.equal(plan.rounds, [{ slots: [], members: [[{ ...backend(1), revNatIndex: 1 }, 0]], names: [], services: [], removedServices: [], removedNames: [], removedMembers: [], allocation: maps.allocation }]);
+});
+
 test("says so when the slots do not suffice", () => {
   const maps = loaded(4, [service(1, [backend(1), backend(2), backend(3)])]);
   assert.throws(
@@ -202,8 +241,8 @@ test("after every single write, each service is wholly as it was or wholly as it
     { selector: ({ n }) => n, maxLength: 6 },
   ).map((list) => list.map(({ n, backends }) => service(n, backends.map(backend))));
   let planned = 0;
-  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 40 }), fc.integer({ min: 6, max: 12 }), (history, slotCount, serviceRoom) => {
-    const maps = new Maps(slotCount, serviceRoom);
+  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 40 }), fc.integer({ min: 6, max: 12 }), fc.integer({ min: 16, max: 40 }), (history, slotCount, serviceRoom, memberRoom) => {
+    const maps = new Maps(slotCount, serviceRoom, memberRoom);
     for (const wanted of history) {
       const before = maps.seen();
       const fresh = new Maps(64);
@@ -218,9 +257,11 @@ test("after every single write, each service is wholly as it was or wholly as it
       }
       planned++;
       maps.apply(plan, () => {
+        assert.equal(maps.strangers(), []);
         for (const [key, backends] of maps.seen()) assert.ok(backends === before.get(key) || backends === after.get(key), `${key} is torn: ${backends}`);
       });
       assert.equal(maps.seen(), after);
+      assert.is(maps.members.size, wanted.reduce((sum, { backends }) => sum + backends.length, 0), "those that were removed are gone");
       assert.is(plan.added + plan.changed + plan.unchanged, wanted.length);
       assert.is(planServices(maps.state(), wanted).rounds.length, 0);
     }

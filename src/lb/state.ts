@@ -1,5 +1,5 @@
 /** What the kernel's maps say at the moment. */
-import type { services, slots } from "../../programs/maps.ts";
+import type { backends, services, slots } from "../../programs/maps.ts";
 import type { MapKey, MapValue } from "../loader/index.ts";
 import type { allocation } from "./maps.ts";
 import { endpointText, protocolOf, type ServiceDefinition } from "./service.ts";
@@ -7,6 +7,9 @@ import { endpointText, protocolOf, type ServiceDefinition } from "./service.ts";
 export type ServiceKeyValue = MapKey<typeof services>;
 export type ServiceValue = MapValue<typeof services>;
 export type SlotValue = MapValue<typeof slots>;
+export type MemberKey = MapKey<typeof backends>;
+/** A backend of a service that flows may stay with: the element of the backends map. */
+export type Member = readonly [key: MemberKey, state: MapValue<typeof backends>];
 
 /** A service as the maps have it. */
 export interface StoredService {
@@ -22,9 +25,13 @@ export interface State {
   readonly services: readonly StoredService[];
   /** Names without a service: left by a command that was killed. */
   readonly strayNames: readonly ServiceKeyValue[];
+  /** The backends that flows may stay with. */
+  readonly members: readonly Member[];
   readonly allocation: MapValue<typeof allocation>;
   /** Entries that the services map has room for. */
   readonly serviceRoom: number;
+  /** Entries that the backends map has room for. */
+  readonly memberRoom: number;
   /** Entries of the slots map. */
   readonly slotCount: number;
 }
@@ -32,6 +39,11 @@ export interface State {
 /** A key in a form that can be compared. */
 export function keyText({ address, port, protocol, scope }: ServiceKeyValue): string {
   return `${address}:${port}/${protocol}/${scope}`;
+}
+
+/** The same for a member. */
+export function memberText({ address, port, revNatIndex }: MemberKey): string {
+  return `${revNatIndex}/${address}:${port}`;
 }
 
 /**

@@ -24,7 +24,7 @@ test("gives the services, and the maps' sizes", () => {
       },
       { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", backends: [] },
     ],
-    maps: { services: 65_536, slots: 262_144, cilium_lb4_reverse_sk: 262_144 },
+    maps: { services: 65_536, slots: 262_144, backends: 262_144, cilium_lb4_reverse_sk: 262_144 },
   });
   assert.equal(parseConfig(`${good}maps: { slots: 1024 }`, "good.yaml").maps, { ...defaultMapSizes, slots: 1024 });
 });
@@ -87,7 +87,7 @@ const files: readonly [what: string, text: string, message: string][] = [
   ["a service that is none", "services:\n  - web", 'f:2:5: services[0]: expected a service: name, address, port, protocol, backends, but found the text "web"'],
   ["an unknown field", "services: []\nservice: []", "f:2:1: service: expected no such field; did you mean services?"],
   ["a map of size 0", "services: []\nmaps:\n  slots: 0", "f:3:10: maps.slots: expected a whole number from 1 to 16777216, but found 0"],
-  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, cilium_lb4_reverse_sk"],
+  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, cilium_lb4_reverse_sk"],
   ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
   ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
   [

@@ -1,6 +1,6 @@
 /** The configuration file: read, checked as a whole, and refused with every mistake at once. */
 import { readFileSync } from "node:fs";
-import { reverseSk, services as servicesMap, slots as slotsMap } from "../../../programs/maps.ts";
+import { backends as backendsMap, reverseSk, services as servicesMap, slots as slotsMap } from "../../../programs/maps.ts";
 import { LoadBalancerError } from "../error.ts";
 import { endpointText, MAX_SERVICES, type ServiceDefinition } from "../service.ts";
 import { readDocument, type Path, type Position, type SourceDocument } from "./document.ts";
@@ -17,12 +17,14 @@ export interface Config {
 export interface MapSizes {
   readonly services: number;
   readonly slots: number;
+  readonly backends: number;
   readonly cilium_lb4_reverse_sk: number;
 }
 
 export const defaultMapSizes: MapSizes = {
   services: servicesMap.maxEntries,
   slots: slotsMap.maxEntries,
+  backends: backendsMap.maxEntries,
   cilium_lb4_reverse_sk: reverseSk.maxEntries,
 };
 

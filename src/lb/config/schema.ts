@@ -56,6 +56,7 @@ const service = z.strictObject({
 const maps = z.strictObject({
   services: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
   slots: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
+  backends: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
   cilium_lb4_reverse_sk: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
 }, structure("sizes of maps, by their names"));
 
