@@ -29,7 +29,6 @@ static void *(*const bpf_sk_storage_get)(void *map, void *sk, void *value, __u64
 static long (*const bpf_probe_read_kernel)(void *dst, __u32 size, const void *from) = (void *)113;
 static long (*const bpf_ringbuf_output)(void *map, void *data, __u64 size, __u64 flags) = (void *)130;
 static long (*const bpf_for_each_map_elem)(void *map, void *callback, void *context, __u64 flags) = (void *)164;
-static long (*const bpf_strncmp)(const char *s1, __u32 size, const char *s2) = (void *)182;
 
 struct bpf_sock;
 

@@ -22,7 +22,7 @@ int globals(struct __sk_buff *skb)
 	history[calls & 3] = skb->len;
 	sum += skb->len * factor + added;
 	own += next();
-	return bpf_strncmp((const char *)word, 8, "seventh") == 0;
+	return word[skb->mark & 7] == 's';
 }
 
 char _license[] SEC("license") = "GPL";
