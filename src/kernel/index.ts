@@ -20,8 +20,8 @@ export { createLink, detachLink, updateLink, type LinkCreate } from "./links.ts"
 export { openPinned, pinObject } from "./objects.ts";
 export { loadBtf } from "./btf.ts";
 export {
-  btfBytes, btfInfo, linkInfo, mapInfo, objectIds, openById, programCode, programInfo,
-  type BtfInfo, type LinkInfo, type MapInfo, type ObjectKind, type ProgramCode, type ProgramInfo,
+  btfBytes, btfInfo, linkInfo, mapInfo, objectIds, openById, programCode, programInfo, programRecords,
+  type BtfInfo, type LinkInfo, type MapInfo, type ObjectKind, type ProgramCode, type ProgramInfo, type ProgramRecords,
 } from "./info.ts";
 export { attachedPrograms, attachProgram, detachProgram, openDirectory, type AttachedPrograms } from "./cgroup.ts";
 export { capabilities, Capability, effectiveCapabilities } from "./capabilities.ts";

@@ -1,14 +1,17 @@
 /** Programs in the running kernel, as the verifier left them. */
 import { readFileSync, readlinkSync } from "node:fs";
+import { at } from "../../asm/build/index.ts";
 import { decode } from "../../asm/decode.ts";
+import { isWide } from "../../asm/encode.ts";
 import { AsmError } from "../../asm/error.ts";
 import { helperNumber } from "../../asm/helpers.ts";
-import type { Instruction } from "../../asm/instruction.ts";
+import type { Instruction, SourceLocation } from "../../asm/instruction.ts";
 import { makeInstruction } from "../../asm/make.ts";
 import {
   BPF_ALU64, BPF_MOV, BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_X, CALL, LDDW,
 } from "../../asm/opcode.ts";
-import { linux, type Fd } from "../../kernel/index.ts";
+import { Btf } from "../../btf/index.ts";
+import { linux, programRecords, type Fd, type ProgramRecords } from "../../kernel/index.ts";
 import { CommandError } from "../errors.ts";
 import type { ListedProgram } from "./listed-program.ts";
 
@@ -50,10 +53,48 @@ function readProgram(fd: Fd): ListedProgram {
       });
     }
     const { instructions, notes } = decodeKernelCode(xlated, { mapName, symbolAt: kernelSymbols() });
-    return { title: `program ${info.id} ${info.name}, as the verifier left it`, instructions, labels: new Map([[0, info.name]]), notes };
+    const title = `program ${info.id} ${info.name}, as the verifier left it`;
+    const records = programRecords(fd);
+    const btf = records.functions.length + records.lines.length === 0 ? undefined : openBtf(info.btfId);
+    if (btf === undefined) return { title, instructions, labels: new Map([[0, info.name]]), notes };
+    return { title, ...withRecords(instructions, notes, records, btf) };
   } finally {
     fd.close();
   }
+}
+
+function openBtf(id: number): Btf | undefined {
+  const fd = linux.openById("btf", id);
+  if (fd === undefined) return undefined;
+  try {
+    return new Btf(linux.btfBytes(fd));
+  } finally {
+    fd.close();
+  }
+}
+
+/** Adds to instructions what BTF says of them: their functions' names, and their lines. */
+export function withRecords(
+  instructions: readonly Instruction[], notes: ReadonlyMap<Instruction, string>, { functions, lines }: ProgramRecords, btf: Btf,
+): Omit<ListedProgram, "title"> {
+  const functionAt = new Map(functions.map(({ slot, type }) => [slot, btf.name(type)]));
+  const lineAt = new Map(lines.map((line) => [line.slot, line]));
+  const labels = new Map<number, string>();
+  const newNotes = new Map<Instruction, string>();
+  let slot = 0;
+  let source: SourceLocation | undefined;
+  const sourced = instructions.map((instruction, index) => {
+    const name = functionAt.get(slot);
+    if (name !== undefined) labels.set(index, name);
+    const line = lineAt.get(slot);
+    if (line !== undefined) source = line.line === 0 ? undefined : { file: btf.string(line.file), line: line.line, column: line.column, text: btf.string(line.text) };
+    slot += isWide(instruction) ? 2 : 1;
+    const result = source === undefined ? instruction : at(source, instruction);
+    const note = notes.get(instruction);
+    if (note !== undefined) newNotes.set(result, note);
+    return result;
+  });
+  return { instructions: sourced, labels, notes: newNotes };
 }
 
 /** What the kernel's numbers stand for. */
