@@ -20,7 +20,7 @@ test("names and numbers agree both ways", () => {
 
 test("the kernel's header has the same, as far as it goes", () => {
   if (!existsSync(HEADER)) {
-    console.log(`skipped: ${HEADER} is not installed`);
+    process.stderr.write(`SKIPPED: ${HEADER} is not installed\n`);
     return;
   }
   const text = readFileSync(HEADER, "utf8");

@@ -2,12 +2,13 @@
  * `npm run fuzz:asm -- [COUNT] [SEED]`: random instructions through this
  * assembler and LLVM's, 100,000 by default. Exit code 1 where they differ.
  */
-import { encode } from "../encode.ts";
-import { decode } from "../decode.ts";
+import { hasTool } from "../../testing/index.ts";
 import { assemble } from "../assemble.ts";
+import { decode } from "../decode.ts";
+import { encode } from "../encode.ts";
 import { formatListing } from "../text/listing.ts";
 import { parseAssembly } from "../text/parse.ts";
-import { compareWithLlvm, llvmIsInstalled } from "./llvm.ts";
+import { compareWithLlvm, LLVM_TOOLS } from "./llvm.ts";
 import { randomInstructions } from "./random-instruction.ts";
 
 const BATCH = 20_000;
@@ -15,8 +16,9 @@ const BATCH = 20_000;
 const count = Number(process.argv[2] ?? 100_000);
 const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`seed ${seed}, ${count} instructions`);
-if (!llvmIsInstalled()) {
-  console.error("LLVM 19 (llvm-mc-19, llvm-objdump-19, llvm-objcopy-19) is not installed: nothing to compare with");
+const absent = LLVM_TOOLS.filter((tool) => !hasTool(tool));
+if (absent.length > 0) {
+  console.error(`not installed, so there is nothing to compare with: ${absent.join(", ")} (Debian package llvm-19)`);
   process.exit(1);
 }
 let failed = false;

@@ -17,15 +17,8 @@ const MC = "llvm-mc-19";
 const OBJDUMP = "llvm-objdump-19";
 const OBJCOPY = "llvm-objcopy-19";
 
-/** Whether LLVM's tools are installed. */
-export function llvmIsInstalled(): boolean {
-  try {
-    for (const tool of [MC, OBJDUMP, OBJCOPY]) execFileSync(tool, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** What must be installed for a comparison. */
+export const LLVM_TOOLS: readonly string[] = [MC, OBJDUMP, OBJCOPY];
 
 export interface Comparison {
   /** Instructions that LLVM assembled from text. */

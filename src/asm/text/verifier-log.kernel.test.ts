@@ -86,7 +86,7 @@ for (const [release, items] of groups) {
       log = loaded.log;
     } catch (error) {
       if (error instanceof VerifierError && /unknown opcode|reserved fields|BPF_STX uses|invalid|unrecognized/.test(error.message) && kernelIsOlderThan(release)) {
-        console.log(`skipped: this kernel is older than ${release}`);
+        process.stderr.write(`SKIPPED: this kernel is older than ${release}\n`);
         return;
       }
       throw error;
