@@ -40,5 +40,7 @@ const script = `
     await once(socket.bind(...parts(backend)), "listening");
     socket.on("message", (message, { port, address }) => socket.send(backend, port, address));
   }
+  // Ends with the test, however that ends.
+  process.stdin.resume().on("end", () => process.exit());
   console.log("ready");
 `;
