@@ -57,38 +57,34 @@ function pinnedLinks(pins: string): { links: string; programs: string } {
 
 export const takingOver: readonly Case[] = [
   {
-    name: "taking over/another process replaces programs and services in place, and every call meets one of them",
-    expect: observed("old, replaced, new; the same links, other programs; destinations meanwhile: old or new"),
-    run: () => withLoadBalancer(async (balancer) => {
-      await balancer.load(toBackend(oldBackend));
-      const first = pinnedLinks(balancer.pins);
-      const before = destination(balancer);
-      const meanwhile = new Set<string>();
-      const { replaced } = await takeOver(balancer, toBackend(newBackend), () => meanwhile.add(destination(balancer)));
-      const second = pinnedLinks(balancer.pins);
-      const strangers = [...meanwhile].filter((where) => where !== "old" && where !== "new");
-      return {
-        kind: "observed",
-        value: `${before}, ${replaced ? "replaced" : "loaded anew"}, ${destination(balancer)}; ` +
-          `${first.links === second.links ? "the same" : "other"} links, ${first.programs === second.programs ? "the same" : "other"} programs; ` +
-          `destinations meanwhile: ${["old or new", ...strangers].join(", ")}`,
-      };
-    }),
-  },
-  {
-    name: "taking over/a process that has ended leaves the service at work, and unloading takes away what is ours alone",
-    expect: observed("loaded by another process: old; another's program 1; unloaded: ENETUNREACH, pins gone; another's program 1"),
+    name: "taking over/loaded, replaced by another process that ends, unloaded, beside another owner's program",
+    expect: observed(
+      "loaded: old, another's program 1; replaced: new, the same links, other programs, destinations meanwhile: old or new; " +
+      "unloaded: ENETUNREACH, pins gone, another's program 1",
+    ),
     run: () => withLoadBalancer(async (balancer) => {
       const { cgroup, pins } = balancer;
       const trace = new Trace();
       cgroup.keep(trace.map);
       cgroup.attach(connect4, trace.program(1));
-      await takeOver(balancer, toBackend(oldBackend), () => {});
+      await balancer.load(toBackend(oldBackend));
+      const first = pinnedLinks(pins);
       trace.take();
-      const loaded = `${destination(balancer)}; another's program ${trace.take().join(" ")}`;
+      const loaded = `${destination(balancer)}, another's program ${trace.take().join(" ")}`;
+
+      // One child process does for two steps: what it has put in place is used after its end.
+      const meanwhile = new Set<string>();
+      const { replaced } = await takeOver(balancer, toBackend(newBackend), () => meanwhile.add(destination(balancer)));
+      const second = pinnedLinks(pins);
+      const strangers = [...meanwhile].filter((where) => where !== "old" && where !== "new");
+      const after = `${replaced ? "replaced" : "loaded anew"}: ${destination(balancer)}, ` +
+        `${first.links === second.links ? "the same" : "other"} links, ${first.programs === second.programs ? "the same" : "other"} programs, ` +
+        `destinations meanwhile: ${["old or new", ...strangers].join(" and ")}`;
+
       await unloadLoadBalancer(pins);
-      const unloaded = `${destination(balancer)}, pins ${existsSync(pins) ? "left" : "gone"}; another's program ${trace.take().join(" ")}`;
-      return { kind: "observed", value: `loaded by another process: ${loaded}; unloaded: ${unloaded}` };
+      trace.take();
+      const unloaded = `${destination(balancer)}, pins ${existsSync(pins) ? "left" : "gone"}, another's program ${trace.take().join(" ")}`;
+      return { kind: "observed", value: `loaded: ${loaded}; ${after}; unloaded: ${unloaded}` };
     }),
   },
 ];
