@@ -117,6 +117,9 @@ bpftool("what our loader puts into the kernel reads the same", () => withBpfFile
   using loaded = load([redirect]);
   linux.pinObject(loaded.program("redirect").fd, join(pins, "redirect"));
   linux.pinObject(loaded.maps.get("calls")!.fd, join(pins, "calls"));
+  using bare = load([redirect], { sourceText: false });
+  linux.pinObject(bare.program("redirect").fd, join(pins, "bare"));
+  assert.match(runTool("bpftool", "prog", "dump", "xlated", "pinned", join(pins, "bare"), "linum"), /^int redirect\(struct bpf_sock_addr \* ctx\):\n; {2}\[file:\/project\/redirect\.ts line_num:1 line_col:7\]\n/);
   loaded.map(calls).set({ address: "127.0.0.2", port: 80 }, { hits: 3n, last: 4 });
   const listing = runTool("bpftool", "prog", "dump", "xlated", "pinned", join(pins, "redirect"), "linum");
   assert.match(listing, /^int redirect\(struct bpf_sock_addr \* ctx\):\n; export const redirect .* \[file:\/project\/redirect\.ts line_num:1 line_col:7\]/);

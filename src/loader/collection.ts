@@ -22,6 +22,8 @@ export interface LoadOptions {
    * like have BTF in any case.
    */
   readonly btf?: boolean;
+  /** Whether the source lines come with their text, read from the files: true if absent. */
+  readonly sourceText?: boolean;
   /** 0: the verifier's log only when it refuses (the default); 1: always; 2: with every state; 4: only the statistics. */
   readonly logLevel?: 0 | 1 | 2 | 4;
   readonly kernel?: Kernel;
@@ -69,7 +71,7 @@ export function load(programs: readonly Program[], options: LoadOptions = {}): C
     };
     const loaded = new Map<string, LoadedProgram>();
     for (const program of programs) {
-      const { fd, log } = loadOne(program, relocate(program, numbers), withBtf, options.logLevel, kernel);
+      const { fd, log } = loadOne(program, relocate(program, numbers), withBtf, options, kernel);
       loaded.set(program.name, { program, fd: keep(fd), log });
     }
     return new Collection(loaded, maps, kernel);
@@ -160,7 +162,7 @@ function describe({ type, key, value, maxEntries, flags }: MapDefinition): strin
 }
 
 function loadOne(
-  program: Program, code: Uint8Array, withBtf: boolean, logLevel: LoadOptions["logLevel"], kernel: Kernel,
+  program: Program, code: Uint8Array, withBtf: boolean, { logLevel, sourceText = true }: LoadOptions, kernel: Kernel,
 ): { fd: Fd; log: string } {
   const attempt = (btf?: ProgramBtfRecords) => kernel.loadProgram({
     name: program.name,
@@ -175,7 +177,7 @@ function loadOne(
   if (!withBtf) return attempt();
   let accepted: (ProgramBtfRecords & { readonly fd: Fd }) | undefined;
   try {
-    accepted = acceptedBtf((features) => programBtf(program, { features }), `program ${program.name}`, kernel);
+    accepted = acceptedBtf((features) => programBtf(program, { features, sourceText }), `program ${program.name}`, kernel);
   } catch (error) {
     // Nothing but readability hangs on it.
     if (!(error instanceof BpfError)) throw error;
