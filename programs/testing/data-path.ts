@@ -176,8 +176,8 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
     try {
       return await work(dataPath);
     } finally {
-      await dataPath.reset();
       server.kill();
+      await dataPath.reset();
     }
   })));
 }
