@@ -4,13 +4,14 @@ import type { MapDefinition, Program } from "../types/index.ts";
 import type { Builder } from "./builder.ts";
 import { placeAt, type Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
+import { FunctionTable } from "./functions.ts";
 import { standsFor, type HelperMethod } from "./helpers.ts";
 import type { Context, ContextField, ContextFields, ContextPointer, Hook, KernelPointer } from "./hooks/hook.ts";
+import { BuilderImplementation } from "./implementation.ts";
 import { Ipv6Value } from "./ipv6.ts";
 import { returnValue } from "./nullable.ts";
 import { FieldValue } from "./scalar.ts";
 import { withSourceCapture } from "./source.ts";
-import { FunctionTable, writeFunction } from "./subprogram.ts";
 
 /** How a program is built. */
 export interface BuildOptions extends CompileOptions {
@@ -59,8 +60,8 @@ export function define<C extends ContextFields, R, H extends HelperMethod, S ext
 function describe<C extends ContextFields, R, H extends HelperMethod, S extends string>(
   hook: Hook<C, R, H, S>, name: string, body: ProgramBody<C, R, H, S>,
 ): IrModule {
-  const functions = new FunctionTable();
-  const main = writeFunction(name, ["ptr"], functions, hook.helpers, (builder, emitter, [context]) => {
+  const functions = new FunctionTable((...given) => new BuilderImplementation(...given));
+  const main = functions.write(name, ["ptr"], hook.helpers, (builder, emitter, [context]) => {
     const result = body(builder as unknown as Builder<R, H, S>, contextView(emitter, hook.context, context!));
     return result === undefined || emitter.ssa.current.dead ? undefined : returnValue(emitter, result);
   });

@@ -1,0 +1,58 @@
+import type { IrFunction, Value, ValueType } from "../compiler/ir/ir.ts";
+import { Emitter } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
+import type { HelperMethod } from "./helpers.ts";
+import type { BuilderImplementation } from "./implementation.ts";
+import { SsaBuilder } from "./ssa.ts";
+
+type MakeBuilder = (emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable) => BuilderImplementation;
+
+/** The functions of a program: the main one, and each subprogram that it has come to call, once. */
+export class FunctionTable {
+  readonly #functions = new Map<string, { readonly of: unknown; ir: IrFunction | undefined }>();
+  readonly #builder: MakeBuilder;
+
+  constructor(builder: MakeBuilder) {
+    this.#builder = builder;
+  }
+
+  /** The name of a subprogram in this program; it is written when it is first asked for. */
+  name(of: unknown, name: string, write: (functions: FunctionTable) => IrFunction): string {
+    const known = this.#functions.get(name);
+    if (known !== undefined) {
+      if (known.of !== of) throw new BuildError(`two different subprograms are named ${name}`);
+      return name;
+    }
+    const entry = { of, ir: undefined as IrFunction | undefined };
+    this.#functions.set(name, entry);
+    entry.ir = write(this);
+    return name;
+  }
+
+  /** A name that no subprogram has. */
+  freeName(prefix: string): string {
+    let number = 0;
+    while (this.#functions.has(`${prefix}_${number}`)) number++;
+    return `${prefix}_${number}`;
+  }
+
+  /** All functions, in the order of first mention. */
+  get all(): readonly IrFunction[] {
+    return [...this.#functions.values()].map(({ ir }) => ir!);
+  }
+
+  /** Writes one function; `body` gives its result. */
+  write(
+    name: string, parameters: readonly ValueType[], helpers: readonly HelperMethod[],
+    body: (builder: BuilderImplementation, emitter: Emitter, values: readonly Value[]) => Value | undefined,
+  ): IrFunction {
+    const ssa = new SsaBuilder(name, parameters);
+    const emitter = new Emitter(ssa);
+    const result = body(this.#builder(emitter, helpers, this), emitter, ssa.parameters);
+    if (!ssa.current.dead) {
+      if (result === undefined) throw new BuildError(`${name} ends without a result: return one, such as PROCEED`);
+      ssa.return(result, emitter.source);
+    }
+    return ssa.finish();
+  }
+}

@@ -1,0 +1,244 @@
+import type { Item } from "../asm/instruction.ts";
+import type { Value } from "../compiler/ir/ir.ts";
+import { UpdateFlag, type Constant, type GlobalVariable, type MapDefinition, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
+import type { Condition } from "./condition.ts";
+import type { Emitter } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
+import type { FunctionTable } from "./functions.ts";
+import { callHelper, helperMethods, pointerValue, valueAddress, type HelperMethod } from "./helpers.ts";
+import { MutableValue } from "./mutable.ts";
+import { Nullable, returnValue } from "./nullable.ts";
+import { addressOf, equalMemory, memoryOf, reference, stackPlace, writeInit, zero, type InMemory, type Ref } from "./reference.ts";
+import { operandValue, ScalarValue } from "./scalar.ts";
+import type { OpenBlock } from "./ssa.ts";
+import { callSubprogram, type Subprogram } from "./subprogram.ts";
+
+interface LoopFrame {
+  readonly next: OpenBlock;
+  readonly after: OpenBlock;
+}
+
+/** The one class behind every builder; the types above say what a hook's programs may use of it. */
+export class BuilderImplementation {
+  readonly emitter: Emitter;
+  readonly #helpers: readonly HelperMethod[];
+  readonly #functions: FunctionTable;
+  readonly #loops: LoopFrame[] = [];
+  #result: (result: unknown) => Value;
+
+  constructor(emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable) {
+    this.emitter = emitter;
+    this.#helpers = helpers;
+    this.#functions = functions;
+    this.#result = (result) => returnValue(emitter, result);
+    for (const name of helpers) {
+      const call = helperMethods[name] as (emitter: Emitter, ...args: unknown[]) => unknown;
+      Object.defineProperty(this, name, {
+        value: (...args: unknown[]) => {
+          emitter.mark();
+          return call(emitter, ...args);
+        },
+      });
+    }
+  }
+
+  /** Says how results become SSA values, where they are not a program's. */
+  returning(result: (result: unknown) => Value): void {
+    this.#result = result;
+  }
+
+  if(condition: Condition, then: () => void, otherwise?: () => void): void {
+    this.emitter.mark();
+    const { ssa } = this.emitter;
+    const thenBlock = ssa.createBlock();
+    const otherwiseBlock = ssa.createBlock();
+    const after = otherwise === undefined ? otherwiseBlock : ssa.createBlock();
+    condition.branch(thenBlock, otherwiseBlock);
+    ssa.enter(thenBlock);
+    this.emitter.within(then);
+    ssa.jump(after, undefined);
+    if (otherwise !== undefined) {
+      ssa.enter(otherwiseBlock);
+      this.emitter.within(otherwise);
+      ssa.jump(after, undefined);
+    }
+    ssa.enter(after);
+  }
+
+  select(condition: Condition, then: ScalarValue, otherwise: unknown): ScalarValue {
+    this.emitter.mark();
+    const variable = new MutableValue(this.emitter, then.kind, then);
+    this.if(condition.not(), () => variable.set(otherwise));
+    return variable.get();
+  }
+
+  switch(value: ScalarValue, cases: readonly (readonly [unknown, () => void])[], otherwise: () => void = () => {}): void {
+    const [first, ...rest] = cases;
+    if (first === undefined) return this.emitter.within(otherwise);
+    this.if(value.eq(first[0]), first[1], () => this.switch(value, rest, otherwise));
+  }
+
+  variable(schema: ScalarSchema, initial: unknown): MutableValue {
+    this.emitter.mark();
+    return new MutableValue(this.emitter, schema.scalar, initial);
+  }
+
+  loop(count: unknown, body: (index: ScalarValue) => void): void {
+    this.emitter.mark();
+    const { ssa } = this.emitter;
+    const end = new ScalarValue(this.emitter, "u32", operandValue(this.emitter, "u32", count));
+    const index = new MutableValue(this.emitter, "u32", 0);
+    const [header, inside, next, after] = [ssa.createBlock(), ssa.createBlock(), ssa.createBlock(), ssa.createBlock()];
+    ssa.jump(header, undefined);
+    ssa.enterLoop(header);
+    index.get().lt(end).branch(inside, after);
+    ssa.enter(inside);
+    this.#loops.push({ next, after });
+    this.emitter.within(() => body(index.get()));
+    this.#loops.pop();
+    ssa.jump(next, undefined);
+    ssa.enter(next);
+    index.set(index.get().add(1));
+    ssa.jump(header, undefined);
+    ssa.seal(header);
+    ssa.enter(after);
+  }
+
+  break(): void {
+    this.emitter.mark();
+    this.emitter.ssa.jump(this.#innermost("break").after, this.emitter.source);
+  }
+
+  continue(): void {
+    this.emitter.mark();
+    this.emitter.ssa.jump(this.#innermost("continue").next, this.emitter.source);
+  }
+
+  #innermost(what: string): LoopFrame {
+    const frame = this.#loops.at(-1);
+    if (frame === undefined) throw new BuildError(`b.${what}() is called outside of a loop`, this.emitter.source);
+    return frame;
+  }
+
+  return(result: unknown): void {
+    this.emitter.mark();
+    this.emitter.ssa.return(this.#result(result), this.emitter.source);
+  }
+
+  bpfLoop(count: unknown, state: unknown, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): ScalarValue {
+    this.emitter.mark();
+    const memory = memoryOf(state);
+    if (memory === undefined) throw new BuildError("b.bpfLoop() takes its state as a struct in memory", this.emitter.source);
+    const rounds = this.emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(this.emitter, "u32", count) }, "i64");
+    const name = this.#loopCallback(memory.schema, body);
+    this.emitter.mark();
+    const result = callHelper(this.emitter, "bpf_loop", [
+      rounds, this.emitter.emit({ op: "function", name }, "ptr"), addressOf(this.emitter, memory.place), this.emitter.constant("i64", 0n),
+    ], { clobbers: ["map", "stack"] });
+    return new ScalarValue(this.emitter, "i64", result);
+  }
+
+  /** Writes a loop's body as the function that `bpf_loop` calls: it is given the index and the state, and gives 1 to end the loop. */
+  #loopCallback(state: Schema, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): string {
+    const name = this.#functions.freeName(`${this.emitter.ssa.name}_loop`);
+    return this.#functions.name(body, name, () => this.#functions.write(name, ["i32", "ptr"], this.#helpers, (builder, emitter, [index, address]) => {
+      builder.returning((value) => operandValue(emitter, "u64", value));
+      const place = { space: "stack", address: address!, offset: 0, align: 8, region: emitter.region } as const;
+      body(builder, new ScalarValue(emitter, "u32", index!), reference(emitter, state, place));
+      return emitter.constant("i64", 0n);
+    }));
+  }
+
+  first(candidates: readonly InMemory<Schema>[], condition: (candidate: Ref<Schema>) => Condition): unknown {
+    this.emitter.mark();
+    const schema = memoryOf(candidates[0])?.schema;
+    if (schema === undefined) throw new BuildError("b.first() takes at least one place in memory", this.emitter.source);
+    return Nullable.first(this.emitter, schema, candidates, condition);
+  }
+
+  packet({ data, dataEnd }: { data: object; dataEnd: object }, schema: StructSchema, offset: number): unknown {
+    this.emitter.mark();
+    return Nullable.packet(this.emitter, schema, pointerValue(this.emitter, data), pointerValue(this.emitter, dataEnd), offset);
+  }
+
+  call(target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {
+    this.emitter.mark();
+    return callSubprogram(this.emitter, this.#functions, target, values);
+  }
+
+  equal(left: unknown, right: unknown): Condition {
+    this.emitter.mark();
+    const [a, b] = [memoryOf(left), memoryOf(right)];
+    if (a === undefined || b === undefined || a.schema !== b.schema) throw new BuildError("b.equal() takes two values of one schema in memory", this.emitter.source);
+    return equalMemory(this.emitter, a.place, b.place, a.schema.size);
+  }
+
+  global(variable: GlobalVariable<Schema>): unknown {
+    this.emitter.mark();
+    const address = this.emitter.emit({ op: "map-value", map: variable, offset: 0 }, "ptr");
+    return reference(this.emitter, variable.value, { space: "map", address, offset: 0, align: 8, region: this.emitter.region });
+  }
+
+  struct(schema: StructSchema, fields: unknown): unknown {
+    this.emitter.mark();
+    const place = stackPlace(this.emitter, schema);
+    writeInit(this.emitter, schema, place, fields);
+    return reference(this.emitter, schema, place);
+  }
+
+  zeroed(schema: Schema): unknown {
+    this.emitter.mark();
+    const place = stackPlace(this.emitter, schema);
+    zero(this.emitter, place, schema.size);
+    return reference(this.emitter, schema, place);
+  }
+
+  assign(target: unknown, value: unknown): void {
+    this.emitter.mark();
+    const memory = memoryOf(target);
+    if (memory === undefined) throw new BuildError("b.assign() takes a reference to memory first", this.emitter.source);
+    writeInit(this.emitter, memory.schema, memory.place, value);
+  }
+
+  clear(target: unknown): void {
+    this.emitter.mark();
+    const memory = memoryOf(target);
+    if (memory === undefined) throw new BuildError("b.clear() takes a reference to memory", this.emitter.source);
+    zero(this.emitter, memory.place, memory.schema.size);
+  }
+
+  lookup(map: MapDefinition, key: unknown): unknown {
+    this.emitter.mark();
+    const address = callHelper(this.emitter, "bpf_map_lookup_elem", [
+      this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
+    ], { removable: true, reads: [1] }, "ptr");
+    return Nullable.lookup(this.emitter, map.value, address);
+  }
+
+  update(map: MapDefinition, key: unknown, value: unknown, flag: UpdateFlag = UpdateFlag.ANY): ScalarValue {
+    this.emitter.mark();
+    const result = callHelper(this.emitter, "bpf_map_update_elem", [
+      this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
+      valueAddress(this.emitter, map.value, value), this.emitter.constant("i64", BigInt(flag)),
+    ], { reads: [1, 2], clobbers: ["map"] });
+    return new ScalarValue(this.emitter, "i64", result);
+  }
+
+  delete(map: MapDefinition, key: unknown): ScalarValue {
+    this.emitter.mark();
+    const result = callHelper(this.emitter, "bpf_map_delete_elem", [
+      this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
+    ], { reads: [1], clobbers: ["map"] });
+    return new ScalarValue(this.emitter, "i64", result);
+  }
+
+  assembly(items: readonly Item[], ...inputs: readonly unknown[]): ScalarValue {
+    this.emitter.mark();
+    const values = inputs.map((input) => {
+      if (input instanceof ScalarValue) return input.use();
+      const { constant } = input as Constant;
+      return operandValue(this.emitter, constant, input);
+    });
+    return new ScalarValue(this.emitter, "u64", this.emitter.emit({ op: "assembly", items, arguments: values }, "i64"));
+  }
+}
