@@ -7,7 +7,7 @@ import { ElfError, readObject } from "./index.ts";
 
 const test = toolSuite("elf: reading what clang makes", [CLANG]);
 
-test("programs by section, two in one; licence; pins", () => {
+test("programs by section, two in one; licence", () => {
   const object = readObject(compile("maps"));
   assert.equal(object.programs.map(({ name, type, expectedAttachType, section }) => ({ name, type, expectedAttachType, section })), [
     { name: "count", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, section: "cgroup/connect4" },
@@ -15,7 +15,7 @@ test("programs by section, two in one; licence; pins", () => {
   ]);
   assert.is(object.license, "GPL");
   assert.ok(object.programs.every(({ license }) => license === "GPL"));
-  assert.equal(object.pinned, ["plain"]);
+  assert.equal(object.pinned, []);
   assert.equal(object.programs.map(({ maps }) => maps.map(({ name }) => name)), [["services", "flows"], ["events", "plain"]]);
 });
 
@@ -132,6 +132,13 @@ for (const [title, source, section, symbol, message] of unsupported) {
     });
   });
 }
+
+test("maps that are to be pinned are told", () => {
+  const map = (name: string, pinning: number) => `struct { __uint(type, ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); __uint(pinning, ${pinning}); } ${name} SEC(".maps");`;
+  const { maps, pinned } = readObject(compileText(body("socket", "return bpf_map_lookup_elem(&kept, ctx) == bpf_map_lookup_elem(&other, ctx);", map("kept", 1) + map("other", 0))));
+  assert.equal(maps.map(({ name }) => name), ["kept", "other"]);
+  assert.equal(pinned, ["kept"]);
+});
 
 test("a call of a kernel function is left to the loader, by name", () => {
   const { programs } = readObject(compileText(body("socket", "bpf_rcu_read_lock(); return 0;", "extern void bpf_rcu_read_lock(void) __ksym;")));

@@ -41,7 +41,6 @@ struct {
 	__uint(max_entries, 4);
 	__uint(key_size, 4);
 	__uint(value_size, 12);
-	__uint(pinning, 1);
 } plain SEC(".maps");
 
 SEC("cgroup/connect4")
