@@ -13,7 +13,7 @@ import { lower, type InstructionSet } from "./machine/lower.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { printMachine } from "./machine/print.ts";
 import { tidy } from "./machine/tidy.ts";
-import { passesFor } from "./passes/index.ts";
+import { passesFor, type Pass } from "./passes/index.ts";
 
 export interface CompileOptions {
   /** Default: 3, which every kernel from 5.1 on knows. */
@@ -63,11 +63,19 @@ function optimised(fn: IrFunction, isa: InstructionSet, options: CompileOptions)
   const check = options.validate === true ? validate : () => {};
   options.onStage?.(`${fn.name}: as built`, printFunction(fn));
   check(fn, "as built");
-  for (const { name, run } of passesFor(isa, options.optimise ?? true)) {
+  /** By pass, the function that it left or found unchanged: it has nothing to do there. */
+  const done = new Map<Pass, IrFunction>();
+  for (const pass of passesFor(isa, options.optimise ?? true)) {
+    if (done.get(pass) === fn) continue;
     const before = fn;
-    fn = run(fn);
+    const { name } = pass;
+    fn = pass.run(fn);
+    if (fn === before) {
+      done.set(pass, fn);
+      continue;
+    }
     check(fn, name);
-    if (fn !== before) options.onStage?.(`${fn.name}: ${name}`, printFunction(fn));
+    options.onStage?.(`${fn.name}: ${name}`, printFunction(fn));
   }
   return fn;
 }

@@ -41,6 +41,9 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
     incoming[id]?.forEach(want);
   }
 
+  const isKept = ({ result, operation }: IrInstruction): boolean => (result === undefined ? !isRemovable(operation) : wanted[result.id] === 1);
+  if (blocks.length === fn.blocks.length && blocks.every(({ parameters, instructions }) => parameters.every(({ id }) => wanted[id] === 1) && instructions.every(isKept))) return fn;
+
   const target = (to: Target): Target => {
     const { parameters } = byId[to.block]!;
     return parameters.every(({ id }) => wanted[id] === 1) ? to
@@ -57,8 +60,8 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
       ...block,
       parameters: block.parameters.filter(({ id }) => wanted[id] === 1),
       instructions: block.instructions.flatMap((instruction) => {
-        const { result, operation } = instruction;
-        if (result === undefined ? !isRemovable(operation) : wanted[result.id] === 1) return [instruction];
+        const { operation } = instruction;
+        if (isKept(instruction)) return [instruction];
         if (isRemovable(operation)) return [];
         return [{ operation, ...(instruction.source !== undefined && { source: instruction.source }) }];
       }),

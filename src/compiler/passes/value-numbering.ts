@@ -72,17 +72,16 @@ class Numbering implements SimplifyContext {
     done[0] = { ...entry, instructions: [...this.anew, ...entry.instructions] };
     // What was replaced after it had been read (round a loop) is put right at the end.
     const final = (value: Value): Value => this.replaced(value);
-    return withoutUnreachable({
-      ...this.fn,
-      blocks: done.map((block) => ({
-        ...block,
-        instructions: block.instructions.map((instruction) => {
-          const operation = mapOperands(instruction.operation, final);
-          return operation === instruction.operation ? instruction : { ...instruction, operation };
-        }),
-        terminator: mapTerminator(block.terminator, final),
-      })),
-    });
+    const blocks = done.map((block): Block => ({
+      ...block,
+      instructions: block.instructions.map((instruction) => {
+        const operation = mapOperands(instruction.operation, final);
+        return operation === instruction.operation ? instruction : { ...instruction, operation };
+      }),
+      terminator: mapTerminator(block.terminator, final),
+    }));
+    if (blocks.length === this.fn.blocks.length && blocks.every((block, i) => isSameBlock(block, flow.blocks[i]!))) return this.fn;
+    return withoutUnreachable({ ...this.fn, blocks });
   }
 
   private added: string[] = [];
@@ -104,7 +103,7 @@ class Numbering implements SimplifyContext {
         this.out.push(operation === instruction.operation ? instruction : { ...instruction, operation });
         continue;
       }
-      const value = this.numbered(operation, instruction.result.type, instruction.result);
+      const value = this.numbered(operation, instruction.result.type, instruction);
       if (value !== instruction.result) this.replacements[instruction.result.id] = value;
     }
     this.source = block.terminator.source;
@@ -115,8 +114,8 @@ class Numbering implements SimplifyContext {
     return this.numbered(operation, type);
   }
 
-  /** A value that holds the operation's result: one that is there already, or `into`, or a new one. */
-  private numbered(operation: Operation, type: ValueType, into?: Value): Value {
+  /** A value that holds the operation's result: one that is there already, or that of the instruction `as`, or a new one. */
+  private numbered(operation: Operation, type: ValueType, as?: IrInstruction): Value {
     for (let step = 0; step < MAX_STEPS; step++) {
       const better = simplify(operation, type, this);
       if (better === undefined) break;
@@ -129,16 +128,16 @@ class Numbering implements SimplifyContext {
     const key = operationKey(operation, type);
     const known = this.available.get(key);
     if (known !== undefined) return known;
-    const result = into ?? { id: this.nextId++, type };
+    const result = as?.result ?? { id: this.nextId++, type };
     this.operations[result.id] = operation;
     this.available.set(key, result);
-    const instruction = { result, operation, ...(this.source !== undefined && { source: this.source }) };
+    const same = as?.operation === operation;
     if (isAnew) {
       // They are told apart by what they are, not by the line that named them first.
-      this.anew.push({ result, operation });
+      this.anew.push(same && as.source === undefined ? as : { result, operation });
     } else {
       this.added.push(key);
-      this.out.push(instruction);
+      this.out.push(same ? as : { result, operation, ...(this.source !== undefined && { source: this.source }) });
     }
     return result;
   }
@@ -156,6 +155,7 @@ class Numbering implements SimplifyContext {
     }
     const decided = this.decided.get(conditionKey(comparison, left, right));
     if (decided !== undefined) return { op: "jump", target: decided ? then : otherwise, ...source };
+    if (comparison === terminator.comparison && left === terminator.left && right === terminator.right && then === terminator.then) return terminator;
     return { op: "branch", comparison, left, right, then, else: otherwise, ...source };
   }
 
@@ -195,6 +195,9 @@ class Numbering implements SimplifyContext {
     }
   }
 }
+
+const isSameBlock = (a: Block, b: Block): boolean =>
+  a.terminator === b.terminator && a.instructions.length === b.instructions.length && a.instructions.every((instruction, i) => instruction === b.instructions[i]);
 
 /** Costs nothing before it is used, and is made again wherever it is. */
 export function isMadeAnew({ op }: Operation): boolean {
