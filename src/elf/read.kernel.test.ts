@@ -1,9 +1,10 @@
 import * as assert from "uvu/assert";
 import { fieldOf, kernelBtf, sizeOf } from "../btf/index.ts";
+import { cgroup } from "../dsl/index.ts";
 import { VerifierError } from "../kernel/index.ts";
 import { load, type Collection } from "../loader/index.ts";
 import { toolSuite } from "../testing/index.ts";
-import type { MapDefinition } from "../types/index.ts";
+import { array, u64, type MapDefinition } from "../types/index.ts";
 import { CLANG, compile, compileText } from "./testing/compile.ts";
 import { readObject, writeObject, type ObjectFile } from "./index.ts";
 
@@ -104,6 +105,21 @@ test("what the kernel has not may not be reached, and the error says where it is
     assert.match(error.source?.text ?? "", /there is no struct task_struct\.never_was_there on the target/);
     return true;
   });
+});
+
+test("programs in C and in TypeScript share a map", () => {
+  const object = readObject(compile("subprograms"));
+  const numbers = array("numbers", { value: u64, maxEntries: 8 });
+  const reader = cgroup.egress("reader", (b) => {
+    const found = b.lookup(numbers, 6).orReturn(0);
+    b.if(found.value.eq(60n), () => b.return(1));
+    return 0;
+  });
+  using loaded = load([...object.programs, reader.compile()]);
+  assert.is(run(loaded, "reader", packet(30)), 0);
+  run(loaded, "second", packet(30));
+  assert.is(loaded.map(numbers).get(6), 60n);
+  assert.is(run(loaded, "reader", packet(30)), 1);
 });
 
 test("a call of a kernel function is resolved", () => {
