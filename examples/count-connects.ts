@@ -21,7 +21,7 @@ const countConnect6 = cgroup.connect6("count_connect6", countProtocol);
 await runExample({
   name: "count-connects",
   summary: "Counts connect() calls by protocol.",
-  load: () => load([countConnect4.compile(), countConnect6.compile()]),
+  load: () => load([countConnect4, countConnect6]),
   report(collection) {
     const counted = [...collection.map(connects).entries()].filter(([, count]) => count > 0n);
     return counted.map(([protocol, count]) => `${nameOf(protocol)} ${count}`).join(", ") || "no connects yet";

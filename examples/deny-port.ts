@@ -20,7 +20,7 @@ function denyPort(port: number, withErrno: boolean) {
     });
     return PROCEED;
   };
-  return [cgroup.connect4("deny_connect4", decide).compile(), cgroup.connect6("deny_connect6", decide).compile()];
+  return [cgroup.connect4("deny_connect4", decide), cgroup.connect6("deny_connect6", decide)];
 }
 
 await runExample({

@@ -28,6 +28,7 @@ export interface Attached {
   readonly detached: readonly string[];
   /** Closes the links' descriptors: what is not pinned is detached. */
   close(): void;
+  [Symbol.dispose](): void;
 }
 
 /**
@@ -61,7 +62,8 @@ export function attach(collection: Collection, { cgroup, pins }: AttachOptions):
         return { program, link, how: found ? "replaced" : "attached" };
       });
       const detached = pins ? removeObsolete(collection, pins) : [];
-      return { attachments, detached, close: () => attachments.forEach(({ link }) => link.close()) };
+      const close = () => attachments.forEach(({ link }) => link.close());
+      return { attachments, detached, close, [Symbol.dispose]: close };
     });
   } finally {
     target.close();

@@ -1,8 +1,9 @@
 import { programBtf } from "../btf/index.ts";
 import { BpfError, linux, type Fd, type Kernel, type ProgramBtfRecords } from "../kernel/index.ts";
-import { withMaxEntries, type MapDefinition, type Program } from "../types/index.ts";
+import { withMaxEntries, type CompilableProgram, type MapDefinition, type Program } from "../types/index.ts";
 import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
+import { instructionSetLevel } from "./features.ts";
 import { createDeclaredMap, checkPinnedMap } from "./map-create.ts";
 import type { PinDirectory } from "./pins.ts";
 import { kernelFunctionId, relocate } from "./relocate.ts";
@@ -38,7 +39,8 @@ export interface LoadedProgram {
 }
 
 /**
- * Creates the maps of some programs, each once, and loads the programs.
+ * Creates the maps of some programs, each once, and loads the programs. Those
+ * that are not compiled yet are, for the instruction set that this kernel has.
  * Everything or nothing: where one is refused, nothing stays.
  *
  * Nothing is attached or pinned: it all goes when the collection is closed,
@@ -48,8 +50,9 @@ export interface LoadedProgram {
  * @throws {BpfError} where the kernel refuses something else
  * @throws {LoaderError} where declarations contradict each other, or a pinned map is another
  */
-export function load(programs: readonly Program[], options: LoadOptions = {}): Collection {
+export function load(sources: readonly (Program | CompilableProgram)[], options: LoadOptions = {}): Collection {
   const { kernel = linux, pins } = options;
+  const programs = sources.map((source) => ("compile" in source ? source.compile({ isa: instructionSetLevel(kernel) }) : source));
   const withBtf = options.btf ?? true;
   const definitions = declaredMaps(programs, options);
   return Undo.run((undo) => {

@@ -1,7 +1,6 @@
 /** A simulator of the BPF machine: programs run and are tested off the kernel. */
 export { simulate, type SimulateOptions, type Simulation } from "./simulate.ts";
 export { World, type RunOptions, type RunResult, type Task, type WorldOptions } from "./world.ts";
-export type { CompilableProgram } from "./program-source.ts";
 export { SimulationFault } from "./fault.ts";
 export { SimulatedSocket, type SocketFields, type SocketOptions } from "./socket.ts";
 export type { ContextValues } from "./context/context.ts";

@@ -1,9 +1,4 @@
-import type { Program } from "../types/index.ts";
-
-/** A program as it was written, such as the DSL's, that can be compiled. */
-export interface CompilableProgram {
-  compile(): Program;
-}
+import type { CompilableProgram, Program } from "../types/index.ts";
 
 const compiled = new WeakMap<CompilableProgram, Program>();
 

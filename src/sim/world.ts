@@ -1,6 +1,6 @@
 import { helperName, type HelperName } from "../asm/helpers.ts";
 import type { Instruction } from "../asm/instruction.ts";
-import { ProgramType, type MapDefinition, type Program } from "../types/index.ts";
+import { type CompilableProgram, ProgramType, type MapDefinition, type Program } from "../types/index.ts";
 import { contextRegion, decodeContext, encodeContext, setPointers, type ContextValues } from "./context/context.ts";
 import { defaultContext } from "./context/defaults.ts";
 import { layoutOf, type ContextLayout } from "./context/layout.ts";
@@ -12,7 +12,7 @@ import { Machine, type Environment } from "./machine.ts";
 import { MapRegion } from "./maps/map-region.ts";
 import { KeyedMap, ProgramArray, RingBuffer, SimulatedMaps, type SimulatedMap } from "./maps/index.ts";
 import { Region } from "./memory/region.ts";
-import { finishedProgram, type CompilableProgram } from "./program-source.ts";
+import { finishedProgram } from "./program-source.ts";
 import { seededRandom } from "./random.ts";
 import { SimulatedSocket, SocketRegion, type SocketOptions } from "./socket.ts";
 import { translateProgram, type TranslatedProgram } from "./translate/program.ts";

@@ -12,4 +12,4 @@ export {
   array, global, hash, lpmTrie, lruHash, lruPercpuHash, none, percpuArray, percpuHash, progArray, readOnlyGlobal, ringbuf, skStorage,
   withInitialValue, withMaxEntries, type GlobalVariable, type MapDefinition,
 } from "./map.ts";
-export type { Program, ProgramFunction } from "./program.ts";
+export type { CompilableProgram, Program, ProgramFunction } from "./program.ts";

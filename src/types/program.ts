@@ -31,3 +31,9 @@ export interface ProgramFunction {
   readonly name: string;
   readonly start: number;
 }
+
+/** A program that is yet to be compiled, such as the DSL's functions give: for the instruction set of whoever is to run it. */
+export interface CompilableProgram {
+  /** `isa`: version of the instruction set, as in clang's `-mcpu=v3`. */
+  compile(options?: { readonly isa?: 1 | 2 | 3 | 4 }): Program;
+}
