@@ -2,6 +2,7 @@ import type { BuilderWith, Ref, Scalar } from "../src/dsl/index.ts";
 import { u32, u64 } from "../src/types/index.ts";
 import { keptBackend } from "./affinity.ts";
 import type { Peer, Slot } from "./maps.ts";
+import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { refuse, type FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
@@ -14,16 +15,20 @@ export function chooseBackend(
   b: BuilderWith<"getNetnsCookie" | "ktimeGetNs" | "setRetval", 0 | 1>,
   to: SocketAddress, service: FoundService, seed: () => Scalar<"u32">, options: DataPathOptions,
 ): Ref<Peer> | Ref<Slot> {
-  b.if(service.count.eq(0), () => refuse(b, options));
+  b.if(service.count.eq(0), () => {
+    count(b, options, service.revNatIndex, "noBackend");
+    refuse(b, options);
+  });
+  count(b, options, service.revNatIndex, "translated");
   const choose = () => slotFor(b, to, service, seed(), options);
   return options.affinity ? keptBackend(b, to, service, choose) : choose();
 }
 
 function slotFor(
-  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, { base, count }: FoundService, seed: Scalar<"u32">, options: DataPathOptions,
+  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, { base, count: slots }: FoundService, seed: Scalar<"u32">, options: DataPathOptions,
 ): Ref<Slot> {
   // In proportion to where the seed is among the 32-bit numbers: a multiplication where a remainder would divide.
-  const index = seed.to(u64).mul(count.to(u64)).shr(32).to(u32);
+  const index = seed.to(u64).mul(slots.to(u64)).shr(32).to(u32);
   return b.lookup(maps.slots, base.add(index)).orElse(() => refuse(b, options));
 }
 

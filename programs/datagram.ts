@@ -2,6 +2,7 @@ import { PROCEED, type BuilderWith, type Ref, type Scalar } from "../src/dsl/ind
 import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";
 import type { Flow } from "./maps.ts";
+import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { findService, type FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
@@ -20,39 +21,42 @@ export function translateDatagram(
   elsewhere: () => void = () => forgetBackend(b, to),
 ): void {
   const now = currentGeneration(b);
-  reuseFlow(b, to, now);
+  reuseFlow(b, to, now, options);
   const service = findService(b, to, () => {
     elsewhere();
     b.return(PROCEED);
   }, options);
-  reuseEarlierFlow(b, to, service, now);
+  reuseEarlierFlow(b, to, service, now, options);
   const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), options);
-  rememberDatagrams(b, to, service, backend, now);
+  rememberDatagrams(b, to, service, backend, now, options);
   redirect(to, backend);
 }
 
 /** Takes the flow that was chosen in this generation: no service has changed since. */
-function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, now: Scalar<"u32">): void {
+function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, now: Scalar<"u32">, options: DataPathOptions): void {
   b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
-      .ifFound((flow) => follow(b, to, flow));
+      .ifFound((flow) => follow(b, to, flow, options));
   });
 }
 
 /** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */
-function reuseEarlierFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, { revNatIndex }: FoundService, now: Scalar<"u32">): void {
+function reuseEarlierFlow(
+  b: BuilderWith<"skStorageGet">, to: SocketAddress, { revNatIndex }: FoundService, now: Scalar<"u32">, options: DataPathOptions,
+): void {
   b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.revNatIndex.eq(revNatIndex))).ifFound((flow) => {
       const { backendAddress: address, backendPort: port } = flow;
       b.lookup(to.maps.backends, { address, port, revNatIndex }).ifFound(() => {
         flow.generation.set(now);
-        follow(b, to, flow);
+        follow(b, to, flow, options);
       });
     });
   });
 }
 
-function follow(b: BuilderWith, to: SocketAddress, flow: Ref<Flow>): void {
+function follow(b: BuilderWith, to: SocketAddress, flow: Ref<Flow>, options: DataPathOptions): void {
+  count(b, options, flow.revNatIndex, "translated");
   redirect(to, { address: flow.backendAddress, port: flow.backendPort });
   b.return(PROCEED);
 }

@@ -9,6 +9,8 @@
 import type { BuilderWith, Condition, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
 import { be16 } from "../src/types/index.ts";
 import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type SocketFlows } from "./maps.ts";
+import { count } from "./metrics.ts";
+import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
@@ -43,11 +45,12 @@ function recentFlows(known: Ref<SocketFlows>): readonly Ref<Flow>[] {
 /** Remembers that a datagram socket was sent to `backend` for the service that the context still names. */
 export function rememberDatagrams(
   b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
+  options: DataPathOptions,
 ): void {
   const cookie = b.getSocketCookie(to.context);
   const flow = newFlow(to, service, backend, now);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => placeFlow(b, to, known, flow, cookie));
-  writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port });
+  writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port }, options);
 }
 
 /** The same for a stream, which has one peer and needs no reverse entry. */
@@ -66,9 +69,14 @@ function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endp
 }
 
 /** Enters the flow into the reverse map, unless it is there. */
-function writeReverse(b: BuilderWith, to: SocketAddress, { revNatIndex }: FoundService, key: Endpoint & { cookie: Scalar<"u64"> }): void {
+function writeReverse(
+  b: BuilderWith, to: SocketAddress, { revNatIndex }: FoundService, key: Endpoint & { cookie: Scalar<"u64"> }, options: DataPathOptions,
+): void {
   const { reverseSk } = to.maps;
-  const write = () => { b.update(reverseSk, key, { address: to.address, port: to.port, revNatIndex }); };
+  const write = () => {
+    const result = b.update(reverseSk, key, { address: to.address, port: to.port, revNatIndex });
+    if (options.metrics) b.if(result.ne(0), () => count(b, options, revNatIndex, "reverseUpdateFailed"));
+  };
   b.lookup(reverseSk, key).match(
     (entry) => b.if(
       entry.address.eq(to.address).and(() => entry.port.eq(to.port)).and(() => entry.revNatIndex.eq(revNatIndex)).not(),

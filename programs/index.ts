@@ -8,13 +8,14 @@ import { sendmsg4, sendmsg6 } from "./sendmsg.ts";
 import { sockRelease } from "./sock-release.ts";
 
 export * from "./maps.ts";
+export { Counters, metrics } from "./metrics.ts";
 export { defaultOptions, type DataPathOptions } from "./options.ts";
 
 /** Every program of the load balancer, built for the kernel and the configuration that `options` describe. */
 export function loadBalancerPrograms(options: DataPathOptions = defaultOptions): readonly ProgramSource[] {
   return [
-    connect4(options), sendmsg4(options), recvmsg4(), getpeername4(),
-    ...(options.ipv6 ? [connect6(options), sendmsg6(options), recvmsg6(), getpeername6()] : []),
+    connect4(options), sendmsg4(options), recvmsg4(options), getpeername4(options),
+    ...(options.ipv6 ? [connect6(options), sendmsg6(options), recvmsg6(options), getpeername6(options)] : []),
     ...(options.nodePorts ? [postBind4(), ...(options.ipv6 ? [postBind6()] : [])] : []),
     sockRelease(options),
   ];

@@ -16,10 +16,12 @@ export interface DataPathOptions {
   readonly affinity: boolean;
   /** Some services take a port of the host's own addresses: no process may bind it. */
   readonly nodePorts: boolean;
+  /** Calls are counted by service, and by what became of them. */
+  readonly metrics: boolean;
   /** What a call to a service without backends fails with, where the kernel has `bpf_set_retval`. */
   readonly noBackendErrno: number;
 }
 
 export const defaultOptions: DataPathOptions = {
-  setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, noBackendErrno: Errno.EHOSTUNREACH,
+  setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, metrics: false, noBackendErrno: Errno.EHOSTUNREACH,
 };

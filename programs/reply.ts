@@ -1,6 +1,8 @@
 import { PROCEED, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
 import { redirect } from "./backend.ts";
 import { currentGeneration, findRecent, forgetFlow, withBackend } from "./flows.ts";
+import { count } from "./metrics.ts";
+import type { DataPathOptions } from "./options.ts";
 import { unlessStillService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
@@ -8,30 +10,34 @@ import type { SocketAddress } from "./socket-address.ts";
  * The context holds a backend's address: the process is shown the service that
  * it asked for. A flow whose service is gone is forgotten.
  */
-export function translateReply(b: BuilderWith<"getSocketCookie" | "skStorageGet">, from: SocketAddress): void {
+export function translateReply(b: BuilderWith<"getSocketCookie" | "skStorageGet">, from: SocketAddress, options: DataPathOptions): void {
   // A socket that never asked for a service has no storage, and is done here.
   const known = b.skStorageGet(from.maps.flows, from.sk).orReturn(PROCEED);
   const now = currentGeneration(b);
   findRecent(b, known, (flow) => withBackend(flow, from).and(() => flow.revNatIndex.ne(0))).ifFound((flow) => {
     const service = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
     b.if(flow.generation.ne(now), () => unlessStillService(b, from, service, () => {
+      count(b, options, flow.revNatIndex, "reverseMisses");
       forgetFlow(b, from, flow);
       b.return(PROCEED);
     }));
+    count(b, options, flow.revNatIndex, "replies");
     redirect(from, service);
     b.return(PROCEED);
   });
-  b.if(known.olderCount.ne(0), () => translateOlder(b, from, b.getSocketCookie(from.context)));
+  b.if(known.olderCount.ne(0), () => translateOlder(b, from, b.getSocketCookie(from.context), options));
 }
 
 /** The same for a flow that only the reverse map still has. */
-function translateOlder(b: BuilderWith, from: SocketAddress, cookie: Scalar<"u64">): void {
+function translateOlder(b: BuilderWith, from: SocketAddress, cookie: Scalar<"u64">, options: DataPathOptions): void {
   const { reverseSk } = from.maps;
   const key = { cookie, address: from.address, port: from.port };
   const entry = b.lookup(reverseSk, key).orReturn(PROCEED);
   unlessStillService(b, from, entry, () => {
+    count(b, options, entry.revNatIndex, "reverseMisses");
     b.delete(reverseSk, key);
     b.return(PROCEED);
   });
+  count(b, options, entry.revNatIndex, "replies");
   redirect(from, entry);
 }
