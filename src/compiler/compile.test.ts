@@ -157,6 +157,25 @@ test("more values across a call than registers: what is left over goes to the st
   assert.equal(assemble(instructions).length, instructions.length);
 });
 
+/** Seven fields of the context, read before a call and used after it. */
+const fields = (type: string, end: string): Instruction[] => {
+  const loads = Array.from({ length: 7 }, (_, i) => `v${i + 1}: ${type} = load${type === "i32" ? 4 : 8} context [v0 + ${8 * i}]`);
+  return compiled(`function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${end}`).instructions;
+};
+
+test("fields of the context are read again after a call rather than kept on the stack", () => {
+  const sums = Array.from({ length: 6 }, (_, i) => `v${i + 20}: i32 = add v${i === 0 ? 1 : i + 19}, v${i + 2}`);
+  assert.not.ok(fields("i32", `${sums.join("\n")}\nreturn v25`).some(({ dst, src }) => dst === 10 || src === 10));
+});
+
+test("but not pointers, nor numbers whose bounds the verifier may have learnt", () => {
+  const stores = Array.from({ length: 7 }, (_, i) => `store8 map [v30 + ${8 * i}], v${i + 1}`);
+  const usesStack = (list: readonly Instruction[]): boolean => list.some(({ dst, src }) => dst === 10 || src === 10);
+  assert.ok(usesStack(fields("ptr", `v30: ptr = map-value counters + 0\n${stores.join("\n")}\nreturn v8`)));
+  const branches = Array.from({ length: 7 }, (_, i) => `v${i + 10}: i32 = compare lt v${i + 1}, v${(i + 1) % 7 + 1}\nstore4 map [v30 + ${4 * i}], v${i + 10}`);
+  assert.ok(usesStack(fields("i32", `v30: ptr = map-value counters + 0\n${branches.join("\n")}\nreturn v8`)));
+});
+
 test("the checker refuses what passes may not make", () => {
   const bad = (text: string, message: RegExp): void => {
     assert.throws(() => validate(parseFunction(text), "test"), message);

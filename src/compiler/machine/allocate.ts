@@ -200,7 +200,7 @@ function rematerialisable(blocks: readonly MachineBlock[], registerCount: number
   for (const [register, i] of definitions) {
     if (several.has(register)) continue;
     if (i.opcode === Opcode.LDDW || i.opcode === Opcode.MOVE64_IMMEDIATE || i.opcode === Opcode.MOVE32_IMMEDIATE) found.set(register, i);
-    else if (isLoad(i) && i.space === "context" && definitions.has(i.src) && !several.has(i.src)) fields.push([register, i]);
+    else if (i.reloadable && definitions.has(i.src) && !several.has(i.src)) fields.push([register, i]);
   }
   if (fields.length === 0) return found;
   const changed = new Set<Register>();

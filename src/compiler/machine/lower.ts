@@ -11,6 +11,7 @@ import {
   FIRST_VIRTUAL, FRAME_POINTER, instruction,
   type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
 } from "./machine.ts";
+import { reloadableFields } from "./reloadable.ts";
 import {
   arithmeticCode, AtomicOperation, atomicOpcode, InstructionClass, loadOpcode, Opcode, Pseudo, REGISTER_SOURCE, storeImmediateOpcode, storeOpcode,
 } from "./opcode.ts";
@@ -39,6 +40,7 @@ class Lowering {
   private readonly uses: Int32Array;
   /** By value id: an i32 of which somebody reads the upper half. */
   private readonly readWhole: Uint8Array;
+  private readonly reloadable: Uint8Array;
   private readonly registers: Int32Array;
   private nextRegister = FIRST_VIRTUAL;
   private readonly slots: StackSlot[] = [];
@@ -58,6 +60,7 @@ class Lowering {
     this.uses = useCounts(fn);
     this.registers = new Int32Array(this.uses.length);
     this.readWhole = wholeReads(fn, isa);
+    this.reloadable = reloadableFields(fn, this.uses.length);
   }
 
   run(): MachineFunction {
@@ -414,7 +417,8 @@ class Lowering {
     const dst = result === undefined ? this.newRegister() : this.register(result);
     const extended = signed && size < 8;
     const direct = extended && this.isa >= 4 && result?.type === "i64";
-    this.current.push(instruction(loadOpcode(size, direct), dst, base, offset, 0, this.source, { slot, space }));
+    const reloadable = result !== undefined && this.reloadable[result.id] === 1;
+    this.current.push(instruction(loadOpcode(size, direct), dst, base, offset, 0, this.source, { slot, space, reloadable }));
     if (!extended || direct || result === undefined) return;
     const bits = size * 8;
     if (result.type === "i32" && this.isa >= 3) {

@@ -28,6 +28,8 @@ export interface MachineInstruction {
   readonly slot: number | undefined;
   /** What an access is to: instructions that differ in it are not the same one. */
   readonly space: Space | undefined;
+  /** A load that may be repeated wherever its result is wanted, as long as the context's field is not written. */
+  readonly reloadable: boolean;
   /** Calls and assembly: how many of r1 to r5 they take. */
   readonly argumentCount: number;
   /** Instructions of the raw assembler that stand in this one's place. */
@@ -73,11 +75,11 @@ export interface MachineFunction {
 
 export function instruction(
   opcode: number, dst: Register, src: Register, offset: number, immediate: number, source: SourceLocation | undefined,
-  extra?: { immediateHigh?: number; reference?: Reference; slot?: number | undefined; space?: Space; argumentCount?: number; items?: readonly Item[] },
+  extra?: { immediateHigh?: number; reference?: Reference; slot?: number | undefined; space?: Space; reloadable?: boolean; argumentCount?: number; items?: readonly Item[] },
 ): MachineInstruction {
   return {
     opcode, dst, src, offset, immediate, source,
-    immediateHigh: extra?.immediateHigh, reference: extra?.reference, slot: extra?.slot, space: extra?.space,
+    immediateHigh: extra?.immediateHigh, reference: extra?.reference, slot: extra?.slot, space: extra?.space, reloadable: extra?.reloadable ?? false,
     argumentCount: extra?.argumentCount ?? 0, items: extra?.items,
   };
 }

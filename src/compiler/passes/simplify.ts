@@ -257,20 +257,22 @@ export function simplifyComparison(comparison: Comparison, left: Value, right: V
         return BigInt.asIntN(width, b) >= 0n;
     }
   }
+  // Elsewhere it stays: the verifier takes a lower bound from `x >= 1`, and older ones nothing from `x != 0`.
+  const asEquality = inner?.op === "compare" || inner?.op === "binary" && inner.operator === "and";
   switch (comparison) {
     case "lt":
       if (b === 0n) return false;
-      if (b === 1n) return { comparison: "eq", left, right: make(0n), inverted: false };
+      if (b === 1n && asEquality) return { comparison: "eq", left, right: make(0n), inverted: false };
       break;
     case "ge":
       if (b === 0n) return true;
-      if (b === 1n) return { comparison: "ne", left, right: make(0n), inverted: false };
+      if (b === 1n && asEquality) return { comparison: "ne", left, right: make(0n), inverted: false };
       break;
     case "gt":
-      if (b === 0n) return { comparison: "ne", left, right, inverted: false };
+      if (b === 0n && asEquality) return { comparison: "ne", left, right, inverted: false };
       break;
     case "le":
-      if (b === 0n) return { comparison: "eq", left, right, inverted: false };
+      if (b === 0n && asEquality) return { comparison: "eq", left, right, inverted: false };
       break;
     case "slt": case "sge": case "sgt": case "sle":
       // A number whose sign bit is clear, against one that is not negative either.
