@@ -1,57 +1,61 @@
-/** The opcodes that the compiler emits, put together as in RFC 9669, sections 3 to 5. */
+/** The opcodes that the compiler emits, by the intermediate form's names of what they do. */
+import * as bpf from "../../asm/opcode.ts";
 import type { AccessSize, BinaryOperator, Comparison } from "../ir/ir.ts";
 
-export const InstructionClass = { LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 } as const;
+export const InstructionClass = {
+  LD: bpf.BPF_LD, LDX: bpf.BPF_LDX, ST: bpf.BPF_ST, STX: bpf.BPF_STX, ALU: bpf.BPF_ALU, JMP: bpf.BPF_JMP, JMP32: bpf.BPF_JMP32, ALU64: bpf.BPF_ALU64,
+} as const;
 
 /** The bit that says that the second operand is a register. */
-export const REGISTER_SOURCE = 0x08;
+export const REGISTER_SOURCE = bpf.BPF_X;
 
 const arithmetic: Record<BinaryOperator, number> = {
-  add: 0x00, sub: 0x10, mul: 0x20, div: 0x30, sdiv: 0x30, or: 0x40, and: 0x50,
-  lsh: 0x60, rsh: 0x70, mod: 0x90, smod: 0x90, xor: 0xa0, arsh: 0xc0,
+  add: bpf.BPF_ADD, sub: bpf.BPF_SUB, mul: bpf.BPF_MUL, div: bpf.BPF_DIV, sdiv: bpf.BPF_DIV, mod: bpf.BPF_MOD, smod: bpf.BPF_MOD,
+  and: bpf.BPF_AND, or: bpf.BPF_OR, xor: bpf.BPF_XOR, lsh: bpf.BPF_LSH, rsh: bpf.BPF_RSH, arsh: bpf.BPF_ARSH,
 };
 
 /** The code of an arithmetic operation, to be joined with its class. */
 export const arithmeticCode = (operator: BinaryOperator): number => arithmetic[operator];
 
 const jumps: Record<Comparison, number> = {
-  eq: 0x10, gt: 0x20, ge: 0x30, set: 0x40, ne: 0x50, sgt: 0x60, sge: 0x70, lt: 0xa0, le: 0xb0, slt: 0xc0, sle: 0xd0,
+  eq: bpf.BPF_JEQ, ne: bpf.BPF_JNE, set: bpf.BPF_JSET, lt: bpf.BPF_JLT, le: bpf.BPF_JLE, gt: bpf.BPF_JGT, ge: bpf.BPF_JGE,
+  slt: bpf.BPF_JSLT, sle: bpf.BPF_JSLE, sgt: bpf.BPF_JSGT, sge: bpf.BPF_JSGE,
 };
 
 /** The code of a conditional jump, to be joined with its class. */
 export const jumpCode = (comparison: Comparison): number => jumps[comparison];
 
-const sizes: Record<AccessSize, number> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 };
-
-const MEM = 0x60;
-const MEMSX = 0x80;
-const ATOMIC = 0xc0;
+const sizes: Record<AccessSize, number> = { 1: bpf.BPF_B, 2: bpf.BPF_H, 4: bpf.BPF_W, 8: bpf.BPF_DW };
 
 export const Opcode = {
-  LDDW: 0x18,
-  NEGATE32: 0x84,
-  NEGATE64: 0x87,
-  MOVE32_IMMEDIATE: 0xb4,
-  MOVE32: 0xbc,
-  MOVE64_IMMEDIATE: 0xb7,
-  MOVE64: 0xbf,
-  /** To big endian: on a little-endian machine the swap that every kernel knows. */
-  TO_BIG_ENDIAN: 0xdc,
+  LDDW: bpf.LDDW,
+  NEGATE32: bpf.BPF_ALU | bpf.BPF_NEG,
+  NEGATE64: bpf.BPF_ALU64 | bpf.BPF_NEG,
+  MOVE32_IMMEDIATE: bpf.BPF_ALU | bpf.BPF_MOV | bpf.BPF_K,
+  MOVE32: bpf.BPF_ALU | bpf.BPF_MOV | bpf.BPF_X,
+  MOVE64_IMMEDIATE: bpf.BPF_ALU64 | bpf.BPF_MOV | bpf.BPF_K,
+  MOVE64: bpf.BPF_ALU64 | bpf.BPF_MOV | bpf.BPF_X,
+  /** On a little-endian machine the swap that every kernel knows. */
+  TO_BIG_ENDIAN: bpf.BPF_ALU | bpf.BPF_END | bpf.BPF_TO_BE,
   /** The unconditional swap, from instruction set 4 on. */
-  BYTESWAP: 0xd7,
-  JUMP: 0x05,
-  CALL: 0x85,
-  EXIT: 0x95,
+  BYTESWAP: bpf.BPF_ALU64 | bpf.BPF_END | bpf.BPF_TO_LE,
+  JUMP: bpf.GOTO,
+  CALL: bpf.CALL,
+  EXIT: bpf.EXIT,
 } as const;
 
-export const loadOpcode = (size: AccessSize, signed = false): number =>
-  (signed ? MEMSX : MEM) | sizes[size] | InstructionClass.LDX;
-export const storeOpcode = (size: AccessSize): number => MEM | sizes[size] | InstructionClass.STX;
-export const storeImmediateOpcode = (size: AccessSize): number => MEM | sizes[size] | InstructionClass.ST;
-export const atomicOpcode = (size: 4 | 8): number => ATOMIC | sizes[size] | InstructionClass.STX;
+export const loadOpcode = (size: AccessSize, signed = false): number => (signed ? bpf.BPF_MEMSX : bpf.BPF_MEM) | sizes[size] | bpf.BPF_LDX;
+export const storeOpcode = (size: AccessSize): number => bpf.BPF_MEM | sizes[size] | bpf.BPF_STX;
+export const storeImmediateOpcode = (size: AccessSize): number => bpf.BPF_MEM | sizes[size] | bpf.BPF_ST;
+export const atomicOpcode = (size: 4 | 8): number => bpf.BPF_ATOMIC | sizes[size] | bpf.BPF_STX;
 
 /** What the immediate of an atomic instruction says. */
-export const AtomicOperation = { add: 0x00, or: 0x40, and: 0x50, xor: 0xa0, exchange: 0xe1, compareExchange: 0xf1, FETCH: 0x01 } as const;
+export const AtomicOperation = {
+  add: bpf.BPF_ADD, or: bpf.BPF_OR, and: bpf.BPF_AND, xor: bpf.BPF_XOR, exchange: bpf.BPF_XCHG, compareExchange: bpf.BPF_CMPXCHG, FETCH: bpf.BPF_FETCH,
+} as const;
 
 /** The kinds of `src` in a call and in a 64-bit immediate load. */
-export const Pseudo = { MAP: 1, MAP_VALUE: 2, FUNCTION: 4, CALL_FUNCTION: 1, CALL_KERNEL: 2 } as const;
+export const Pseudo = {
+  MAP: bpf.BPF_PSEUDO_MAP_FD, MAP_VALUE: bpf.BPF_PSEUDO_MAP_VALUE, FUNCTION: bpf.BPF_PSEUDO_FUNC,
+  CALL_FUNCTION: bpf.BPF_PSEUDO_CALL, CALL_KERNEL: bpf.BPF_PSEUDO_KFUNC_CALL,
+} as const;
