@@ -23,7 +23,6 @@ export async function bundleSuite(): Promise<string> {
     external: ["ffi-napi", "ref-napi", "ref-struct-di"],
     // Bundled CommonJS packages ask for Node's own modules with require.
     banner: { js: 'import { createRequire as bundleRequire } from "node:module"; const require = bundleRequire(import.meta.url);' },
-    sourcemap: "inline",
     logLevel: "error",
   });
   return join(outdir, "guest.mjs");
