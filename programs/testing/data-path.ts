@@ -1,9 +1,11 @@
-import { attach, load, type Collection, type MapHandle, type MapKey, type MapValue, type TypedMap } from "../../src/loader/index.ts";
+import { attach, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
 import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
 import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
-import { BackendState, defaultOptions, generation, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
+import { defaultOptions, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
-import { SocketClient, type ClientSocket, type Endpoint } from "./socket-client.ts";
+import { endpoint, entryText, type Endpoint } from "./endpoint.ts";
+import { ServiceTable, type MapOpener, type ServiceProtocol } from "./service-table.ts";
+import { SocketClient } from "./socket-client.ts";
 
 /** The article's example: a service, and the backends that stand behind it. */
 export const SERVICE: Endpoint = { address: "100.0.0.1", port: 80 };
@@ -12,9 +14,6 @@ export const BACKENDS = ["20.0.0.1:80", "20.0.0.2:80"] as const;
 /** The same for IPv6. */
 export const SERVICE6: Endpoint = { address: "fd00:100::1", port: 80 };
 export const BACKENDS6 = ["[fd00:20::1]:80", "[fd00:20::2]:80"] as const;
-
-const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
-export type ServiceProtocol = keyof typeof protocolNumber;
 
 export interface DataPathSetup {
   readonly options?: Partial<DataPathOptions>;
@@ -37,14 +36,14 @@ export class DataPath {
   readonly #families: readonly Maps[];
   readonly #clients: SocketClient[] = [];
   readonly place: Required<Place>;
-  /** The slots before this one are in use or were. */
-  #nextSlot = 0;
+  readonly services: ServiceTable;
 
   /** @param families the maps that the programs have: those of IPv6 only where they are built for it */
   constructor(collection: Collection, families: readonly Maps[], place: Required<Place>) {
     this.#collection = collection;
     this.#families = families;
     this.place = place;
+    this.services = new ServiceTable(((definition) => collection.map(definition)) as MapOpener);
   }
 
   /** The reverse map of IPv4. */
@@ -52,38 +51,18 @@ export class DataPath {
     return this.#collection.map(maps4.reverseSk);
   }
 
-  /** Gives a service its backends, as the control plane does: in slots of their own, then in one write, then announced. */
-  setService({ address, port }: Endpoint, protocol: ServiceProtocol, backends: readonly string[], revNatIndex = 1): void {
-    const maps = mapsFor(address);
-    const base = this.#nextSlot;
-    this.#nextSlot += backends.length;
-    const members = this.#collection.map(maps.backends);
-    const wanted = new Set(backends);
-    const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(endpointText(key)));
-    backends.forEach((backend, i) => {
-      this.#collection.map(maps.slots).set(base + i, { ...endpoint(backend), state: BackendState.ACTIVE });
-      members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
-    });
-    const key = { address, port, protocol: protocolNumber[protocol], scope: 0 };
-    this.#collection.map(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags: 0, affinityTimeout: 0 });
-    members.deleteMany(gone);
-    this.#announce();
+  /** The handle of a map of the programs. */
+  map<D extends MapDefinition>(definition: D): MapHandle<D> {
+    return this.#collection.map(definition);
   }
 
-  removeService({ address, port }: Endpoint, protocol: ServiceProtocol): void {
-    const maps = mapsFor(address);
-    const services = this.#collection.map(maps.services);
-    const key = { address, port, protocol: protocolNumber[protocol], scope: 0 };
-    const revNatIndex = services.get(key)?.revNatIndex;
-    services.delete(key);
-    const members = this.#collection.map(maps.backends);
-    members.deleteMany([...members.keys()].filter((member) => member.revNatIndex === revNatIndex));
-    this.#announce();
+  /** Gives a service its backends, as the control plane does. @param affinityTimeout seconds */
+  setService(service: Endpoint, protocol: ServiceProtocol, backends: readonly string[], revNatIndex = 1, affinityTimeout = 0): void {
+    this.services.set(service, protocol, backends, { revNatIndex, affinityTimeout });
   }
 
-  #announce(): void {
-    const map = this.#collection.map(generation);
-    map.set(0, map.get(0)! + 1);
+  removeService(service: Endpoint, protocol: ServiceProtocol): void {
+    this.services.remove(service, protocol);
   }
 
   /** A client process. It ends with the data path at the latest. */
@@ -106,37 +85,8 @@ export class DataPath {
   /** Ends the clients, removes the services. */
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
-    for (const { services, backends } of this.#families) {
-      clear(this.#collection.map(services));
-      clear(this.#collection.map(backends));
-    }
-    this.#announce();
-    this.#nextSlot = 0;
+    this.services.clear(this.#families);
   }
-}
-
-/** What the reverse map holds for a socket that talks to a service, as `DataPath.reverseEntries` shows it. */
-export function reverseEntry({ cookie }: Pick<ClientSocket, "cookie">, service: Endpoint, backend: string, revNatIndex = 1): string {
-  return entryText({ cookie, ...endpoint(backend) }, { ...service, revNatIndex });
-}
-
-function entryText({ cookie, ...backend }: MapKey<Maps["reverseSk"]>, { revNatIndex, ...service }: MapValue<Maps["reverseSk"]>): string {
-  return `socket ${cookie}, backend ${endpointText(backend)}: service ${endpointText(service)}, index ${revNatIndex}`;
-}
-
-const clear = <K, V>(map: TypedMap<K, V>): unknown => map.deleteMany([...map.keys()]);
-
-const mapsFor = (address: string): Maps => (address.includes(":") ? maps6 : maps4);
-
-/** `address:port`, with an IPv6 address in brackets, as an object. */
-export function endpoint(text: string): Endpoint {
-  const colon = text.lastIndexOf(":");
-  return { address: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
-}
-
-/** The reverse of `endpoint`. */
-export function endpointText({ address, port }: Endpoint): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
 /** Sizes that suffice for tests and are quick to make. */

@@ -115,6 +115,10 @@ def become_ipv4(number):
     opened[number].setsockopt(socket.IPPROTO_IPV6, IPV6_ADDRFORM, socket.AF_INET)
 
 
+def bind(number, address, port):
+    opened[number].bind((address, port))
+
+
 def local_port(number):
     return opened[number].getsockname()[1]
 
@@ -140,7 +144,7 @@ def visit(kind, count, address, port):
 
 REQUESTS = {
     "open": open_, "connect": connect, "connectNonBlocking": connect_non_blocking, "dissolve": dissolve, "send": send, "fastOpen": fast_open,
-    "receive": receive, "peer": peer, "localPort": local_port, "becomeIpv4": become_ipv4, "duplicate": duplicate, "close": close, "visit": visit,
+    "receive": receive, "peer": peer, "localPort": local_port, "becomeIpv4": become_ipv4, "duplicate": duplicate, "bind": bind, "close": close, "visit": visit,
 }
 
 for line in sys.stdin:

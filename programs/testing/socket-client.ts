@@ -3,18 +3,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startIn, type Place } from "../../src/testing/index.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { findPython } from "./python.ts";
 
 const script = fileURLToPath(new URL("socket-client.py", import.meta.url));
 
 /** What a socket is made for: UDP-Lite and MPTCP stand beside the usual two. */
 export type SocketKind = "tcp" | "mptcp" | "udp" | "udplite";
-
-/** Where a datagram came from, or where a socket is connected to. */
-export interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
 
 /** What was received; a stream has no source. */
 export interface Received extends Endpoint {
@@ -130,6 +125,11 @@ export class ClientSocket {
   /** connect(2) to AF_UNSPEC: the socket has no peer any more. */
   dissolve(): Promise<void> {
     return this.#ask("dissolve");
+  }
+
+  /** bind(2); port 0 has the kernel choose one. */
+  bind({ address, port }: Endpoint): Promise<void> {
+    return this.#ask("bind", { address, port });
   }
 
   /** sendto(2) where a destination is given, send(2) where not. */

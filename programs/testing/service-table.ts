@@ -1,0 +1,98 @@
+import type { Infer, MapDefinition } from "../../src/types/index.ts";
+import { BackendState, generation, maps4, maps6, Scope, type Maps } from "../index.ts";
+import { endpoint, endpointText, type Endpoint } from "./endpoint.ts";
+
+const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
+export type ServiceProtocol = keyof typeof protocolNumber;
+
+/** What the handles of kernel maps and of simulated ones have in common. */
+export interface MapAccess<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): void;
+  delete(key: K): boolean;
+  keys(): Iterable<K>;
+  [Symbol.iterator](): Iterator<readonly [K, V]>;
+}
+
+/** Gives the handle of a map. */
+export type MapOpener = <D extends MapDefinition>(definition: D) => MapAccess<Infer<D["key"]>, Infer<D["value"]>>;
+
+export interface ServiceSettings {
+  readonly revNatIndex?: number;
+  /** Seconds. */
+  readonly affinityTimeout?: number;
+}
+
+/** The services in the load balancer's maps, written by hand in the order in which the control plane writes them. */
+export class ServiceTable {
+  readonly #open: MapOpener;
+  /** The slots before this one are in use or were. */
+  #nextSlot = 0;
+
+  constructor(open: MapOpener) {
+    this.#open = open;
+  }
+
+  /** Gives a service its backends: in slots of their own, then in one write, then announced. */
+  set(service: Endpoint, protocol: ServiceProtocol, backends: readonly string[], { revNatIndex = 1, affinityTimeout = 0 }: ServiceSettings = {}): void {
+    const maps = mapsFor(service.address);
+    const base = this.#nextSlot;
+    this.#nextSlot += backends.length;
+    const members = this.#open(maps.backends);
+    const wanted = new Set(backends);
+    const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(endpointText(key)));
+    backends.forEach((backend, i) => {
+      this.#open(maps.slots).set(base + i, { ...endpoint(backend), state: BackendState.ACTIVE });
+      members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
+    });
+    const key = serviceKey(service, protocol);
+    this.#open(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags: 0, affinityTimeout });
+    for (const member of gone) members.delete(member);
+    this.announce();
+  }
+
+  remove(service: Endpoint, protocol: ServiceProtocol): void {
+    const maps = mapsFor(service.address);
+    const services = this.#open(maps.services);
+    const key = serviceKey(service, protocol);
+    const revNatIndex = services.get(key)?.revNatIndex;
+    services.delete(key);
+    const members = this.#open(maps.backends);
+    for (const member of [...members.keys()]) if (member.revNatIndex === revNatIndex) members.delete(member);
+    this.announce();
+  }
+
+  /** Has flows stay with a backend that gets no new clients. */
+  terminate(backend: string, revNatIndex = 1): void {
+    const { address, port } = endpoint(backend);
+    this.#open(mapsFor(address).backends).set({ address, port, revNatIndex }, BackendState.TERMINATING);
+    this.announce();
+  }
+
+  /** Takes a port of every address of the family whose unspecified address is given. */
+  reserve(unspecified: Endpoint, protocol: ServiceProtocol): void {
+    const key = { ...serviceKey(unspecified, protocol), scope: Scope.NODE_PORT };
+    this.#open(mapsFor(unspecified.address).services).set(key, { key, range: { base: 0, count: 0 }, revNatIndex: 1, flags: 0, affinityTimeout: 0 });
+    this.announce();
+  }
+
+  /** Removes every service. */
+  clear(families: readonly Maps[]): void {
+    for (const { services, backends } of families) {
+      for (const map of [this.#open(services), this.#open(backends)] as MapAccess<unknown, unknown>[]) for (const key of [...map.keys()]) map.delete(key);
+    }
+    this.announce();
+    this.#nextSlot = 0;
+  }
+
+  /** Tells the programs that something has changed. */
+  announce(): void {
+    const map = this.#open(generation);
+    map.set(0, map.get(0)! + 1);
+  }
+}
+
+export const serviceKey = ({ address, port }: Endpoint, protocol: ServiceProtocol) =>
+  ({ address, port, protocol: protocolNumber[protocol], scope: Scope.EVERYWHERE });
+
+export const mapsFor = (address: string): Maps => (address.includes(":") ? maps6 : maps4);
