@@ -41,7 +41,7 @@ export class KeyedMap<K = unknown, V = unknown> {
 
   /** @throws {RangeError} for a map of another type */
   constructor(definition: MapDefinition, cpus: number) {
-    const { name, type, key, value, maxEntries, flags } = definition;
+    const { name, type, key, value, maxEntries, flags, initialValue } = definition;
     const make = stores[type];
     if (make === undefined) throw new RangeError(`map ${name}: type ${type} has no keys and values to simulate`);
     this.definition = definition;
@@ -49,6 +49,7 @@ export class KeyedMap<K = unknown, V = unknown> {
     this.#cpus = isPerCpu(type) ? cpus : 1;
     const protection = (flags & MapFlag.RDONLY_PROG) !== 0 ? "read-only" : "read-write";
     this.#store = new make({ name, keySize: key.size, valueSize: value.size, maxEntries, copies: this.#cpus, protection });
+    if (initialValue !== undefined) this.#store.update(new Uint8Array(key.size), [initialValue], UpdateFlag.ANY);
   }
 
   get name(): string {
