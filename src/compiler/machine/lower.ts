@@ -4,13 +4,15 @@
  * of their own: they are made again wherever one is needed.
  */
 import type { SourceLocation } from "../../asm/instruction.ts";
-import { controlFlow, definitionsOf, operandsOf, useCounts, type ControlFlow } from "../ir/analysis.ts";
+import { controlFlow, definitionsOf, useCounts, type ControlFlow } from "../ir/analysis.ts";
 import { isSignedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { BinaryOperator, Block, Comparison, IrFunction, IrInstruction, Operation, StackSlot, Target, Value } from "../ir/ir.ts";
 import {
   FIRST_VIRTUAL, FRAME_POINTER, instruction,
   type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
 } from "./machine.ts";
+import { inSequence, type Copy } from "./parallel-copies.ts";
+import { wholeReads } from "./whole-reads.ts";
 import { reloadableFields } from "./reloadable.ts";
 import {
   arithmeticCode, AtomicOperation, atomicOpcode, InstructionClass, loadOpcode, Opcode, Pseudo, REGISTER_SOURCE, storeImmediateOpcode, storeOpcode,
@@ -23,7 +25,7 @@ export function lower(fn: IrFunction, isa: InstructionSet): MachineFunction {
   return new Lowering(fn, isa).run();
 }
 
-export const fitsImmediate = (value: bigint): boolean => BigInt.asIntN(32, value) === value;
+const fitsImmediate = (value: bigint): boolean => BigInt.asIntN(32, value) === value;
 
 const commutative = new Set<BinaryOperator>(["add", "mul", "and", "or", "xor"]);
 
@@ -564,7 +566,7 @@ class Lowering {
   /** All of a block's parameters at once: no copy may overwrite what another still reads. */
   private copyArguments(target: Target): void {
     const parameters = this.flow.blocks[this.flow.position[target.block]!]!.parameters;
-    const pending: { dst: Register; src: Register }[] = [];
+    const pending: Copy[] = [];
     const anew: { dst: Register; value: Value }[] = [];
     parameters.forEach((parameter, i) => {
       const value = target.arguments[i]!;
@@ -572,47 +574,7 @@ class Lowering {
       if (this.isMadeAnew(value)) anew.push({ dst, value });
       else if (this.register(value) !== dst) pending.push({ dst, src: this.register(value) });
     });
-    while (pending.length > 0) {
-      const free = pending.findIndex(({ dst }) => !pending.some(({ src }) => src === dst));
-      if (free >= 0) {
-        const [{ dst, src }] = pending.splice(free, 1) as [{ dst: Register; src: Register }];
-        this.move(dst, src);
-      } else {
-        // Only cycles are left: one register aside opens the first.
-        const aside = this.newRegister();
-        const { src } = pending[0]!;
-        this.move(aside, src);
-        for (const copy of pending) if (copy.src === src) copy.src = aside;
-      }
-    }
+    for (const { dst, src } of inSequence(pending, () => this.newRegister())) this.move(dst, src);
     for (const { dst, value } of anew) this.into(dst, value);
   }
-}
-
-/** By value id, whether the upper half of an i32's register is read anywhere. */
-function wholeReads(fn: IrFunction, isa: InstructionSet): Uint8Array {
-  const whole = new Uint8Array(definitionsOf(fn).length);
-  if (isa < 3) return whole.fill(1);
-  const read = (value: Value): void => { whole[value.id] = 1; };
-  for (const block of fn.blocks) {
-    for (const { operation } of block.instructions) {
-      switch (operation.op) {
-        case "binary": case "negate": case "compare": case "store": case "extend": case "truncate":
-          break;
-        case "byteswap":
-          if (operation.bits === 64) read(operation.operand);
-          break;
-        default:
-          operandsOf(operation).forEach(read);
-      }
-    }
-    const { terminator } = block;
-    if (terminator.op === "return") read(terminator.value);
-    else if (terminator.op === "jump") terminator.target.arguments.forEach(read);
-    else {
-      terminator.then.arguments.forEach(read);
-      terminator.else.arguments.forEach(read);
-    }
-  }
-  return whole;
 }

@@ -152,13 +152,6 @@ export function definitionOf(i: MachineInstruction): Register | undefined {
   }
 }
 
-/** Nothing but its result comes of it. */
-export function isPure(i: MachineInstruction): boolean {
-  if (isCall(i)) return false;
-  const kind = classOf(i.opcode);
-  return kind === InstructionClass.LD || kind === InstructionClass.LDX || kind === InstructionClass.ALU || kind === InstructionClass.ALU64;
-}
-
 export function forEachTerminatorUse(t: MachineTerminator, use: (register: Register) => void): void {
   if (t.op === "exit") use(0);
   else if (t.op === "branch") {

@@ -31,7 +31,7 @@ const division: Pass = { name: "signed division", run: expandSignedDivision };
 /** What one pass finds opens the way for another: twice round finds nearly all. */
 const round: readonly Pass[] = [controlFlow, numbering, controlFlow, loads, deadCode, equalBlocks];
 const optimising: readonly Pass[] = [
-  ...round, ...round, addresses, deadStores, merging, numbering, sharing, numbering, loads, deadStores, numbering, controlFlow, deadCode, equalBlocks,
+  ...round, ...round, addresses, deadStores, merging, sharing, numbering, loads, deadStores, numbering, controlFlow, deadCode, equalBlocks,
 ];
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {

@@ -209,7 +209,7 @@ class Writer {
       }
       case "loop": {
         const [head, body, after] = [this.nextBlock++, this.nextBlock++, this.nextBlock++];
-        this.end({ op: "jump", target: { block: head, arguments: [...this.variables(), this.zero(head)] } });
+        this.end({ op: "jump", target: { block: head, arguments: [...this.variables(), this.constant("i32", 0n)] } });
         const counter = this.value("i32");
         this.join(head, [counter]);
         const state = [this.narrow, this.wide] as const;
@@ -244,7 +244,7 @@ class Writer {
         const [then, after] = [this.nextBlock++, this.nextBlock++];
         const before = this.variables();
         this.end({
-          op: "branch", comparison: "ne", left: found, right: this.nullIn(found),
+          op: "branch", comparison: "ne", left: found, right: this.constant("ptr", 0n),
           then: { block: then, arguments: [] }, else: { block: after, arguments: before },
         });
         this.begin(then, []);
@@ -269,19 +269,6 @@ class Writer {
       case "return":
         this.finish(this.expression(s.value, "i32"));
     }
-  }
-
-  /** The constant of the loop's counter belongs into the block that was just closed. */
-  private zero(_head: number): Value {
-    const result = this.value("i32");
-    const last = this.open;
-    if (last === undefined) throw new Error("no open block");
-    last.instructions.push({ result, operation: { op: "constant", value: 0n } });
-    return result;
-  }
-
-  private nullIn(_found: Value): Value {
-    return this.constant("ptr", 0n);
   }
 
   private place(space: "stack" | "map", size: AccessSize, place: number): { space: "stack" | "map"; address: Value; offset: number } {
