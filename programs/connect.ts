@@ -1,4 +1,5 @@
 import { cgroup, PROCEED, SocketType, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
+import { forgetConnection, rememberConnection } from "./connections.ts";
 import { translateDatagram, type DatagramHelper } from "./datagram.ts";
 import type { DataPathOptions } from "./options.ts";
 import { ipv4Address, ipv6Address, mappedAddress, type SocketAddress } from "./socket-address.ts";
@@ -22,6 +23,13 @@ function connect(
   b: BuilderWith<DatagramHelper | StreamHelper, 0 | 1>, type: Scalar<"u32">, to: SocketAddress, options: DataPathOptions,
 ): void {
   b.if(type.eq(SocketType.DGRAM),
-    () => translateDatagram(b, to, options),
+    () => connectDatagram(b, to, options),
     () => translateStream(b, to, options));
+}
+
+function connectDatagram(b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions): void {
+  forgetConnection(b, to, options);
+  translateDatagram(b, to, options, {
+    redirected: options.trackConnections ? (service, backend) => rememberConnection(b, to, service, backend, options) : undefined,
+  });
 }

@@ -10,25 +10,33 @@ import type { SocketAddress } from "./socket-address.ts";
 /** The helpers that `translateDatagram` calls. */
 export type DatagramHelper = "getNetnsCookie" | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
 
+/** What is done besides. */
+interface DatagramSteps {
+  /** Where the address is no service's; unless given, the socket forgets that a service may have sent it there. */
+  readonly elsewhere?: () => void;
+  /** Where the socket is sent to a backend. The service is looked up for it, also where the socket has its flow at hand. */
+  readonly redirected?: ((service: FoundService, backend: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>) => void) | undefined;
+}
+
 /**
  * Where a datagram socket's packets to the address in the context go, be it
  * connected to it or not. A socket that was sent to a backend for a service
- * stays with it until the service changes. `elsewhere` is done where the address
- * is no service's.
+ * stays with it until the service changes.
  */
 export function translateDatagram(
   b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
-  elsewhere: () => void = () => forgetBackend(b, to),
+  { elsewhere = () => forgetBackend(b, to), redirected }: DatagramSteps = {},
 ): void {
   const now = currentGeneration(b);
-  reuseFlow(b, to, now, options);
+  if (redirected === undefined) reuseFlow(b, to, now, options);
   const service = findService(b, to, () => {
     elsewhere();
     b.return(PROCEED);
   }, options);
-  reuseEarlierFlow(b, to, service, now, options);
+  reuseEarlierFlow(b, to, service, now, options, redirected);
   const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), options);
   rememberDatagrams(b, to, service, backend, now, options);
+  redirected?.(service, backend);
   redirect(to, backend);
 }
 
@@ -42,13 +50,15 @@ function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, now: Scala
 
 /** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */
 function reuseEarlierFlow(
-  b: BuilderWith<"skStorageGet">, to: SocketAddress, { revNatIndex }: FoundService, now: Scalar<"u32">, options: DataPathOptions,
+  b: BuilderWith<"skStorageGet">, to: SocketAddress, service: FoundService, now: Scalar<"u32">, options: DataPathOptions, redirected: DatagramSteps["redirected"],
 ): void {
+  const { revNatIndex } = service;
   b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.revNatIndex.eq(revNatIndex))).ifFound((flow) => {
       const { backendAddress: address, backendPort: port } = flow;
       b.lookup(to.maps.backends, { address, port, revNatIndex }).ifFound(() => {
         flow.generation.set(now);
+        redirected?.(service, { address, port });
         follow(b, to, flow, options);
       });
     });

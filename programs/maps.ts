@@ -30,6 +30,14 @@ export const Scope = {
   NODE_PORT: 1,
 } as const;
 
+/** Bits of a service's `flags`. */
+export const ServiceFlag = {
+  /** It is a port of every address of this host. For people who look into the map; no program reads it. */
+  NODE_PORT: 1,
+  /** Sockets that are connected to a backend through it remember so, and are closed when it loses the backend. */
+  CLOSE_SOCKETS: 2,
+} as const;
+
 /** How many flows a socket keeps whole: those it used last. A power of two. */
 export const RECENT_FLOWS = 4;
 
@@ -62,6 +70,7 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     key: ServiceKey,
     /** Names the service in reverse entries and counters; never 0. */
     revNatIndex: u16,
+    /** `ServiceFlag`s. */
     flags: u16,
     /** Seconds for which a client keeps its backend; 0: it does not. */
     affinityTimeout: u32,
@@ -97,6 +106,14 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
   const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
+  /** What a socket is connected to, and through which service. */
+  const Connection = struct(`${prefix}_connection`, {
+    address,
+    port: be16,
+    /** 0: it is connected to something else by now. */
+    revNatIndex: u16,
+  });
+
   /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
 
@@ -118,6 +135,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
+    /** Of sockets that are to be closed with their backend: see `ServiceFlag.CLOSE_SOCKETS`. The kernel lists it together with the sockets. */
+    connections: skStorage(`connections${suffix}`, { value: Connection }),
   };
 }
 

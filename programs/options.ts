@@ -16,6 +16,8 @@ export interface DataPathOptions {
   readonly affinity: boolean;
   /** Some services take a port of the host's own addresses: no process may bind it. */
   readonly nodePorts: boolean;
+  /** Some services have `ServiceFlag.CLOSE_SOCKETS`: sockets remember that they are connected through them. */
+  readonly trackConnections: boolean;
   /** Calls are counted by service, and by what became of them. */
   readonly metrics: boolean;
   /** What a call to a service without backends fails with, where the kernel has `bpf_set_retval`. */
@@ -23,5 +25,6 @@ export interface DataPathOptions {
 }
 
 export const defaultOptions: DataPathOptions = {
-  setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, metrics: false, noBackendErrno: Errno.EHOSTUNREACH,
+  setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
+  metrics: false, noBackendErrno: Errno.EHOSTUNREACH,
 };

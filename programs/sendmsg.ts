@@ -10,7 +10,7 @@ export const sendmsg4 = (options: DataPathOptions) => cgroup.sendmsg4("sendmsg4"
   if (!options.ipv6) b.if(ctx.family.eq(AddressFamily.INET6), () => b.return(PROCEED));
   const to = ipv4Address(ctx);
   const forget = () => forgetBackend(b, to);
-  translateDatagram(b, to, options, options.ipv6 ? () => b.if(isPeerOfIpv6Socket(ctx).not(), forget) : forget);
+  translateDatagram(b, to, options, { elsewhere: options.ipv6 ? () => b.if(isPeerOfIpv6Socket(ctx).not(), forget) : forget });
   return PROCEED;
 });
 

@@ -7,6 +7,8 @@ import type { SocketAddress } from "./socket-address.ts";
 /** A service as it was at one moment. */
 export interface FoundService {
   readonly revNatIndex: Scalar<"u16">;
+  /** `ServiceFlag`s, of which the programs ask for those alone that they are built for. */
+  readonly flags: Scalar<"u16">;
   /** Seconds; 0 where clients do not keep their backend. */
   readonly affinityTimeout: Scalar<"u32">;
   /** Index of the first of its slots, and how many there are. */
@@ -20,18 +22,20 @@ export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddres
   const key = b.struct(services.key, serviceKey(to, to));
   const range = b.variable(u64, 0);
   const revNatIndex = b.variable(u16, 0);
+  const flags = b.variable(u16, 0);
   const affinityTimeout = b.variable(u32, 0);
   const look = (missing: () => void, torn: () => void) => {
     const service: Ref<Service> = b.lookup(services, key).orElse(missing);
     range.set(service.range);
     revNatIndex.set(service.revNatIndex);
+    flags.set(service.flags);
     affinityTimeout.set(service.affinityTimeout);
     b.if(b.equal(service.key, key).not(), torn);
   };
   // An element that has become another service's in the meantime is looked up again; twice in a row is beyond bad luck.
   look(missing, () => look(() => b.return(PROCEED), () => refuse(b, options)));
   return {
-    revNatIndex: revNatIndex.get(), affinityTimeout: affinityTimeout.get(),
+    revNatIndex: revNatIndex.get(), flags: flags.get(), affinityTimeout: affinityTimeout.get(),
     base: range.get().to(u32), count: range.get().shr(32).to(u32),
   };
 }
