@@ -1,9 +1,10 @@
 /** The load balancer's state as tables. */
-import type { ProgramStatus, ServiceStatus, Status } from "../lb/status.ts";
+import type { BackendStatus, ProgramStatus, ServiceStatus, Status } from "../lb/status.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
-/** Backends that a table shows of one service. */
+/** Backends that a table shows of one service, and addresses. */
 const BACKENDS_SHOWN = 4;
+const ADDRESSES_SHOWN = 2;
 
 /** Programs; with their runs where the kernel has counted some. */
 export async function printPrograms(programs: readonly ProgramStatus[]): Promise<void> {
@@ -33,14 +34,28 @@ export async function printServices(services: readonly ServiceStatus[], limit = 
   if (services.length === 0) return print("no services\n");
   await printTable(
     [{ header: "SERVICE" }, { header: "ADDRESS" }, { header: "PROTOCOL" }, { header: "BACKENDS" }],
-    services.slice(0, limit).map(({ name, address, port, protocol, backends }) =>
-      [name ?? "", `${address}:${port}`, protocol, backendsText(backends)]),
+    services.slice(0, limit).map(({ name, frontEnds, protocol, affinityTimeout, backends }) => [
+      name ?? "", listText(frontEnds, ADDRESSES_SHOWN), protocol,
+      backendsText(backends) + (affinityTimeout > 0 ? `; each client keeps its own for ${affinityTimeout} s` : ""),
+    ]),
   );
   if (services.length > limit) await print(colors.dim(`and ${count(services.length - limit)} more\n`));
 }
 
-function backendsText(backends: readonly string[]): string {
-  if (backends.length === 0) return "none: refuses connections";
-  const more = backends.length - BACKENDS_SHOWN;
-  return backends.slice(0, BACKENDS_SHOWN).join(", ") + (more > 0 ? `, and ${count(more)} more` : "");
+/** Without any that takes connections, the service refuses them. */
+function backendsText(backends: readonly BackendStatus[]): string {
+  const list = listText(backends.map(backendText), BACKENDS_SHOWN);
+  if (backends.some(({ state }) => state === "active" || state === "terminating")) return list;
+  return `none${backends.length > 0 ? " in service" : ""}: refuses connections${backends.length > 0 ? ` (${list})` : ""}`;
+}
+
+/** `20.0.0.1:80 (weight 3, terminating)`; what is as usual is not said. */
+function backendText({ endpoint, weight, state }: BackendStatus): string {
+  const remarks = [...(weight === 1 ? [] : [`weight ${weight}`]), ...(state === "active" ? [] : [state])];
+  return remarks.length === 0 ? endpoint : `${endpoint} (${remarks.join(", ")})`;
+}
+
+function listText(items: readonly string[], shown: number): string {
+  const more = items.length - shown;
+  return items.slice(0, shown).join(", ") + (more > 0 ? `, and ${count(more)} more` : "");
 }

@@ -50,7 +50,7 @@ async function withPlaces(work: (places: Places) => Promise<void>): Promise<void
 }
 
 /** Small maps, since all of this machine's tests share its memory. */
-const SIZES = "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024 }";
+const SIZES = "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024, services6: 64, slots6: 256, backends6: 256, cilium_lb6_reverse_sk: 1024 }";
 
 const bothProtocols = (backends: readonly string[]) => `services:
 ${["tcp", "udp"].map((protocol) => `  - { name: web-${protocol}, address: 100.0.0.1, port: 80, protocol: ${protocol}, backends: [${backends.map((address) => `"${address}:80"`).join(", ")}] }`).join("\n")}
@@ -63,7 +63,7 @@ const load = (backends: readonly string[], { cgroup, pins }: { cgroup: string; p
 
 test("loads, balances without a process of its own, shows what it does, and leaves nothing", () => withPlaces(async ({ cgroup, pins, config }) => {
   const { status } = JSON.parse(await done("load", "--json", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins)) as LoadResult;
-  assert.equal(status.programs.map(({ hook }) => hook), ["connect4", "sendmsg4", "recvmsg4", "getpeername4", "sock_release"].map((hook) => `cgroup/${hook}`));
+  assert.equal(status.programs.map(({ hook }) => hook), ["connect4", "connect6", "sendmsg4", "sendmsg6", "recvmsg4", "recvmsg6", "getpeername4", "getpeername6", "sock_release"].map((hook) => `cgroup/${hook}`));
   for (const program of status.programs) {
     assert.is(program.cgroup, cgroup);
     assert.ok(program.instructions > 0 && program.linkId > 0);
@@ -73,8 +73,9 @@ test("loads, balances without a process of its own, shows what it does, and leav
     using _statistics = enableStatistics();
     await traffic.allow(BACKENDS);
     const { reverseEntries, services, programs } = loadBalancerStatus(pins)!;
-    assert.ok(reverseEntries.used > 0 && reverseEntries.max === 1024);
-    for (const { name, runs } of programs.filter((program) => program.name !== "getpeername4")) {
+    assert.equal(reverseEntries.map(({ map, max }) => [map, max]), [["cilium_lb4_reverse_sk", 1024], ["cilium_lb6_reverse_sk", 1024]]);
+    assert.ok(reverseEntries[0]!.used > 0 && reverseEntries[1]!.used === 0);
+    for (const { name, runs } of programs.filter((program) => ["connect4", "sendmsg4", "recvmsg4", "sock_release"].includes(program.name))) {
       assert.ok(runs !== undefined && Number(runs.count) > 0 && runs.meanNs > 1, `${name}: ${runs?.count} runs`);
     }
     assert.equal(services.map(({ name, backends }) => [name, backends.length]), [["web-tcp", 3], ["web-udp", 3]]);
@@ -83,14 +84,14 @@ test("loads, balances without a process of its own, shows what it does, and leav
     assert.equal((await traffic.result()).wrong, []);
     assert.equal(reverse.find(({ key }) => key.port === 80)!.value, { address: "100.0.0.1", port: 80, revNatIndex: 2 });
   });
-  await eventually(() => assert.is(loadBalancerStatus(pins)!.reverseEntries.used, 0));
+  await eventually(() => assert.is(loadBalancerStatus(pins)!.reverseEntries[0]!.used, 0));
   const text = await done("status", "--pin", pins);
   assert.match(text, /^connect4 +cgroup\/connect4 /m);
   assert.match(text, /^web-tcp +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80, 20\.0\.0\.2:80, 20\.0\.0\.3:80$/m);
-  assert.match(text, "Reverse entries: 0 of 1,024 in use");
+  assert.match(text, "Reverse entries, cilium_lb4_reverse_sk: 0 of 1,024 in use");
   assert.match(
     await done("map", "dump", "services", "--pin", pins),
-    "address=100.0.0.1 port=80 protocol=6 scope=0: base=0 count=3 revNatIndex=1 flags=0 affinityTimeout=0\n",
+    /^address=100\.0\.0\.1 port=80 protocol=6 scope=0: key=.* revNatIndex=1 flags=0 affinityTimeout=0 range=\{"base":0,"count":3\}$/m,
   );
   assert.match(await done("map", "list", "--pin", pins), /^services +hash +struct \w+ +struct \w+ +2 +64$/m);
 

@@ -1,9 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { applyPlan, readState } from "./control.ts";
-import type { ControlMaps } from "./maps.ts";
-import { NO_SLOTS, planServices } from "./plan.ts";
-import type { ServiceDefinition } from "./service.ts";
+import { applyPlans } from "./control.ts";
+import type { ControlMaps, FamilyMaps } from "./maps.ts";
+import { planServices } from "./plan.ts";
+import { NO_SLOTS } from "./rounds.ts";
+import type { AddressFamily, ServiceDefinition } from "./service.ts";
+import { readState } from "./state.ts";
 
 const test = suite("control plane");
 
@@ -30,26 +32,37 @@ function fakeMaps(log: string[]): ControlMaps {
       [Symbol.iterator]: () => elements.values(),
     };
   };
+  const family = (suffix: string) => ({
+    services: fake(`services${suffix}`, 8),
+    slots: fake(`slots${suffix}`, 5),
+    backends: fake(`backends${suffix}`, 9),
+    serviceNames: fake(`names${suffix}`, 8),
+    backendSettings: fake(`settings${suffix}`, 9),
+    allocation: fake(`allocation${suffix}`, 1),
+  });
   return {
-    services: fake("services", 8),
-    slots: fake("slots", 5),
-    backends: fake("backends", 9),
     generation: fake("generation", 1, [[0, 0xffff_ffff]]),
-    serviceNames: fake("names", 8),
-    allocation: fake("allocation", 1),
+    families: new Map([["ipv4", family("")], ["ipv6", family("6")]]),
   } as unknown as ControlMaps;
 }
 
-const service = (port: number, backends: readonly string[]): ServiceDefinition =>
-  ({ name: `s${port}`, address: "100.0.0.1", port, protocol: "udp", backends: backends.map((address) => ({ address, port: 53 })) });
+const service = (port: number, backends: readonly string[], address = "100.0.0.1"): ServiceDefinition => ({
+  name: `s${port}`, protocol: "udp", affinityTimeout: 0, frontEnds: [{ address, port, scope: 0, flags: 0 }],
+  backends: backends.map((address) => ({ address, port: 53, weight: 1, state: "active" })),
+});
+
+function apply(maps: ControlMaps, services: readonly ServiceDefinition[], wait = () => {}, services6: readonly ServiceDefinition[] = []): void {
+  const wanted = { ipv4: services, ipv6: services6 };
+  applyPlans(maps, new Map(Array.from(maps.families, ([family, map]: [AddressFamily, FamilyMaps]) => [family, planServices(readState(map), wanted[family])])), wait);
+}
 
 test("writes slots before the service that names them, waits before slots are used anew, and bumps the generation last", () => {
   const log: string[] = [];
   const maps = fakeMaps(log);
   const wait = () => void log.push("wait");
-  const change = (services: readonly ServiceDefinition[]) => {
+  const change = (services: readonly ServiceDefinition[], services6?: readonly ServiceDefinition[]) => {
     log.length = 0;
-    applyPlan(maps, planServices(readState(maps), services), wait);
+    apply(maps, services, wait, services6);
     return log.slice();
   };
   assert.equal(change([service(1, ["20.0.0.1"]), service(2, ["20.0.0.1", "20.0.0.2"])]),
@@ -62,16 +75,28 @@ test("writes slots before the service that names them, waits before slots are us
   ]);
   assert.equal(change([]), ["allocation set", "services delete 2", "names delete 2", "backends delete 3", "wait", "generation set", "wait"]);
   assert.equal(change([]), ["generation set", "wait"], "the process that wrote the services may have died before that");
+  const weighted = service(1, ["20.0.0.1"]);
+  assert.equal(change([{ ...weighted, backends: [{ ...weighted.backends[0]!, weight: 2 }] }], [service(1, ["fd00::1"], "fd00::2")]), [
+    "allocation set", "slots set 1", "backends set 1", "settings set 1", "names set 1", "services set 1",
+    "allocation6 set", "slots6 set 1", "backends6 set 1", "names6 set 1", "services6 set 1",
+    "wait", "generation set", "wait",
+  ], "both families are waited for at once");
+  assert.equal(change([]), [
+    "allocation set", "services delete 1", "names delete 1", "backends delete 1", "settings delete 1",
+    "allocation6 set", "services6 delete 1", "names6 delete 1", "backends6 delete 1",
+    "wait", "generation set", "wait",
+  ]);
 });
 
 test("reads what the maps say, and does not follow a service out of the slots map", () => {
   const maps = fakeMaps([]);
-  applyPlan(maps, planServices(readState(maps), [service(1, ["20.0.0.1"]), service(2, [])]), () => {});
+  apply(maps, [service(1, ["20.0.0.1"]), service(2, [])]);
+  const ipv4 = maps.families.get("ipv4")!;
   const key = { address: "100.0.0.1", port: 3, protocol: 17, scope: 0 };
-  maps.services.set(key, { key, range: { base: 3, count: 0x7fff_ffff }, revNatIndex: 9, flags: 0, affinityTimeout: 0 });
-  const { services, slotCount, serviceRoom } = readState(maps);
+  ipv4.services.set(key, { key, range: { base: 3, count: 0x7fff_ffff }, revNatIndex: 9, flags: 0, affinityTimeout: 0 });
+  const { frontEnds, slotCount, serviceRoom } = readState(ipv4);
   assert.equal([slotCount, serviceRoom], [5, 8]);
-  assert.equal(services.map(({ name, value, backends }) => [name, value.range.base, backends.map(({ address }) => address)]), [
+  assert.equal(frontEnds.map(({ name, value, slots }) => [name, value.range.base, slots.map(({ address }) => address)]), [
     ["s1", 0, ["20.0.0.1"]],
     ["s2", NO_SLOTS, []],
     [undefined, 3, []],

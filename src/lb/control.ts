@@ -1,39 +1,15 @@
-/** The control plane's hands: the maps read, and plans written to them. */
+/** The control plane's hands: plans written to the maps. */
 import { waitForRunningPrograms } from "./grace-period.ts";
-import type { ControlMaps } from "./maps.ts";
+import type { ControlMaps, FamilyMaps } from "./maps.ts";
 import type { Plan } from "./plan.ts";
-import { keyText, type State } from "./state.ts";
+import type { Round } from "./rounds.ts";
+import type { AddressFamily } from "./service.ts";
 
 /**
- * What the maps say.
- * @throws {BpfError}
- */
-export function readState(maps: ControlMaps): State {
-  const names = new Map(Array.from(maps.serviceNames, ([key, { name }]) => [keyText(key), { key, name }]));
-  const slotCount = maps.slots.maxEntries;
-  const services = Array.from(maps.services, ([key, value]) => {
-    const text = keyText(key);
-    const name = names.get(text)?.name;
-    names.delete(text);
-    const { base, count } = value.range;
-    const indices = base + count > slotCount ? [] : Array.from({ length: count }, (_, i) => base + i);
-    return { key, value, name, backends: maps.slots.getMany(indices).filter((slot) => slot !== undefined) };
-  });
-  return {
-    services,
-    strayNames: Array.from(names.values(), ({ key }) => key),
-    members: [...maps.backends],
-    allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
-    serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
-    memberRoom: maps.backends.maxEntries,
-    slotCount,
-  };
-}
-
-/**
- * Carries a plan out. When it returns, no program runs any more that has seen
- * the services as they were. A process that dies on the way leaves every
- * service as it was or as it is to be, and the next plan takes it from there.
+ * Carries plans out, those of all address families at a time. When it returns,
+ * no program runs any more that has seen the services as they were. A process
+ * that dies on the way leaves every service as it was or as it is to be, and
+ * the next plan takes it from there.
  *
  * The generation is bumped only when no program is left that read a service of
  * the one before: such a program could otherwise remember an old backend under
@@ -42,18 +18,30 @@ export function readState(maps: ControlMaps): State {
  *
  * @throws {BpfError}
  */
-export function applyPlan(maps: ControlMaps, plan: Plan, wait: () => void = waitForRunningPrograms): void {
-  for (const round of plan.rounds) {
-    maps.allocation.set(0, round.allocation);
-    maps.slots.setMany(round.slots);
-    maps.backends.setMany(round.members);
-    maps.serviceNames.setMany(round.names.map(([key, name]) => [key, { name }] as const));
-    maps.services.setMany(round.services);
-    maps.services.deleteMany(round.removedServices);
-    maps.serviceNames.deleteMany(round.removedNames);
-    maps.backends.deleteMany(round.removedMembers);
+export function applyPlans(
+  { generation, families }: ControlMaps, plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds">>, wait: () => void = waitForRunningPrograms,
+): void {
+  const rounds = Math.max(0, ...Array.from(plans.values(), (plan) => plan.rounds.length));
+  for (let i = 0; i < rounds; i++) {
+    for (const [family, plan] of plans) {
+      const round = plan.rounds[i];
+      if (round !== undefined) writeRound(families.get(family)!, round);
+    }
     wait();
   }
-  maps.generation.set(0, ((maps.generation.get(0) ?? 0) + 1) >>> 0);
+  generation.set(0, ((generation.get(0) ?? 0) + 1) >>> 0);
   wait();
+}
+
+function writeRound(maps: FamilyMaps, round: Round): void {
+  maps.allocation.set(0, round.allocation);
+  maps.slots.setMany(round.slots);
+  maps.backends.setMany(round.members);
+  maps.backendSettings.setMany(round.settings);
+  maps.serviceNames.setMany(round.names.map(([key, name]) => [key, { name }] as const));
+  maps.services.setMany(round.services);
+  maps.services.deleteMany(round.removedServices);
+  maps.serviceNames.deleteMany(round.removedNames);
+  maps.backends.deleteMany(round.removedMembers);
+  maps.backendSettings.deleteMany(round.removedSettings);
 }

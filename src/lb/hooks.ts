@@ -16,6 +16,8 @@ const hooks: readonly (readonly [attachType: AttachType, name: string])[] = [
   [AttachType.CGROUP_UDP4_RECVMSG, "cgroup/recvmsg4"],
   [AttachType.CGROUP_UDP6_SENDMSG, "cgroup/sendmsg6"],
   [AttachType.CGROUP_UDP4_SENDMSG, "cgroup/sendmsg4"],
+  [AttachType.CGROUP_INET6_POST_BIND, "cgroup/post_bind6"],
+  [AttachType.CGROUP_INET4_POST_BIND, "cgroup/post_bind4"],
   [AttachType.CGROUP_INET6_CONNECT, "cgroup/connect6"],
   [AttachType.CGROUP_INET4_CONNECT, "cgroup/connect4"],
 ];

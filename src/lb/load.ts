@@ -1,15 +1,18 @@
 /** Programs, maps and services into the kernel, over what is there already or afresh. */
-import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
+import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } from "../../programs/index.ts";
+import { Errno } from "../dsl/index.ts";
 import { attach, cgroupRoot, checkHost, load, openCgroup, PinDirectory } from "../loader/index.ts";
 import type { Program } from "../types/index.ts";
 import type { Config } from "./config/index.ts";
-import { applyPlan, readState } from "./control.ts";
+import { applyPlans } from "./control.ts";
+import { expandServices, hostAddresses } from "./front-ends.ts";
 import { attachOrder, checkHooks } from "./hooks.ts";
 import { exclusively } from "./lock.ts";
-import { allocation, controlMaps, serviceNames, type ControlMaps } from "./maps.ts";
+import { controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
 import { planServices, type Plan } from "./plan.ts";
 import { probeDataPath } from "./probe.ts";
-import { definitionOf, type State } from "./state.ts";
+import { familyOf, type AddressFamily, type ServiceDefinition } from "./service.ts";
+import { definitionOf, readState, storedServices, type State } from "./state.ts";
 import { OWNER, reportStatus, type Status } from "./status.ts";
 
 export interface LoadRequest {
@@ -18,6 +21,8 @@ export interface LoadRequest {
   readonly cgroup?: string | undefined;
   /** A directory on a BPF file system for programs, links and maps to outlive this process. */
   readonly pins: string;
+  /** The host's own addresses, for NodePorts; those that it has at the moment if absent. */
+  readonly localAddresses?: readonly string[] | undefined;
 }
 
 export interface LoadResult {
@@ -37,14 +42,17 @@ export interface LoadResult {
  * @throws {LoaderError | LoadBalancerError} where this machine, the cgroup or the directory will not do
  * @throws {BpfError} where the kernel refuses; {VerifierError} where its verifier does
  */
-export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory }: LoadRequest): Promise<LoadResult> {
+export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, localAddresses }: LoadRequest): Promise<LoadResult> {
   checkHost();
+  const services = expandServices(config.services, localAddresses ?? hostAddresses());
+  const families: readonly AddressFamily[] = config.options.ipv6 ? ["ipv4", "ipv6"] : ["ipv4"];
   const cgroup = wanted ?? cgroupRoot();
   const target = openCgroup(cgroup);
   let programs: Program[];
   try {
-    checkHooks(target, loadBalancerPrograms().map(({ hook }) => hook.expectedAttachType).filter((attachType) => attachType !== undefined));
-    programs = loadBalancerPrograms({ ...defaultOptions, ...probeDataPath() })
+    const sources = loadBalancerPrograms(dataPathOptions(config, services));
+    checkHooks(target, sources.map(({ hook }) => hook.expectedAttachType).filter((attachType) => attachType !== undefined));
+    programs = sources
       .map((source) => source.compile())
       .sort((a, b) => attachOrder(a.expectedAttachType) - attachOrder(b.expectedAttachType));
   } finally {
@@ -54,18 +62,19 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
   return exclusively(() => PinDirectory.create(directory, OWNER).directory, () => {
     const pins = PinDirectory.create(directory, OWNER);
     try {
-      const { maps: sizes } = config;
+      const kept = families.flatMap(mapsWithoutPrograms);
+      const names = new Set([...programs.flatMap(({ maps }) => maps), ...kept].map(({ name }) => name));
       using collection = load(programs, {
         pins,
-        maps: [serviceNames, allocation],
-        maxEntries: { ...sizes, [serviceNames.name]: sizes.services },
+        maps: kept,
+        maxEntries: Object.fromEntries(Object.entries(mapSizes(config)).filter(([name]) => names.has(name))),
       });
-      const maps = controlMaps(collection);
-      const before = readState(maps);
-      const plan = planServices(before, config.services);
+      const maps = controlMaps(collection, families);
+      const before = new Map(Array.from(maps.families, ([family, map]) => [family, readState(map)]));
+      const plans = plansFor(before, services);
       let replaced: boolean;
       try {
-        applyPlan(maps, plan);
+        applyPlans(maps, plans);
         const attached = attach(collection, { cgroup, pins });
         replaced = attached.attachments.some(({ how }) => how === "replaced");
         attached.close();
@@ -73,8 +82,11 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
         restore(maps, before);
         throw error;
       }
-      const { added, changed, removed, unchanged } = plan;
-      return { status: reportStatus(pins), replaced, services: { added, changed, removed, unchanged } };
+      const total = (what: keyof LoadResult["services"]) => Array.from(plans.values(), (plan) => plan[what]).reduce((sum, number) => sum + number, 0);
+      return {
+        status: reportStatus(pins), replaced,
+        services: { added: total("added"), changed: total("changed"), removed: total("removed"), unchanged: total("unchanged") },
+      };
     } finally {
       // Only where nothing was loaded before, and nothing is now.
       pins.removeIfEmpty();
@@ -82,7 +94,38 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
   });
 }
 
+/** What the programs are built for: what this kernel offers, and what the configuration makes use of. */
+function dataPathOptions({ options }: Config, services: readonly ServiceDefinition[]): DataPathOptions {
+  return {
+    ...defaultOptions,
+    ...probeDataPath(),
+    ipv6: options.ipv6,
+    rememberStreams: options.getpeername === "service",
+    noBackendErrno: Errno[options.noBackend],
+    affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),
+    nodePorts: services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT)),
+  };
+}
+
+/** Entries by name of map; those maps that stand beside another are as large as that. */
+function mapSizes({ maps }: Config): Record<string, number> {
+  const sizes = { ...maps };
+  for (const { services, serviceNames, backends, backendSettings } of Object.values(familyMaps)) {
+    sizes[serviceNames.name] = sizes[services.name]!;
+    sizes[backendSettings.name] = sizes[backends.name]!;
+  }
+  return sizes;
+}
+
+function plansFor(states: ReadonlyMap<AddressFamily, State>, services: readonly ServiceDefinition[]): Map<AddressFamily, Plan> {
+  return new Map(Array.from(states, ([family, state]) =>
+    [family, planServices(state, services.filter(({ frontEnds }) => familyOf(frontEnds[0]!.address) === family))]));
+}
+
 /** Brings the services back that were there before a load that failed. */
-function restore(maps: ControlMaps, before: State): void {
-  applyPlan(maps, planServices(readState(maps), before.services.map(definitionOf).filter((service) => service !== undefined)));
+function restore(maps: ControlMaps, before: ReadonlyMap<AddressFamily, State>): void {
+  applyPlans(maps, new Map(Array.from(before, ([family, state]) => {
+    const services = storedServices(state).map(definitionOf).filter((service) => service !== undefined);
+    return [family, planServices(readState(maps.families.get(family)!), services)];
+  })));
 }

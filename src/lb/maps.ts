@@ -2,7 +2,7 @@
 import * as declared from "../../programs/maps.ts";
 import type { MapHandle } from "../loader/index.ts";
 import { array, hash, MapFlag, SchemaError, struct, u16, u32, u8, type ArraySchema, type MapDefinition } from "../types/index.ts";
-import { MAX_NAME_BYTES } from "./service.ts";
+import { MAX_NAME_BYTES, type AddressFamily } from "./service.ts";
 
 /** UTF-8 in `size` bytes, filled up with zero bytes; a string in user space. */
 function text(size: number): ArraySchema<typeof u8, string> {
@@ -29,51 +29,79 @@ function text(size: number): ArraySchema<typeof u8, string> {
 }
 
 /**
- * Names of services. No program reads it: a name is for people, and would only
- * make the services map's values larger for every connect. It is a map, pinned
- * beside the others, because all other state is there too: what survives the
- * command, what a later version takes over, and what unloading takes away.
- * Memory is taken for the names that exist, not for the map's size.
+ * Maps of an address family that no program reads. They are pinned beside the
+ * others, because all other state is there too: what survives the command, what
+ * a later version takes over, and what unloading takes away. Memory is taken for
+ * the names and settings that exist, not for the maps' sizes.
  */
-export const serviceNames = hash("service_names", {
-  key: declared.services.key,
-  value: struct("lb4_service_name", { name: text(MAX_NAME_BYTES + 1) }),
-  maxEntries: 65_536,
-  flags: MapFlag.NO_PREALLOC,
-});
+function keptMaps(maps: declared.Maps, { prefix, suffix }: { prefix: string; suffix: string }) {
+  return {
+    /** Names of services. A name is for people, and would only make the services map's values larger for every connect. */
+    serviceNames: hash(`service_names${suffix}`, {
+      key: maps.services.key,
+      value: struct(`${prefix}_service_name`, { name: text(MAX_NAME_BYTES + 1) }),
+      maxEntries: maps.services.maxEntries,
+      flags: MapFlag.NO_PREALLOC,
+    }),
+    /** Weights other than 1, and backends that are out of service: what slots and members do not tell. */
+    backendSettings: hash(`backend_settings${suffix}`, {
+      key: maps.backends.key,
+      value: struct(`${prefix}_backend_setting`, { weight: u32, state: u32 }),
+      maxEntries: maps.backends.maxEntries,
+      flags: MapFlag.NO_PREALLOC,
+    }),
+    /** Where allocation goes on. Kept so that slots and indices come into use again as late as can be, over many runs of the command too. */
+    allocation: array(`allocation${suffix}`, {
+      value: struct(`${prefix}_allocation`, { nextSlot: u32, nextRevNatIndex: u16 }),
+      maxEntries: 1,
+    }),
+  };
+}
 
-/**
- * Where allocation goes on. No program reads it. Kept so that slots and indices
- * come into use again as late as can be, over many runs of the command too.
- */
-export const allocation = array("allocation", {
-  value: struct("lb4_allocation", { nextSlot: u32, nextRevNatIndex: u16 }),
-  maxEntries: 1,
-});
+/** All maps of each address family. */
+export const familyMaps = {
+  ipv4: { ...declared.maps4, ...keptMaps(declared.maps4, { prefix: "lb4", suffix: "" }) },
+  ipv6: { ...declared.maps6, ...keptMaps(declared.maps6, { prefix: "lb6", suffix: "6" }) },
+} as const satisfies Record<AddressFamily, unknown>;
+
+/** Those of a family that are made though no program refers to them. */
+export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefinition[] {
+  const { services, slots, backends, serviceNames, backendSettings, allocation } = familyMaps[family];
+  return [services, slots, backends, serviceNames, backendSettings, allocation];
+}
 
 /** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
-  ...Object.values(declared.maps4), ...Object.values(declared.maps6), declared.generation, serviceNames, allocation,
+  ...Object.values(familyMaps.ipv4), ...Object.values(familyMaps.ipv6), declared.generation,
 ];
 
-/** The maps that services are written to and read from. */
+type DeclaredMaps = (typeof familyMaps)["ipv4"];
+
+/** The maps that the services of a family are written to and read from. */
+export type FamilyMaps = {
+  readonly [K in "services" | "slots" | "backends" | "serviceNames" | "backendSettings" | "allocation"]: MapHandle<DeclaredMaps[K]>;
+};
+
+/** The same of all families that are balanced. */
 export interface ControlMaps {
-  readonly services: MapHandle<typeof declared.services>;
-  readonly slots: MapHandle<typeof declared.slots>;
-  readonly backends: MapHandle<typeof declared.backends>;
   readonly generation: MapHandle<typeof declared.generation>;
-  readonly serviceNames: MapHandle<typeof serviceNames>;
-  readonly allocation: MapHandle<typeof allocation>;
+  readonly families: ReadonlyMap<AddressFamily, FamilyMaps>;
 }
 
 /** Opens the control plane's maps where `source` has them: pinned, or in a collection. */
-export function controlMaps(source: { map<D extends MapDefinition>(definition: D): MapHandle<D> }): ControlMaps {
+export function controlMaps(source: { map<D extends MapDefinition>(definition: D): MapHandle<D> }, families: readonly AddressFamily[]): ControlMaps {
   return {
-    services: source.map(declared.services),
-    slots: source.map(declared.slots),
-    backends: source.map(declared.backends),
     generation: source.map(declared.generation),
-    serviceNames: source.map(serviceNames),
-    allocation: source.map(allocation),
+    families: new Map(families.map((family): [AddressFamily, FamilyMaps] => {
+      const maps = familyMaps[family];
+      return [family, {
+        services: source.map(maps.services),
+        slots: source.map(maps.slots),
+        backends: source.map(maps.backends),
+        serviceNames: source.map(maps.serviceNames),
+        backendSettings: source.map(maps.backendSettings),
+        allocation: source.map(maps.allocation),
+      }];
+    })),
   };
 }

@@ -3,7 +3,7 @@ import { checkHost, PinDirectory, type TypedMap } from "../loader/index.ts";
 import { MapType, type MapDefinition } from "../types/index.ts";
 import { nearest } from "./config/nearest.ts";
 import { LoadBalancerError } from "./error.ts";
-import { loadBalancerMaps } from "./maps.ts";
+import { familyMaps, loadBalancerMaps } from "./maps.ts";
 import { mapTypeText, OWNER } from "./status.ts";
 
 export interface PinnedMap {
@@ -46,8 +46,12 @@ export function pinnedMaps(directory: string): PinnedMap[] {
 /** @throws {LoadBalancerError} where nothing is loaded, or there is no such map, or its elements cannot be listed */
 export function openPinnedMap(directory: string, name: string): OpenMap {
   const pins = openPins(directory);
+  const pinned = new Set(pins.names("maps"));
   const definition = loadBalancerMaps.find((map) => map.name === name);
-  const names = loadBalancerMaps.map((map) => map.name);
+  if (definition !== undefined && !pinned.has(name)) {
+    throw new LoadBalancerError(`map ${name} is not there: nothing that is loaded makes use of it`, { hint: "tsbpf map list shows those that are there" });
+  }
+  const names = loadBalancerMaps.map((map) => map.name).filter((other) => pinned.has(other));
   if (definition === undefined) {
     const suggestion = nearest(name, names);
     throw new LoadBalancerError(`there is no map ${JSON.stringify(name)}`, {
@@ -56,7 +60,7 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
   }
   if (definition.type === MapType.SK_STORAGE) {
     throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, {
-      hint: "the entries of UDP sockets are in cilium_lb4_reverse_sk too",
+      hint: `the entries of UDP sockets are in ${name === familyMaps.ipv6.flows.name ? familyMaps.ipv6.reverseSk.name : familyMaps.ipv4.reverseSk.name} too`,
     });
   }
   const map: TypedMap<unknown, unknown> = pins.map(definition as MapDefinition);

@@ -23,7 +23,7 @@ async function withService(work: (setting: Setting) => Promise<void>): Promise<v
     const place: Required<Place> = { cgroup, networkNamespace };
     const load = (addresses: readonly string[]) => loadLoadBalancer({ cgroup, pins, config: parseConfig(JSON.stringify({
       services: [{ name: "dns", ...SERVICE, protocol: "udp", backends: endpoints(addresses) }],
-      maps: { services: 16, slots: 64, backends: 64, cilium_lb4_reverse_sk: 256 },
+      maps: { services: 16, slots: 64, backends: 64, cilium_lb4_reverse_sk: 256, services6: 16, slots6: 64, backends6: 64, cilium_lb6_reverse_sk: 256 },
     }), "test") });
     await load(ADDRESSES);
     const server = await startBackends({ networkNamespace }, { udp: endpoints(ADDRESSES) });
@@ -60,7 +60,7 @@ test("an unconnected UDP socket keeps its backend while others of the service co
   }
   await load([first, second]);
   for (const i of sockets.keys()) assert.is.not(await ask(i), kept);
-  assert.is(loadBalancerStatus(pins)!.reverseEntries.used, sockets.length);
+  assert.is(loadBalancerStatus(pins)!.reverseEntries[0]!.used, sockets.length);
 }));
 
 test.run();

@@ -1,20 +1,14 @@
 import { LoadBalancerError } from "./error.ts";
 import { MAX_SERVICES } from "./service.ts";
-import { keyText, type StoredService } from "./state.ts";
 
-/** Indices of services, each kept for as long as its service exists. */
+/** Indices of services. One that is given back comes into use again as late as can be. */
 export class RevNatIndices {
-  readonly #used = new Map<number, string>();
-  readonly #byService = new Map<string, number>();
+  readonly #used = new Set<number>();
   #next: number;
 
-  constructor(services: readonly StoredService[], next: number) {
+  /** @param next where the search for a free one begins */
+  constructor(next: number) {
     this.#next = Math.max(next, 1);
-    for (const { key, value: { revNatIndex } } of services) {
-      if (revNatIndex === 0 || this.#used.has(revNatIndex)) continue;
-      this.#used.set(revNatIndex, keyText(key));
-      this.#byService.set(keyText(key), revNatIndex);
-    }
   }
 
   /** Where the next search begins. */
@@ -22,14 +16,22 @@ export class RevNatIndices {
     return this.#next;
   }
 
-  /** The service's own, or else one that has been out of use for long. */
-  of(service: string): number {
-    const own = this.#byService.get(service);
-    if (own !== undefined) return own;
+  /** Keeps for a service the first of the indices that it has, unless another service has kept it before. */
+  keep(candidates: Iterable<number>): number | undefined {
+    for (const index of candidates) {
+      if (index === 0 || this.#used.has(index)) continue;
+      this.#used.add(index);
+      return index;
+    }
+    return undefined;
+  }
+
+  /** Takes one that nobody has kept. */
+  take(): number {
     if (this.#used.size === MAX_SERVICES) throw new LoadBalancerError(`cannot tell more than ${MAX_SERVICES} services apart: a rev_nat_index has 16 bits`);
     while (this.#used.has(this.#next)) this.#advance();
     const index = this.#next;
-    this.#used.set(index, service);
+    this.#used.add(index);
     this.#advance();
     return index;
   }

@@ -1,39 +1,70 @@
-/** What the kernel's maps say at the moment. */
+/** What the kernel's maps of one address family say at the moment. */
 import type { backends, services, slots } from "../../programs/maps.ts";
 import type { MapKey, MapValue } from "../loader/index.ts";
-import type { allocation } from "./maps.ts";
-import { endpointText, protocolOf, type ServiceDefinition } from "./service.ts";
+import type { FamilyMaps } from "./maps.ts";
+import { backendStateOf, endpointText, protocolOf, type BackendDefinition, type ServiceDefinition } from "./service.ts";
 
 export type ServiceKeyValue = MapKey<typeof services>;
 export type ServiceValue = MapValue<typeof services>;
 export type SlotValue = MapValue<typeof slots>;
 export type MemberKey = MapKey<typeof backends>;
-/** A backend of a service that flows may stay with: the element of the backends map. */
+/** A backend of a service that flows may stay with: an element of the backends map. */
 export type Member = readonly [key: MemberKey, state: MapValue<typeof backends>];
+/** What the maps of the programs do not tell of a backend. */
+export type Setting = readonly [key: MemberKey, value: { readonly weight: number; readonly state: number }];
 
-/** A service as the maps have it. */
-export interface StoredService {
+/** A service under one of its addresses, as the maps have it. */
+export interface StoredFrontEnd {
   readonly key: ServiceKeyValue;
   readonly value: ServiceValue;
   /** What its slots hold; empty where they lie outside of the map. */
-  readonly backends: readonly SlotValue[];
+  readonly slots: readonly SlotValue[];
   /** Absent where the maps name none. */
   readonly name: string | undefined;
 }
 
 export interface State {
-  readonly services: readonly StoredService[];
+  readonly frontEnds: readonly StoredFrontEnd[];
   /** Names without a service: left by a command that was killed. */
   readonly strayNames: readonly ServiceKeyValue[];
   /** The backends that flows may stay with. */
   readonly members: readonly Member[];
-  readonly allocation: MapValue<typeof allocation>;
+  readonly settings: readonly Setting[];
+  /** Where allocation goes on. */
+  readonly allocation: { readonly nextSlot: number; readonly nextRevNatIndex: number };
   /** Entries that the services map has room for. */
   readonly serviceRoom: number;
   /** Entries that the backends map has room for. */
   readonly memberRoom: number;
   /** Entries of the slots map. */
   readonly slotCount: number;
+}
+
+/**
+ * What the maps say.
+ * @throws {BpfError}
+ */
+export function readState(maps: FamilyMaps): State {
+  const names = new Map(Array.from(maps.serviceNames, ([key, { name }]) => [keyText(key), { key, name }]));
+  const slotCount = maps.slots.maxEntries;
+  const frontEnds = Array.from(maps.services, ([key, value]) => {
+    const text = keyText(key);
+    const name = names.get(text)?.name;
+    names.delete(text);
+    const { base, count } = value.range;
+    const indices = base + count > slotCount ? [] : Array.from({ length: count }, (_, i) => base + i);
+    return { key, value, name, slots: maps.slots.getMany(indices).filter((slot) => slot !== undefined) };
+  });
+  return {
+    frontEnds,
+    strayNames: Array.from(names.values(), ({ key }) => key),
+    members: [...maps.backends],
+    settings: [...maps.backendSettings],
+    allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
+    serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
+    memberRoom: maps.backends.maxEntries,
+    slotCount,
+  };
 }
 
 /** A key in a form that can be compared. */
@@ -46,12 +77,77 @@ export function memberText({ address, port, revNatIndex }: MemberKey): string {
   return `${revNatIndex}/${address}:${port}`;
 }
 
+/** A service as the maps have it. */
+export interface StoredService {
+  /** Absent where the maps name none. */
+  readonly name: string | undefined;
+  readonly revNatIndex: number;
+  readonly affinityTimeout: number;
+  /** At least one. */
+  readonly frontEnds: readonly StoredFrontEnd[];
+  readonly backends: readonly BackendDefinition[];
+}
+
+/** The services that the maps hold, each with all its addresses, in the order of their indices. */
+export function storedServices({ frontEnds, members, settings }: State): StoredService[] {
+  const groups = new Map<string, StoredFrontEnd[]>();
+  for (const frontEnd of frontEnds) {
+    const { key, name, value: { revNatIndex, range, affinityTimeout } } = frontEnd;
+    const text = `${revNatIndex}/${key.protocol}/${range.base}/${range.count}/${affinityTimeout}/${name ?? ""}`;
+    const group = groups.get(text);
+    if (group === undefined) groups.set(text, [frontEnd]);
+    else group.push(frontEnd);
+  }
+  const membersByIndex = byIndex(members);
+  const settingsByIndex = byIndex(settings);
+  return Array.from(groups.values(), (group): StoredService => {
+    const { name, slots, value: { revNatIndex, affinityTimeout } } = group[0]!;
+    const backends = storedBackends(slots, membersByIndex.get(revNatIndex) ?? [], settingsByIndex.get(revNatIndex) ?? []);
+    return { name, revNatIndex, affinityTimeout, frontEnds: group, backends };
+  }).sort((a, b) => a.revNatIndex - b.revNatIndex);
+}
+
+function byIndex<T>(entries: readonly (readonly [MemberKey, T])[]): Map<number, (readonly [MemberKey, T])[]> {
+  const groups = new Map<number, (readonly [MemberKey, T])[]>();
+  for (const entry of entries) {
+    const group = groups.get(entry[0].revNatIndex);
+    if (group === undefined) groups.set(entry[0].revNatIndex, [entry]);
+    else group.push(entry);
+  }
+  return groups;
+}
+
+/** Those with slots first, each as often as it has weight; then those that only keep their flows; then those that lose them. */
+function storedBackends(slots: readonly SlotValue[], members: readonly Member[], settings: readonly Setting[]): BackendDefinition[] {
+  const found = new Map<string, BackendDefinition>();
+  for (const { address, port, state } of slots) {
+    const text = endpointText({ address, port });
+    const weight = (found.get(text)?.weight ?? 0) + 1;
+    found.set(text, { address, port, weight, state: backendStateOf(state) ?? "active" });
+  }
+  for (const [{ address, port }, state] of members) {
+    const text = endpointText({ address, port });
+    if (!found.has(text)) found.set(text, { address, port, weight: 1, state: backendStateOf(state) ?? "terminating" });
+  }
+  for (const [{ address, port }, { weight, state }] of settings) {
+    const text = endpointText({ address, port });
+    const backend = found.get(text) ?? { address, port, state: backendStateOf(state) ?? "maintenance" };
+    found.set(text, { ...backend, weight });
+  }
+  return [...found.values()];
+}
+
 /**
  * A stored service in the form in which it is asked for; one without a name is
  * called by its address. Undefined for what no configuration can ask for.
  */
-export function definitionOf({ key, name, backends }: StoredService): ServiceDefinition | undefined {
+export function definitionOf({ name, frontEnds, backends, affinityTimeout }: StoredService): ServiceDefinition | undefined {
+  const { key } = frontEnds[0]!;
   const protocol = protocolOf(key.protocol);
-  if (protocol === undefined || key.scope !== 0) return undefined;
-  return { name: name ?? `${endpointText(key)}/${protocol}`, address: key.address, port: key.port, protocol, backends };
+  if (protocol === undefined) return undefined;
+  return {
+    name: name ?? `${endpointText(key)}/${protocol}`,
+    protocol, backends, affinityTimeout,
+    frontEnds: frontEnds.map(({ key: { address, port, scope }, value: { flags } }) => ({ address, port, scope, flags })),
+  };
 }

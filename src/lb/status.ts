@@ -1,13 +1,12 @@
 /** What is loaded, as the kernel tells it. */
-import * as declared from "../../programs/maps.ts";
 import { SLOT_SIZE } from "../asm/index.ts";
 import { checkHost, PinDirectory } from "../loader/index.ts";
 import { MapType } from "../types/index.ts";
 import { cgroupPath } from "./cgroup-path.ts";
-import { readState } from "./control.ts";
 import { attachOrder, hookText } from "./hooks.ts";
-import { controlMaps, loadBalancerMaps, type ControlMaps } from "./maps.ts";
-import { endpointText, protocolOf } from "./service.ts";
+import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "./maps.ts";
+import { endpointText, isReachable, protocolOf, ServiceFlag, type AddressFamily, type BackendStateName } from "./service.ts";
+import { readState, storedServices } from "./state.ts";
 
 /** Whose the directory of pins is. */
 export const OWNER = "tsbpf load balancer";
@@ -18,8 +17,8 @@ export interface Status {
   readonly programs: readonly ProgramStatus[];
   readonly maps: readonly MapStatus[];
   readonly services: readonly ServiceStatus[];
-  /** Of the reverse map: UDP sockets and backends that they talk to. */
-  readonly reverseEntries: { readonly used: number; readonly max: number };
+  /** Of each reverse map: UDP sockets and backends that they talk to. */
+  readonly reverseEntries: readonly { readonly map: string; readonly used: number; readonly max: number }[];
 }
 
 export interface ProgramStatus {
@@ -51,13 +50,24 @@ export interface MapStatus {
 export interface ServiceStatus {
   /** Absent where no name was recorded. */
   readonly name: string | undefined;
-  readonly address: string;
-  readonly port: number;
+  readonly family: AddressFamily;
+  /** `100.0.0.1:80`, `[fd00::1]:80`: each address under which sockets find it, those of its node port last. */
+  readonly frontEnds: readonly string[];
+  /** The port that no process may bind, since it is the service's on every local address; absent where it has none. */
+  readonly nodePort: number | undefined;
   /** `tcp`, `udp`; a number for any other. */
   readonly protocol: string;
   readonly revNatIndex: number;
-  /** `20.0.0.1:80`. */
-  readonly backends: readonly string[];
+  /** Seconds for which a client keeps its backend; 0: it does not. */
+  readonly affinityTimeout: number;
+  readonly backends: readonly BackendStatus[];
+}
+
+export interface BackendStatus {
+  /** `20.0.0.1:80`, `[fd00::1]:80`. */
+  readonly endpoint: string;
+  readonly weight: number;
+  readonly state: BackendStateName;
 }
 
 /**
@@ -75,18 +85,20 @@ export function loadBalancerStatus(pins: string): Status | undefined {
 
 /** The same, of a directory that is open. */
 export function reportStatus(pins: PinDirectory): Status {
-  const maps = controlMaps(pins);
-  const reverse = pins.map(declared.reverseSk);
+  const pinned = new Set(pins.names("maps"));
+  const families = (Object.keys(familyMaps) as AddressFamily[]).filter((family) => pinned.has(familyMaps[family].services.name));
+  const { generation, families: maps } = controlMaps(pins, families);
+  const reverse = families.map((family) => pins.map(familyMaps[family].reverseSk));
   try {
     return {
       pins: pins.directory,
       programs: programStatus(pins),
       maps: mapStatus(pins),
-      services: serviceStatus(maps),
-      reverseEntries: { used: reverse.count(), max: reverse.maxEntries },
+      services: Array.from(maps, ([family, map]) => serviceStatus(family, map)).flat(),
+      reverseEntries: reverse.map((map) => ({ map: map.name, used: map.count(), max: map.maxEntries })),
     };
   } finally {
-    for (const map of [...Object.values(maps), reverse]) map.close();
+    for (const map of [generation, ...Array.from(maps.values(), (map) => Object.values(map)).flat(), ...reverse]) map.close();
   }
 }
 
@@ -126,17 +138,19 @@ function mapStatus(pins: PinDirectory): MapStatus[] {
     });
 }
 
-function serviceStatus(maps: ControlMaps): ServiceStatus[] {
-  return readState(maps).services
-    .toSorted((a, b) => a.value.revNatIndex - b.value.revNatIndex)
-    .map(({ key, value, name, backends }) => ({
-      name,
-      address: key.address,
-      port: key.port,
-      protocol: protocolOf(key.protocol) ?? String(key.protocol),
-      revNatIndex: value.revNatIndex,
-      backends: backends.map(endpointText),
-    }));
+function serviceStatus(family: AddressFamily, maps: FamilyMaps): ServiceStatus[] {
+  return storedServices(readState(maps)).map(({ name, revNatIndex, affinityTimeout, frontEnds, backends }) => {
+    const { protocol } = frontEnds[0]!.key;
+    return {
+      name, family,
+      frontEnds: [false, true].flatMap((nodePort) =>
+        frontEnds.filter(({ key, value }) => isReachable(key) && (value.flags === ServiceFlag.NODE_PORT) === nodePort).map(({ key }) => endpointText(key)).sort()),
+      nodePort: frontEnds.find(({ key }) => !isReachable(key))?.key.port,
+      protocol: protocolOf(protocol) ?? String(protocol),
+      revNatIndex, affinityTimeout,
+      backends: backends.map((backend) => ({ endpoint: endpointText(backend), weight: backend.weight, state: backend.state })),
+    };
+  });
 }
 
 /** A map type's name in linux/bpf.h, in small letters: `lru_hash`. */

@@ -46,14 +46,15 @@ async function report({ status, replaced, services }: LoadResult, cgroup: string
   await print("\n");
   await printServices(status.services, SERVICES_SHOWN);
   await print(`\nServices: ${text === "" ? "none" : text}\n`);
-  const service = status.services.find(({ backends }) => backends.length > 0);
+  const service = status.services.find(({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite");
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
 }
 
 /** A line for a shell that talks to a service. */
-function trial({ address, port, protocol }: ServiceStatus, cgroup: string): string {
+function trial({ frontEnds, protocol }: ServiceStatus, cgroup: string): string {
+  const [, address, port] = /^\[?(.*?)\]?:(\d+)$/.exec(frontEnds[0]!)!;
   const talk = protocol === "udp"
     ? `echo hello | nc -u -w 1 ${address} ${port}`
-    : `curl -v http://${address}${port === 80 ? "" : `:${port}`}/`;
+    : `curl -v http://${frontEnds[0]!.replace(/:80$/, "")}/`;
   return cgroup === cgroupRoot() ? talk : `sh -c 'echo $$ > ${cgroup}/cgroup.procs && ${talk}'`;
 }

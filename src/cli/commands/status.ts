@@ -12,7 +12,7 @@ interface Options {
 
 export function command(): Command {
   return new Command("status")
-    .description("Show the attached programs, the services with their backends, and how full the reverse map is. Exit code 1 where nothing is loaded.")
+    .description("Show the attached programs, the services with their backends, and how full the reverse maps are. Exit code 1 where nothing is loaded.")
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ pin, json }: Options) => {
@@ -30,8 +30,8 @@ export function command(): Command {
         }
         await print("\n");
         await printServices(status.services);
-        const { used, max } = status.reverseEntries;
-        await print(`\nReverse entries: ${count(used)} of ${count(max)} in use\n`);
+        await print("\n");
+        for (const { map, used, max } of status.reverseEntries) await print(`Reverse entries, ${map}: ${count(used)} of ${count(max)} in use\n`);
       }
       if (detached.length > 0) {
         throw new CommandError(`${detached.map(({ name }) => name).join(", ")}: pinned, but attached to nothing: the cgroup is gone`, { hint: "load again" });

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LoadBalancerError } from "../error.ts";
-import { ConfigError, defaultMapSizes, parseConfig, readConfig } from "./config.ts";
+import { ConfigError, defaultMapSizes, parseConfig, readConfig } from "./index.ts";
 
 const test = suite("configuration");
 
@@ -19,12 +19,16 @@ test("gives the services, and the maps' sizes", () => {
   assert.equal(parseConfig(good, "good.yaml"), {
     services: [
       {
-        name: "web", address: "100.0.0.1", port: 80, protocol: "tcp",
-        backends: [{ address: "20.0.0.1", port: 80 }, { address: "20.0.0.2", port: 80 }],
+        name: "web", address: "100.0.0.1", port: 80, protocol: "tcp", externalAddresses: [], affinityTimeout: 0,
+        backends: [plain("20.0.0.1", 80), plain("20.0.0.2", 80)],
       },
-      { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", backends: [] },
+      { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", externalAddresses: [], affinityTimeout: 0, backends: [] },
     ],
-    maps: { services: 65_536, slots: 262_144, backends: 262_144, cilium_lb4_reverse_sk: 262_144 },
+    options: { ipv6: true, getpeername: "backend", noBackend: "EHOSTUNREACH" },
+    maps: {
+      services: 65_536, slots: 262_144, backends: 262_144, affinity: 65_536, cilium_lb4_reverse_sk: 262_144,
+      services6: 65_536, slots6: 262_144, backends6: 262_144, affinity6: 65_536, cilium_lb6_reverse_sk: 262_144,
+    },
   });
   assert.equal(parseConfig(`${good}maps: { slots: 1024 }`, "good.yaml").maps, { ...defaultMapSizes, slots: 1024 });
 });
@@ -34,12 +38,42 @@ test("takes anchors, aliases and JSON, which are YAML", () => {
   - { name: a, address: 1.2.3.4, port: 1, protocol: tcp, backends: &b ["20.0.0.1:80"] }
   - { name: b, address: 1.2.3.4, port: 2, protocol: tcp, backends: *b }
 `, "f");
-  assert.equal(services[1]!.backends, [{ address: "20.0.0.1", port: 80 }]);
+  assert.equal(services[1]!.backends, [plain("20.0.0.1", 80)]);
   assert.equal(parseConfig('{"services": []}', "f").services, []);
 });
 
+const plain = (address: string, port: number) => ({ address, port, weight: 1, state: "active" });
+
 const service = (fields: Record<string, unknown>) =>
   JSON.stringify({ services: [{ name: "web", address: "100.0.0.1", port: 80, protocol: "tcp", backends: [], ...fields }] });
+
+/** The one service of a configuration with these fields. */
+const parsed = (fields: Record<string, unknown>) => parseConfig(service(fields), "f").services[0]!;
+
+test("takes IPv6 addresses, in one spelling", () => {
+  const { address, backends } = parsed({ address: "FD00:0::01", backends: ["[fd00:0:0::2]:80"] });
+  assert.is(address, "fd00::1");
+  assert.equal(backends, [plain("fd00::2", 80)]);
+});
+
+test("takes weights and states of backends", () => {
+  const { backends } = parsed({ backends: ["20.0.0.1:80", { address: "20.0.0.2:80" }, { address: "20.0.0.3:80", weight: 3, state: "terminating" }] });
+  assert.equal(backends, [plain("20.0.0.1", 80), plain("20.0.0.2", 80), { ...plain("20.0.0.3", 80), weight: 3, state: "terminating" }]);
+});
+
+test("takes session affinity, UDP-Lite and options", () => {
+  const { affinityTimeout, protocol } = parsed({ affinity: { timeout: 10_800 }, protocol: "udplite" });
+  assert.equal([affinityTimeout, protocol], [10_800, "udplite"]);
+  assert.equal(parseConfig("services: []\noptions: { ipv6: false, getpeername: service, noBackend: ECONNREFUSED }", "f").options,
+    { ipv6: false, getpeername: "service", noBackend: "ECONNREFUSED" });
+});
+
+test("takes node ports with and without an address, and external addresses", () => {
+  const bare = parsed({ address: undefined, port: undefined, nodePort: 30_080 });
+  assert.equal([bare.address, bare.port, bare.nodePort], [undefined, undefined, 30_080]);
+  const { address, port, nodePort, externalAddresses } = parsed({ nodePort: 30_080, externalAddresses: ["192.0.2.1"] });
+  assert.equal([address, port, nodePort, externalAddresses], ["100.0.0.1", 80, 30_080, ["192.0.2.1"]]);
+});
 
 /** What is said of one service's one field. */
 const fields: readonly [fields: Record<string, unknown>, message: string][] = [
@@ -49,27 +83,49 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [{ port: "80" }, 'services[0].port: expected a whole number from 1 to 65535, but found the text "80"'],
   [{ port: null }, "services[0].port: expected a whole number from 1 to 65535, but it is empty"],
   [{ port: undefined }, "services[0].port: expected a whole number from 1 to 65535, but it is missing"],
-  [{ address: "::1" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "::1"'],
-  [{ address: "100.0.0.256" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "100.0.0.256"'],
-  [{ address: "example.org" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "example.org"'],
-  [{ address: "0.0.0.0" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "0.0.0.0"'],
-  [{ address: "224.0.0.1" }, 'services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found the text "224.0.0.1"'],
-  [{ address: 100 }, "services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but found 100"],
-  [{ protocol: "TCP" }, 'services[0].protocol: expected tcp or udp, but found the text "TCP"'],
-  [{ protocol: 6 }, "services[0].protocol: expected tcp or udp, but found 6"],
+  ...["::", "ff02::1", "fe80::1", "fd00::1%eth0", "::ffff:10.0.0.1", "::ffff:a00:1", "[fd00::1]", "fd00::1::"].map((address): [Record<string, unknown>, string] => [
+    { address }, `services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text ${JSON.stringify(address)}`,
+  ]),
+  [{ address: "100.0.0.256" }, 'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "100.0.0.256"'],
+  [{ address: "example.org" }, 'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "example.org"'],
+  [{ address: "0.0.0.0" }, 'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "0.0.0.0"'],
+  [{ address: "224.0.0.1" }, 'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "224.0.0.1"'],
+  [{ address: 100 }, "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found 100"],
+  [{ protocol: "TCP" }, 'services[0].protocol: expected one of tcp, udp, udplite, but found the text "TCP"'],
+  [{ protocol: 6 }, "services[0].protocol: expected one of tcp, udp, udplite, but found 6"],
   [{ name: "" }, 'services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text ""'],
   [{ name: "é".repeat(32) }, `services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text "${"é".repeat(32)}"`],
   [{ name: "a\u001bb" }, 'services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text "a\\u001bb"'],
   [{ backends: undefined }, "services[0].backends: expected a list of backends, [] for none, but it is missing"],
   [{ backends: "20.0.0.1:80" }, 'services[0].backends: expected a list of backends, [] for none, but found the text "20.0.0.1:80"'],
-  ...["20.0.0.1", "20.0.0.1:0", "20.0.0.1:70000", "[::1]:80", "20.0.0.1:80 ", ":80"].map((text): [Record<string, unknown>, string] => [
+  ...["20.0.0.1", "20.0.0.1:0", "20.0.0.1:70000", "[::]:80", "fd00::1:80", "[20.0.0.1]:80", "[fd00::1]", "20.0.0.1:80 ", ":80"].map((text): [Record<string, unknown>, string] => [
     { backends: [text] },
-    `services[0].backends[0]: expected a backend such as "20.0.0.1:80" (IPv4 unicast address, port 1 to 65535), but found the text ${JSON.stringify(text)}`,
+    `services[0].backends[0]: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found the text ${JSON.stringify(text)}`,
   ]),
-  [{ backends: [80] }, 'services[0].backends[0]: expected a backend such as "20.0.0.1:80" (IPv4 unicast address, port 1 to 65535), but found 80'],
+  [{ backends: [80] }, 'services[0].backends[0]: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found 80'],
+  [{ backends: ["[fd00::1]:80"] }, "services[0].backends[0]: expected an IPv4 address like the service's others, but found fd00::1"],
+  [{ address: "fd00::1", backends: ["20.0.0.1:80"] }, "services[0].backends[0]: expected an IPv6 address like the service's others, but found 20.0.0.1"],
+  [{ backends: [{ address: "20.0.0.1" }] }, 'services[0].backends[0].address: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found the text "20.0.0.1"'],
+  [{ backends: [{ address: "20.0.0.1:80", weight: 0 }] }, "services[0].backends[0].weight: expected a whole number from 1 to 65535, but found 0"],
+  [{ backends: [{ address: "20.0.0.1:80", state: "dead" }] }, 'services[0].backends[0].state: expected one of active, terminating, quarantined, maintenance, but found the text "dead"'],
+  [{ backends: [{ address: "20.0.0.1:80", wait: 3 }] }, "services[0].backends[0].wait: expected no such field; known are address, weight, state"],
+  [{ backends: [{ address: "20.0.0.1:80", weigth: 3 }] }, "services[0].backends[0].weigth: expected no such field; did you mean weight?"],
+  [
+    { backends: [{ address: "20.0.0.1:80", weight: 65_535 }, { address: "20.0.0.2:80", weight: 2 }] },
+    "services[0].backends: expected weights that take at most 65536 slots in lowest terms, but these take 65537; numbers that have a divisor in common take fewer",
+  ],
+  [{ affinity: 5 }, "services[0].affinity: expected session affinity, such as { timeout: 10800 } (seconds), but found 5"],
+  [{ affinity: { timeout: 86_401 } }, "services[0].affinity.timeout: expected a whole number from 1 to 86400, but found 86401"],
+  [{ affinity: { timeout: 5, time: 5 } }, "services[0].affinity.time: expected no such field; known are timeout"],
+  [{ nodePort: 0 }, "services[0].nodePort: expected a whole number from 1 to 65535, but found 0"],
+  [{ nodePort: 30_080, port: undefined }, "services[0].port: expected a whole number from 1 to 65535, but it is missing"],
+  [{ externalAddresses: ["here"] }, 'services[0].externalAddresses[0]: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "here"'],
+  [{ externalAddresses: ["fd00::1"] }, "services[0].externalAddresses[0]: expected an IPv4 address like the service's others, but found fd00::1"],
+  [{ externalAddresses: "100.0.0.2" }, 'services[0].externalAddresses: expected a list of addresses of this host, but found the text "100.0.0.2"'],
+  [{ externalAddresses: ["100.0.0.1"] }, "services[0].externalAddresses[0]: expected an address, port and protocol of its own, but services[0] (line 1) is 100.0.0.1:80/tcp too"],
   [{ backends: ["20.0.0.1:80", "20.0.0.2:80", "20.0.0.1:80"] }, "services[0].backends[2]: expected each backend once, but services[0].backends[0] (line 1) is 20.0.0.1:80 too"],
   [{ backend: [] }, "services[0].backend: expected no such field; did you mean backends?"],
-  [{ weight: 3 }, "services[0].weight: expected no such field; known are name, address, port, protocol, backends"],
+  [{ quality: 3 }, "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, externalAddresses, backends, affinity"],
 ];
 
 for (const [field, message] of fields) {
@@ -87,17 +143,31 @@ const files: readonly [what: string, text: string, message: string][] = [
   ["a service that is none", "services:\n  - web", 'f:2:5: services[0]: expected a service: name, address, port, protocol, backends, but found the text "web"'],
   ["an unknown field", "services: []\nservice: []", "f:2:1: service: expected no such field; did you mean services?"],
   ["a map of size 0", "services: []\nmaps:\n  slots: 0", "f:3:10: maps.slots: expected a whole number from 1 to 16777216, but found 0"],
-  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, cilium_lb4_reverse_sk"],
+  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, affinity, cilium_lb4_reverse_sk, services6, slots6, backends6, affinity6, cilium_lb6_reverse_sk"],
   ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
   ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
+  ["options that are none", "services: []\noptions: none", 'f:2:10: options: expected options: ipv6, getpeername, noBackend, but found the text "none"'],
+  ["an option that is not true or false", "services: []\noptions: { ipv6: 1 }", "f:2:18: options.ipv6: expected true or false, but found 1"],
+  ["a choice that there is not", "services: []\noptions: { getpeername: proxy }", 'f:2:25: options.getpeername: expected service or backend, but found the text "proxy"'],
+  ["an unknown option", "services: []\noptions: { ip6: true }", "f:2:12: options.ip6: expected no such field; did you mean ipv6?"],
+  [
+    "an IPv6 service where IPv6 is switched off",
+    "services:\n  - { name: a, address: 'fd00::1', port: 80, protocol: tcp, backends: [] }\noptions: { ipv6: false }",
+    'f:2:25: services[0].address: expected an IPv4 service, since options.ipv6 is false',
+  ],
+  [
+    "a nodePort twice",
+    "services:\n  - { name: a, nodePort: 30080, protocol: tcp, backends: [] }\n  - { name: b, nodePort: 30080, protocol: tcp, backends: [] }",
+    "f:3:26: services[1].nodePort: expected a nodePort and protocol of its own, but services[0].nodePort (line 2) is 30080/tcp too",
+  ],
   [
     "a service twice",
     good.replace("udp", "tcp"),
     "f:8:5: services[1]: expected an address, port and protocol of its own, but services[0] (line 3) is 100.0.0.1:80/tcp too",
   ],
   ["a name twice", good.replace("dns", "web"), 'f:8:13: services[1].name: expected a name of its own, but services[0] (line 3) is named "web" too'],
-  ["more services than the map holds", `${good}maps: { services: 1 }`, "f:8:5: services[1]: expected at most 1 services, the size of map services, but there are 2"],
-  ["more backends than the map holds", `${good}maps: { slots: 1 }`, "f:7:15: services[0].backends: expected at most 1 backends in all, the size of map slots, but with these there are 2"],
+  ["more services than the map holds", `${good}maps: { services: 1 }`, "f:8:5: services[1]: expected at most 1 services, the size of map services"],
+  ["more backends than the map holds", `${good}maps: { slots: 1 }`, "f:7:15: services[0].backends: expected backends that take at most 1 slots in all, the size of map slots, but with these it takes 2"],
 ];
 
 for (const [what, text, message] of files) {
@@ -128,12 +198,12 @@ test("names every mistake at once, in the order of the file", () => {
     backends: []
 `);
   assert.is(error.message, `6 mistakes in the configuration
-  f:2:5: services[0].address: expected an IPv4 unicast address such as 100.0.0.1, but it is missing
+  f:2:5: services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but it is missing
   f:3:5: services[0].adress: expected no such field; did you mean address?
   f:4:11: services[0].port: expected a whole number from 1 to 65535, but found 70000
   f:6:31: services[0].backends[1]: expected each backend once, but services[0].backends[0] (line 6) is 20.0.0.1:80 too
   f:7:11: services[1].name: expected a name of its own, but services[0] (line 2) is named "web" too
-  f:10:15: services[1].protocol: expected tcp or udp, but found the text "icmp"`);
+  f:10:15: services[1].protocol: expected one of tcp, udp, udplite, but found the text "icmp"`);
 });
 
 test("does not follow aliases that multiply without bound", () => {

@@ -1,32 +1,32 @@
 /** The configuration file: read, checked as a whole, and refused with every mistake at once. */
 import { readFileSync } from "node:fs";
-import { backends as backendsMap, reverseSk, services as servicesMap, slots as slotsMap } from "../../../programs/maps.ts";
+import { MAX_SLOTS_PER_SERVICE, slotsNeeded } from "../backend-slots.ts";
 import { LoadBalancerError } from "../error.ts";
-import { endpointText, MAX_SERVICES, type ServiceDefinition } from "../service.ts";
+import { serviceFamily, type ServiceConfig } from "../front-ends.ts";
+import { familyMaps } from "../maps.ts";
+import { endpointText, familyOf, MAX_SERVICES, type AddressFamily, type BackendDefinition } from "../service.ts";
 import { readDocument, type Path, type Position, type SourceDocument } from "./document.ts";
 import { nearest } from "./nearest.ts";
-import { configSchema, knownFields } from "./schema.ts";
+import { backend as backendSchema, configSchema, defaultMapSizes, EXPECTED_ADDRESS, EXPECTED_PORT, knownFields, type MapSizes } from "./schema.ts";
 
 /** What the load balancer is to do. */
 export interface Config {
-  readonly services: readonly ServiceDefinition[];
+  readonly services: readonly ServiceConfig[];
+  readonly options: ConfigOptions;
   readonly maps: MapSizes;
 }
 
-/** Entries of the maps whose size can be chosen, by the maps' names. */
-export interface MapSizes {
-  readonly services: number;
-  readonly slots: number;
-  readonly backends: number;
-  readonly cilium_lb4_reverse_sk: number;
+/** What people choose about the data path. */
+export interface ConfigOptions {
+  /** Sockets of the IPv6 family are balanced, to IPv6 addresses and to mapped IPv4 ones. */
+  readonly ipv6: boolean;
+  /** What getpeername(2) tells a TCP client that it is connected to. */
+  readonly getpeername: "service" | "backend";
+  /** What a call to a service without backends fails with. */
+  readonly noBackend: "EHOSTUNREACH" | "ECONNREFUSED";
 }
 
-export const defaultMapSizes: MapSizes = {
-  services: servicesMap.maxEntries,
-  slots: slotsMap.maxEntries,
-  backends: backendsMap.maxEntries,
-  cilium_lb4_reverse_sk: reverseSk.maxEntries,
-};
+const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", noBackend: "EHOSTUNREACH" };
 
 /** One mistake in a configuration file. */
 export interface ConfigProblem extends Position {
@@ -85,27 +85,55 @@ export function parseConfig(text: string, file: string): Config {
   if (document.errors.length > 0) {
     throw new ConfigError(file, document.errors.map(({ position, message }) => ({ ...position, field: "", message: `not YAML: ${message}` })));
   }
-  const problems: ConfigProblem[] = [];
   const result = configSchema.safeParse(document.value);
-  for (const issue of result.error?.issues ?? []) {
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) problems.push(unknownField(document, issue.path, key));
-    } else {
-      problems.push(problemAt(document, issue.path, `${issue.message}, ${found(valueAt(document.value, issue.path))}`));
-    }
-  }
+  const problems = (result.error?.issues ?? []).flatMap((issue) => issueProblems(document, issue, []));
   problems.push(...contradictions(document));
-  if (result.success && problems.length === 0) {
-    return { services: result.data.services, maps: { ...defaultMapSizes, ...result.data.maps } };
-  }
-  throw new ConfigError(file, problems.sort((a, b) => a.line - b.line || a.column - b.column));
+  if (!result.success || problems.length > 0) throw new ConfigError(file, problems.sort((a, b) => a.line - b.line || a.column - b.column));
+  const { services, options, maps } = result.data;
+  return {
+    services: services.map(({ affinity, externalAddresses = [], ...service }) => ({ ...service, externalAddresses, affinityTimeout: affinity?.timeout ?? 0 })),
+    options: { ...defaultOptions, ...options } as ConfigOptions,
+    maps: { ...defaultMapSizes, ...maps } as MapSizes,
+  };
 }
+
+type Issue = NonNullable<ReturnType<typeof configSchema.safeParse>["error"]>["issues"][number];
+
+function issueProblems(document: SourceDocument, issue: Issue, before: Path): ConfigProblem[] {
+  const path = [...before, ...issue.path];
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownField(document, path, key));
+  const value = valueAt(document.value, path);
+  if (issue.code === "invalid_union") {
+    const [text = [], mapping = []] = issue.errors;
+    const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
+    return (isMapping ? mapping : text).flatMap((inner) => issueProblems(document, inner as Issue, path));
+  }
+  return [problemAt(document, path, `${issue.message}, ${found(value)}`)];
+}
+
+/** The parts of a service that are right in themselves. */
+function soundParts(entry: Record<string, unknown>) {
+  const { shape } = configSchema.shape.services.element;
+  const listOf = <T>(value: unknown, sound: (item: unknown) => T | undefined): readonly (T | undefined)[] => (Array.isArray(value) ? value.map(sound) : []);
+  return {
+    name: shape.name.safeParse(entry["name"]).data,
+    address: shape.address.safeParse(entry["address"]).data,
+    port: shape.port.safeParse(entry["port"]).data,
+    protocol: shape.protocol.safeParse(entry["protocol"]).data,
+    nodePort: shape.nodePort.safeParse(entry["nodePort"]).data,
+    externalAddresses: listOf(entry["externalAddresses"], (item) => shape.address.safeParse(item).data),
+    backends: listOf(entry["backends"], (item): BackendDefinition | undefined => backendSchema.safeParse(item).data),
+  };
+}
+
+const familyName: Readonly<Record<AddressFamily, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
 
 /** What is wrong between the parts, looked for among those that are right in themselves. */
 function contradictions(document: SourceDocument): ConfigProblem[] {
-  const root = document.value as { services?: unknown; maps?: unknown } | null;
+  const root = document.value as { services?: unknown; options?: unknown; maps?: unknown } | null;
   if (!Array.isArray(root?.services)) return [];
-  const sizes = { ...defaultMapSizes, ...configSchema.shape.maps.safeParse(root.maps).data };
+  const sizes = { ...defaultMapSizes, ...configSchema.shape.maps.safeParse(root.maps).data } as MapSizes;
+  const { ipv6 } = { ...defaultOptions, ...configSchema.shape.options.safeParse(root.options).data };
   const problems: ConfigProblem[] = [];
   const say = (path: Path, message: string) => problems.push(problemAt(document, path, message));
   /** Remembers where a value first stood; gives that place when it comes again. */
@@ -120,39 +148,65 @@ function contradictions(document: SourceDocument): ConfigProblem[] {
   const at = (path: Path) => `${fieldText(path)} (line ${document.positionOf(path).line})`;
 
   const names = firstPlaces();
-  const frontends = firstPlaces();
-  const shape = configSchema.shape.services.element.shape;
-  let backendCount = 0;
-  root.services.forEach((entry: Record<string, unknown> | null, index) => {
+  const frontEnds = firstPlaces();
+  const count = { ipv4: { services: 0, slots: 0 }, ipv6: { services: 0, slots: 0 } };
+  root.services.forEach((entry: unknown, index) => {
     const path = ["services", index];
-    const { name, address, port, protocol, backends } = entry ?? {};
-    if (shape.name.safeParse(name).success) {
-      const first = names(name as string, path);
+    if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return;
+    const has = (field: string) => (entry as Record<string, unknown>)[field] !== undefined;
+    const { name, address, port, protocol, nodePort, externalAddresses, backends } = soundParts(entry as Record<string, unknown>);
+    if (!has("address") && !has("nodePort") && !has("externalAddresses")) say([...path, "address"], `${EXPECTED_ADDRESS}, but it is missing`);
+    if (!has("port") && (has("address") || has("externalAddresses") || !has("nodePort"))) say([...path, "port"], `${EXPECTED_PORT}, but it is missing`);
+    if (name !== undefined) {
+      const first = names(name, path);
       if (first !== undefined) say([...path, "name"], `expected a name of its own, but ${at(first)} is named ${JSON.stringify(name)} too`);
     }
-    if (shape.address.safeParse(address).success && shape.port.safeParse(port).success && shape.protocol.safeParse(protocol).success) {
-      const first = frontends(`${String(address)}:${String(port)}/${String(protocol)}`, path);
-      if (first !== undefined) say(path, `expected an address, port and protocol of its own, but ${at(first)} is ${String(address)}:${String(port)}/${String(protocol)} too`);
+    const place = { address, externalAddresses: externalAddresses.filter((other) => other !== undefined), backends: backends.filter((other) => other !== undefined) };
+    const family = serviceFamily(place);
+    if (protocol !== undefined) {
+      const asked = [...(address === undefined ? [] : [[path, address] as const]), ...externalAddresses.map((other, i) => [[...path, "externalAddresses", i], other] as const)];
+      for (const [where, other] of asked) {
+        if (port === undefined || other === undefined) continue;
+        const text = `${endpointText({ address: other, port })}/${protocol}`;
+        const first = frontEnds(text, where);
+        if (first !== undefined) say(where, `expected an address, port and protocol of its own, but ${at(first)} is ${text} too`);
+      }
+      const first = nodePort === undefined ? undefined : frontEnds(`${nodePort}/${protocol}/${family}`, [...path, "nodePort"]);
+      if (first !== undefined) say([...path, "nodePort"], `expected a nodePort and protocol of its own, but ${at(first)} is ${nodePort}/${protocol} too`);
     }
-    if (!Array.isArray(backends)) return;
+    if (family === "ipv6" && !ipv6) say(has("address") ? [...path, "address"] : path, "expected an IPv4 service, since options.ipv6 is false");
+    const others = [
+      ...externalAddresses.map((other, i) => ({ field: "externalAddresses", i, address: other })),
+      ...backends.map((backend, i) => ({ field: "backends", i, address: backend?.address })),
+    ];
+    for (const { field, i, address } of others) {
+      if (address === undefined || familyOf(address) === family) continue;
+      say([...path, field, i], `expected an ${familyName[family]} address like the service's others, but found ${address}`);
+    }
     const endpoints = firstPlaces();
-    backends.forEach((text: unknown, position) => {
-      const backend = shape.backends.element.safeParse(text);
-      if (!backend.success) return;
-      const first = endpoints(endpointText(backend.data), [...path, "backends", position]);
-      if (first !== undefined) say([...path, "backends", position], `expected each backend once, but ${at(first)} is ${endpointText(backend.data)} too`);
+    backends.forEach((backend, i) => {
+      if (backend === undefined) return;
+      const first = endpoints(endpointText(backend), [...path, "backends", i]);
+      if (first !== undefined) say([...path, "backends", i], `expected each backend once, but ${at(first)} is ${endpointText(backend)} too`);
     });
-    const before = backendCount;
-    backendCount += backends.length;
-    if (before <= sizes.slots && backendCount > sizes.slots) {
-      say([...path, "backends"], `expected at most ${sizes.slots} backends in all, the size of map slots, but with these there are ${backendCount}`);
+    const needed = slotsNeeded(place.backends);
+    if (needed > MAX_SLOTS_PER_SERVICE) {
+      say([...path, "backends"], `expected weights that take at most ${MAX_SLOTS_PER_SERVICE} slots in lowest terms, but these take ${needed}; numbers that have a divisor in common take fewer`);
+      return;
+    }
+    const counted = count[family];
+    const { slots, services } = familyMaps[family];
+    const size = sizes[slots.name]!;
+    if (counted.slots <= size && counted.slots + needed > size) {
+      say([...path, "backends"], `expected backends that take at most ${size} slots in all, the size of map ${slots.name}, but with these it takes ${counted.slots + needed}`);
+    }
+    counted.slots += needed;
+    const limit = Math.min(sizes[services.name]!, MAX_SERVICES);
+    if (counted.services++ === limit) {
+      const why = limit === MAX_SERVICES ? "which the 16 bits of a rev_nat_index can tell apart" : `the size of map ${services.name}`;
+      say(path, `expected at most ${limit} services, ${why}`);
     }
   });
-  const limit = Math.min(sizes.services, MAX_SERVICES);
-  if (root.services.length > limit) {
-    const why = limit === MAX_SERVICES ? "which the 16 bits of a rev_nat_index can tell apart" : "the size of map services";
-    say(["services", limit], `expected at most ${limit} services, ${why}, but there are ${root.services.length}`);
-  }
   return problems;
 }
 

@@ -1,2 +1,3 @@
 /** The configuration file. */
-export { ConfigError, defaultMapSizes, parseConfig, readConfig, type Config, type ConfigProblem, type MapSizes } from "./config.ts";
+export { ConfigError, parseConfig, readConfig, type Config, type ConfigOptions, type ConfigProblem } from "./config.ts";
+export { defaultMapSizes, type MapSizes } from "./schema.ts";

@@ -2,12 +2,19 @@
  * The form of the configuration file. Every message says what was expected;
  * where in the file, and what stood there instead, is added by `parseConfig`.
  */
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
-import { MAX_NAME_BYTES, type Endpoint, type Protocol } from "../service.ts";
+import { familyMaps } from "../maps.ts";
+import {
+  backendStates, canonicalAddress, MAX_NAME_BYTES, MAX_WEIGHT, ProtocolNumber,
+  type BackendDefinition, type BackendStateName, type Endpoint, type Protocol,
+} from "../service.ts";
 
 /** Entries of the largest map that can be asked for: 16 Mi, the field's own limit for reverse entries. */
 const MAX_MAP_ENTRIES = 1 << 24;
+
+/** Seconds: a day, as Kubernetes' `sessionAffinityConfig` has it. */
+const MAX_AFFINITY_TIMEOUT = 86_400;
 
 function check<T>(expected: string, accepts: (value: unknown) => boolean) {
   return z.custom<T>(accepts, { error: `expected ${expected}` });
@@ -17,22 +24,36 @@ function wholeNumber(min: number, max: number) {
   return check<number>(`a whole number from ${min} to ${max}`, (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max);
 }
 
+function oneOf<T extends string>(...choices: readonly T[]) {
+  const expected = choices.length === 2 ? choices.join(" or ") : `one of ${choices.join(", ")}`;
+  return check<T>(expected, (value) => (choices as readonly unknown[]).includes(value));
+}
+
 /** A structure's own message, leaving the list of unknown fields to `parseConfig`. */
 function structure(expected: string) {
   return { error: (issue: { code?: string }) => (issue.code === "unrecognized_keys" ? undefined : `expected ${expected}`) };
 }
 
-/** An address that one host can have: not 0.0.0.0, multicast or broadcast. */
+/**
+ * An address that one host can have and any socket name: not unspecified,
+ * multicast or broadcast, not link-local (which needs an interface beside it),
+ * and not an IPv4 address in IPv6's mapped form.
+ */
 function isUnicast(address: string): boolean {
-  const first = Number(address.split(".")[0]);
-  return isIPv4(address) && address !== "0.0.0.0" && address !== "255.255.255.255" && (first < 224 || first >= 240);
+  if (isIPv4(address)) {
+    const first = Number(address.split(".")[0]);
+    return address !== "0.0.0.0" && address !== "255.255.255.255" && (first < 224 || first >= 240);
+  }
+  return isIPv6(address) && !address.includes("%") && !/^(::$|ff|fe[89ab]|::ffff:.*\.)/.test(canonicalAddress(address));
 }
 
-/** `"20.0.0.1:80"`, or undefined where it is nothing of the kind. */
+/** `"20.0.0.1:80"` or `"[2001:db8::1]:80"`; undefined where it is nothing of the kind. */
 function parseEndpoint(value: unknown): Endpoint | undefined {
-  const [, address, digits] = (typeof value === "string" && /^([^:]+):(\d{1,5})$/.exec(value)) || [];
+  const [, v4, v6, digits] = (typeof value === "string" && /^(?:([^:[\]]+)|\[([^[\]]+)\]):(\d{1,5})$/.exec(value)) || [];
+  const address = v4 ?? v6;
   const port = Number(digits);
-  return address !== undefined && isUnicast(address) && port >= 1 && port <= 65535 ? { address, port } : undefined;
+  if (address === undefined || isIPv4(address) === (v4 === undefined) || !isUnicast(address) || port < 1 || port > 65535) return undefined;
+  return { address: canonicalAddress(address), port };
 }
 
 const name = check<string>(
@@ -40,33 +61,81 @@ const name = check<string>(
   (value) => typeof value === "string" && /^\P{Cc}+$/u.test(value) && Buffer.byteLength(value) <= MAX_NAME_BYTES,
 );
 
-const backend = check<string>(
-  'a backend such as "20.0.0.1:80" (IPv4 unicast address, port 1 to 65535)',
+/** Also said where a service names no address at all. */
+export const EXPECTED_ADDRESS = "expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1";
+export const EXPECTED_PORT = "expected a whole number from 1 to 65535";
+
+const unicast = z.custom<string>((value) => typeof value === "string" && isUnicast(value), { error: EXPECTED_ADDRESS }).transform(canonicalAddress);
+
+const endpoint = check<string>(
+  'a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535)',
   (value) => parseEndpoint(value) !== undefined,
 ).transform((value) => parseEndpoint(value)!);
 
+const detailedBackend = z.strictObject({
+  address: endpoint,
+  weight: wholeNumber(1, MAX_WEIGHT).optional(),
+  state: oneOf(...(Object.keys(backendStates) as BackendStateName[])).optional(),
+}).transform(({ address, weight = 1, state = "active" }): BackendDefinition => ({ ...address, weight, state }));
+
+/** `parseConfig` tells of a mapping what is wrong with it as the second, of all else as the first. */
+export const backend = z.union([
+  endpoint.transform((address): BackendDefinition => ({ ...address, weight: 1, state: "active" })),
+  detailedBackend,
+]);
+
+const affinity = z.strictObject(
+  { timeout: wholeNumber(1, MAX_AFFINITY_TIMEOUT) },
+  structure("session affinity, such as { timeout: 10800 } (seconds)"),
+);
+
 const service = z.strictObject({
   name,
-  address: check<string>("an IPv4 unicast address such as 100.0.0.1", (value) => typeof value === "string" && isUnicast(value)),
-  port: wholeNumber(1, 65535),
-  protocol: check<Protocol>("tcp or udp", (value) => value === "tcp" || value === "udp"),
+  address: unicast.optional(),
+  port: wholeNumber(1, 65535).optional(),
+  protocol: oneOf(...(Object.keys(ProtocolNumber) as Protocol[])),
+  nodePort: wholeNumber(1, 65535).optional(),
+  externalAddresses: z.array(unicast, structure("a list of addresses of this host")).optional(),
   backends: z.array(backend, structure("a list of backends, [] for none")),
+  affinity: affinity.optional(),
 }, structure("a service: name, address, port, protocol, backends"));
 
-const maps = z.strictObject({
-  services: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
-  slots: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
-  backends: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
-  cilium_lb4_reverse_sk: wholeNumber(1, MAX_MAP_ENTRIES).optional(),
-}, structure("sizes of maps, by their names"));
+/** What people choose about the data path. */
+const options = z.strictObject({
+  /** Whether sockets of the IPv6 family are balanced. */
+  ipv6: check<boolean>("true or false", (value) => typeof value === "boolean").optional(),
+  /** What getpeername(2) tells a TCP client. */
+  getpeername: oneOf("service", "backend").optional(),
+  /** What a call to a service without backends fails with. */
+  noBackend: oneOf("EHOSTUNREACH", "ECONNREFUSED").optional(),
+}, structure("options: ipv6, getpeername, noBackend"));
+
+/** The maps whose size can be chosen. */
+const sizedMaps = [familyMaps.ipv4, familyMaps.ipv6].flatMap(({ services, slots, backends, affinity, reverseSk }) => [services, slots, backends, affinity, reverseSk]);
+
+/** Entries of the maps whose size can be chosen, by the maps' names. */
+export type MapSizes = Readonly<Record<string, number>>;
+
+export const defaultMapSizes: MapSizes = Object.fromEntries(sizedMaps.map(({ name, maxEntries }) => [name, maxEntries]));
+
+const maps = z.strictObject(
+  Object.fromEntries(sizedMaps.map(({ name }) => [name, wholeNumber(1, MAX_MAP_ENTRIES).optional()])),
+  structure("sizes of maps, by their names"),
+);
 
 export const configSchema = z.strictObject({
   services: z.array(service, structure("a list of services, [] for none")),
+  options: options.optional(),
   maps: maps.optional(),
 }, structure("a mapping with the field services"));
 
 /** The fields that a mapping at `path` of the file may have. */
 export function knownFields(path: readonly PropertyKey[]): readonly string[] {
-  if (path.length === 0) return Object.keys(configSchema.shape);
-  return Object.keys(path[0] === "maps" ? maps.shape : service.shape);
+  const [top, , field] = path;
+  if (top === undefined) return Object.keys(configSchema.shape);
+  if (top === "maps") return Object.keys(maps.shape);
+  if (top === "options") return Object.keys(options.shape);
+  if (field === "backends") return Object.keys(detailedBackend.in.shape);
+  if (field === "affinity") return Object.keys(affinity.shape);
+  return Object.keys(service.shape);
 }
