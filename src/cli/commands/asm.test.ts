@@ -96,6 +96,7 @@ test("bad input is refused with its name and place", async ({ directory }) => {
   await refused(CommandError, /jump\.s:1:1: label "x" is 32768 slots away/, asm, file("jump.s", `goto x\n${"exit\n".repeat(32_768)}x: exit`));
   await refused(CommandError, /^cannot read .*none\.s: ENOENT/, asm, join(directory, "none.s"));
   await refused(CommandError, /^cannot write .*ENOENT/, asm, file("ok.s", "exit"), "-o", join(directory, "none", "x"));
+  await refused(CommandError, /cannot show connect9: there is no such file, and no program of that name is pinned in \/nowhere$/, disasm, "connect9", "--pin", "/nowhere");
   await refused(CommandError, /a\.o: /, disasm, file("a.o", Buffer.concat([Buffer.from([0x7f, 0x45, 0x4c, 0x46]), Buffer.alloc(20)])));
 });
 

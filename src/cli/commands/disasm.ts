@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
 import { formatInstruction } from "../../asm/text/print.ts";
-import { UsageError } from "../errors.ts";
-import { jsonOption } from "../options.ts";
+import { CommandError, UsageError } from "../errors.ts";
+import { jsonOption, pinOption } from "../options.ts";
 import { print, printJson } from "../output.ts";
 import { programsInFile } from "../program-sources/file.ts";
 import { listProgram, type ListedProgram } from "../program-sources/listed-program.ts";
@@ -10,6 +12,7 @@ interface Flags {
   readonly section?: string;
   readonly id?: number;
   readonly pinned?: string;
+  readonly pin: string;
   readonly slots: boolean;
   readonly source: boolean;
   readonly json?: true;
@@ -20,10 +23,11 @@ export function command(): Command {
     .description(
       "Print a program as assembly, which `tsbpf asm` reads back: from a file of hexadecimal digits or raw bytes, from an\n" +
       "object file, or from the running kernel, as its verifier left it. Where the source is known, it is in comments.")
-    .argument("[file]", "the program; standard input where it is absent or -")
+    .argument("[file]", "the program, or the name of one of the load balancer's that are loaded; standard input where it is absent or -")
     .option("--section <name>", "of an object file, only this section")
     .option("--id <id>", "the loaded program with this id", programId)
     .option("--pinned <path>", "the program, or the link's program, that is pinned here")
+    .addOption(pinOption())
     .option("--slots", "begin each line with the number of its slot, as the verifier's log does", false)
     .option("--source", "put the lines of source between the instructions, where they are known", false)
     .addOption(jsonOption())
@@ -35,10 +39,21 @@ function programId(text: string): number {
   return Number(text);
 }
 
-async function disassemble(file: string | undefined, { section, id, pinned, slots, source, json }: Flags): Promise<void> {
-  const programs = await find(file, section, id, pinned);
+async function disassemble(file: string | undefined, { section, id, pinned, pin, slots, source, json }: Flags): Promise<void> {
+  const loaded = file === undefined ? undefined : loadedProgram(file, pin);
+  const programs = loaded === undefined ? await find(file, section, id, pinned) : await find(undefined, section, id, loaded);
   if (json) return printJson(programs.map(toJson));
   for (const [index, program] of programs.entries()) await print(`${index === 0 ? "" : "\n"}${listProgram(program, { slots, sources: source })}`);
+}
+
+/** The pin of the load balancer's program of this name; undefined for what names a file. */
+function loadedProgram(name: string, pins: string): string | undefined {
+  if (!/^\w+$/.test(name) || existsSync(name)) return undefined;
+  const path = join(pins, "programs", name);
+  if (existsSync(path)) return path;
+  throw new CommandError(`cannot show ${name}: there is no such file, and no program of that name is pinned in ${pins}`, {
+    hint: "`tsbpf status` names the load balancer's programs; --pinned and --id show any other",
+  });
 }
 
 async function find(file: string | undefined, section: string | undefined, id: number | undefined, pinned: string | undefined): Promise<ListedProgram[]> {
