@@ -94,18 +94,23 @@ function placeFlow(b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, f
   eachOlder(b, known, (peer) => {
     b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => b.clear(peer));
   });
-  findRecent(b, known, (other) => toService(other, to).or(() => withBackend(other, backend))).match(
+  const withSameBackend = () => findRecent(b, known, (other) => withBackend(other, backend));
+  findRecent(b, known, (other) => toService(other, to)).match(
     (replaced) => {
-      // Where the service has moved this socket to another backend, the old one's entry has nobody left.
-      b.if(withBackend(replaced, backend).not(), () => deleteReverse(b, to.maps, cookie, flowBackend(replaced)));
+      b.if(withBackend(replaced, backend).not(), () => {
+        // The service has moved this socket to another backend: the old one's entry has nobody left.
+        deleteReverse(b, to.maps, cookie, flowBackend(replaced));
+        // What the new one answers is this service's from now on, and no other's.
+        withSameBackend().ifFound((other) => b.clear(other));
+      });
       b.assign(replaced, flow);
     },
-    () => {
+    () => withSameBackend().match((replaced) => b.assign(replaced, flow), () => {
       const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
       known.recentCount.set(known.recentCount.add(1));
       b.if(next.revNatIndex.ne(0), () => keepOlder(b, to.maps, known, next, cookie));
       b.assign(next, flow);
-    });
+    }));
 }
 
 /** Leaves a flow to the reverse map alone. The oldest such flow gives way. */

@@ -6,4 +6,5 @@ export { deployByBpftool } from "./deploy-by-bpftool.ts";
 export { endpoint, endpointText, reverseEntry, type Endpoint } from "./endpoint.ts";
 export type { ServiceProtocol } from "./service-table.ts";
 export { dataPathSuite, type DataPathContext } from "./suite.ts";
-export { errnoOf, SocketClient, SocketError, type ClientSocket, type Received, type SocketKind } from "./socket-client.ts";
+export { SocketClient, type ClientSocket, type Received, type SocketKind } from "./socket-client.ts";
+export { errnoOf, SocketError } from "./socket-error.ts";

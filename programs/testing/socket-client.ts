@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { startIn, type Place } from "../../src/testing/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { findPython } from "./python.ts";
+import { SocketError } from "./socket-error.ts";
 
 const script = fileURLToPath(new URL("socket-client.py", import.meta.url));
 
@@ -15,29 +16,6 @@ export type SocketKind = "tcp" | "mptcp" | "udp" | "udplite";
 export interface Received extends Endpoint {
   /** A datagram as it is; of an HTTP response, the body. */
   readonly text: string;
-}
-
-/** A system call that failed in the client. */
-export class SocketError extends Error {
-  override readonly name = "SocketError";
-  /** `ECONNREFUSED` and the like; `ETIMEDOUT` also where nothing came within 5 seconds. */
-  readonly code: string;
-
-  constructor(request: string, code: string) {
-    super(`${request} failed: ${code}`);
-    this.code = code;
-  }
-}
-
-/** The errno with which a client's call fails; undefined where it does not. */
-export async function errnoOf(call: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await call;
-    return undefined;
-  } catch (error) {
-    if (error instanceof SocketError) return error.code;
-    throw error;
-  }
 }
 
 /** A process of its own that does with sockets what it is told, one system call at a time (socket-client.py). */

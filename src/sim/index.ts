@@ -6,6 +6,6 @@ export { SimulatedSocket, type SocketFields, type SocketOptions } from "./socket
 export type { ContextValues } from "./context/context.ts";
 export { Coverage, type BranchCoverage, type LineCoverage } from "./coverage.ts";
 export type { Helper, HelperCall, HelperResult } from "./helper-call.ts";
-export type { HelperTable, WorldHelper } from "./helpers/index.ts";
+export { builtInHelpers, type HelperTable, type WorldHelper } from "./helpers/index.ts";
 export { execute, type Execution } from "./execute.ts";
 export * from "./maps/index.ts";

@@ -1,0 +1,118 @@
+import * as assert from "uvu/assert";
+import type { HelperTable } from "../../../src/sim/index.ts";
+import type { DataPathOptions } from "../../index.ts";
+import { reverseEntry, type Endpoint } from "../endpoint.ts";
+import type { Received } from "../socket-client.ts";
+import type { SimulatedStage } from "./simulated-stage.ts";
+import type { Stage, StageSocket } from "./stage.ts";
+import type { Scheme, View } from "./views.ts";
+
+/** What may be switched on and off when the programs are built. */
+export type Switch = { [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean ? K : never }[keyof DataPathOptions];
+
+/** What happens to sockets, and what is to come of it: the same in the simulator and on the kernel. */
+export interface Case {
+  readonly name: string;
+  /** What the programs must be built with. */
+  readonly needs?: readonly Switch[];
+  /** What they must be built without. */
+  readonly without?: readonly Switch[];
+  readonly play: (stage: Stage) => Promise<void>;
+}
+
+/** One that real sockets cannot play. */
+export interface SimulatorCase extends Omit<Case, "play"> {
+  readonly whyNotOnTheKernel: string;
+  /** Helpers that do something else than usual; made anew for each play. */
+  readonly helpers?: () => HelperTable;
+  readonly play: (stage: SimulatedStage) => Promise<void>;
+}
+
+/** Whether a case is one for programs that are built like this. */
+export const isFor = ({ needs = [], without = [] }: Pick<Case, "needs" | "without">, options: DataPathOptions): boolean =>
+  needs.every((name) => options[name]) && without.every((name) => !options[name]);
+
+/** How a datagram socket turns to a service: with each datagram, or by connecting. */
+export const ways = ["sendto", "connect"] as const;
+export type Way = (typeof ways)[number];
+
+/** Turns to a service or to something else, whose answer is given. The peer is whom the process asked. */
+export async function ask(socket: StageSocket, way: Way, asked: Endpoint): Promise<Received> {
+  if (way === "sendto") return socket.exchange("hello", asked);
+  await socket.connect(asked);
+  assert.equal(await socket.peer(), asked);
+  return socket.exchange("hello");
+}
+
+/** Services and backends of one scheme, on a stage, and a datagram socket that asks them. */
+export class Scene {
+  readonly stage: Stage;
+  readonly view: View;
+  readonly scheme: Scheme;
+  readonly way: Way;
+  #socket: StageSocket | undefined;
+
+  constructor(stage: Stage, view: View, scheme: Scheme, way: Way = "sendto") {
+    this.stage = stage;
+    this.view = view;
+    this.scheme = scheme;
+    this.way = way;
+  }
+
+  get socket(): StageSocket {
+    return this.#socket!;
+  }
+
+  /** Takes another socket, the first time or again. */
+  async open(): Promise<void> {
+    await this.#socket?.close();
+    this.#socket = await this.stage.socket("udp", this.view.family);
+  }
+
+  /** Service `i` as the process calls it. */
+  asked(i: number): Endpoint {
+    return this.view.asked(this.scheme.service(i));
+  }
+
+  /** Backend `i` as the process sees it that talks to it directly. */
+  direct(i: number): Endpoint {
+    return this.view.asked(this.scheme.backendEndpoint(i));
+  }
+
+  /** Gives service `i` one backend, of the same number unless another is given. */
+  serve(i: number, backend = i, revNatIndex = i + 1): void {
+    this.stage.services.set(this.scheme.service(i), "udp", [this.scheme.backend(backend)], { revNatIndex });
+  }
+
+  /** Gives each of the first `count` services its backend. */
+  serveAll(count: number): void {
+    for (let i = 0; i < count; i++) this.serve(i);
+  }
+
+  /** Asks service `i`; `backend` answers, and the process is shown the service. */
+  async askFor(i: number, backend = i, way = this.way): Promise<void> {
+    assert.equal(await ask(this.socket, way, this.asked(i)), { text: this.scheme.backend(backend), ...this.asked(i) });
+  }
+
+  /** Asks each of the first `count` services. */
+  async askAll(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await this.askFor(i);
+  }
+
+  /** Asks backend `i` directly: it answers, and is shown as itself. */
+  async askDirectly(i: number): Promise<void> {
+    assert.equal(await ask(this.socket, this.way, this.direct(i)), { text: this.scheme.backend(i), ...this.direct(i) });
+  }
+
+  /** The reverse map holds this socket's entries for these services, each a number or with another backend or index, and no more. */
+  holds(...expected: readonly (number | readonly [service: number, backend: number, revNatIndex?: number])[]): void {
+    const entries = expected.map((each) => {
+      const [i, backend, revNatIndex = i + 1] = typeof each === "number" ? [each, each] : each;
+      return reverseEntry(this.socket, this.scheme.service(i), this.scheme.backend(backend), revNatIndex);
+    });
+    assert.equal(this.stage.reverseEntries(), entries.sort());
+  }
+}
+
+/** What a call to a service without a usable backend fails with. */
+export const refusal = ({ options }: Stage): string => (options.setRetval ? "EHOSTUNREACH" : "EPERM");

@@ -1,0 +1,160 @@
+import { Errno, type ProgramSource } from "../../../src/dsl/index.ts";
+import { World, type ContextValues, type SimulatedSocket, type WorldOptions } from "../../../src/sim/index.ts";
+import { maps4, maps6, type DataPathOptions } from "../../index.ts";
+import { endpointText, entryText, type Endpoint } from "../endpoint.ts";
+import { ServiceTable, type MapOpener } from "../service-table.ts";
+import type { Received, SocketKind } from "../socket-client.ts";
+import { SocketError } from "../socket-error.ts";
+import { LISTENING, type Stage, type StageSocket } from "./stage.ts";
+
+/** The clock's start: as if the machine had been up for a while. */
+const SOME_HOURS = 10_000_000_000_000n;
+
+const backends = new Set(LISTENING);
+
+/** The simulator: which hooks a system call runs, and with what, is said here as the kernel does it. */
+export class SimulatedStage implements Stage {
+  readonly options: DataPathOptions;
+  readonly world: World;
+  readonly services: ServiceTable;
+  readonly open: MapOpener;
+  readonly #programs: ReadonlyMap<string, ProgramSource>;
+
+  constructor(programs: readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}) {
+    this.options = options;
+    this.world = new World({ time: SOME_HOURS, ...world });
+    this.open = ((definition) => this.world.map(definition)) as MapOpener;
+    this.services = new ServiceTable(this.open);
+    this.#programs = new Map(programs.map((program) => [program.name, program]));
+  }
+
+  async socket(kind: SocketKind, family: 4 | 6): Promise<SimulatedClientSocket> {
+    return new SimulatedClientSocket(this, kind, family);
+  }
+
+  reverseEntries(): string[] {
+    return [maps4, maps6].flatMap(({ reverseSk }) => Array.from(this.open(reverseSk), ([key, value]) => entryText(key, value))).sort();
+  }
+
+  /**
+   * Runs the program of a hook, where the load balancer has one.
+   * @returns the context as it is then
+   * @throws {SocketError} where the program has the system call fail
+   */
+  run(hook: string, socket: SimulatedSocket, ctx: ContextValues): ContextValues {
+    const program = this.#programs.get(hook);
+    if (program === undefined) return ctx;
+    const result = this.world.run(program, { socket, ctx });
+    if (result.retval !== 0) throw new SocketError(hook, errnoName(-result.retval!));
+    return result.ctx;
+  }
+}
+
+const errnoName = (number: number): string => Object.entries(Errno).find(([, value]) => value === number)?.[0] ?? String(number);
+
+const MAPPED = "::ffff:";
+/** `TCP_ESTABLISHED`, of connected datagram sockets too, and `TCP_CLOSE`. */
+const [ESTABLISHED, CLOSED] = [1, 7];
+
+class SimulatedClientSocket implements StageSocket {
+  readonly #stage: SimulatedStage;
+  readonly #socket: SimulatedSocket;
+  readonly #stream: boolean;
+  #family: 4 | 6;
+  #peer: Endpoint | undefined;
+  readonly #received: Received[] = [];
+
+  constructor(stage: SimulatedStage, kind: SocketKind, family: 4 | 6) {
+    this.#stage = stage;
+    this.#stream = kind === "tcp" || kind === "mptcp";
+    this.#family = family;
+    this.#socket = stage.world.socket({
+      family: family === 6 ? "inet6" : "inet", type: this.#stream ? "stream" : "dgram",
+      protocol: { tcp: 6, mptcp: 262, udp: 17, udplite: 136 }[kind], state: CLOSED,
+    });
+  }
+
+  get cookie(): bigint {
+    return this.#socket.cookie;
+  }
+
+  /** Runs a hook of an address family on an address, and gives the address that it leaves. */
+  #translate(hook: string, family: 4 | 6, { address, port }: Endpoint): Endpoint {
+    const name = family === 6 ? "userIp6" : "userIp4";
+    const ctx = this.#stage.run(`${hook}${family}`, this.#socket, { [name]: address, userPort: port });
+    return { address: ctx[name]!, port: ctx.userPort! };
+  }
+
+  async connect(to: Endpoint): Promise<void> {
+    const destination = this.#translate("connect", this.#family, to);
+    if (this.#stream && !backends.has(endpointText(unmapped(destination)))) throw new SocketError("connect", "ECONNREFUSED");
+    this.#setPeer(destination);
+  }
+
+  async dissolve(): Promise<void> {
+    this.#setPeer(undefined);
+  }
+
+  #setPeer(peer: Endpoint | undefined): void {
+    this.#peer = peer;
+    const { address, port } = unmapped(peer ?? { address: "0.0.0.0", port: 0 });
+    Object.assign(this.#socket.fields, {
+      state: peer === undefined ? CLOSED : ESTABLISHED, dstPort: port, ...(address.includes(":") ? { dstIp6: address } : { dstIp4: address }),
+    });
+  }
+
+  async send(_text: string, to?: Endpoint): Promise<void> {
+    const destination = this.#destination(to);
+    const text = endpointText(unmapped(destination));
+    if (!backends.has(text)) return;
+    const source = this.#asSeen(unmapped(destination));
+    if (this.#peer === undefined || endpointText(source) === endpointText(this.#peer)) this.#received.push({ text, ...source });
+  }
+
+  #destination(to: Endpoint | undefined): Endpoint {
+    const named = to ?? this.#peer;
+    if (named === undefined) throw new SocketError("send", "EDESTADDRREQ");
+    const { address } = named;
+    // What goes to a mapped address is handed over to IPv4, with the address as if it had been named.
+    if (this.#family === 6 && address.startsWith(MAPPED)) return this.#stream ? named : this.#translate("sendmsg", 4, unmapped(named));
+    return to === undefined || this.#stream ? named : this.#translate("sendmsg", this.#family, named);
+  }
+
+  async receive(): Promise<Received> {
+    const { text, ...source } = this.#received.shift() ?? {};
+    if (text === undefined) throw new SocketError("receive", "ETIMEDOUT");
+    return { text, ...(this.#stream ? source as Endpoint : this.#translate("recvmsg", this.#family, source as Endpoint)) };
+  }
+
+  async exchange(text: string, to?: Endpoint): Promise<Received> {
+    await this.send(text, to);
+    return this.receive();
+  }
+
+  async peer(): Promise<Endpoint> {
+    if (this.#peer === undefined) throw new SocketError("getpeername", "ENOTCONN");
+    return this.#translate("getpeername", this.#family, this.#peer);
+  }
+
+  async becomeIpv4(): Promise<void> {
+    this.#family = 4;
+    this.#peer = this.#peer && unmapped(this.#peer);
+    Object.assign(this.#socket.fields, { family: "inet" });
+  }
+
+  async bind({ address, port }: Endpoint): Promise<void> {
+    this.#stage.run(`post_bind${this.#family}`, this.#socket, { srcPort: port, [this.#family === 6 ? "srcIp6" : "srcIp4"]: address });
+  }
+
+  async close(): Promise<void> {
+    this.#stage.run("sock_release", this.#socket, {});
+    this.#stage.world.destroy(this.#socket);
+  }
+
+  /** An IPv4 address as this socket is told it. */
+  #asSeen({ address, port }: Endpoint): Endpoint {
+    return { address: this.#family === 6 && !address.includes(":") ? `${MAPPED}${address}` : address, port };
+  }
+}
+
+const unmapped = ({ address, port }: Endpoint): Endpoint => ({ address: address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address, port });

@@ -1,0 +1,36 @@
+import type { DataPathOptions } from "../../index.ts";
+import { endpointText } from "../endpoint.ts";
+import type { MapOpener, ServiceTable } from "../service-table.ts";
+import type { ClientSocket, SocketKind } from "../socket-client.ts";
+
+/** What a case does with a socket: system calls, whose results it is told. */
+export type StageSocket = Pick<ClientSocket,
+  "cookie" | "connect" | "dissolve" | "send" | "receive" | "exchange" | "peer" | "becomeIpv4" | "bind" | "close">;
+
+/**
+ * Where a case is played: the load balancer's programs with their maps, and
+ * sockets that run into them. One stage is the simulator, the other the kernel.
+ */
+export interface Stage {
+  /** What the programs are built for. */
+  readonly options: DataPathOptions;
+  readonly services: ServiceTable;
+  /** The programs' maps. */
+  readonly open: MapOpener;
+  socket(kind: SocketKind, family: 4 | 6): Promise<StageSocket>;
+  /** The reverse maps of all families, as text, sorted. */
+  reverseEntries(): string[];
+}
+
+/** Ports of backends on the first host of each family. */
+export const PORTS = Array.from({ length: 48 }, (_, i) => 8001 + i);
+
+/** Hosts of backends, which but for the first have one each, on the first port. Those of IPv6 differ in the lower half of the address, then in the upper. */
+export const HOSTS = {
+  4: ["20.0.0.1", "20.0.0.2", "20.0.0.3", "20.0.0.4", "20.0.0.5", "20.0.0.6"],
+  6: ["fd00:20::1", "fd00:20::2", "fd00:20::3", "fd00:20::4", "fd00:20::5", "fd00:20::6", "fd00:21::1", "fd00:22::1", "fd00:23::1", "fd00:24::1", "fd00:25::1"],
+} as const;
+
+/** Everything that listens, over TCP and UDP, and answers with what it is. */
+export const LISTENING: readonly string[] = ([4, 6] as const).flatMap((family) => HOSTS[family].flatMap((address, i) =>
+  (i === 0 ? PORTS : PORTS.slice(0, 1)).map((port) => endpointText({ address, port }))));

@@ -1,0 +1,45 @@
+import { endpointText, type Endpoint } from "../endpoint.ts";
+import type { Switch } from "./case.ts";
+import { HOSTS, PORTS } from "./stage.ts";
+
+/** Services and backends by number, and what tells them apart. */
+export interface Scheme {
+  readonly name: string;
+  /** How many services and backends there are. */
+  readonly size: number;
+  service(i: number): Endpoint;
+  backendEndpoint(i: number): Endpoint;
+  backend(i: number): string;
+}
+
+/** How sockets and addresses are: of IPv4, of IPv6, or IPv4 addresses that an IPv6 socket names in their mapped form. */
+export interface View {
+  readonly name: string;
+  readonly family: 4 | 6;
+  readonly needs: readonly Switch[];
+  /** An address as a process names it and is told it. */
+  asked(endpoint: Endpoint): Endpoint;
+  /** The first tells services and backends apart by their ports, and has many. */
+  readonly schemes: readonly [Scheme, ...Scheme[]];
+}
+
+function scheme(name: string, size: number, service: (i: number) => Endpoint, backendEndpoint: (i: number) => Endpoint): Scheme {
+  return { name, size, service, backendEndpoint, backend: (i) => endpointText(backendEndpoint(i)) };
+}
+
+const schemes4 = [
+  scheme("by port", PORTS.length, (i) => ({ address: "100.0.0.1", port: 1000 + i }), (i) => ({ address: HOSTS[4][0], port: PORTS[i]! })),
+  scheme("by address", 6, (i) => ({ address: `100.0.0.${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[4][i]!, port: PORTS[0]! })),
+] as const;
+
+const schemes6 = [
+  scheme("by port", PORTS.length, (i) => ({ address: "fd00:100::1", port: 1000 + i }), (i) => ({ address: HOSTS[6][0], port: PORTS[i]! })),
+  scheme("by lower half of the address", 6, (i) => ({ address: `fd00:100::${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[6][i]!, port: PORTS[0]! })),
+  scheme("by upper half of the address", 6, (i) => ({ address: `fd00:10${i}::1`, port: 80 }), (i) => ({ address: HOSTS[6][i === 0 ? 0 : 5 + i]!, port: PORTS[0]! })),
+] as const;
+
+export const views: readonly View[] = [
+  { name: "IPv4", family: 4, needs: [], asked: (endpoint) => endpoint, schemes: schemes4 },
+  { name: "IPv4 mapped", family: 6, needs: ["ipv6"], asked: ({ address, port }) => ({ address: `::ffff:${address}`, port }), schemes: schemes4 },
+  { name: "IPv6", family: 6, needs: ["ipv6"], asked: (endpoint) => endpoint, schemes: schemes6 },
+];
