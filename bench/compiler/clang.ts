@@ -1,4 +1,4 @@
-/** What clang makes of the C twins. */
+/** What clang makes of C that is measured beside our programs. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,12 +7,12 @@ import { fileURLToPath } from "node:url";
 import { readObject } from "../../src/elf/index.ts";
 import type { Program } from "../../src/types/index.ts";
 
-/** Compiles a file of c/ with `clang-19 -O2 -mcpu=v3`. Also gives the milliseconds that clang took. */
-export function compileC(name: string): { programs: readonly Program[]; milliseconds: number } {
-  const directory = mkdtempSync(join(tmpdir(), "bench-compiler-"));
+/** Compiles a C file with `clang-19 -O2 -mcpu=v3`. Also gives the milliseconds that clang took. */
+export function compileC(file: URL): { programs: readonly Program[]; milliseconds: number } {
+  const directory = mkdtempSync(join(tmpdir(), "tsbpf-clang-"));
   try {
-    const object = join(directory, `${name}.o`);
-    const source = fileURLToPath(new URL(`c/${name}.c`, import.meta.url));
+    const object = join(directory, "object.o");
+    const source = fileURLToPath(file);
     const multiarch = execFileSync("gcc", ["-print-multiarch"], { encoding: "utf8" }).trim();
     const start = performance.now();
     execFileSync("clang-19", ["-O2", "-mcpu=v3", "-g", "-target", "bpf", `-I/usr/include/${multiarch}`, "-c", source, "-o", object], { stdio: ["ignore", "inherit", "inherit"] });

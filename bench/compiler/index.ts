@@ -38,7 +38,7 @@ const examples: readonly ProgramSource[] = [
 
 const sources = [...loadBalancerPrograms({ ...defaultOptions, ipv6: true }), ...examples];
 const ours = sources.map((source) => source.compile());
-const c = [compileC("balancer"), compileC("examples")];
+const c = ["balancer", "examples"].map((name) => compileC(new URL(`c/${name}.c`, import.meta.url)));
 /** Clang's programs with our declarations of the same maps: one way to fill them. */
 const theirs = ours.map(({ name, maps }): Program => ({ ...c.flatMap(({ programs }) => programs).find((program) => program.name === name)!, maps }));
 

@@ -1,0 +1,145 @@
+/** What is compared, and what was hoped for: rows made of measurements. */
+import type { Operation } from "./client.ts";
+import type { Measurement } from "./measure.ts";
+import { netfilterKinds } from "./netfilter.ts";
+import { Side } from "./place.ts";
+import type { Target } from "./services.ts";
+
+/** One program at one kind of work. */
+export interface Case {
+  readonly program: string;
+  readonly what: string;
+  readonly operation: Operation;
+  readonly target: Target;
+  /** The side that stands for ours. */
+  readonly ours: string;
+  /** Hoped for: at most this part of C's time, as it is and without what a program costs that does nothing; or at most so many nanoseconds above that. */
+  readonly goal?: { readonly gross: number; readonly net: number } | { readonly aboveFloor: number };
+}
+
+const connect = { gross: 0.35, net: 0.2 };
+const message = { gross: 0.45, net: 0.3 };
+const release = { gross: 0.4, net: 0.2 };
+const foreign = { aboveFloor: 20 };
+
+const toService = (program: string, what: string, operation: Operation, goal?: Case["goal"], ours: string = Side.OURS): Case =>
+  ({ program, what, operation, target: "service", ours, ...(goal && { goal }) });
+const elsewhere = (program: string, what: string, operation: Operation): Case =>
+  ({ program, what: `no service: ${what}`, operation, target: "foreign", ours: Side.OURS, goal: foreign });
+
+export const cases: readonly Case[] = [
+  toService("connect4", "UDP socket, connecting again", "connect", connect),
+  toService("connect4", "new UDP socket", "new-connect", connect),
+  toService("connect4", "new TCP socket", "tcp", connect),
+  toService("connect4", "new TCP socket, remembered", "tcp", undefined, Side.STREAMS),
+  toService("sendmsg4", "UDP socket, sending again", "exchange", message),
+  toService("sendmsg4", "new UDP socket", "new-exchange"),
+  toService("recvmsg4", "UDP socket, receiving again", "exchange", message),
+  toService("recvmsg4", "new UDP socket", "new-exchange", message),
+  toService("getpeername4", "connected UDP socket", "getpeername"),
+  toService("sock_release", "connected UDP socket", "new-connect", release),
+  toService("sock_release", "unconnected UDP socket", "new-exchange", release),
+  toService("sock_release", "TCP socket", "tcp", release),
+  elsewhere("connect4", "UDP socket, again", "connect"),
+  elsewhere("connect4", "new UDP socket", "new-connect"),
+  elsewhere("connect4", "new TCP socket", "tcp"),
+  elsewhere("sendmsg4", "UDP socket, again", "exchange"),
+  elsewhere("sendmsg4", "new UDP socket", "new-exchange"),
+  elsewhere("recvmsg4", "UDP socket, again", "exchange"),
+  elsewhere("recvmsg4", "new UDP socket", "new-exchange"),
+  elsewhere("getpeername4", "connected UDP socket", "getpeername"),
+  elsewhere("sock_release", "connected UDP socket", "new-connect"),
+  elsewhere("sock_release", "unconnected UDP socket", "new-exchange"),
+  elsewhere("sock_release", "TCP socket", "tcp"),
+];
+
+/** Nanoseconds a run at one number of services and of processors. */
+export interface Row {
+  readonly services: number;
+  readonly processors: number;
+  readonly floor: number;
+  readonly peer: number;
+  readonly ours: number;
+}
+
+export const gross = ({ peer, ours }: Row): number => ours / peer;
+export const net = ({ floor, peer, ours }: Row): number => (ours - floor) / (peer - floor);
+export const aboveFloor = ({ floor, ours }: Row): number => ours - floor;
+
+/** The rows of a case, in the order of the measurements. */
+export function rowsOf({ program, operation, target, ours }: Case, measurements: readonly Measurement[]): Row[] {
+  const of = (side: string, wanted: Target) => measurements.filter((m) => m.side === side && m.operation === operation && m.target === wanted);
+  return of(ours, target).map(({ services, processors, programs }) => {
+    const beside = (side: string, wanted: Target) =>
+      of(side, wanted).find((other) => other.services === services && other.processors === processors)!.programs[program]!;
+    // Behind a program that does nothing no service can be reached.
+    return { services, processors, floor: beside(Side.FLOOR, "foreign"), peer: beside(Side.PEER, target), ours: programs[program]! };
+  });
+}
+
+/** How a goal was met, by the worst of the rows. */
+export interface Verdict {
+  readonly subject: string;
+  readonly goal: string;
+  readonly reached: string;
+  readonly met: boolean;
+}
+
+export function verdicts(measurements: readonly Measurement[]): Verdict[] {
+  const programs = cases.flatMap((one): Verdict[] => {
+    if (one.goal === undefined) return [];
+    const rows = rowsOf(one, measurements);
+    const worst = (of: (row: Row) => number): number => Math.max(...rows.map(of));
+    const subject = `${one.program}, ${one.what}`;
+    if ("aboveFloor" in one.goal) {
+      const reached = worst(aboveFloor);
+      return [{ subject, goal: `${one.goal.aboveFloor} ns above the floor`, reached: reached.toFixed(0), met: reached <= one.goal.aboveFloor }];
+    }
+    const [ofC, withoutFloor] = [worst(gross), worst(net)];
+    return [
+      { subject, goal: `${one.goal.gross.toFixed(2)} of C`, reached: ofC.toFixed(2), met: ofC <= one.goal.gross },
+      { subject, goal: `${one.goal.net.toFixed(2)} of C above the floor`, reached: withoutFloor.toFixed(2), met: withoutFloor <= one.goal.net },
+    ];
+  });
+  return [...programs, ...netfilterVerdicts(measurements)];
+}
+
+/** The operations as a whole, and the sides that do them. */
+export const wholeOperations: readonly { readonly operation: Operation; readonly what: string }[] = [
+  { operation: "tcp", what: "TCP: socket, connect, accept, close" },
+  { operation: "exchange", what: "UDP: question and answer on one socket" },
+  { operation: "new-exchange", what: "UDP: socket, question, answer, close" },
+  { operation: "new-connect", what: "UDP: socket, connect, close" },
+  { operation: "connect", what: "UDP: connect again" },
+  { operation: "getpeername", what: "getpeername" },
+];
+
+/** The measurement of a whole operation to a service; at `direct` and `return 1`, to a backend in its place. */
+export function wholeOperation(measurements: readonly Measurement[], side: string, operation: Operation, services: number): number | undefined {
+  const target = side === Side.DIRECT || side === Side.FLOOR ? "foreign" : "service";
+  return measurements.find((m) =>
+    m.side === side && m.operation === operation && m.target === target && m.services === services && m.processors === 1)?.operationNs;
+}
+
+export const countsOf = (measurements: readonly Measurement[]): number[] => [...new Set(measurements.map(({ services }) => services))];
+
+/** Those that were measured: without programs, with, and netfilter's. */
+export function sidesOf(measurements: readonly Measurement[]): string[] {
+  const found = new Set(measurements.map(({ side }) => side));
+  return [...programSides, ...netfilterKinds.map(({ name }) => name)].filter((side) => found.has(side));
+}
+
+const programSides: ReadonlySet<string> = new Set(Object.values(Side));
+
+function netfilterVerdicts(measurements: readonly Measurement[]): Verdict[] {
+  return sidesOf(measurements).filter((side) => !programSides.has(side)).flatMap((side) => wholeOperations.flatMap(({ operation, what }) => {
+    const ratios = countsOf(measurements).flatMap((services) => {
+      const theirs = wholeOperation(measurements, side, operation, services);
+      const ours = wholeOperation(measurements, Side.OURS, operation, services);
+      return theirs === undefined || ours === undefined ? [] : [theirs / ours];
+    });
+    if (ratios.length === 0) return [];
+    const least = Math.min(...ratios);
+    return [{ subject: `${what}, beside ${side}`, goal: "more a second", reached: `${least.toFixed(2)} times`, met: least > 1 }];
+  }));
+}

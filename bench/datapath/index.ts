@@ -1,0 +1,110 @@
+/**
+ * `npm run bench:datapath`: the load balancer's programs beside the same job in
+ * C, beside programs that do nothing, and beside netfilter, in one run in which
+ * all take turns. Needs root on Linux, clang-19 and gcc; nftables, iptables and
+ * ipvsadm where they are to be measured.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { whyNoKernel } from "../../src/testing/index.ts";
+import { compileClient } from "./client.ts";
+import { countLeftovers, measure, type Measurement, type Settings } from "./measure.ts";
+import { plotOf } from "./plot.ts";
+import { processors, withPlaces } from "./place.ts";
+import type { Result } from "./result.ts";
+import { markdownOf, remarksOf, tablesOf, textOf } from "./tables.ts";
+
+interface Options {
+  readonly quick?: true;
+  readonly json?: true;
+  readonly write?: true;
+  readonly netfilter: boolean;
+  readonly services?: number[];
+  readonly rounds?: number;
+}
+
+await new Command("bench:datapath")
+  .description("Measures the load balancer's data path beside the same job in C, programs that do nothing, and netfilter.")
+  .option("--quick", "1 and 1,000 services and few rounds: about a minute")
+  .option("--services <numbers>", "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)", numbers)
+  .option("--rounds <number>", "rounds of which the median is taken (default: 21; quick: 7)", number)
+  .option("--no-netfilter", "leave nftables, iptables and IPVS out")
+  .option("--write", "also write docs/datapath.md and docs/datapath.svg")
+  .option("--json", "print one JSON document for other programs to read")
+  .action(run)
+  .parseAsync();
+
+async function run({ quick, json, write, netfilter, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
+  const why = whyNoKernel();
+  if (why !== undefined) {
+    process.stderr.write(`bench:datapath loads programs into the kernel, for which it must be root on Linux: ${why}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  const result = await takeResult({ services, rounds, netfilter });
+  if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+  else process.stdout.write(`${[...tablesOf(result).map(textOf), ...remarksOf(result)].join("\n")}\n`);
+  if (write) {
+    const docs = (name: string): string => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+    writeFileSync(docs("datapath.svg"), plotOf(result));
+    writeFileSync(docs("datapath.md"), markdownOf(result, "datapath.svg"));
+  }
+}
+
+async function takeResult({ services, rounds, netfilter }: { services: readonly number[]; rounds: number; netfilter: boolean }): Promise<Result> {
+  let stopped = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (stopped = true));
+  const notes = new Set<string>();
+  if (!netfilter) notes.add("nftables, iptables and IPVS: left out on request.");
+  const note = (text: string): unknown => notes.add(text);
+  const settings: Settings = {
+    rounds,
+    processors: Array.from({ length: processors }, (_, i) => i + 1),
+    // What is attached is taken away on the way out.
+    check: () => {
+      if (stopped) throw new Error("interrupted");
+    },
+    progress,
+  };
+  const directory = mkdtempSync(join(tmpdir(), "tsbpf-datapath-"));
+  try {
+    const executable = compileClient(directory);
+    const measurements: Measurement[] = [];
+    let leftovers: Result["leftovers"] = [];
+    for (const count of services) {
+      progress(`${count} services are written to maps and rules`);
+      await withPlaces({ executable, services: count, netfilter, note }, async (places) => {
+        measurements.push(...await measure(places, count, settings));
+        leftovers = await countLeftovers(places);
+      });
+    }
+    return { machine: machine(), rounds, measurements, leftovers, notes: [...notes] };
+  } finally {
+    rmSync(directory, { recursive: true });
+    progress("");
+  }
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+function machine(): string {
+  const model = /^model name\s*: (.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "unknown processor";
+  return `Linux ${release()}, ${availableParallelism()} processors (${model})`;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("a whole number from 1 on is wanted");
+  return value;
+}
+
+function numbers(text: string): number[] {
+  const values = text.split(",").map(number);
+  if (values.some((value, i) => value > 60_000 || (i > 0 && value <= values[i - 1]!))) throw new InvalidArgumentError("ascending numbers up to 60000 are wanted");
+  return values;
+}

@@ -1,0 +1,124 @@
+/** Rounds in which every side does the same in turns, and their medians. */
+import { linux } from "../../src/kernel/index.ts";
+import type { Client, Operation } from "./client.ts";
+import { Side, type Place } from "./place.ts";
+import { addressesFor, destinations, type Target } from "./services.ts";
+
+export interface Settings {
+  /** With one client, with two. */
+  readonly processors: readonly number[];
+  readonly rounds: number;
+  /** Between two steps: throws where the user wants it to end. */
+  readonly check: () => void;
+  /** Told what is going on. */
+  readonly progress: (text: string) => void;
+}
+
+/** What was measured of one side doing one thing. */
+export interface Measurement {
+  readonly services: number;
+  /** How many processors did it at the same time. */
+  readonly processors: number;
+  readonly side: string;
+  readonly operation: Operation;
+  readonly target: Target;
+  /** By program: nanoseconds a run, the median of the rounds. */
+  readonly programs: Readonly<Record<string, number>>;
+  /** Processor nanoseconds of the whole operation, the median of the rounds; without the kernel's statistics, one processor only. */
+  readonly operationNs?: number;
+}
+
+/** So many times in a round that it takes about a millisecond or two. */
+const counts: Readonly<Record<Operation, number>> = {
+  connect: 1000, exchange: 250, getpeername: 2000, "new-connect": 400, "new-exchange": 150, tcp: 60,
+};
+const operations = Object.keys(counts) as Operation[];
+const throughNetfilter: ReadonlySet<Operation> = new Set(["exchange", "new-exchange", "tcp"]);
+
+interface Task { readonly place: Place; readonly operation: Operation; readonly target: Target }
+
+export async function measure(places: readonly Place[], services: number, { processors, rounds, check, progress }: Settings): Promise<Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (const clients of processors) {
+    const samples = new Map<Task, { readonly programs: Map<string, number[]>; readonly operation: number[] }>(
+      tasksOf(places, clients).map((task) => [task, { programs: new Map(), operation: [] }]));
+    for (let round = 0; round < rounds; round++) {
+      progress(`${services} services, ${clients} ${clients === 1 ? "processor" : "processors"}: round ${round + 1} of ${rounds}`);
+      const statistics = linux.enableStatistics();
+      try {
+        for (const [task, { programs }] of samples) {
+          check();
+          if (task.place.collection === undefined) continue;
+          for (const [name, ns] of (await runTask(task, clients, services)).programs) programs.set(name, [...(programs.get(name) ?? []), ns]);
+        }
+      } finally {
+        statistics.close();
+      }
+      // The statistics cost more than some programs: whole operations are measured without.
+      if (clients > 1) continue;
+      for (const [task, { operation }] of samples) {
+        check();
+        operation.push((await runTask(task, clients, services)).operation);
+      }
+    }
+    for (const [{ place: { side }, operation, target }, sample] of samples) {
+      measurements.push({
+        services, processors: clients, side, operation, target,
+        programs: Object.fromEntries([...sample.programs].map(([name, values]) => [name, median(values)])),
+        ...(sample.operation.length > 0 && { operationNs: median(sample.operation) }),
+      });
+    }
+  }
+  return measurements;
+}
+
+/** What is compared lies next to each other in time. */
+function tasksOf(places: readonly Place[], clients: number): Task[] {
+  return operations.flatMap((operation) => (["service", "foreign"] as const).flatMap((target) => places
+    .filter((place) => place.clients.length >= clients)
+    .filter(({ side }) => side !== Side.STREAMS || operation === "tcp")
+    .filter(({ translates, collection }) => target === "foreign"
+      ? !translates || collection !== undefined
+      : translates && (collection !== undefined || throughNetfilter.has(operation)))
+    .map((place) => ({ place, operation, target }))));
+}
+
+async function runTask({ place, operation, target }: Task, clients: number, services: number): Promise<{ programs: Map<string, number>; operation: number }> {
+  const running = place.clients.slice(0, clients);
+  const loop = { operation, count: counts[operation], destinations: destinations(target, addressesFor(services)), fromDestination: true };
+  await each(running, (client) => client.prepare(loop));
+  const before = counters(place);
+  const [processorTime] = await each(running, (client) => client.run());
+  const programs = new Map<string, number>();
+  for (const [name, { runs, nanoseconds }] of counters(place)) {
+    const ran = runs - before.get(name)!.runs;
+    if (ran > 0) programs.set(name, (nanoseconds - before.get(name)!.nanoseconds) / ran);
+  }
+  for (const client of running) client.end();
+  return { programs, operation: processorTime! / loop.count };
+}
+
+const each = <T>(clients: readonly Client[], work: (client: Client) => Promise<T>): Promise<T[]> => Promise.all(clients.map(work));
+
+function counters({ collection }: Place): Map<string, { runs: number; nanoseconds: number }> {
+  return new Map([...(collection?.programs ?? [])].map(([name, { fd }]) => {
+    const { runCount, runTimeNs } = linux.programInfo(fd);
+    return [name, { runs: Number(runCount), nanoseconds: Number(runTimeNs) }];
+  }));
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+/** Reverse entries that are left now that no socket is open. */
+export async function countLeftovers(places: readonly Place[]): Promise<{ side: string; entries: number }[]> {
+  const found: { side: string; entries: number }[] = [];
+  for (const { side, clients, collection, reverse } of places) {
+    if (collection === undefined || reverse === undefined) continue;
+    // When this is prepared, what came before it has been closed.
+    await each(clients, (client) => client.prepare({ operation: "new-connect", count: 0, destinations: destinations("foreign", 1), fromDestination: true }));
+    found.push({ side, entries: collection.map(reverse).count() });
+  }
+  return found;
+}

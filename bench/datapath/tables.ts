@@ -1,0 +1,119 @@
+/** The result as tables, for a terminal and in Markdown. */
+import { aboveFloor, cases, countsOf, gross, net, rowsOf, sidesOf, verdicts, wholeOperation, wholeOperations } from "./cases.ts";
+import type { Result } from "./result.ts";
+import { Side } from "./place.ts";
+
+export interface Table {
+  readonly title: string;
+  /** What the cells are. */
+  readonly caption: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** So many columns are text; the others are numbers, to the right. */
+  readonly textColumns: number;
+}
+
+export function tablesOf(result: Result): Table[] {
+  const processors = [...new Set(result.measurements.map((m) => m.processors))];
+  return [...processors.map((count) => programTable(result, count)), ...operationTables(result), goalTable(result)];
+}
+
+function programTable({ measurements }: Result, processors: number): Table {
+  const counts = countsOf(measurements);
+  const rows = cases.map((one) => [one, rowsOf(one, measurements).filter((row) => row.processors === processors)] as const);
+  return {
+    title: `Nanoseconds a run, ${processors === 1 ? "one client on one processor" : `${processors} clients on a processor each`}`,
+    caption: "For each number of services: floor / C / tsbpf, then tsbpf as a part of C, gross and (net of the floor); where there is no service, nanoseconds above the floor, of C and of tsbpf.",
+    header: ["program", "at work on", ...counts.map((count) => count.toLocaleString("en-GB"))],
+    rows: rows.map(([{ program, what, target }, cells]) => [
+      program, what,
+      ...cells.map((row) => {
+        const ns = [row.floor, row.peer, row.ours].map((value) => value.toFixed(0)).join(" / ");
+        return target === "service"
+          ? `${ns}  ${gross(row).toFixed(2)} (${net(row).toFixed(2)})`
+          : `${ns}  ${signed(row.peer - row.floor)} ${signed(aboveFloor(row))}`;
+      }),
+    ]),
+    textColumns: 2,
+  };
+}
+
+function operationTables({ measurements }: Result): Table[] {
+  const sides = sidesOf(measurements);
+  return wholeOperations.map(({ operation, what }) => ({
+    title: what,
+    caption: "Operations a second of one processor, the backend's part included (nanoseconds each).",
+    header: ["services", ...sides],
+    rows: countsOf(measurements).map((count) => [
+      count.toLocaleString("en-GB"),
+      ...sides.map((side) => {
+        const ns = wholeOperation(measurements, side, operation, count);
+        return ns === undefined ? "" : `${Math.round(1e9 / ns).toLocaleString("en-GB")} (${ns.toFixed(0)})`;
+      }),
+    ]),
+    textColumns: 0,
+  })).map((table) => withoutEmptyColumns(table));
+}
+
+function withoutEmptyColumns(table: Table): Table {
+  const kept = table.header.map((_, column) => table.rows.some((row) => row[column] !== ""));
+  const select = (cells: readonly string[]) => cells.filter((_, column) => kept[column]);
+  return { ...table, header: select(table.header), rows: table.rows.map(select) };
+}
+
+function goalTable({ measurements }: Result): Table {
+  return {
+    title: "Goals",
+    caption: "By the worst of all numbers of services and processors.",
+    header: ["of", "at most", "reached", ""],
+    rows: verdicts(measurements).map(({ subject, goal, reached, met }) => [subject, goal, reached, met ? "met" : "MISSED"]),
+    textColumns: 2,
+  };
+}
+
+/** What there is to say beside the tables. */
+export function remarksOf({ notes, leftovers, machine, rounds }: Result): string[] {
+  return [
+    `${machine}. Medians of ${rounds} rounds, in which the sides took turns.`,
+    ...leftovers.map(({ side, entries }) => `Reverse entries after all sockets were closed, ${side}: ${entries.toLocaleString("en-GB")}.`),
+    ...notes,
+  ];
+}
+
+export function textOf({ title, caption, header, rows, textColumns }: Table): string {
+  const widths = header.map((text, i) => Math.max(text.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) => cells.map((cell, i) => (i < textColumns ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ").trimEnd();
+  return `${title}\n${caption}\n\n${[header, ...rows].map(line).join("\n")}\n`;
+}
+
+const markdownTable = ({ title, caption, header, rows, textColumns }: Table): string => [
+  `## ${title}`, "", caption, "",
+  `| ${header.join(" | ")} |`,
+  `|${header.map((_, i) => (i < textColumns ? " --- |" : " ---: |")).join("")}`,
+  ...rows.map((row) => `| ${row.join(" | ")} |`),
+  "",
+].join("\n");
+
+/** The whole of docs/datapath.md. */
+export function markdownOf(result: Result, plot: string): string {
+  return `${[
+    "# The data path, measured",
+    "",
+    "Written by `npm run bench:datapath -- --write`, all of it from one run: do not edit.",
+    "",
+    `![Nanoseconds a run, and operations a second](${plot})`,
+    "",
+    `- **tsbpf**: the programs of \`programs/\`, as they are by default. *${Side.STREAMS}*: with \`rememberStreams\`, so that getpeername(2) of a TCP socket names the service, which the C peer's programs do too.`,
+    "- **C**: the same job with the maps of the field's leading balancer, by `clang-19 -O2 -mcpu=v3` (`bench/datapath/c/balancer.c`): service, slot and backend hashes, an LRU hash for every flow, a blind deletion when a socket closes. It does less than the real one, which also traces and looks at NodePorts.",
+    "- **return 1**: a program that does nothing, on the same hooks: the floor. Most of it is the kernel's own taking of the time.",
+    "- **nftables**, **iptables**, **IPVS**: destination NAT in a network namespace, with rules of kube-proxy's form.",
+    "- Every service has ten backends of its own. *Again*: one socket and one service, over and over. *New*: a socket each time, and every time another service, so that with many services their map elements are not in the processor's cache.",
+    "- Nanoseconds a run are the kernel's (`BPF_ENABLE_STATS`). Whole operations are measured without those, in processor time, with client and backend in one thread.",
+    "",
+    ...remarksOf(result).map((remark) => `- ${remark}`),
+    "",
+    ...tablesOf(result).map(markdownTable),
+  ].join("\n").trimEnd()}\n`;
+}
+
+const signed = (ns: number): string => `${ns < 0 ? "−" : "+"}${Math.abs(ns).toFixed(0)}`;
