@@ -1,0 +1,254 @@
+/**
+ * Messages of the kernel's socket monitoring interface, as bytes: sock_diag(7),
+ * linux/sock_diag.h, linux/inet_diag.h, linux/netlink.h. Numbers are in the
+ * machine's byte order, little endian on all that are supported, but addresses
+ * and ports, which are in the network's.
+ */
+import { decodeValue, encodeValue, ipv4, ipv6 } from "../types/index.ts";
+
+export type SocketFamily = "ipv4" | "ipv6";
+
+/** `AF_INET` and `AF_INET6`. */
+const familyNumbers = { ipv4: 2, ipv6: 10 } as const satisfies Record<SocketFamily, number>;
+
+/** States of sockets, those of TCP (net/tcp_states.h). A datagram socket is in the first where it is connected, in CLOSE where not. */
+export const SocketState = {
+  ESTABLISHED: 1, SYN_SENT: 2, SYN_RECV: 3, FIN_WAIT1: 4, FIN_WAIT2: 5, TIME_WAIT: 6, CLOSE: 7, CLOSE_WAIT: 8, LAST_ACK: 9, LISTEN: 10, CLOSING: 11,
+} as const;
+
+/** An address and port that a socket is connected to. */
+export interface Destination {
+  /** In text; an IPv4 address stands for its mapped form as well. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Which sockets of a network namespace are asked for. */
+export interface SocketQuery {
+  readonly family: SocketFamily;
+  /** IP protocol number: 6 TCP, 17 UDP, 136 UDP-Lite. */
+  readonly protocol: number;
+  /** `SocketState`s. */
+  readonly states: readonly number[];
+  /** Only sockets that are connected to one of these; all where there are none, or more than the kernel is to compare with each socket. */
+  readonly destinations: readonly Destination[];
+  /** Descriptors of socket storage maps, whose values are to come with the sockets. */
+  readonly storages: readonly number[];
+}
+
+/** A socket as the kernel describes it. */
+export interface DiagnosedSocket {
+  readonly family: SocketFamily;
+  /** A `SocketState`. */
+  readonly state: number;
+  /** `struct inet_diag_sockid`: addresses, ports, interface and cookie, by which the kernel finds the socket again. */
+  readonly id: Uint8Array;
+  /** 0 where no process has the socket open any more. */
+  readonly inode: number;
+  /** Values of socket storage, by the ids of their maps. */
+  readonly storages: ReadonlyMap<number, Uint8Array>;
+}
+
+/** A message from the kernel. */
+export type DiagReply =
+  | { readonly kind: "socket"; readonly sequence: number; readonly socket: DiagnosedSocket }
+  /** `errno` 0: what was asked has been done. */
+  | { readonly kind: "result"; readonly sequence: number; readonly errno: number }
+  | { readonly kind: "done"; readonly sequence: number; readonly errno: number };
+
+/** `NLMSG_ERROR`, `NLMSG_DONE`, `SOCK_DIAG_BY_FAMILY`, `SOCK_DESTROY`. */
+const MessageType = { ERROR: 2, DONE: 3, BY_FAMILY: 20, DESTROY: 21 } as const;
+/** `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_DUMP`. */
+const Flag = { REQUEST: 1, ACK: 4, DUMP: 0x300 } as const;
+/** `INET_DIAG_REQ_BYTECODE`, `INET_DIAG_REQ_SK_BPF_STORAGES`, and within the latter `SK_DIAG_BPF_STORAGE_REQ_MAP_FD`. */
+const RequestAttribute = { BYTECODE: 1, STORAGES: 2, MAP_FD: 1 } as const;
+/** `INET_DIAG_SK_BPF_STORAGES`, in it `SK_DIAG_BPF_STORAGE`, and in that `SK_DIAG_BPF_STORAGE_MAP_ID` and `_MAP_VALUE`. */
+const ReplyAttribute = { STORAGES: 21, STORAGE: 1, MAP_ID: 2, MAP_VALUE: 3 } as const;
+/** `NLA_TYPE_MASK`. */
+const TYPE_MASK = 0x3fff;
+/** `INET_DIAG_BC_JMP`, `INET_DIAG_BC_D_COND`. */
+const Bytecode = { JUMP: 1, DESTINATION: 8 } as const;
+
+const HEADER = 16;
+const ATTRIBUTE_HEADER = 4;
+/** `struct inet_diag_req_v2` up to `id`, `struct inet_diag_msg` up to `id`, and that id. */
+const REQUEST_HEAD = 8;
+const SOCKET_HEAD = 4;
+const ID = 48;
+const INODE_OFFSET = SOCKET_HEAD + ID + 16;
+const SOCKET_SIZE = INODE_OFFSET + 4;
+
+/** The kernel tries one destination after the other for each socket. */
+export const MAX_COMPARED_DESTINATIONS = 256;
+
+/** Asks for sockets; the replies end with `done`. */
+export function listMessage({ family, protocol, states, destinations, storages }: SocketQuery, sequence: number): Uint8Array {
+  const request = Buffer.alloc(REQUEST_HEAD + ID);
+  request.writeUInt8(familyNumbers[family], 0);
+  request.writeUInt8(protocol, 1);
+  request.writeUInt32LE(states.reduce((set, state) => set | (1 << state), 0), 4);
+  const attributes = [];
+  if (destinations.length > 0 && destinations.length <= MAX_COMPARED_DESTINATIONS) {
+    attributes.push(attribute(RequestAttribute.BYTECODE, anyDestination(destinations)));
+  }
+  if (storages.length > 0) {
+    const maps = storages.map((fd) => attribute(RequestAttribute.MAP_FD, word(fd)));
+    attributes.push(attribute(RequestAttribute.STORAGES, Buffer.concat(maps)));
+  }
+  return message(MessageType.BY_FAMILY, Flag.REQUEST | Flag.DUMP, sequence, [request, ...attributes]);
+}
+
+/** Asks for one datagram socket, where it is connected still as it was; ENOENT where it is not there. */
+export function datagramSocketMessage(protocol: number, { family, id }: DiagnosedSocket, sequence: number): Uint8Array {
+  // Of datagram sockets alone, the kernel takes the two ends the other way round here (net/ipv4/udp_diag.c).
+  const turned = Buffer.from(id);
+  turned.set(id.subarray(2, 4), 0);
+  turned.set(id.subarray(0, 2), 2);
+  turned.set(id.subarray(20, 36), 4);
+  turned.set(id.subarray(4, 20), 20);
+  return message(MessageType.BY_FAMILY, Flag.REQUEST, sequence, [socketRequest(protocol, family, turned)]);
+}
+
+/** Asks that a socket be closed; a `result` says what became of it. */
+export function destroyMessage(protocol: number, { family, id }: DiagnosedSocket, sequence: number): Uint8Array {
+  return message(MessageType.DESTROY, Flag.REQUEST | Flag.ACK, sequence, [socketRequest(protocol, family, id)]);
+}
+
+function socketRequest(protocol: number, family: SocketFamily, id: Uint8Array): Uint8Array {
+  const request = Buffer.alloc(REQUEST_HEAD + ID);
+  request.writeUInt8(familyNumbers[family], 0);
+  request.writeUInt8(protocol, 1);
+  request.writeUInt32LE(0xffff_ffff, 4);
+  request.set(id, REQUEST_HEAD);
+  return request;
+}
+
+function message(type: number, flags: number, sequence: number, parts: readonly Uint8Array[]): Uint8Array {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt32LE(HEADER + parts.reduce((sum, part) => sum + part.length, 0), 0);
+  header.writeUInt16LE(type, 4);
+  header.writeUInt16LE(flags, 6);
+  header.writeUInt32LE(sequence, 8);
+  return Buffer.concat([header, ...parts]);
+}
+
+/** Contents of any length; what follows is aligned to 4 bytes. */
+function attribute(type: number, content: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(ATTRIBUTE_HEADER + aligned(content.length));
+  bytes.writeUInt16LE(ATTRIBUTE_HEADER + content.length, 0);
+  bytes.writeUInt16LE(type, 2);
+  bytes.set(content, ATTRIBUTE_HEADER);
+  return bytes;
+}
+
+function word(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+/**
+ * A filter that takes sockets with any of these destinations: `struct
+ * inet_diag_bc_op`s, each of which goes on by `yes` or `no` bytes. A socket is
+ * taken where the walk comes exactly to the end, and refused 4 bytes beyond.
+ */
+function anyDestination(destinations: readonly Destination[]): Uint8Array {
+  const JUMP = 4;
+  const conditions = destinations.map(condition);
+  let left = conditions.reduce((sum, { length }) => sum + length, 0) + JUMP * (conditions.length - 1);
+  const parts = conditions.flatMap((bytes, i) => {
+    bytes.writeUInt8(Bytecode.DESTINATION, 0);
+    bytes.writeUInt8(bytes.length, 1);
+    // Past the jump, to the next condition; after the last, beyond the end.
+    bytes.writeUInt16LE(bytes.length + JUMP, 2);
+    left -= bytes.length;
+    if (i === conditions.length - 1) return [bytes];
+    const jump = Buffer.alloc(JUMP);
+    jump.writeUInt8(Bytecode.JUMP, 0);
+    jump.writeUInt8(JUMP, 1);
+    jump.writeUInt16LE(left, 2);
+    left -= JUMP;
+    return [bytes, jump];
+  });
+  return Buffer.concat(parts);
+}
+
+/** Room for an operation, and `struct inet_diag_hostcond`, whose port is in the machine's byte order. */
+function condition({ address, port }: Destination): Buffer {
+  const family: SocketFamily = address.includes(":") ? "ipv6" : "ipv4";
+  const encoded = family === "ipv4" ? encodeValue(ipv4, address) : encodeValue(ipv6, address);
+  const bytes = Buffer.alloc(4 + 8 + encoded.length);
+  bytes.writeUInt8(familyNumbers[family], 4);
+  bytes.writeUInt8(8 * encoded.length, 5);
+  bytes.writeInt32LE(port, 8);
+  bytes.set(encoded, 12);
+  return bytes;
+}
+
+/**
+ * Reads the messages of one datagram from the kernel; `bytes` may be used for the next one afterwards.
+ * @throws {RangeError} where they are not well formed
+ */
+export function decodeReplies(bytes: Uint8Array): DiagReply[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const replies: DiagReply[] = [];
+  for (let at = 0; at < buffer.length; ) {
+    const length = buffer.readUInt32LE(at);
+    if (length < HEADER || at + length > buffer.length) throw malformed();
+    const type = buffer.readUInt16LE(at + 4);
+    const sequence = buffer.readUInt32LE(at + 8);
+    const body = buffer.subarray(at + HEADER, at + length);
+    if (type === MessageType.BY_FAMILY) replies.push({ kind: "socket", sequence, socket: decodeSocket(body) });
+    else if (type === MessageType.ERROR) replies.push({ kind: "result", sequence, errno: -body.readInt32LE(0) });
+    else if (type === MessageType.DONE) replies.push({ kind: "done", sequence, errno: -body.readInt32LE(0) });
+    at += aligned(length);
+  }
+  return replies;
+}
+
+function decodeSocket(body: Buffer): DiagnosedSocket {
+  if (body.length < SOCKET_SIZE) throw malformed();
+  const storages = new Map<number, Uint8Array>();
+  for (const [type, content] of attributes(body.subarray(SOCKET_SIZE))) {
+    if (type !== ReplyAttribute.STORAGES) continue;
+    for (const [inner, storage] of attributes(content)) {
+      if (inner !== ReplyAttribute.STORAGE) continue;
+      const parts = new Map(attributes(storage));
+      const [map, value] = [parts.get(ReplyAttribute.MAP_ID), parts.get(ReplyAttribute.MAP_VALUE)];
+      if (map !== undefined && value !== undefined) storages.set(map.readUInt32LE(0), Uint8Array.from(value));
+    }
+  }
+  return {
+    family: body.readUInt8(0) === familyNumbers.ipv6 ? "ipv6" : "ipv4",
+    state: body.readUInt8(1),
+    id: Uint8Array.from(body.subarray(SOCKET_HEAD, SOCKET_HEAD + ID)),
+    inode: body.readUInt32LE(INODE_OFFSET),
+    storages,
+  };
+}
+
+function* attributes(bytes: Buffer): Generator<[type: number, content: Buffer]> {
+  for (let at = 0; at + ATTRIBUTE_HEADER <= bytes.length; ) {
+    const length = bytes.readUInt16LE(at);
+    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) throw malformed();
+    yield [bytes.readUInt16LE(at + 2) & TYPE_MASK, bytes.subarray(at + ATTRIBUTE_HEADER, at + length)];
+    at += aligned(length);
+  }
+}
+
+/** What a socket is connected to; a mapped IPv4 address as IPv4. */
+export function destinationOf({ family, id }: DiagnosedSocket): Destination {
+  const bytes = Buffer.from(id.buffer, id.byteOffset, id.byteLength);
+  const port = bytes.readUInt16BE(2);
+  const address = family === "ipv4" ? decodeValue(ipv4, bytes.subarray(20, 24)) : decodeValue(ipv6, bytes.subarray(20, 36));
+  return { address: address.replace(/^::ffff:(?=.*\.)/, ""), port };
+}
+
+
+function aligned(length: number): number {
+  return (length + 3) & ~3;
+}
+
+function malformed(): RangeError {
+  return new RangeError("a message of the kernel's socket monitoring interface is not well formed");
+}

@@ -1,0 +1,140 @@
+/** Sockets of a network namespace, listed and closed from outside: sock_diag(7). */
+import { BpfError } from "./bpf-error.ts";
+import { Errno } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { addressOf, syscall } from "./ffi.ts";
+import { inNetworkNamespace } from "./network-namespaces.ts";
+import {
+  datagramSocketMessage, decodeReplies, destroyMessage, listMessage, SocketState, type DiagnosedSocket, type DiagReply, type SocketQuery,
+} from "./sock-diag-message.ts";
+import { syscallNumbers } from "./syscall-numbers.ts";
+
+/** `AF_NETLINK`, `SOCK_RAW | SOCK_CLOEXEC`, `NETLINK_SOCK_DIAG`. */
+const NETLINK = 16;
+const RAW = 3 | 0o2000000;
+const SOCK_DIAG = 4;
+/** `MSG_DONTWAIT`: replies are there when the request returns. */
+const DO_NOT_WAIT = 0x40;
+
+/** The kernel fills up to 32 KiB with sockets. */
+const REPLY_SIZE = 65_536;
+
+/** Requests whose replies are waiting at a time; they have room in a socket's smallest receive buffer. */
+const BATCH = 32;
+
+const TCP = 6;
+
+/** The kernel's view of one network namespace's sockets. */
+export class SocketDiagnosis {
+  readonly #fd: Fd;
+  readonly #reply = Buffer.alloc(REPLY_SIZE);
+  #sequence = 0;
+
+  /**
+   * @param namespace a file that stands for it, of `networkNamespaces`
+   * @throws {Error} of `fs`, with `code`: ENOENT where the namespace is gone
+   * @throws {BpfError}
+   */
+  constructor(namespace: string) {
+    this.#fd = inNetworkNamespace(namespace, () => {
+      const { result, errno } = syscall(syscallNumbers().socket, NETLINK, RAW, SOCK_DIAG);
+      if (result < 0) throw new BpfError("socket", "NETLINK_SOCK_DIAG", errno, { hint: "the kernel needs CONFIG_INET_DIAG" });
+      return new Fd(result);
+    });
+  }
+
+  /**
+   * Every socket that is asked for. One that opens or closes meanwhile may be among them or not.
+   * @throws {BpfError} ENOENT where the kernel cannot list this protocol
+   */
+  list(query: SocketQuery): DiagnosedSocket[] {
+    const sequence = this.#nextSequence();
+    const subject = `sockets of protocol ${query.protocol}`;
+    this.#send(listMessage(query, sequence), subject);
+    const found: DiagnosedSocket[] = [];
+    for (;;) {
+      for (const reply of this.#receive(subject)) {
+        if (reply.sequence !== sequence) continue;
+        if (reply.kind === "socket") {
+          found.push(reply.socket);
+          continue;
+        }
+        if (reply.errno === 0) return found;
+        throw new BpfError("SOCK_DIAG_BY_FAMILY", subject, reply.errno, {
+          hint: "the kernel needs CONFIG_INET_TCP_DIAG and CONFIG_INET_UDP_DIAG, and Linux 5.7 or newer",
+        });
+      }
+    }
+  }
+
+  /**
+   * Closes sockets (`SOCK_DESTROY`): whoever uses them gets ECONNABORTED. A
+   * datagram socket that is no longer connected as it was when it was listed is
+   * left alone: it would lose its port. The kernel cannot do both in one step, so
+   * that a socket which is disconnected in the few microseconds between is closed.
+   * @returns how many were closed; those that were gone do not count
+   * @throws {BpfError} EOPNOTSUPP where the kernel cannot do it; EPERM
+   */
+  destroy(protocol: number, sockets: readonly DiagnosedSocket[]): number {
+    let closed = 0;
+    for (let i = 0; i < sockets.length; i += BATCH) {
+      const batch = sockets.slice(i, i + BATCH);
+      const wanted = protocol === TCP ? batch : this.#stillConnected(protocol, batch);
+      for (const reply of this.#exchange(wanted, (socket, sequence) => destroyMessage(protocol, socket, sequence))) {
+        if (reply.kind !== "result") continue;
+        if (reply.errno === 0) closed++;
+        else if (reply.errno !== Errno.ENOENT) throw cannotClose(reply.errno);
+      }
+    }
+    return closed;
+  }
+
+  close(): void {
+    this.#fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #stillConnected(protocol: number, sockets: readonly DiagnosedSocket[]): DiagnosedSocket[] {
+    const replies = this.#exchange(sockets, (socket, sequence) => datagramSocketMessage(protocol, socket, sequence));
+    return sockets.filter(({ id }, i) => {
+      const reply = replies[i]!;
+      return reply.kind === "socket" && reply.socket.state === SocketState.ESTABLISHED && Buffer.compare(reply.socket.id, id) === 0;
+    });
+  }
+
+  /** Sends requests that are answered by one message each; the answers, in the order of the requests. */
+  #exchange(sockets: readonly DiagnosedSocket[], request: (socket: DiagnosedSocket, sequence: number) => Uint8Array): DiagReply[] {
+    if (sockets.length === 0) return [];
+    const first = this.#sequence + 1;
+    this.#send(Buffer.concat(sockets.map((socket) => request(socket, this.#nextSequence()))), "sockets");
+    const answers = new Map<number, DiagReply>();
+    while (answers.size < sockets.length) {
+      for (const reply of this.#receive("sockets")) if (reply.sequence >= first) answers.set(reply.sequence, reply);
+    }
+    return sockets.map((_, i) => answers.get(first + i)!);
+  }
+
+  #nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  #send(message: Uint8Array, subject: string): void {
+    const { result, errno } = syscall(syscallNumbers().sendto, this.#fd.number, addressOf(message), message.length, 0, 0, 0);
+    if (result < 0) throw new BpfError("sendto", `${subject} (NETLINK_SOCK_DIAG)`, errno);
+  }
+
+  #receive(subject: string): DiagReply[] {
+    const { result, errno } = syscall(syscallNumbers().recvfrom, this.#fd.number, addressOf(this.#reply), REPLY_SIZE, DO_NOT_WAIT, 0, 0);
+    if (result < 0) throw new BpfError("recvfrom", `${subject} (NETLINK_SOCK_DIAG)`, errno);
+    return decodeReplies(this.#reply.subarray(0, result));
+  }
+}
+
+function cannotClose(errno: number): BpfError {
+  return new BpfError("SOCK_DESTROY", "sockets", errno, {
+    hint: errno === Errno.EOPNOTSUPP ? "the kernel was built without CONFIG_INET_DIAG_DESTROY" : "closing sockets takes CAP_NET_ADMIN",
+  });
+}
