@@ -199,7 +199,12 @@ test("what cannot be loaded is said in one line, and changes nothing", () => wit
 }));
 
 test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () => withPlaces(async ({ cgroup, pins }) => {
-  await load(["20.0.0.1", "20.0.0.2"], { cgroup, pins });
+  const backends = '[{ address: "20.0.0.1:80", weight: 4 }, { address: "20.0.0.2:80", weight: 6, state: terminating }, { address: "20.0.0.3:80", weight: 2, state: maintenance }]';
+  const services = `services:
+  - { name: web-tcp, address: 100.0.0.1, port: 80, nodePort: 30080, protocol: tcp, affinity: { timeout: 60 }, backends: ${backends} }
+  - { name: other, nodePort: 30081, protocol: udp, backends: ["20.0.0.1:80"] }
+`;
+  await loadLoadBalancer({ config: parseConfig(services + SIZES, "test"), cgroup, pins, localAddresses: ["127.0.0.1", "20.0.0.1"] });
   const before = snapshot(pins);
   await withCgroup(async (full) => {
     // The kernel takes 64 programs on one hook.

@@ -96,8 +96,12 @@ class Maps {
   }
 
   /** The services as they were asked for. */
-  definitions(): (ServiceDefinition | undefined)[] {
-    return storedServices(this.state()).map(definitionOf);
+  definitions(): ServiceDefinition[] {
+    return storedServices(this.state()).map(({ revNatIndex, ...service }) => {
+      const { revNatIndex: index, ...definition } = definitionOf({ revNatIndex, ...service })!;
+      assert.is(index, revNatIndex);
+      return definition;
+    });
   }
 }
 
@@ -312,6 +316,14 @@ test("a service under several addresses has one index and one row of slots, and 
   assert.is(maps.members.size, 1);
 });
 
+test("a service that is put back has its index again", () => {
+  const maps = loaded(9, [service(1, [backend(1)]), service(2, [backend(2)])]);
+  const before = storedServices(maps.state());
+  maps.apply(planServices(maps.state(), [service(3, [backend(3)])]));
+  maps.apply(planServices(maps.state(), before.map(definitionOf) as ServiceDefinition[]));
+  assert.equal(storedServices(maps.state()).map(({ name, revNatIndex }) => [name, revNatIndex]), [["service 1", 1], ["service 2", 2]]);
+});
+
 test("an affinity timeout is in the service's value, and changes without other slots", () => {
   const maps = loaded(4, [service(1, [backend(1)], { affinityTimeout: 60 })]);
   assert.is([...maps.services.values()][0]!.value.affinityTimeout, 60);
@@ -358,7 +370,7 @@ test("after every single write, each service is wholly as it was or wholly as it
       });
       assert.equal(maps.seen(), after);
       assert.is(maps.members.size, fresh.members.size, "those that were removed are gone");
-      const byName = (definitions: readonly (ServiceDefinition | undefined)[]) => definitions.map((definition) => JSON.stringify(definition, (_, value: unknown) =>
+      const byName = (definitions: readonly ServiceDefinition[]) => definitions.map((definition) => JSON.stringify(definition, (_, value: unknown) =>
         (Array.isArray(value) ? value.map((item) => JSON.stringify(item, Object.keys(item as object).sort())).sort() : value))).sort();
       assert.equal(byName(maps.definitions()), byName(fresh.definitions()));
       assert.is(plan.added + plan.changed + plan.unchanged, wanted.length);

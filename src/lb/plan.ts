@@ -37,7 +37,8 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
 
   const sound = soundFrontEnds([...currents.values()], state.slotCount);
   const indices = new RevNatIndices(state.allocation.nextRevNatIndex);
-  const kept = new Map(desired.map((service) => [service, indices.keep(currents.get(service)!.map(({ value }) => value.revNatIndex))]));
+  const kept = new Map(desired.map((service) =>
+    [service, indices.keep([service.revNatIndex ?? 0, ...currents.get(service)!.map(({ value }) => value.revNatIndex)])]));
 
   const lost = new Set<number | undefined>(removed.map(({ value }) => value.revNatIndex));
 

@@ -58,6 +58,8 @@ export interface ServiceDefinition {
   readonly backends: readonly BackendDefinition[];
   /** Seconds for which a client keeps its backend; 0: it does not. */
   readonly affinityTimeout: number;
+  /** The index that it is to have if nobody else has it; absent where that does not matter. */
+  readonly revNatIndex?: number | undefined;
 }
 
 /**

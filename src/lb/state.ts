@@ -141,13 +141,13 @@ function storedBackends(slots: readonly SlotValue[], members: readonly Member[],
  * A stored service in the form in which it is asked for; one without a name is
  * called by its address. Undefined for what no configuration can ask for.
  */
-export function definitionOf({ name, frontEnds, backends, affinityTimeout }: StoredService): ServiceDefinition | undefined {
+export function definitionOf({ name, frontEnds, backends, affinityTimeout, revNatIndex }: StoredService): ServiceDefinition | undefined {
   const { key } = frontEnds[0]!;
   const protocol = protocolOf(key.protocol);
   if (protocol === undefined) return undefined;
   return {
     name: name ?? `${endpointText(key)}/${protocol}`,
-    protocol, backends, affinityTimeout,
+    protocol, backends, affinityTimeout, revNatIndex,
     frontEnds: frontEnds.map(({ key: { address, port, scope }, value: { flags } }) => ({ address, port, scope, flags })),
   };
 }
