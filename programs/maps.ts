@@ -106,13 +106,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
   const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
-  /** What a socket is connected to, and through which service. */
-  const Connection = struct(`${prefix}_connection`, {
-    address,
-    port: be16,
-    /** 0: it is connected to something else by now. */
-    revNatIndex: u16,
-  });
+  /** The backend that a socket is connected to, and the service that gave it. */
+  const Connection = struct(`${prefix}_connection`, { address, port: be16, revNatIndex: u16, protocol: u8 });
 
   /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
@@ -135,8 +130,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
-    /** Of sockets that are to be closed with their backend: see `ServiceFlag.CLOSE_SOCKETS`. The kernel lists it together with the sockets. */
-    connections: skStorage(`connections${suffix}`, { value: Connection }),
+    /** Of open sockets that are to be closed when the service loses the backend, by their cookies: see `ServiceFlag.CLOSE_SOCKETS`. */
+    connections: hash(`connections${suffix}`, { key: u64, value: Connection, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
   };
 }
 
@@ -157,6 +152,9 @@ export type Peer = SocketFlows["fields"]["older"]["element"];
 export type Flow = SocketFlows["fields"]["recent"]["element"];
 
 export const { services, slots, backends, affinity, reverseSk, flows } = maps4;
+
+/** 1 where the socket may be in a `connections` map: the others' end and reconnecting cost no search there. */
+export const connected = skStorage("connected", { value: u32 });
 
 /** Element 0 is bumped after every change of services: flows of an earlier generation are checked again. */
 export const generation = array("generation", { value: u32, maxEntries: 1 });

@@ -7,7 +7,7 @@ import { findService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateStream` calls. */
-export type StreamHelper = "getNetnsCookie" | "getPrandomU32" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+export type StreamHelper = "getNetnsCookie" | "getPrandomU32" | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
 
 /** Where a stream connects to: any of the service's backends, another each time. */
 export function translateStream(

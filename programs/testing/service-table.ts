@@ -21,6 +21,8 @@ export interface ServiceSettings {
   readonly revNatIndex?: number;
   /** Seconds. */
   readonly affinityTimeout?: number;
+  /** `ServiceFlag`s. */
+  readonly flags?: number;
 }
 
 /** The services in the load balancer's maps, written by hand in the order in which the control plane writes them. */
@@ -34,7 +36,10 @@ export class ServiceTable {
   }
 
   /** Gives a service its backends: in slots of their own, then in one write, then announced. */
-  set(service: Endpoint, protocol: ServiceProtocol, backends: readonly string[], { revNatIndex = 1, affinityTimeout = 0 }: ServiceSettings = {}): void {
+  set(
+    service: Endpoint, protocol: ServiceProtocol, backends: readonly string[],
+    { revNatIndex = 1, affinityTimeout = 0, flags = 0 }: ServiceSettings = {},
+  ): void {
     const maps = mapsFor(service.address);
     const base = this.#nextSlot;
     this.#nextSlot += backends.length;
@@ -46,7 +51,7 @@ export class ServiceTable {
       members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
     });
     const key = serviceKey(service, protocol);
-    this.#open(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags: 0, affinityTimeout });
+    this.#open(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags, affinityTimeout });
     for (const member of gone) members.delete(member);
     this.announce();
   }
