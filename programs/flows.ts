@@ -49,8 +49,11 @@ export function rememberDatagrams(
 ): void {
   const cookie = b.getSocketCookie(to.context);
   const flow = newFlow(to, service, backend, now);
-  b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => placeFlow(b, to, known, flow, cookie));
-  writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port }, options);
+  b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => {
+    placeFlow(b, to, known, flow, cookie);
+    // Only what the storage names: nothing would delete another entry.
+    writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port }, options);
+  });
 }
 
 /** The same for a stream, which has one peer and needs no reverse entry. */

@@ -77,11 +77,11 @@ const everywhere: readonly Case[] = views.flatMap((view) => view.schemes.flatMap
         }
       }
     }),
-    play("five services in turn: the one used longest ago is left to the reverse map, and comes back", async (scene) => {
-      scene.serveAll(5);
+    play("six services in turn: the two used longest ago are left to the reverse map, and come back", async (scene) => {
+      scene.serveAll(6);
       for (let round = 0; round < 3; round++) {
-        await scene.askAll(5);
-        scene.holds(0, 1, 2, 3, 4);
+        await scene.askAll(6);
+        scene.holds(0, 1, 2, 3, 4, 5);
       }
     }),
     play("no service: it stays as it is, whatever the socket knows", async (scene) => {

@@ -1,7 +1,9 @@
 /** Ports that are taken, sockets of one family with addresses of the other, sockets that end. */
 import * as assert from "uvu/assert";
+import { endpointText } from "../endpoint.ts";
 import { errnoOf } from "../socket-error.ts";
-import { ask, Scene, type Case } from "./case.ts";
+import { ask, Scene, ways, type Case } from "./case.ts";
+import { ENDS_AS_MAPPED, PORTS } from "./stage.ts";
 import { views } from "./views.ts";
 
 const [ipv4, mapped, ipv6] = views as [typeof views[number], typeof views[number], typeof views[number]];
@@ -36,6 +38,17 @@ const bindCases: readonly Case[] = [
 ];
 
 const crossedCases: readonly Case[] = [
+  {
+    name: "an IPv6 address that only ends as mapped ones do is none",
+    needs: ["ipv6"],
+    async play(stage) {
+      const destination = { address: ENDS_AS_MAPPED, port: PORTS[0]! };
+      for (const way of ways) {
+        const socket = await stage.socket("udp", 6);
+        assert.equal(await ask(socket, way, destination), { text: endpointText(destination), ...destination });
+      }
+    },
+  },
   {
     name: "built without IPv6: what an IPv6 socket sends to a mapped service stays as it is",
     without: ["ipv6"],

@@ -18,6 +18,7 @@ export class SimulatedStage implements Stage {
   readonly world: World;
   readonly services: ServiceTable;
   readonly open: MapOpener;
+  readonly #sockets: SimulatedClientSocket[] = [];
   readonly #programs: ReadonlyMap<string, ProgramSource>;
 
   constructor(programs: readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}) {
@@ -29,7 +30,13 @@ export class SimulatedStage implements Stage {
   }
 
   async socket(kind: SocketKind, family: 4 | 6): Promise<SimulatedClientSocket> {
-    return new SimulatedClientSocket(this, kind, family);
+    const socket = new SimulatedClientSocket(this, kind, family);
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  async end(): Promise<void> {
+    for (const socket of this.#sockets) await socket.close();
   }
 
   reverseEntries(): string[] {
@@ -56,13 +63,15 @@ const MAPPED = "::ffff:";
 /** `TCP_ESTABLISHED`, of connected datagram sockets too, and `TCP_CLOSE`. */
 const [ESTABLISHED, CLOSED] = [1, 7];
 
-class SimulatedClientSocket implements StageSocket {
+/** A socket of a `SimulatedStage`. */
+export class SimulatedClientSocket implements StageSocket {
   readonly #stage: SimulatedStage;
   readonly #socket: SimulatedSocket;
   readonly #stream: boolean;
   #family: 4 | 6;
   #peer: Endpoint | undefined;
   readonly #received: Received[] = [];
+  #closed = false;
 
   constructor(stage: SimulatedStage, kind: SocketKind, family: 4 | 6) {
     this.#stage = stage;
@@ -79,14 +88,14 @@ class SimulatedClientSocket implements StageSocket {
   }
 
   /** Runs a hook of an address family on an address, and gives the address that it leaves. */
-  #translate(hook: string, family: 4 | 6, { address, port }: Endpoint): Endpoint {
+  translate(hook: string, family: 4 | 6, { address, port }: Endpoint): Endpoint {
     const name = family === 6 ? "userIp6" : "userIp4";
     const ctx = this.#stage.run(`${hook}${family}`, this.#socket, { [name]: address, userPort: port });
     return { address: ctx[name]!, port: ctx.userPort! };
   }
 
   async connect(to: Endpoint): Promise<void> {
-    const destination = this.#translate("connect", this.#family, to);
+    const destination = this.translate("connect", this.#family, to);
     if (this.#stream && !backends.has(endpointText(unmapped(destination)))) throw new SocketError("connect", "ECONNREFUSED");
     this.#setPeer(destination);
   }
@@ -116,14 +125,14 @@ class SimulatedClientSocket implements StageSocket {
     if (named === undefined) throw new SocketError("send", "EDESTADDRREQ");
     const { address } = named;
     // What goes to a mapped address is handed over to IPv4, with the address as if it had been named.
-    if (this.#family === 6 && address.startsWith(MAPPED)) return this.#stream ? named : this.#translate("sendmsg", 4, unmapped(named));
-    return to === undefined || this.#stream ? named : this.#translate("sendmsg", this.#family, named);
+    if (this.#family === 6 && address.startsWith(MAPPED)) return this.#stream ? named : this.translate("sendmsg", 4, unmapped(named));
+    return to === undefined || this.#stream ? named : this.translate("sendmsg", this.#family, named);
   }
 
   async receive(): Promise<Received> {
     const { text, ...source } = this.#received.shift() ?? {};
     if (text === undefined) throw new SocketError("receive", "ETIMEDOUT");
-    return { text, ...(this.#stream ? source as Endpoint : this.#translate("recvmsg", this.#family, source as Endpoint)) };
+    return { text, ...(this.#stream ? source as Endpoint : this.translate("recvmsg", this.#family, source as Endpoint)) };
   }
 
   async exchange(text: string, to?: Endpoint): Promise<Received> {
@@ -133,7 +142,7 @@ class SimulatedClientSocket implements StageSocket {
 
   async peer(): Promise<Endpoint> {
     if (this.#peer === undefined) throw new SocketError("getpeername", "ENOTCONN");
-    return this.#translate("getpeername", this.#family, this.#peer);
+    return this.translate("getpeername", this.#family, this.#peer);
   }
 
   async becomeIpv4(): Promise<void> {
@@ -147,6 +156,8 @@ class SimulatedClientSocket implements StageSocket {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#stage.run("sock_release", this.#socket, {});
     this.#stage.world.destroy(this.#socket);
   }

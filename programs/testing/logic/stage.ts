@@ -20,15 +20,20 @@ export interface Stage {
   socket(kind: SocketKind, family: 4 | 6): Promise<StageSocket>;
   /** The reverse maps of all families, as text, sorted. */
   reverseEntries(): string[];
+  /** Closes every socket that is still open. */
+  end(): Promise<void>;
 }
 
 /** Ports of backends on the first host of each family. */
 export const PORTS = Array.from({ length: 48 }, (_, i) => 8001 + i);
 
+/** An IPv6 address which differs from mapped ones in its first half only. */
+export const ENDS_AS_MAPPED = "fd00:26::ffff:1400:1";
+
 /** Hosts of backends, which but for the first have one each, on the first port. Those of IPv6 differ in the lower half of the address, then in the upper. */
 export const HOSTS = {
   4: ["20.0.0.1", "20.0.0.2", "20.0.0.3", "20.0.0.4", "20.0.0.5", "20.0.0.6"],
-  6: ["fd00:20::1", "fd00:20::2", "fd00:20::3", "fd00:20::4", "fd00:20::5", "fd00:20::6", "fd00:21::1", "fd00:22::1", "fd00:23::1", "fd00:24::1", "fd00:25::1"],
+  6: ["fd00:20::1", "fd00:20::2", "fd00:20::3", "fd00:20::4", "fd00:20::5", "fd00:20::6", "fd00:21::1", "fd00:22::1", "fd00:23::1", "fd00:24::1", "fd00:25::1", ENDS_AS_MAPPED],
 } as const;
 
 /** Everything that listens, over TCP and UDP, and answers with what it is. */

@@ -1,0 +1,126 @@
+/** What cannot be brought about with real sockets, or not be seen of them. */
+import * as assert from "uvu/assert";
+import { builtInHelpers, type HelperTable, type WorldHelper } from "../../../src/sim/index.ts";
+import { connected, metrics, ServiceFlag } from "../../index.ts";
+import { errnoOf } from "../socket-error.ts";
+import { mapsFor, serviceKey } from "../service-table.ts";
+import type { SimulatorCase } from "./case.ts";
+import type { SimulatedClientSocket, SimulatedStage } from "./simulated-stage.ts";
+import { views } from "./views.ts";
+
+const ENOMEM = 12;
+const uses = [["tcp", "connect"], ["udp", "connect"], ["udp", "sendto"]] as const;
+
+const ofServices = views.flatMap((view) => uses.flatMap(([protocol, way]): SimulatorCase[] => {
+  const [scheme] = view.schemes;
+  const [service, asked] = [scheme.service(0), view.asked(scheme.service(0))];
+  const name = (what: string) => `${view.name}, ${protocol}, ${way}: ${what}`;
+  const turnTo = (socket: SimulatedClientSocket): Promise<void> => (way === "connect" ? socket.connect(asked) : socket.send("hello", asked));
+  /** Turns to the service, and gives the backend that the socket's packets come to. */
+  const destination = async (stage: SimulatedStage, socket?: SimulatedClientSocket): Promise<string> => {
+    const client = socket ?? await stage.socket(protocol, view.family);
+    await turnTo(client);
+    if (way === "connect") await client.send("hello");
+    return (await client.receive()).text;
+  };
+  const writeTorn = (stage: SimulatedStage): void => {
+    stage.services.set(service, protocol, [scheme.backend(0)]);
+    const [services, key] = [stage.open(mapsFor(service.address).services), serviceKey(service, protocol)];
+    services.set(key, { ...services.get(key)!, key: serviceKey(scheme.service(1), protocol) });
+  };
+  const whileRead = "the element would have to change between two instructions of the program";
+  return [
+    {
+      name: name("an element becomes another service's while it is read, and is found again"),
+      needs: view.needs,
+      whyNotOnTheKernel: whileRead,
+      helpers: () => betweenLooks(mapsFor(service.address).services.name, (open) => {
+        const services = open(mapsFor(service.address).services);
+        const key = serviceKey(service, protocol);
+        services.set(key, { ...services.get(key)!, key });
+      }),
+      async play(stage) {
+        writeTorn(stage);
+        assert.is(await destination(stage), scheme.backend(0));
+      },
+    },
+    {
+      name: name("an element becomes another service's while it is read, and its own service is gone"),
+      needs: view.needs,
+      whyNotOnTheKernel: whileRead,
+      helpers: () => betweenLooks(mapsFor(service.address).services.name, (open) => void open(mapsFor(service.address).services).delete(serviceKey(service, protocol))),
+      async play(stage) {
+        writeTorn(stage);
+        const socket = await stage.socket(protocol, view.family);
+        // It is no service, and nobody listens there.
+        assert.is(await errnoOf(turnTo(socket)), protocol === "tcp" ? "ECONNREFUSED" : undefined);
+        if (protocol === "udp" && way === "connect") assert.equal(await socket.peer(), asked);
+      },
+    },
+    {
+      name: name("no memory for what the socket is to remember: it goes to the backend, and leaves nothing"),
+      needs: view.needs,
+      whyNotOnTheKernel: "memory would have to run out",
+      helpers: () => ({ bpf_sk_storage_get: () => undefined }),
+      async play(stage) {
+        stage.services.set(service, protocol, [scheme.backend(0)], { flags: ServiceFlag.CLOSE_SOCKETS });
+        assert.is(await destination(stage), scheme.backend(0));
+        assert.equal(stage.reverseEntries(), []);
+      },
+    },
+    ...(protocol === "udp" ? [{
+      name: name("no room for the reverse entry: it is counted, and the answer is the service's all the same"),
+      needs: [...view.needs, "metrics" as const],
+      whyNotOnTheKernel: "an LRU map makes room",
+      helpers: () => ({ bpf_map_update_elem: () => -ENOMEM }),
+      async play(stage: SimulatedStage) {
+        stage.services.set(service, protocol, [scheme.backend(0)], { revNatIndex: 5 });
+        const socket = await stage.socket(protocol, view.family);
+        assert.is(await destination(stage, socket), scheme.backend(0));
+        const counters = stage.world.map(metrics).get(5)![0]!;
+        assert.equal(counters, { translated: 1n, noBackend: 0n, replies: 1n, reverseMisses: 0n, reverseUpdateFailed: 1n });
+      },
+    }] : []),
+    ...(protocol === "udp" && way === "connect" ? [{
+      name: name("no memory for the backend's name when a socket comes back to it: it goes there all the same"),
+      needs: [...view.needs, "trackConnections" as const],
+      whyNotOnTheKernel: "memory would have to run out",
+      helpers: (): HelperTable => ({
+        bpf_sk_storage_get: (call, world) =>
+          call.pointer(1).region.name === `map ${connected.name}` ? undefined : builtInHelpers.bpf_sk_storage_get!(call, world),
+      }),
+      async play(stage: SimulatedStage) {
+        stage.services.set(service, protocol, [scheme.backend(0)], { flags: ServiceFlag.CLOSE_SOCKETS });
+        const socket = await stage.socket(protocol, view.family);
+        for (let i = 0; i < 2; i++) assert.is(await destination(stage, socket), scheme.backend(0));
+      },
+    }] : []),
+  ];
+}));
+
+const ofReplies = views.flatMap((view) => (["recvmsg", "getpeername"] as const).map((hook): SimulatorCase => ({
+  name: `${view.name}: an empty place among the flows is nobody's, not even that of port 0 of the unspecified address (${hook})`,
+  needs: view.needs,
+  whyNotOnTheKernel: "nothing comes from there",
+  async play(stage) {
+    const [scheme] = view.schemes;
+    stage.services.set(scheme.service(0), "udp", [scheme.backend(0)]);
+    const socket = await stage.socket("udp", view.family);
+    await socket.exchange("hello", view.asked(scheme.service(0)));
+    await socket.exchange("hello", view.asked(scheme.backendEndpoint(0)));
+    const nowhere = view.asked({ address: scheme.service(0).address.includes(":") ? "::" : "0.0.0.0", port: 0 });
+    assert.equal(socket.translate(hook, view.family, nowhere), nowhere);
+  },
+})));
+
+/** Does something to a map between the first and the second look that a program takes at it. */
+function betweenLooks(map: string, change: (open: SimulatedStage["open"]) => void): HelperTable {
+  let looks = 0;
+  const look: WorldHelper = (call, world) => {
+    if (call.pointer(1).region.name === `map ${map}` && ++looks === 2) change(((definition) => world.map(definition)) as SimulatedStage["open"]);
+    return builtInHelpers.bpf_map_lookup_elem!(call, world);
+  };
+  return { bpf_map_lookup_elem: look };
+}
+
+export const simulatorCases: readonly SimulatorCase[] = [...ofServices, ...ofReplies];
