@@ -1,11 +1,11 @@
 /** What may be attached where, in which order programs run, and whose programs a detach takes away. */
-import { mkdirSync, rmdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { exit, mov, r0 } from "../../src/asm/index.ts";
 import { attachedPrograms, createLink, detachLink, detachProgram, linkInfo, openPinned, pinObject, updateLink, type Fd } from "../../src/kernel/index.ts";
 import { eventually } from "../../src/testing/index.ts";
 import { AttachType } from "../../src/types/index.ts";
 import { observed, refused, type Case, type Expectation, type Outcome, type PerKernel } from "../suite/case.ts";
-import { inTestCgroup, TestCgroup } from "../suite/cgroup.ts";
+import { inTestCgroup, withChild, type TestCgroup } from "../suite/cgroup.ts";
 import { allHooks, connect4, connect6, sendmsg4, sockRelease, type Hook } from "../suite/hooks.ts";
 import { outcomeOf, verdict } from "../suite/load.ts";
 import { addresses } from "../suite/network.ts";
@@ -71,19 +71,6 @@ const everyHook: readonly Case[] = allHooks.map((hook: Hook) => attachCase(`${ho
   cgroup.attachUnlinked(hook, program);
   return { kind: "observed", value: `${attachedPrograms(cgroup.fd, hook.attachType).programIds.length} programs` };
 }));
-
-/** Runs `use` with a cgroup below another. */
-function withChild<T>(cgroup: TestCgroup, use: (child: TestCgroup) => T): T {
-  const path = `${cgroup.path}/child`;
-  mkdirSync(path);
-  const child = new TestCgroup(path);
-  try {
-    return use(child);
-  } finally {
-    child.release();
-    rmdirSync(path);
-  }
-}
 
 const order: readonly Case[] = [
   attachCase("programs of one cgroup run in the order of attachment", observed("1 2 3"), (cgroup, trace) => {

@@ -44,6 +44,9 @@ test("JUnit: failures, skipped with reason, errors; escaped", () => {
 test("statistics are read from the end of a log, old and new", () => {
   const log = "verification time 95 usec\nstack depth 16+0+8\nprocessed 122 insns (limit 1000000) max_states_per_insn 1 total_states 9 peak_states 8 mark_read 3\n";
   assert.equal(readStatistics(log), { instructions: 122, states: 9, peakStates: 8, stackDepth: [16, 0, 8] });
+  const newer = "verification time 23778 usec\nstack depth max 48\nsubprog 0 (<unknown>) main insns_self 4 insns_total 7 stack 8\n" +
+    "subprog 1 (<unknown>) static insns_self 3 insns_total 3 stack 32\nprocessed 7 insns (limit 1000000) max_states_per_insn 0 total_states 2 peak_states 1 mark_read 0\n";
+  assert.equal(readStatistics(newer), { instructions: 7, states: 2, peakStates: 1, stackDepth: [8, 32] });
   assert.is(readStatistics("R0 !read_ok\n"), undefined);
 });
 

@@ -1,5 +1,5 @@
 /** A cgroup of a case's own, and sockets in it. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { attachProgram, createLink, openDirectory, type Fd } from "../../src/kernel/index.ts";
 import { bpf } from "../../src/kernel/bpf.ts";
@@ -78,6 +78,19 @@ export async function inTestCgroup<T>(use: (cgroup: TestCgroup) => T | Promise<T
       cgroup.release();
     }
   });
+}
+
+/** Runs `use` with a cgroup below another. */
+export function withChild<T>(cgroup: TestCgroup, use: (child: TestCgroup) => T): T {
+  const path = `${cgroup.path}/child`;
+  mkdirSync(path);
+  const child = new TestCgroup(path);
+  try {
+    return use(child);
+  } finally {
+    child.release();
+    rmdirSync(path);
+  }
 }
 
 function ownCgroup(): string {

@@ -4,14 +4,17 @@
  * that should have it and does not fails the run.
  */
 import {
-  atomicAdd, bswap32, call, exit, gotol, jump, label, loadAcquire, mayGoto, mov, movsx8, r0, r1, r10, r2, sdiv, store, type HelperName, type Item,
+  atomicAdd, bswap32, call, exit, gotol, jeq, jump, label, load, loadAcquire, mayGoto, mov, movsx8, r0, r1, r10, r2, sdiv, store, type HelperName, type Item,
 } from "../../src/asm/index.ts";
 import { createLink } from "../../src/kernel/links.ts";
 import { AttachType, MapFlag, MapType, ProgramType } from "../../src/types/index.ts";
 import type { Feature, Outcome } from "./case.ts";
-import { inTestCgroup } from "./cgroup.ts";
+import { inTestCgroup, withChild, type TestCgroup } from "./cgroup.ts";
 import { connect4, type Hook } from "./hooks.ts";
+import { addresses } from "./network.ts";
 import { outcomeOf, verdict, withMap, type MapShape } from "./load.ts";
+import { Socket, withSockets } from "./socket.ts";
+import { Trace } from "./trace.ts";
 
 const proceed: readonly Item[] = [mov(r0, 1), exit()];
 
@@ -27,14 +30,36 @@ function mapFeature(name: string, since: string, shape: MapShape): Feature {
   return { name, since, attempt: () => outcomeOf(() => withMap(shape, () => {})) };
 }
 
-/** There where a link with such flags can be made. */
-function linkFeature(name: string, since: string, flags: number): Feature {
+/** There where links can be made at all. */
+const cgroupLinks: Feature = {
+  name: "cgroup links",
+  since: "5.7",
+  attempt: () => inTestCgroup((cgroup) => outcomeOf(() => cgroup.attach(connect4, proceed))),
+};
+
+/**
+ * There where a link with such flags can be made, and its program, though
+ * attached last, runs first.
+ *
+ * @param below Whether the other program is attached to the cgroup below, whose programs otherwise run before.
+ */
+function orderFeature(name: string, since: string, flags: number, below: boolean): Feature {
   return {
     name,
     since,
     attempt: (): Promise<Outcome> => inTestCgroup((cgroup) => {
-      const program = cgroup.load(connect4, proceed);
-      return outcomeOf(() => cgroup.keep(createLink({ program, target: cgroup.fd, attachType: connect4.attachType, flags })));
+      const trace = new Trace();
+      cgroup.keep(trace.map);
+      const attempt = (other: TestCgroup): Outcome => {
+        other.attach(connect4, trace.program(2));
+        const program = cgroup.load(connect4, trace.program(1));
+        const outcome = outcomeOf(() => cgroup.keep(createLink({ program, target: cgroup.fd, attachType: connect4.attachType, flags })));
+        if (outcome.kind !== "accepted") return outcome;
+        withSockets((keep) => keep(other.inside(Socket.udp4)).connect({ address: addresses.backend4, port: 9 }));
+        const ran = trace.take().join(" ");
+        return ran === "1 2" ? outcome : { kind: "refused", errno: "none", log: `the flag is taken, and the programs run in the order ${ran}` };
+      };
+      return below ? withChild(cgroup, attempt) : attempt(cgroup);
     }),
   };
 }
@@ -67,7 +92,9 @@ export const features: readonly Feature[] = [
   signExtension,
   programFeature("signed division", "6.6", [mov(r1, -7), mov(r2, 2), sdiv(r1, r2), ...proceed]),
   programFeature("unconditional byte swap", "6.6", [mov(r1, 1), bswap32(r1), ...proceed]),
-  programFeature("jumps with 32-bit offsets", "6.6", [gotol("on"), label("on"), ...proceed]),
+  programFeature("jumps with 32-bit offsets", "6.6", [
+    load("u32", r2, r1, 24), jeq(r2, 0, "between"), gotol("on"), label("between"), mov(r2, 0), label("on"), ...proceed,
+  ]),
   programFeature("may_goto", "6.9", [label("again"), mayGoto("out"), jump("again"), label("out"), ...proceed]),
   programFeature("load-acquire", "6.15", [store("u64", r10, -8, 0), loadAcquire("u64", r1, r10, -8), ...proceed]),
   programFeature("hooks on AF_UNIX sockets", "6.7", proceed, unixConnect),
@@ -75,9 +102,9 @@ export const features: readonly Feature[] = [
   mapFeature("bloom filter maps", "5.16", { type: MapType.BLOOM_FILTER, keySize: 0 }),
   mapFeature("user ring buffer maps", "6.1", { type: MapType.USER_RINGBUF, keySize: 0, valueSize: 0, maxEntries: PAGE }),
   mapFeature("arena maps", "6.9", { type: MapType.ARENA, keySize: 0, valueSize: 0, maxEntries: 1, flags: MapFlag.MMAPABLE }),
-  linkFeature("cgroup links", "5.7", 0),
-  linkFeature("cgroup links that run before those above (BPF_F_PREORDER)", "6.15", PREORDER),
-  linkFeature("cgroup links in a chosen place (BPF_F_BEFORE)", "6.17", BEFORE),
+  cgroupLinks,
+  orderFeature("links that run before those of cgroups below (BPF_F_PREORDER)", "6.15", PREORDER, true),
+  orderFeature("links in a chosen place (BPF_F_BEFORE)", "6.17", BEFORE, false),
 ];
 
 const known = new Map<Feature, boolean>();

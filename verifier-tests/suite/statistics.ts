@@ -9,6 +9,11 @@ import type { VerifierStatistics } from "../report/result.ts";
 export function readStatistics(log: string): VerifierStatistics | undefined {
   const counts = /^processed (\d+) insns .*?total_states (\d+) peak_states (\d+)/m.exec(log);
   if (counts === null) return undefined;
-  const depth = /^stack depth ([\d+]+)/m.exec(log)?.[1]?.split("+").map(Number) ?? [];
-  return { instructions: Number(counts[1]), states: Number(counts[2]), peakStates: Number(counts[3]), stackDepth: depth };
+  return { instructions: Number(counts[1]), states: Number(counts[2]), peakStates: Number(counts[3]), stackDepth: readStackDepth(log) };
+}
+
+/** Bytes of stack of each function: `stack depth 8+32`; from 7.x on a line for each, that ends in `stack 8`. */
+function readStackDepth(log: string): number[] {
+  const lines = [...log.matchAll(/^subprog \d+ .* stack (\d+)$/gm)].map(([, depth]) => Number(depth));
+  return lines.length > 0 ? lines : (/^stack depth (\d[\d+]*)/m.exec(log)?.[1]?.split("+").map(Number) ?? []);
 }
