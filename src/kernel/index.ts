@@ -29,5 +29,5 @@ export { enableStatistics } from "./stats.ts";
 export { tryLock } from "./lock.ts";
 export { inNetworkNamespace, networkNamespaces } from "./network-namespaces.ts";
 export { SocketDiagnosis } from "./sock-diag.ts";
-export { destinationOf, SocketState, type Destination, type DiagnosedSocket, type SocketFamily, type SocketQuery } from "./sock-diag-message.ts";
+export { cookieOf, destinationOf, SocketState, type Destination, type DiagnosedSocket, type SocketFamily, type SocketQuery } from "./sock-diag-message.ts";
 export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";

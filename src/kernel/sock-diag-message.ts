@@ -32,8 +32,6 @@ export interface SocketQuery {
   readonly states: readonly number[];
   /** Only sockets that are connected to one of these; all where there are none, or more than the kernel is to compare with each socket. */
   readonly destinations: readonly Destination[];
-  /** Descriptors of socket storage maps, whose values are to come with the sockets. */
-  readonly storages: readonly number[];
 }
 
 /** A socket as the kernel describes it. */
@@ -45,8 +43,6 @@ export interface DiagnosedSocket {
   readonly id: Uint8Array;
   /** 0 where no process has the socket open any more. */
   readonly inode: number;
-  /** Values of socket storage, by the ids of their maps. */
-  readonly storages: ReadonlyMap<number, Uint8Array>;
 }
 
 /** A message from the kernel. */
@@ -60,12 +56,8 @@ export type DiagReply =
 const MessageType = { ERROR: 2, DONE: 3, BY_FAMILY: 20, DESTROY: 21 } as const;
 /** `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_DUMP`. */
 const Flag = { REQUEST: 1, ACK: 4, DUMP: 0x300 } as const;
-/** `INET_DIAG_REQ_BYTECODE`, `INET_DIAG_REQ_SK_BPF_STORAGES`, and within the latter `SK_DIAG_BPF_STORAGE_REQ_MAP_FD`. */
-const RequestAttribute = { BYTECODE: 1, STORAGES: 2, MAP_FD: 1 } as const;
-/** `INET_DIAG_SK_BPF_STORAGES`, in it `SK_DIAG_BPF_STORAGE`, and in that `SK_DIAG_BPF_STORAGE_MAP_ID` and `_MAP_VALUE`. */
-const ReplyAttribute = { STORAGES: 21, STORAGE: 1, MAP_ID: 2, MAP_VALUE: 3 } as const;
-/** `NLA_TYPE_MASK`. */
-const TYPE_MASK = 0x3fff;
+/** `INET_DIAG_REQ_BYTECODE`. */
+const BYTECODE_ATTRIBUTE = 1;
 /** `INET_DIAG_BC_JMP`, `INET_DIAG_BC_D_COND`. */
 const Bytecode = { JUMP: 1, DESTINATION: 8 } as const;
 
@@ -82,18 +74,14 @@ const SOCKET_SIZE = INODE_OFFSET + 4;
 export const MAX_COMPARED_DESTINATIONS = 256;
 
 /** Asks for sockets; the replies end with `done`. */
-export function listMessage({ family, protocol, states, destinations, storages }: SocketQuery, sequence: number): Uint8Array {
+export function listMessage({ family, protocol, states, destinations }: SocketQuery, sequence: number): Uint8Array {
   const request = Buffer.alloc(REQUEST_HEAD + ID);
   request.writeUInt8(familyNumbers[family], 0);
   request.writeUInt8(protocol, 1);
   request.writeUInt32LE(states.reduce((set, state) => set | (1 << state), 0), 4);
   const attributes = [];
   if (destinations.length > 0 && destinations.length <= MAX_COMPARED_DESTINATIONS) {
-    attributes.push(attribute(RequestAttribute.BYTECODE, anyDestination(destinations)));
-  }
-  if (storages.length > 0) {
-    const maps = storages.map((fd) => attribute(RequestAttribute.MAP_FD, word(fd)));
-    attributes.push(attribute(RequestAttribute.STORAGES, Buffer.concat(maps)));
+    attributes.push(attribute(BYTECODE_ATTRIBUTE, anyDestination(destinations)));
   }
   return message(MessageType.BY_FAMILY, Flag.REQUEST | Flag.DUMP, sequence, [request, ...attributes]);
 }
@@ -138,12 +126,6 @@ function attribute(type: number, content: Uint8Array): Uint8Array {
   bytes.writeUInt16LE(ATTRIBUTE_HEADER + content.length, 0);
   bytes.writeUInt16LE(type, 2);
   bytes.set(content, ATTRIBUTE_HEADER);
-  return bytes;
-}
-
-function word(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
   return bytes;
 }
 
@@ -208,32 +190,12 @@ export function decodeReplies(bytes: Uint8Array): DiagReply[] {
 
 function decodeSocket(body: Buffer): DiagnosedSocket {
   if (body.length < SOCKET_SIZE) throw malformed();
-  const storages = new Map<number, Uint8Array>();
-  for (const [type, content] of attributes(body.subarray(SOCKET_SIZE))) {
-    if (type !== ReplyAttribute.STORAGES) continue;
-    for (const [inner, storage] of attributes(content)) {
-      if (inner !== ReplyAttribute.STORAGE) continue;
-      const parts = new Map(attributes(storage));
-      const [map, value] = [parts.get(ReplyAttribute.MAP_ID), parts.get(ReplyAttribute.MAP_VALUE)];
-      if (map !== undefined && value !== undefined) storages.set(map.readUInt32LE(0), Uint8Array.from(value));
-    }
-  }
   return {
     family: body.readUInt8(0) === familyNumbers.ipv6 ? "ipv6" : "ipv4",
     state: body.readUInt8(1),
     id: Uint8Array.from(body.subarray(SOCKET_HEAD, SOCKET_HEAD + ID)),
     inode: body.readUInt32LE(INODE_OFFSET),
-    storages,
   };
-}
-
-function* attributes(bytes: Buffer): Generator<[type: number, content: Buffer]> {
-  for (let at = 0; at + ATTRIBUTE_HEADER <= bytes.length; ) {
-    const length = bytes.readUInt16LE(at);
-    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) throw malformed();
-    yield [bytes.readUInt16LE(at + 2) & TYPE_MASK, bytes.subarray(at + ATTRIBUTE_HEADER, at + length)];
-    at += aligned(length);
-  }
 }
 
 /** What a socket is connected to; a mapped IPv4 address as IPv4. */
@@ -244,6 +206,11 @@ export function destinationOf({ family, id }: DiagnosedSocket): Destination {
   return { address: address.replace(/^::ffff:(?=.*\.)/, ""), port };
 }
 
+
+/** The socket's number, as programs get it from bpf_get_socket_cookie. */
+export function cookieOf({ id }: DiagnosedSocket): bigint {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).readBigUInt64LE(40);
+}
 
 function aligned(length: number): number {
   return (length + 3) & ~3;

@@ -61,7 +61,7 @@ export class SocketDiagnosis {
         }
         if (reply.errno === 0) return found;
         throw new BpfError("SOCK_DIAG_BY_FAMILY", subject, reply.errno, {
-          hint: "the kernel needs CONFIG_INET_TCP_DIAG and CONFIG_INET_UDP_DIAG, and Linux 5.7 or newer",
+          hint: "the kernel needs CONFIG_INET_TCP_DIAG and CONFIG_INET_UDP_DIAG",
         });
       }
     }

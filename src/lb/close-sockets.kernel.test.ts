@@ -1,16 +1,15 @@
 import * as assert from "uvu/assert";
-import { maps4, maps6, ServiceFlag } from "../../programs/index.ts";
+import { maps4, maps6, ServiceFlag, type Maps } from "../../programs/index.ts";
 import { startBackends } from "../../programs/testing/backend-server.ts";
 import {
   BACKENDS, BACKENDS6, dataPathSuite, endpoint, errnoOf, SERVICE, SERVICE6, SocketClient,
   type ClientSocket, type DataPath, type Endpoint,
 } from "../../programs/testing/index.ts";
 import { withNetworkNamespace } from "../testing/index.ts";
-import { closeSocketsOf, type ConnectionMaps } from "./close-sockets.ts";
+import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 const INDEX = 7;
-const protocolNumber = { tcp: 6, udp: 17 } as const;
 
 const mapped = ({ address, port }: Endpoint): Endpoint => ({ address: `::ffff:${address}`, port });
 
@@ -20,15 +19,19 @@ const families = [
   { name: "IPv6", family: 6, service: SERVICE6, backends: BACKENDS6, named: (to: Endpoint) => to },
 ] as const;
 
-function connectionMaps(dataPath: DataPath): ConnectionMaps {
-  return new Map([["ipv4", dataPath.map(maps4.connections)], ["ipv6", dataPath.map(maps6.connections)]]);
+const settings = { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS };
+
+function closeSockets(dataPath: DataPath): Promise<number> {
+  const mapsOf = ({ services, backends, connections }: Maps): ConnectionMaps =>
+    ({ services: dataPath.map(services), backends: dataPath.map(backends), connections: dataPath.map(connections) });
+  return closeStaleSockets(new Map([["ipv4", mapsOf(maps4)], ["ipv6", mapsOf(maps6)]]));
 }
 
-const lost = (backend: string, protocol: keyof typeof protocolNumber, revNatIndex = INDEX) =>
-  ({ ...endpoint(backend), revNatIndex, protocol: protocolNumber[protocol] });
+/** Sockets of which the maps say what they are connected to. */
+const connectionCount = (dataPath: DataPath): number => dataPath.map(maps4.connections).count() + dataPath.map(maps6.connections).count();
 
 /** The socket works: a request is answered. */
-async function answers(socket: ClientSocket, kind: keyof typeof protocolNumber): Promise<string> {
+async function answers(socket: ClientSocket, kind: "tcp" | "udp"): Promise<string> {
   return (await socket.exchange(kind === "udp" ? "hello" : GET)).text;
 }
 
@@ -52,8 +55,7 @@ async function withClients(dataPath: DataPath, work: (clients: readonly SocketCl
 for (const { name, family, service, backends: [removed, kept], named } of families) {
   for (const kind of ["tcp", "udp"] as const) {
     test(`${name}, ${kind}: those that came through the service are closed, in every network namespace, and no others`, async ({ dataPath }) => {
-      const setBackends = (...backends: readonly string[]) =>
-        dataPath.services.set(service, kind, backends, { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS });
+      const setBackends = (...backends: readonly string[]) => dataPath.services.set(service, kind, backends, settings);
       await withClients(dataPath, async (clients) => {
         const toClose: ClientSocket[] = [];
         const toStay: [socket: ClientSocket, backend: string][] = [];
@@ -76,19 +78,21 @@ for (const { name, family, service, backends: [removed, kept], named } of famili
             toStay.push([both, removed]);
           }
           setBackends(kept);
+          // Nobody has called for closing yet: the service's having lost the backend does nothing by itself.
           toStay.push([await open(client, service), kept]);
         }
+        assert.is(connectionCount(dataPath), toClose.length + clients.length);
         for (const socket of toClose) assert.is(await answers(socket, kind), removed);
-        assert.is(await closeSocketsOf([lost(removed, kind)], connectionMaps(dataPath)), toClose.length);
+        assert.is(await closeSockets(dataPath), toClose.length);
         for (const socket of toClose) assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
         for (const [socket, backend] of toStay) assert.is(await answers(socket, kind), backend);
-        assert.is(await closeSocketsOf([lost(removed, kind)], connectionMaps(dataPath)), 0, "a second time there is nothing left to close");
+        assert.is(await closeSockets(dataPath), 0, "a second time there is nothing left to close");
+        assert.is(connectionCount(dataPath), clients.length);
       });
     });
   }
 
   test(`${name}: an unconnected UDP socket keeps its port, and gets another backend`, async ({ dataPath, client }) => {
-    const settings = { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS };
     dataPath.services.set(service, "udp", [removed], settings);
     const socket = await client.open("udp", family);
     const to = named(service);
@@ -100,7 +104,7 @@ for (const { name, family, service, backends: [removed, kept], named } of famili
     await dissolved.send("hello", to);
     const portOfDissolved = await dissolved.localPort();
     dataPath.services.set(service, "udp", [kept], settings);
-    assert.is(await closeSocketsOf([lost(removed, "udp")], connectionMaps(dataPath)), 0);
+    assert.is(await closeSockets(dataPath), 0);
     assert.equal(await socket.exchange("hello", to), { text: kept, ...to });
     assert.is(await socket.localPort(), port);
     // Of IPv6 sockets the kernel forgets the former peer only halfway (__udp_disconnect), so that a reply may not reach it.
@@ -109,50 +113,99 @@ for (const { name, family, service, backends: [removed, kept], named } of famili
   });
 }
 
-test("a service that does not ask for it: its sockets stay", async ({ dataPath, client }) => {
-  for (const kind of ["tcp", "udp"] as const) dataPath.services.set(SERVICE, kind, [BACKENDS[0]], { revNatIndex: INDEX });
-  for (const kind of ["tcp", "udp"] as const) {
-    const socket = await client.open(kind);
-    await socket.connect(SERVICE);
-    assert.is(await closeSocketsOf([lost(BACKENDS[0], kind)], connectionMaps(dataPath)), 0);
-    assert.is(await answers(socket, kind), BACKENDS[0]);
+test("nothing is left in the maps when the sockets are closed, however they end", async ({ dataPath, client }) => {
+  for (const kind of ["tcp", "udp"] as const) dataPath.services.set(SERVICE, kind, [BACKENDS[0]], settings);
+  dataPath.services.set(SERVICE6, "tcp", [BACKENDS6[0]], settings);
+  const sockets = [];
+  for (const [kind, family, to] of [["tcp", 4, SERVICE], ["udp", 4, SERVICE], ["tcp", 6, SERVICE6], ["udp", 6, mapped(SERVICE)]] as const) {
+    for (let i = 0; i < 2; i++) {
+      const socket = await client.open(kind, family);
+      await socket.connect(to);
+      sockets.push(socket);
+    }
+  }
+  assert.is(connectionCount(dataPath), 8);
+  for (const socket of sockets.filter((_, i) => i % 2 === 0)) await socket.close();
+  assert.is(connectionCount(dataPath), 4);
+  await client.kill();
+  assert.is(connectionCount(dataPath), 0);
+});
+
+test("a service that does not ask for it, or asks no more: its sockets stay", async ({ dataPath, client }) => {
+  for (const [before, after] of [[0, 0], [0, ServiceFlag.CLOSE_SOCKETS], [ServiceFlag.CLOSE_SOCKETS, 0]] as const) {
+    for (const kind of ["tcp", "udp"] as const) {
+      dataPath.services.set(SERVICE, kind, [BACKENDS[0]], { revNatIndex: INDEX, flags: before });
+      const socket = await client.open(kind);
+      await socket.connect(SERVICE);
+      dataPath.services.set(SERVICE, kind, [BACKENDS[1]], { revNatIndex: INDEX, flags: after });
+      assert.is(await closeSockets(dataPath), 0);
+      assert.is(await answers(socket, kind), BACKENDS[0]);
+      await socket.close();
+    }
   }
 });
 
-test("another service, port or protocol with the same backend: its sockets stay", async ({ dataPath, client }) => {
-  dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS });
+test("the service is removed as a whole", async ({ dataPath, client }) => {
+  dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
   const socket = await client.open("tcp");
   await socket.connect(SERVICE);
-  const others = [lost(BACKENDS[0], "tcp", INDEX + 1), lost(BACKENDS[0], "udp"), { ...lost(BACKENDS[0], "tcp"), port: 81 }, lost(BACKENDS[1], "tcp")];
-  assert.is(await closeSocketsOf(others, connectionMaps(dataPath)), 0);
-  assert.is(await answers(socket, "tcp"), BACKENDS[0]);
-  assert.is(await closeSocketsOf([...others, lost(BACKENDS[0], "tcp")], connectionMaps(dataPath)), 1);
+  dataPath.services.remove(SERVICE, "tcp");
+  assert.is(await closeSockets(dataPath), 1);
+  assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
 });
 
-test("a UDP socket that connects to its service once more", async ({ dataPath, client }) => {
-  dataPath.services.set(SERVICE, "udp", [BACKENDS[0]], { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS });
+test("a backend that is terminating keeps its sockets", async ({ dataPath, client }) => {
+  dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
+  const socket = await client.open("tcp");
+  await socket.connect(SERVICE);
+  dataPath.services.terminate(BACKENDS[0], INDEX);
+  assert.is(await closeSockets(dataPath), 0);
+  assert.is(await answers(socket, "tcp"), BACKENDS[0]);
+});
+
+test("another service with the same backend: its sockets stay", async ({ dataPath, client }) => {
+  const other = { ...SERVICE, port: 81 };
+  dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
+  dataPath.services.set(other, "tcp", [BACKENDS[0]], { ...settings, revNatIndex: INDEX + 1 });
+  const [socket, neighbour] = [await client.open("tcp"), await client.open("tcp")];
+  await socket.connect(SERVICE);
+  await neighbour.connect(other);
+  dataPath.services.set(SERVICE, "tcp", [BACKENDS[1]], settings);
+  assert.is(await closeSockets(dataPath), 1);
+  assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
+  assert.is(await answers(neighbour, "tcp"), BACKENDS[0]);
+});
+
+test("a UDP socket that connects to its service once more, in the same generation and in the next", async ({ dataPath, client }) => {
+  dataPath.services.set(SERVICE, "udp", [BACKENDS[0]], settings);
   const socket = await client.open("udp");
   for (let i = 0; i < 2; i++) await socket.connect(SERVICE);
   dataPath.services.announce();
   await socket.connect(SERVICE);
-  assert.is(await closeSocketsOf([lost(BACKENDS[0], "udp")], connectionMaps(dataPath)), 1);
+  dataPath.services.set(SERVICE, "udp", [BACKENDS[1]], settings);
+  assert.is(await closeSockets(dataPath), 1);
   assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
-  assert.equal(dataPath.reverseEntries().length, 1, "the socket is still open");
+  await socket.connect(SERVICE);
+  assert.is(await answers(socket, "udp"), BACKENDS[1]);
   await socket.close();
   assert.equal(dataPath.reverseEntries(), []);
+  assert.is(connectionCount(dataPath), 0);
 });
 
-for (const [what, others] of [["a filter in the kernel", 100], ["more backends than the kernel is to compare", 1_000]] as const) {
-  test(`many backends at once: ${what}`, async ({ dataPath, client }) => {
-    dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS });
-    const socket = await client.open("tcp");
-    await socket.connect(SERVICE);
-    const many = Array.from({ length: others }, (_, i) => lost(i % 2 === 0 ? `10.0.${i >> 8}.${i & 255}:80` : `[fd00::${i}]:80`, "tcp"));
-    assert.is(await closeSocketsOf(many, connectionMaps(dataPath)), 0);
-    assert.is(await answers(socket, "tcp"), BACKENDS[0]);
-    assert.is(await closeSocketsOf([...many, lost(BACKENDS[0], "tcp"), ...many], connectionMaps(dataPath)), 1);
-    assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
-  });
-}
+test("more backends than the kernel is to compare with each socket, most of them without sockets", async ({ dataPath, client }) => {
+  dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
+  const [socket, direct] = [await client.open("tcp"), await client.open("tcp")];
+  await socket.connect(SERVICE);
+  await direct.connect(endpoint(BACKENDS[0]));
+  for (let i = 0; i < 1_000; i++) {
+    const [maps, address] = i % 2 === 0 ? [maps4, `10.0.${i >> 8}.${i & 255}`] as const : [maps6, `fd00::${i}`] as const;
+    dataPath.map(maps.connections).set((1n << 63n) + BigInt(i), { address, port: 80, revNatIndex: INDEX, protocol: 6 });
+  }
+  dataPath.services.set(SERVICE, "tcp", [BACKENDS[1]], settings);
+  assert.is(await closeSockets(dataPath), 1);
+  assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
+  assert.is(await answers(direct, "tcp"), BACKENDS[0]);
+  assert.is(connectionCount(dataPath), 0, "what no socket has is not looked for again");
+});
 
 test.run();

@@ -1,28 +1,22 @@
 /**
  * Closes the sockets that are connected, through a service, to a backend which
- * the service has lost. Programs note on each socket what it is connected to and
- * through which service (programs/connections.ts), and the kernel lists these
- * notes with the sockets. So there is no table to search or to keep in step,
- * and a socket that talks to a backend's own address is never taken for another.
+ * the service has lost. Programs keep by their cookies which sockets are
+ * connected to which backend through which service (programs/connections.ts):
+ * what is to be closed follows from the maps alone, so that a later call also
+ * finds what one that was killed has left. A socket that is connected to a
+ * backend's own address is not among them.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Maps } from "../../programs/maps.ts";
-import { BpfError, destinationOf, linux, networkNamespaces, SocketDiagnosis, SocketState, type DiagnosedSocket, type SocketFamily } from "../kernel/index.ts";
-import type { MapHandle } from "../loader/index.ts";
-import { decodeValue } from "../types/index.ts";
+import { ServiceFlag, type Maps } from "../../programs/maps.ts";
+import { BpfError, cookieOf, destinationOf, networkNamespaces, SocketDiagnosis, SocketState, type SocketFamily } from "../kernel/index.ts";
+import type { MapHandle, MapValue } from "../loader/index.ts";
 import { LoadBalancerError } from "./error.ts";
-import { endpointText, familyOf, type AddressFamily, type Endpoint } from "./service.ts";
+import { endpointText, type AddressFamily, type Endpoint } from "./service.ts";
 
-/** A backend that flows of a service may not stay with any more. */
-export interface LostBackend extends Endpoint {
-  /** Of the service. */
-  readonly revNatIndex: number;
-  /** IP protocol number, the service's. */
-  readonly protocol: number;
-}
+/** The maps of an address family that say what sockets are connected to, and what they may be. */
+export type ConnectionMaps = { readonly [K in "services" | "backends" | "connections"]: MapHandle<Maps[K]> };
 
-/** The maps in which sockets' connections are noted, of each address family that is balanced. */
-export type ConnectionMaps = ReadonlyMap<AddressFamily, MapHandle<Maps["connections"]>>;
+type Connection = MapValue<Maps["connections"]>;
 
 /** A stream's states in which its process may still use it. */
 const STREAM_STATES = [
@@ -35,89 +29,95 @@ const DATAGRAM_STATES = [SocketState.ESTABLISHED];
 const TCP = 6;
 
 /**
- * Closes sockets of all network namespaces that this process can see. To be
- * called when no program sends new flows to these backends any more. The
- * sockets' processes get ECONNABORTED from what they do next.
+ * Closes, in all network namespaces that this process can see, the sockets
+ * whose service had `ServiceFlag.CLOSE_SOCKETS` when they connected, has not
+ * lost it since, and has their backend no more. To be called when no program
+ * sends new flows to such backends any more. The sockets' processes get
+ * ECONNABORTED from what they do next.
  *
- * Only sockets count that were connected while the service had
- * `ServiceFlag.CLOSE_SOCKETS`. MPTCP connections are not closed: the kernel has
- * no means for it.
+ * MPTCP connections are not closed: the kernel has no means for it.
  *
+ * @param families of each address family that is balanced
  * @returns how many were closed
  * @throws {LoadBalancerError} where the kernel does not let sockets be listed or closed
  */
-export async function closeSocketsOf(lost: readonly LostBackend[], maps: ConnectionMaps): Promise<number> {
+export async function closeStaleSockets(families: ReadonlyMap<AddressFamily, ConnectionMaps>): Promise<number> {
+  const stale = new Map(Array.from(families, ([family, maps]) => [family, staleConnections(maps)]));
+  const wanted = new Map(Array.from(stale.values()).flatMap((connections) => [...connections]));
   let closed = 0;
-  if (lost.length === 0 || maps.size === 0) return closed;
-  const searches = searchesFor(lost, maps);
+  if (wanted.size === 0) return closed;
+  // An IPv6 socket may be connected to an IPv4 address in its mapped form, where IPv6 sockets are balanced at all.
+  const socketFamilies = [...families.keys()];
   for (const namespace of networkNamespaces()) {
-    closed += closeIn(namespace, searches);
+    closed += closeIn(namespace, socketFamilies, wanted);
+    if (wanted.size === 0) break;
     // What takes a moment for each of many namespaces must not keep all else of this process waiting.
     await setImmediate();
   }
+  // Neither those that were closed nor those that are nowhere to be found are to be looked for again.
+  for (const [family, connections] of stale) forget(families.get(family)!, connections);
   return closed;
 }
 
-/** What is to be looked for among the sockets of one family and protocol. */
-interface Search {
-  readonly family: SocketFamily;
-  readonly protocol: number;
-  readonly destinations: readonly Endpoint[];
-  readonly storages: readonly number[];
-  /** Whether a socket is connected to one of the lost backends through its service. */
-  readonly matches: (socket: DiagnosedSocket) => boolean;
+/** By cookie, the connections to backends that their services do not have. */
+function staleConnections({ services, backends, connections }: ConnectionMaps): Map<bigint, Connection> {
+  const known = new Map<string, boolean>();
+  const isMember = (connection: Connection): boolean => {
+    const { address, port, revNatIndex } = connection;
+    const text = `${revNatIndex}/${address}/${port}`;
+    const found = known.get(text) ?? backends.has({ address, port, revNatIndex });
+    known.set(text, found);
+    return found;
+  };
+  const stale = new Map(Array.from(connections).filter(([, connection]) => !isMember(connection)));
+  if (stale.size === 0) return stale;
+  const sparing = new Set(Array.from(services).filter(([, { flags }]) => (flags & ServiceFlag.CLOSE_SOCKETS) === 0).map(([, { revNatIndex }]) => revNatIndex));
+  return new Map(Array.from(stale).filter(([, { revNatIndex }]) => !sparing.has(revNatIndex)));
 }
 
-function searchesFor(lost: readonly LostBackend[], maps: ConnectionMaps): Search[] {
-  const noted = new Map(Array.from(maps, ([family, { fd, definition }]) =>
-    [family, { id: linux.mapInfo(fd).id, fd: fd.number, definition: definition as Maps["connections"] }]));
-  const protocols = new Set(lost.map(({ protocol }) => protocol));
-  return [...protocols].flatMap((protocol) => {
-    const wanted = lost.filter((backend) => backend.protocol === protocol);
-    const texts = new Set(wanted.map(connectionText));
-    const matches = (socket: DiagnosedSocket): boolean => {
-      const destination = destinationOf(socket);
-      const map = noted.get(familyOf(destination.address));
-      const bytes = map && socket.storages.get(map.id);
-      if (bytes === undefined) return false;
-      const connection = decodeValue(map!.definition.value, bytes);
-      return connection.address === destination.address && connection.port === destination.port && texts.has(connectionText(connection));
-    };
-    // An IPv6 socket may be connected to an IPv4 address in its mapped form, where IPv6 sockets are balanced at all.
-    return [...maps.keys()].flatMap((family): Search[] => {
-      const reachable = family === "ipv4" ? ["ipv4"] : ["ipv4", "ipv6"];
-      const destinations = distinct(wanted.filter(({ address }) => reachable.includes(familyOf(address))));
-      const storages = [...noted].filter(([other]) => reachable.includes(other)).map(([, { fd }]) => fd);
-      return destinations.length === 0 ? [] : [{ family, protocol, destinations, storages, matches }];
-    });
-  });
-}
-
-function closeIn(namespace: string, searches: readonly Search[]): number {
+/** Closes those of the wanted sockets that are in a network namespace, and strikes them out. */
+function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wanted: Map<bigint, Connection>): number {
   let closed = 0;
   try {
     using diagnosis = new SocketDiagnosis(namespace);
-    for (const { matches, protocol, ...search } of searches) {
+    for (const [protocol, destinations] of destinationsOf(wanted.values())) {
       const states = protocol === TCP ? STREAM_STATES : DATAGRAM_STATES;
-      const found = diagnosis.list({ ...search, protocol, states }).filter((socket) => socket.inode !== 0 && matches(socket));
-      closed += diagnosis.destroy(protocol, found);
+      for (const family of socketFamilies) {
+        const found = diagnosis.list({ family, protocol, states, destinations }).filter((socket) => {
+          const connection = wanted.get(cookieOf(socket));
+          if (connection === undefined || connection.protocol !== protocol || socket.inode === 0) return false;
+          const { address, port } = destinationOf(socket);
+          return address === connection.address && port === connection.port;
+        });
+        closed += diagnosis.destroy(protocol, found);
+        for (const socket of found) wanted.delete(cookieOf(socket));
+      }
     }
   } catch (error) {
     // The namespace has gone, and its sockets with it.
     if ((error as NodeJS.ErrnoException).code === "ENOENT" && !(error instanceof BpfError)) return closed;
     if (!(error instanceof BpfError)) throw error;
     throw new LoadBalancerError(`cannot close the sockets of removed backends in network namespace ${namespace}: ${error.message}`, {
-      hint: `the services are as they were asked for, but clients may still be connected to removed backends; ${error.hint ?? "close them by hand with ss --kill"}`,
+      hint: `the services are as they were asked for, but clients may still be connected to removed backends${error.hint === undefined ? "" : `; ${error.hint}`}`,
       cause: error,
     });
   }
   return closed;
 }
 
-function distinct(backends: readonly Endpoint[]): Endpoint[] {
-  return [...new Map(backends.map(({ address, port }) => [endpointText({ address, port }), { address, port }])).values()];
+/** Each once, by protocol. */
+function destinationsOf(connections: Iterable<Connection>): Map<number, readonly Endpoint[]> {
+  const byProtocol = new Map<number, Map<string, Endpoint>>();
+  for (const { address, port, protocol } of connections) {
+    const endpoints = byProtocol.get(protocol) ?? new Map<string, Endpoint>();
+    byProtocol.set(protocol, endpoints.set(endpointText({ address, port }), { address, port }));
+  }
+  return new Map(Array.from(byProtocol, ([protocol, endpoints]) => [protocol, [...endpoints.values()]]));
 }
 
-function connectionText({ address, port, revNatIndex }: Omit<LostBackend, "protocol">): string {
-  return `${revNatIndex}/${endpointText({ address, port })}`;
+/** Deletes entries, except of sockets that have connected anew meanwhile. */
+function forget({ connections }: ConnectionMaps, stale: ReadonlyMap<bigint, Connection>): void {
+  const now = connections.getMany(stale.keys());
+  const same = (a: Connection, b: Connection | undefined) => a.address === b?.address && a.port === b.port && a.revNatIndex === b.revNatIndex;
+  connections.deleteMany(Array.from(stale).filter(([, connection], i) => same(connection, now[i])).map(([cookie]) => cookie));
 }
