@@ -85,6 +85,10 @@ export class DataPath {
   /** Ends the clients, removes the services. */
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
+    this.clearServices();
+  }
+
+  clearServices(): void {
     this.services.clear(this.#families);
   }
 }

@@ -128,7 +128,9 @@ def duplicate(number):
 
 
 def close(number):
-    opened.pop(number).close()
+    """Closes a socket, if it is open still."""
+    if number in opened:
+        opened.pop(number).close()
 
 
 def visit(kind, count, address, port):

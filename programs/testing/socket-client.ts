@@ -149,6 +149,7 @@ export class ClientSocket {
     return new ClientSocket(this.#client, await this.#ask<number>("duplicate"), this.cookie);
   }
 
+  /** close(2), unless that is done. */
   close(): Promise<void> {
     return this.#ask("close");
   }

@@ -8,15 +8,20 @@ import type { SocketClient } from "./socket-client.ts";
 export interface DataPathContext {
   /** The same one for all tests of the suite; without services at the start of each. */
   dataPath: DataPath;
-  /** A client process of the test's own. */
+  /** A client process of the test's own, or of the suite's. */
   client: SocketClient;
+}
+
+export interface DataPathSuiteSetup extends DataPathSetup {
+  /** Whether all tests have one client, for suites of many short ones, which close their sockets themselves; default false. */
+  readonly oneClient?: boolean;
 }
 
 /**
  * A suite of tests on one data path. Where the kernel or Python for the clients
  * is not to be had, its tests are skipped, and a line on standard error says so.
  */
-export function dataPathSuite(name: string, setup: DataPathSetup = {}): Test<DataPathContext> {
+export function dataPathSuite(name: string, setup: DataPathSuiteSetup = {}): Test<DataPathContext> {
   const test = kernelSuite<DataPathContext>(name);
   if (whyNoKernel() !== undefined) return test;
   if (findPython() === undefined) {
@@ -34,9 +39,9 @@ export function dataPathSuite(name: string, setup: DataPathSetup = {}): Test<Dat
     closed.catch(reject);
   }));
   test.before.each((context) => {
-    context.client = context.dataPath.client();
+    if (!setup.oneClient || context.client === undefined) context.client = context.dataPath.client();
   });
-  test.after.each(({ dataPath }) => dataPath.reset());
+  test.after.each(({ dataPath }) => (setup.oneClient ? dataPath.clearServices() : dataPath.reset()));
   test.after(async () => {
     release();
     await closed;

@@ -18,8 +18,11 @@ const bindCases: readonly Case[] = [
       stage.services.reserve(ANY4, "udp");
       for (const address of ["0.0.0.0", "127.0.0.1"]) {
         assert.is(await errnoOf((await stage.socket("udp", 4)).bind({ address, port: ANY4.port })), "EPERM");
-        await (await stage.socket("udp", 4)).bind({ address, port: ANY4.port + 1 });
-        await (await stage.socket("tcp", 4)).bind({ address, port: ANY4.port });
+        for (const [protocol, port] of [["udp", ANY4.port + 1], ["tcp", ANY4.port]] as const) {
+          const socket = await stage.socket(protocol, 4);
+          await socket.bind({ address, port });
+          await socket.close();
+        }
       }
     },
   },
