@@ -77,11 +77,12 @@ export function rowsOf({ program, operation, target, ours }: Case, measurements:
   });
 }
 
-/** How a goal was met, by the worst of the rows. */
+/** How a goal was met. */
 export interface Verdict {
   readonly subject: string;
   readonly goal: string;
-  readonly reached: string;
+  /** At each number of services at which it was measured, the worst of all numbers of processors. */
+  readonly reached: ReadonlyMap<number, string>;
   readonly met: boolean;
 }
 
@@ -89,16 +90,18 @@ export function verdicts(measurements: readonly Measurement[]): Verdict[] {
   const programs = cases.flatMap((one): Verdict[] => {
     if (one.goal === undefined) return [];
     const rows = rowsOf(one, measurements);
-    const worst = (of: (row: Row) => number): number => Math.max(...rows.map(of));
-    const subject = `${one.program}, ${one.what}`;
-    if ("aboveFloor" in one.goal) {
-      const reached = worst(aboveFloor);
-      return [{ subject, goal: `${one.goal.aboveFloor} ns above the floor`, reached: reached.toFixed(0), met: reached <= one.goal.aboveFloor }];
-    }
-    const [ofC, withoutFloor] = [worst(gross), worst(net)];
+    const judge = (goal: string, of: (row: Row) => number, most: number, digits: number): Verdict => {
+      const worst = countsOf(measurements).map((count) => [count, Math.max(...rows.filter(({ services }) => services === count).map(of))] as const);
+      return {
+        subject: `${one.program}, ${one.what}`, goal,
+        reached: new Map(worst.map(([count, value]) => [count, value.toFixed(digits)])),
+        met: worst.every(([, value]) => value <= most),
+      };
+    };
+    if ("aboveFloor" in one.goal) return [judge(`${one.goal.aboveFloor} ns above the floor`, aboveFloor, one.goal.aboveFloor, 1)];
     return [
-      { subject, goal: `${one.goal.gross.toFixed(2)} of C`, reached: ofC.toFixed(2), met: ofC <= one.goal.gross },
-      { subject, goal: `${one.goal.net.toFixed(2)} of C above the floor`, reached: withoutFloor.toFixed(2), met: withoutFloor <= one.goal.net },
+      judge(`${one.goal.gross.toFixed(2)} of C`, gross, one.goal.gross, 3),
+      judge(`${one.goal.net.toFixed(2)} of C, above the floor`, net, one.goal.net, 3),
     ];
   });
   return [...programs, ...netfilterVerdicts(measurements)];
@@ -136,10 +139,13 @@ function netfilterVerdicts(measurements: readonly Measurement[]): Verdict[] {
     const ratios = countsOf(measurements).flatMap((services) => {
       const theirs = wholeOperation(measurements, side, operation, services);
       const ours = wholeOperation(measurements, Side.OURS, operation, services);
-      return theirs === undefined || ours === undefined ? [] : [theirs / ours];
+      return theirs === undefined || ours === undefined ? [] : [[services, theirs / ours] as const];
     });
     if (ratios.length === 0) return [];
-    const least = Math.min(...ratios);
-    return [{ subject: `${what}, beside ${side}`, goal: "more a second", reached: `${least.toFixed(2)} times`, met: least > 1 }];
+    return [{
+      subject: `${what}: beside ${side}`, goal: "more a second",
+      reached: new Map(ratios.map(([services, ratio]) => [services, `× ${ratio.toFixed(2)}`])),
+      met: ratios.every(([, ratio]) => ratio > 1),
+    }];
   }));
 }

@@ -30,14 +30,14 @@ await new Command("bench:datapath")
   .description("Measures the load balancer's data path beside the same job in C, programs that do nothing, and netfilter.")
   .option("--quick", "1 and 1,000 services and few rounds: about a minute")
   .option("--services <numbers>", "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)", numbers)
-  .option("--rounds <number>", "rounds of which the median is taken (default: 21; quick: 7)", number)
+  .option("--rounds <number>", "rounds of which the median is taken (default: 15; quick: 7)", number)
   .option("--no-netfilter", "leave nftables, iptables and IPVS out")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
   .option("--json", "print one JSON document for other programs to read")
   .action(run)
   .parseAsync();
 
-async function run({ quick, json, write, netfilter, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
+async function run({ quick, json, write, netfilter, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 15 }: Options): Promise<void> {
   const why = whyNoKernel();
   if (why !== undefined) {
     process.stderr.write(`bench:datapath loads programs into the kernel, for which it must be root on Linux: ${why}\n`);

@@ -30,7 +30,7 @@ export interface Measurement {
 
 /** So many times in a round that it takes about a millisecond or two. */
 const counts: Readonly<Record<Operation, number>> = {
-  connect: 1000, exchange: 250, getpeername: 2000, "new-connect": 400, "new-exchange": 150, tcp: 60,
+  connect: 1000, exchange: 250, getpeername: 2000, "new-connect": 400, "new-exchange": 200, tcp: 100,
 };
 const operations = Object.keys(counts) as Operation[];
 const throughNetfilter: ReadonlySet<Operation> = new Set(["exchange", "new-exchange", "tcp"]);
