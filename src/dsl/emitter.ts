@@ -58,10 +58,11 @@ export class Emitter {
 
   /**
    * Notes where the program called into the DSL. Every method that programs
-   * call does so first: one walk up the stack serves all that it writes.
+   * call does so first, with itself as `method`: one look up the stack serves
+   * all that it writes. Where the DSL itself called it, the line stays.
    */
-  mark(): void {
-    this.#source = captureSource();
+  mark(method: Function): void {
+    this.#source = captureSource(method) ?? this.#source;
   }
 
   /** The line of the program that is being written. */

@@ -34,8 +34,8 @@ export class BuilderImplementation {
     for (const name of helpers) {
       const call = helperMethods[name] as (emitter: Emitter, ...args: unknown[]) => unknown;
       Object.defineProperty(this, name, {
-        value: (...args: unknown[]) => {
-          emitter.mark();
+        value: function method(...args: unknown[]): unknown {
+          emitter.mark(method);
           return call(emitter, ...args);
         },
       });
@@ -48,7 +48,7 @@ export class BuilderImplementation {
   }
 
   if(condition: Condition, then: () => void, otherwise?: () => void): void {
-    this.emitter.mark();
+    this.emitter.mark(this.if);
     const { ssa } = this.emitter;
     const thenBlock = ssa.createBlock();
     const otherwiseBlock = ssa.createBlock();
@@ -66,25 +66,26 @@ export class BuilderImplementation {
   }
 
   select(condition: Condition, then: ScalarValue, otherwise: unknown): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.select);
     const variable = new MutableValue(this.emitter, then.kind, then);
     this.if(condition.not(), () => variable.set(otherwise));
     return variable.get();
   }
 
   switch(value: ScalarValue, cases: readonly (readonly [unknown, () => void])[], otherwise: () => void = () => {}): void {
+    this.emitter.mark(this.switch);
     const [first, ...rest] = cases;
     if (first === undefined) return this.emitter.within(otherwise);
     this.if(value.eq(first[0]), first[1], () => this.switch(value, rest, otherwise));
   }
 
   variable(schema: ScalarSchema, initial: unknown): MutableValue {
-    this.emitter.mark();
+    this.emitter.mark(this.variable);
     return new MutableValue(this.emitter, schema.scalar, initial);
   }
 
   loop(count: unknown, body: (index: ScalarValue) => void): void {
-    this.emitter.mark();
+    this.emitter.mark(this.loop);
     const { ssa } = this.emitter;
     const end = new ScalarValue(this.emitter, "u32", operandValue(this.emitter, "u32", count));
     const index = new MutableValue(this.emitter, "u32", 0);
@@ -98,6 +99,7 @@ export class BuilderImplementation {
     this.#loops.pop();
     ssa.jump(next, undefined);
     ssa.enter(next);
+    this.emitter.mark(this.loop);
     index.set(index.get().add(1));
     ssa.jump(header, undefined);
     ssa.seal(header);
@@ -105,12 +107,12 @@ export class BuilderImplementation {
   }
 
   break(): void {
-    this.emitter.mark();
+    this.emitter.mark(this.break);
     this.emitter.ssa.jump(this.#innermost("break").after, this.emitter.source);
   }
 
   continue(): void {
-    this.emitter.mark();
+    this.emitter.mark(this.continue);
     this.emitter.ssa.jump(this.#innermost("continue").next, this.emitter.source);
   }
 
@@ -121,17 +123,17 @@ export class BuilderImplementation {
   }
 
   return(result: unknown): void {
-    this.emitter.mark();
+    this.emitter.mark(this.return);
     this.emitter.ssa.return(this.#result(result), this.emitter.source);
   }
 
   bpfLoop(count: unknown, state: unknown, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.bpfLoop);
     const memory = memoryOf(state);
     if (memory === undefined) throw new BuildError("b.bpfLoop() takes its state as a struct in memory", this.emitter.source);
     const rounds = this.emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(this.emitter, "u32", count) }, "i64");
     const name = this.#loopCallback(memory.schema, body);
-    this.emitter.mark();
+    this.emitter.mark(this.bpfLoop);
     const result = callHelper(this.emitter, "bpf_loop", [
       rounds, this.emitter.emit({ op: "function", name }, "ptr"), addressOf(this.emitter, memory.place), this.emitter.constant("i64", 0n),
     ], { clobbers: ["map", "stack"] });
@@ -150,65 +152,65 @@ export class BuilderImplementation {
   }
 
   first(candidates: readonly InMemory<Schema>[], condition: (candidate: Ref<Schema>) => Condition): unknown {
-    this.emitter.mark();
+    this.emitter.mark(this.first);
     const schema = memoryOf(candidates[0])?.schema;
     if (schema === undefined) throw new BuildError("b.first() takes at least one place in memory", this.emitter.source);
     return Nullable.first(this.emitter, schema, candidates, condition);
   }
 
   packet({ data, dataEnd }: { data: object; dataEnd: object }, schema: StructSchema, offset: number): unknown {
-    this.emitter.mark();
+    this.emitter.mark(this.packet);
     return Nullable.packet(this.emitter, schema, pointerValue(this.emitter, data), pointerValue(this.emitter, dataEnd), offset);
   }
 
   call(target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.call);
     return callSubprogram(this.emitter, this.#functions, target, values);
   }
 
   equal(left: unknown, right: unknown): Condition {
-    this.emitter.mark();
+    this.emitter.mark(this.equal);
     const [a, b] = [memoryOf(left), memoryOf(right)];
     if (a === undefined || b === undefined || a.schema !== b.schema) throw new BuildError("b.equal() takes two values of one schema in memory", this.emitter.source);
     return equalMemory(this.emitter, a.place, b.place, a.schema.size);
   }
 
   global(variable: GlobalVariable<Schema>): unknown {
-    this.emitter.mark();
+    this.emitter.mark(this.global);
     const address = this.emitter.emit({ op: "map-value", map: variable, offset: 0 }, "ptr");
     return reference(this.emitter, variable.value, { space: "map", address, offset: 0, align: 8, region: this.emitter.region });
   }
 
   struct(schema: StructSchema, fields: unknown): unknown {
-    this.emitter.mark();
+    this.emitter.mark(this.struct);
     const place = stackPlace(this.emitter, schema);
     writeInit(this.emitter, schema, place, fields);
     return reference(this.emitter, schema, place);
   }
 
   zeroed(schema: Schema): unknown {
-    this.emitter.mark();
+    this.emitter.mark(this.zeroed);
     const place = stackPlace(this.emitter, schema);
     zero(this.emitter, place, schema.size);
     return reference(this.emitter, schema, place);
   }
 
   assign(target: unknown, value: unknown): void {
-    this.emitter.mark();
+    this.emitter.mark(this.assign);
     const memory = memoryOf(target);
     if (memory === undefined) throw new BuildError("b.assign() takes a reference to memory first", this.emitter.source);
     writeInit(this.emitter, memory.schema, memory.place, value);
   }
 
   clear(target: unknown): void {
-    this.emitter.mark();
+    this.emitter.mark(this.clear);
     const memory = memoryOf(target);
     if (memory === undefined) throw new BuildError("b.clear() takes a reference to memory", this.emitter.source);
     zero(this.emitter, memory.place, memory.schema.size);
   }
 
   lookup(map: MapDefinition, key: unknown): unknown {
-    this.emitter.mark();
+    this.emitter.mark(this.lookup);
     const address = callHelper(this.emitter, "bpf_map_lookup_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
     ], { removable: true, reads: [1] }, "ptr");
@@ -216,7 +218,7 @@ export class BuilderImplementation {
   }
 
   update(map: MapDefinition, key: unknown, value: unknown, flag: UpdateFlag = UpdateFlag.ANY): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.update);
     const result = callHelper(this.emitter, "bpf_map_update_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
       valueAddress(this.emitter, map.value, value), this.emitter.constant("i64", BigInt(flag)),
@@ -225,7 +227,7 @@ export class BuilderImplementation {
   }
 
   delete(map: MapDefinition, key: unknown): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.delete);
     const result = callHelper(this.emitter, "bpf_map_delete_elem", [
       this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
     ], { reads: [1], clobbers: ["map"] });
@@ -233,7 +235,7 @@ export class BuilderImplementation {
   }
 
   assembly(items: readonly Item[], ...inputs: readonly unknown[]): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.assembly);
     const values = inputs.map((input) => {
       if (input instanceof ScalarValue) return input.use();
       const { constant } = input as Constant;

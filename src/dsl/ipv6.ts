@@ -52,7 +52,7 @@ export class Ipv6Value {
   }
 
   eq(other: unknown): Condition {
-    this.#emitter.mark();
+    this.#emitter.mark(this.eq);
     const [high, low] = this.use();
     const [otherHigh, otherLow] = ipv6Halves(this.#emitter, other);
     const equal = (left: Value, right: Value) => Condition.compare(this.#emitter, "eq", left, right);
@@ -60,11 +60,12 @@ export class Ipv6Value {
   }
 
   ne(other: unknown): Condition {
+    this.#emitter.mark(this.ne);
     return this.eq(other).not();
   }
 
   isV4Mapped(): Condition {
-    this.#emitter.mark();
+    this.#emitter.mark(this.isV4Mapped);
     const [high, low] = this.use();
     const middle = this.#emitter.emit({ op: "truncate", operand: low }, "i32");
     return Condition.compare(this.#emitter, "eq", middle, this.#emitter.constant("i32", MAPPED))
@@ -72,19 +73,19 @@ export class Ipv6Value {
   }
 
   v4(): ScalarValue {
-    this.#emitter.mark();
+    this.#emitter.mark(this.v4);
     const [, low] = this.use();
     const last = this.#emitter.emit({ op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) }, "i64");
     return new ScalarValue(this.#emitter, "be32", this.#emitter.emit({ op: "truncate", operand: last }, "i32"));
   }
 
   set(value: unknown): void {
-    this.#emitter.mark();
+    this.#emitter.mark(this.set);
     writeIpv6(this.#emitter, this.#place, value);
   }
 
   setV4Mapped(value: ScalarValue): void {
-    this.#emitter.mark();
+    this.#emitter.mark(this.setV4Mapped);
     const wide = this.#emitter.emit({ op: "extend", bits: 32, signed: false, operand: value.use() }, "i64");
     const last = this.#emitter.emit({ op: "binary", operator: "lsh", left: wide, right: this.#emitter.constant("i64", 32n) }, "i64");
     const low = this.#emitter.emit({ op: "binary", operator: "or", left: last, right: this.#emitter.constant("i64", MAPPED) }, "i64");

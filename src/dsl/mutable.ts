@@ -19,13 +19,13 @@ export class MutableValue {
   }
 
   get(): ScalarValue {
-    this.#emitter.mark();
+    this.#emitter.mark(this.get);
     this.#emitter.checkAlive(this.#region, "a variable");
     return new ScalarValue(this.#emitter, this.#kind, this.#emitter.ssa.read(this.#variable));
   }
 
   set(value: unknown): void {
-    this.#emitter.mark();
+    this.#emitter.mark(this.set);
     this.#emitter.checkAlive(this.#region, "a variable");
     this.#emitter.ssa.write(this.#variable, operandValue(this.#emitter, this.#kind, value));
   }

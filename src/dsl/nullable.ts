@@ -81,7 +81,7 @@ export class Nullable<out V extends Schema, in R = unknown> {
   /** Runs one of two branches: `found` with what was found, or `missing`. */
   match(found: (value: Ref<V>) => void, missing?: () => void): void {
     const { ssa } = this.#emitter;
-    this.#emitter.mark();
+    this.#emitter.mark(this.match);
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     const after = missing === undefined ? absent : ssa.createBlock();
@@ -99,11 +99,13 @@ export class Nullable<out V extends Schema, in R = unknown> {
 
   /** Runs `found` with what was found, if anything was. */
   ifFound(found: (value: Ref<V>) => void): void {
+    this.#emitter.mark(this.ifFound);
     this.match(found);
   }
 
   /** What was found; where nothing was, the program returns `result`. */
   orReturn(result: R): Ref<V> {
+    this.#emitter.mark(this.orReturn);
     return this.orElse(() => {
       const { ssa } = this.#emitter;
       ssa.return(returnValue(this.#emitter, result), this.#emitter.source);
@@ -113,7 +115,7 @@ export class Nullable<out V extends Schema, in R = unknown> {
   /** What was found; where nothing was, `missing` runs, which must leave the program or the loop. */
   orElse(missing: () => void): Ref<V> {
     const { ssa } = this.#emitter;
-    this.#emitter.mark();
+    this.#emitter.mark(this.orElse);
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     this.#finding.branch(there, absent);

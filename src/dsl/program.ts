@@ -77,7 +77,7 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
     let get: () => unknown;
     if ("pointer" in field) {
       get = () => {
-        emitter.mark();
+        emitter.mark(get);
         // The fields that give a packet's bounds are 32 bits wide, though the verifier puts pointers there.
         const size = field.pointer.startsWith("packet") ? 4 : 8;
         const value = emitter.load(placeAt(place, field.offset), size, "ptr");
@@ -85,12 +85,12 @@ function contextView<C extends ContextFields>(emitter: Emitter, fields: C, addre
       };
     } else if ("count" in field) {
       get = () => {
-        emitter.mark();
+        emitter.mark(get);
         return new Ipv6Value(emitter, placeAt(place, field.element.offset));
       };
     } else {
       get = () => {
-        emitter.mark();
+        emitter.mark(get);
         return read(field);
       };
     }
@@ -104,8 +104,8 @@ function pointerView(emitter: Emitter, { pointer, fields }: ContextPointer, addr
   const view = { points: pointer };
   const place = { space: "kernel", address, offset: 0, align: 8, region: emitter.region } as const;
   for (const [name, { offset, kind, size }] of Object.entries(fields)) {
-    const get = () => {
-      emitter.mark();
+    const get = (): unknown => {
+      emitter.mark(get);
       return new FieldValue(emitter, kind, placeAt(place, offset), size);
     };
     Object.defineProperty(view, name, { enumerable: true, get });

@@ -77,14 +77,12 @@ function structPrototype(schema: StructSchema): object {
   if (prototype === undefined) {
     prototype = {};
     for (const { name, schema: field, offset } of schema.layout) {
-      Object.defineProperty(prototype, name, {
-        enumerable: true,
-        get(this: InMemory<Schema>) {
-          const { emitter, place } = this[memory];
-          emitter.mark();
-          return part(emitter, field, placeAt(place, offset));
-        },
-      });
+      const get = function (this: InMemory<Schema>): unknown {
+        const { emitter, place } = this[memory];
+        emitter.mark(get);
+        return part(emitter, field, placeAt(place, offset));
+      };
+      Object.defineProperty(prototype, name, { enumerable: true, get });
     }
     prototypes.set(schema, prototype);
   }
@@ -105,10 +103,12 @@ class ScalarView {
 
   get value(): unknown {
     const { emitter, schema, place } = this[memory];
-    emitter.mark();
+    emitter.mark(valueGetter);
     return part(emitter, schema, place);
   }
 }
+
+const valueGetter = Object.getOwnPropertyDescriptor(ScalarView.prototype, "value")!.get!;
 
 class ArrayView {
   readonly [memory]: Memory;
@@ -124,7 +124,7 @@ class ArrayView {
   at(index: unknown): unknown {
     const { emitter, schema, place } = this[memory];
     const { element, length } = schema as ArraySchema;
-    emitter.mark();
+    emitter.mark(this.at);
     if (typeof index === "number") {
       if (!Number.isInteger(index) || index < 0 || index >= length) throw new BuildError(`index ${index} is outside of ${schema}`, emitter.source);
       return part(emitter, element, placeAt(place, index * element.size));

@@ -101,13 +101,13 @@ export class ScalarValue {
     return operandValue(this.emitter, this.kind, other);
   }
 
-  #compare(unsigned: Comparison, signed: Comparison, other: unknown): Condition {
-    this.emitter.mark();
+  #compare(unsigned: Comparison, signed: Comparison, other: unknown, method: Function): Condition {
+    this.emitter.mark(method);
     return Condition.compare(this.emitter, scalarShape(this.kind).signed ? signed : unsigned, this.use(), this.#operand(other));
   }
 
-  #binary(operator: BinaryOperator, other: unknown): ScalarValue {
-    this.emitter.mark();
+  #binary(operator: BinaryOperator, other: unknown, method: Function): ScalarValue {
+    this.emitter.mark(method);
     const left = this.use();
     const value = this.emitter.emit({ op: "binary", operator, left, right: this.#operand(other) }, valueType(this.kind));
     return this.#wrapped(value);
@@ -118,39 +118,39 @@ export class ScalarValue {
     return new ScalarValue(this.emitter, this.kind, narrowed(this.emitter, this.kind, value));
   }
 
-  eq(other: unknown): Condition { return this.#compare("eq", "eq", other); }
-  ne(other: unknown): Condition { return this.#compare("ne", "ne", other); }
-  lt(other: unknown): Condition { return this.#compare("lt", "slt", other); }
-  le(other: unknown): Condition { return this.#compare("le", "sle", other); }
-  gt(other: unknown): Condition { return this.#compare("gt", "sgt", other); }
-  ge(other: unknown): Condition { return this.#compare("ge", "sge", other); }
-  hasBits(other: unknown): Condition { return this.#compare("set", "set", other); }
-  add(other: unknown): ScalarValue { return this.#binary("add", other); }
-  sub(other: unknown): ScalarValue { return this.#binary("sub", other); }
-  mul(other: unknown): ScalarValue { return this.#binary("mul", other); }
-  div(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "sdiv" : "div", other); }
-  mod(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "smod" : "mod", other); }
-  and(other: unknown): ScalarValue { return this.#binary("and", other); }
-  or(other: unknown): ScalarValue { return this.#binary("or", other); }
-  xor(other: unknown): ScalarValue { return this.#binary("xor", other); }
-  shl(bits: unknown): ScalarValue { return this.#binary("lsh", bits); }
-  shr(bits: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "arsh" : "rsh", bits); }
-  not(): ScalarValue { return this.#binary("xor", { constant: this.kind, value: -1n }); }
+  eq(other: unknown): Condition { return this.#compare("eq", "eq", other, this.eq); }
+  ne(other: unknown): Condition { return this.#compare("ne", "ne", other, this.ne); }
+  lt(other: unknown): Condition { return this.#compare("lt", "slt", other, this.lt); }
+  le(other: unknown): Condition { return this.#compare("le", "sle", other, this.le); }
+  gt(other: unknown): Condition { return this.#compare("gt", "sgt", other, this.gt); }
+  ge(other: unknown): Condition { return this.#compare("ge", "sge", other, this.ge); }
+  hasBits(other: unknown): Condition { return this.#compare("set", "set", other, this.hasBits); }
+  add(other: unknown): ScalarValue { return this.#binary("add", other, this.add); }
+  sub(other: unknown): ScalarValue { return this.#binary("sub", other, this.sub); }
+  mul(other: unknown): ScalarValue { return this.#binary("mul", other, this.mul); }
+  div(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "sdiv" : "div", other, this.div); }
+  mod(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "smod" : "mod", other, this.mod); }
+  and(other: unknown): ScalarValue { return this.#binary("and", other, this.and); }
+  or(other: unknown): ScalarValue { return this.#binary("or", other, this.or); }
+  xor(other: unknown): ScalarValue { return this.#binary("xor", other, this.xor); }
+  shl(bits: unknown): ScalarValue { return this.#binary("lsh", bits, this.shl); }
+  shr(bits: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "arsh" : "rsh", bits, this.shr); }
+  not(): ScalarValue { return this.#binary("xor", { constant: this.kind, value: -1n }, this.not); }
   negate(): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.negate);
     return this.#wrapped(this.emitter.emit({ op: "negate", operand: this.use() }, valueType(this.kind)));
   }
 
   to(schema: ScalarSchema): ScalarValue {
-    this.emitter.mark();
+    this.emitter.mark(this.to);
     return new ScalarValue(this.emitter, schema.scalar, converted(this.emitter, this.kind, schema.scalar, this.use()));
   }
 
-  toHost(): ScalarValue { return this.#swapped("u"); }
-  toBig(): ScalarValue { return this.#swapped("be"); }
+  toHost(): ScalarValue { return this.#swapped("u", this.toHost); }
+  toBig(): ScalarValue { return this.#swapped("be", this.toBig); }
 
-  #swapped(prefix: "u" | "be"): ScalarValue {
-    this.emitter.mark();
+  #swapped(prefix: "u" | "be", method: Function): ScalarValue {
+    this.emitter.mark(method);
     const bits = (scalarShape(this.kind).size * 8) as 16 | 32 | 64;
     const value = this.emitter.emit({ op: "byteswap", bits, operand: this.use() }, valueType(this.kind));
     return new ScalarValue(this.emitter, `${prefix}${bits}` as ScalarKind, value);
@@ -169,12 +169,12 @@ export class FieldValue extends ScalarValue {
   }
 
   set(value: unknown): void {
-    this.emitter.mark();
+    this.emitter.mark(this.set);
     this.emitter.store(this.#place, this.#size, operandValue(this.emitter, this.kind, value));
   }
 
   atomicAdd(value: unknown): void {
-    this.emitter.mark();
+    this.emitter.mark(this.atomicAdd);
     this.emitter.checkAlive(this.#place.region, "this memory");
     this.emitter.emitVoid({
       op: "atomic", operator: "add", fetch: false, size: this.#size as 4 | 8, space: this.#place.space,

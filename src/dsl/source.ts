@@ -3,18 +3,17 @@ import { fileURLToPath } from "node:url";
 import type { SourceLocation } from "../asm/instruction.ts";
 
 /**
- * Finds the line of TypeScript that made a call into the DSL: the innermost
- * stack frame outside this folder.
+ * Finds the line of TypeScript that made a call into the DSL: the stack frame
+ * below the method that was called. Looking at the stack is most of what
+ * describing a program costs, so it is one frame, and what can be said of it is
+ * found out once for each place in a file.
  */
 const here = import.meta.url.slice(0, import.meta.url.lastIndexOf("/") + 1);
 /** In a CommonJS package, frames bear paths, not addresses. */
 const herePath = fileURLToPath(here);
 
-/** Frames to look at: the depth of calls between a program and `Emitter.mark` is below this. */
-const DEPTH = 6;
-
-/** Locations by place in the file that runs, since a source map lookup costs far more than the stack walk. */
-const resolved = new Map<string, SourceLocation>();
+/** By file of a program, and position in it; nothing for a file of the DSL. A source map lookup costs far more than the look at the stack. */
+const resolved = new Map<string, Map<number, SourceLocation> | undefined>();
 
 let capturing = true;
 
@@ -29,35 +28,44 @@ export function withSourceCapture<T>(enabled: boolean, action: () => T): T {
   }
 }
 
-/** Where the DSL was called from; undefined when capture is off or the place is not known. */
-export function captureSource(): SourceLocation | undefined {
+/** Where `method` was called from; undefined when capture is off, and where it is the DSL itself that called. */
+export function captureSource(method: Function): SourceLocation | undefined {
   if (!capturing) return undefined;
   const { stackTraceLimit, prepareStackTrace } = Error;
-  Error.stackTraceLimit = DEPTH;
-  Error.prepareStackTrace = outsideFrame;
+  Error.stackTraceLimit = 1;
+  Error.prepareStackTrace = firstFrame;
   const holder: { stack?: unknown } = {};
-  Error.captureStackTrace(holder, captureSource);
+  Error.captureStackTrace(holder, method);
   const frame = holder.stack as NodeJS.CallSite | undefined;
   Error.stackTraceLimit = stackTraceLimit;
   Error.prepareStackTrace = prepareStackTrace;
   return frame && resolve(frame);
 }
 
-function outsideFrame(_error: Error, frames: NodeJS.CallSite[]): NodeJS.CallSite | undefined {
-  return frames.find((frame) => {
-    const file = frame.getFileName();
-    return file != null && (!(file.startsWith(here) || file.startsWith(herePath)) || file.includes(".test.")) && !file.startsWith("node:");
-  });
+const firstFrame = (_error: Error, frames: readonly NodeJS.CallSite[]): NodeJS.CallSite | undefined => frames[0];
+
+function isProgram(file: string): boolean {
+  return (!(file.startsWith(here) || file.startsWith(herePath)) || file.includes(".test.")) && !file.startsWith("node:");
 }
 
 function resolve(frame: NodeJS.CallSite): SourceLocation | undefined {
   const file = frame.getFileName();
+  if (file == null) return undefined;
+  let places = resolved.get(file);
+  if (places === undefined) {
+    if (resolved.has(file)) return undefined;
+    places = isProgram(file) ? new Map() : undefined;
+    resolved.set(file, places);
+    if (places === undefined) return undefined;
+  }
+  const position = frame.getPosition();
+  const known = places.get(position);
+  if (known !== undefined) return known;
   const line = frame.getLineNumber();
   const column = frame.getColumnNumber();
-  if (file == null || line === null || column === null) return undefined;
-  const key = `${file}:${line}:${column}`;
-  let location = resolved.get(key);
-  if (location === undefined) resolved.set(key, (location = mapped(file, line, column)));
+  if (line === null || column === null) return undefined;
+  const location = mapped(file, line, column);
+  places.set(position, location);
   return location;
 }
 

@@ -37,10 +37,19 @@ export interface ScalarType<K extends ScalarKind, T> extends ScalarSchema<K, T> 
   (value: T): Constant<K>;
 }
 
+interface ScalarShape { readonly size: number; readonly signed: boolean; readonly bigEndian: boolean }
+
+const shape = (size: number, signed: boolean, bigEndian: boolean): ScalarShape => ({ size, signed, bigEndian });
+
+const shapes: Readonly<Record<ScalarKind, ScalarShape>> = {
+  u8: shape(1, false, false), u16: shape(2, false, false), u32: shape(4, false, false), u64: shape(8, false, false),
+  i8: shape(1, true, false), i16: shape(2, true, false), i32: shape(4, true, false), i64: shape(8, true, false),
+  be16: shape(2, false, true), be32: shape(4, false, true), be64: shape(8, false, true),
+};
+
 /** What a kind is in memory: bytes, sign and byte order. */
-export function scalarShape(kind: ScalarKind): { size: number; signed: boolean; bigEndian: boolean } {
-  const bigEndian = kind.startsWith("be");
-  return { size: Number(kind.replace(/\D+/, "")) / 8, signed: kind.startsWith("i"), bigEndian };
+export function scalarShape(kind: ScalarKind): ScalarShape {
+  return shapes[kind];
 }
 
 /** The numbers of a kind: those of 64 bits do not fit a JavaScript number, the others are far cheaper as one. */
