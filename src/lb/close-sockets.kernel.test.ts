@@ -52,11 +52,12 @@ async function withClients(dataPath: DataPath, work: (clients: readonly SocketCl
   });
 }
 
-for (const { name, family, service, backends: [removed, kept], named } of families) {
-  for (const kind of ["tcp", "udp"] as const) {
-    test(`${name}, ${kind}: those that came through the service are closed, in every network namespace, and no others`, async ({ dataPath }) => {
-      const setBackends = (...backends: readonly string[]) => dataPath.services.set(service, kind, backends, settings);
-      await withClients(dataPath, async (clients) => {
+test("those that came through the service are closed, in every network namespace, and no others", async ({ dataPath }) => {
+  await withClients(dataPath, async (clients) => {
+    for (const { name, family, service, backends: [removed, kept], named } of families) {
+      for (const kind of ["tcp", "udp"] as const) {
+        const what = `${name}, ${kind}`;
+        const setBackends = (...backends: readonly string[]) => dataPath.services.set(service, kind, backends, settings);
         const toClose: ClientSocket[] = [];
         const toStay: [socket: ClientSocket, backend: string][] = [];
         const open = async (client: SocketClient, to: Endpoint) => {
@@ -78,20 +79,22 @@ for (const { name, family, service, backends: [removed, kept], named } of famili
             toStay.push([both, removed]);
           }
           setBackends(kept);
-          // Nobody has called for closing yet: the service's having lost the backend does nothing by itself.
           toStay.push([await open(client, service), kept]);
         }
-        assert.is(connectionCount(dataPath), toClose.length + clients.length);
-        for (const socket of toClose) assert.is(await answers(socket, kind), removed);
-        assert.is(await closeSockets(dataPath), toClose.length);
-        for (const socket of toClose) assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
-        for (const [socket, backend] of toStay) assert.is(await answers(socket, kind), backend);
-        assert.is(await closeSockets(dataPath), 0, "a second time there is nothing left to close");
-        assert.is(connectionCount(dataPath), clients.length);
-      });
-    });
-  }
+        assert.is(connectionCount(dataPath), toClose.length + clients.length, what);
+        for (const socket of toClose) assert.is(await answers(socket, kind), removed, `${what}: before`);
+        assert.is(await closeSockets(dataPath), toClose.length, what);
+        for (const socket of toClose) assert.is(await errnoOf(socket.receive()), "ECONNABORTED", what);
+        for (const [socket, backend] of toStay) assert.is(await answers(socket, kind), backend, `${what}: after`);
+        assert.is(await closeSockets(dataPath), 0, `${what}: a second time there is nothing left to close`);
+        assert.is(connectionCount(dataPath), clients.length, what);
+        for (const socket of [...toClose, ...toStay.map(([socket]) => socket)]) await socket.close();
+      }
+    }
+  });
+});
 
+for (const { name, family, service, backends: [removed, kept], named } of families) {
   test(`${name}: an unconnected UDP socket keeps its port, and gets another backend`, async ({ dataPath, client }) => {
     dataPath.services.set(service, "udp", [removed], settings);
     const socket = await client.open("udp", family);
