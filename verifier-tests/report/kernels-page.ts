@@ -20,7 +20,7 @@ export function kernelsPage(snapshots: readonly Snapshot[], since: ReadonlyMap<s
     "## Kernels tested",
     page.tested(),
     "## Features, and since when",
-    "Found by a probe each, never by the version. The second column is what the tests declare; a kernel from then on that lacks the feature fails them.",
+    "Found by a probe each, never by the version. The second column is what the tests declare; a kernel from then on that lacks the feature fails them. Stable releases of an older kernel may have it too.",
     page.features(since),
     "## The load balancer's programs",
     "Instructions that the verifier walks, along all paths; the states that it keeps; bytes of stack. A later run in which the first number has risen by more than 5 % fails.",
