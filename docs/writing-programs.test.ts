@@ -1,4 +1,8 @@
-/** Every piece of code in writing-programs.md is what it says: it passes the type checker, and its programs can be built. */
+/**
+ * Every piece of code in writing-programs.md and testing-programs.md is what it
+ * says: it passes the type checker, its programs can be built, and its tests
+ * run and print what the page shows.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,26 +12,43 @@ import * as assert from "uvu/assert";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..");
-const page = readFileSync(join(here, "writing-programs.md"), "utf8");
-const pieces = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!.replace('"tsbpf"', '"../../src/index.ts"'));
 
-const test = suite("docs: writing programs");
+interface Piece {
+  /** As the piece itself says in its first line, `// NAME.ts`; else a number. */
+  readonly file: string;
+  readonly code: string;
+}
+
+const blocks = (page: string, language: string): string[] =>
+  [...readFileSync(join(here, page), "utf8").matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text]) => text!);
+
+const piecesOf = (page: string): Piece[] => blocks(page, "ts").map((code, i) => ({
+  file: code.match(/^\/\/ (\S+\.ts)\n/)?.[1] ?? `piece-${i}.ts`,
+  code: code.replaceAll('"tsbpf"', '"../../src/index.ts"').replaceAll('"tsbpf/sim"', '"../../src/sim/index.ts"'),
+}));
+
+const writing = piecesOf("writing-programs.md");
+const testing = piecesOf("testing-programs.md");
+const pieces = [...writing, ...testing];
+
+const test = suite("docs: writing and testing programs");
 mkdirSync(join(root, ".cache"), { recursive: true });
 const folder = mkdtempSync(join(root, ".cache/writing-programs-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
 test("every piece passes the type checker", () => {
-  assert.ok(pieces.length > 5);
-  pieces.forEach((code, i) => writeFileSync(join(folder, `piece-${i}.ts`), `${exported(code)}\nexport {};\n`));
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), files: pieces.map((_, i) => `piece-${i}.ts`), include: [], compilerOptions: { noUnusedLocals: false } }));
+  assert.ok(writing.length > 5 && testing.length > 4);
+  assert.is(new Set(pieces.map(({ file }) => file)).size, pieces.length, "two pieces of the same name");
+  for (const { file, code } of pieces) writeFileSync(join(folder, file), `${exported(code)}\nexport {};\n`);
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), files: pieces.map(({ file }) => file), compilerOptions: { noUnusedLocals: false } }));
   const { status, stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder, "--pretty", "false"], { encoding: "utf8" });
   assert.is(status, 0, stdout);
 });
 
 test("every program can be compiled", async () => {
   let compiled = 0;
-  for (const i of pieces.keys()) {
-    const module = await import(pathToFileURL(join(folder, `piece-${i}.ts`)).href) as Record<string, unknown>;
+  for (const { file } of writing) {
+    const module = await import(pathToFileURL(join(folder, file)).href) as Record<string, unknown>;
     for (const source of Object.values(module).flat()) {
       if (!isProgramSource(source)) continue;
       assert.ok(source.compile().instructions.length > 0);
@@ -35,6 +56,22 @@ test("every program can be compiled", async () => {
     }
   }
   assert.ok(compiled >= 7, `${compiled} programs`);
+});
+
+const printed = new Map<string, string>();
+for (const { file } of testing.filter(({ file }) => file.endsWith(".test.ts"))) {
+  test(`${file} passes`, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", join(folder, file)], { cwd: root, encoding: "utf8" });
+    assert.is(status, 0, stdout + stderr);
+    printed.set(file, stdout);
+  });
+}
+
+test("the coverage report on the page is the one that its test prints", () => {
+  const [report, ...others] = blocks("testing-programs.md", "text");
+  assert.equal(others, []);
+  const output = printed.get("firewall.test.ts")!;
+  assert.ok(output.includes(report!), `the test prints:\n${output}`);
 });
 
 const exported = (code: string): string => code.replace(/^const /gm, "export const ");
