@@ -1,0 +1,51 @@
+"""Opens sockets in network namespaces and keeps them: for `npm run bench:close-sockets`.
+
+Arguments: how many sockets to the first and to the second service in each
+namespace, half of them TCP, half UDP; then the namespaces' names. Says "ready",
+and ends with its standard input.
+"""
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import sys
+
+SERVICES = [("100.0.0.1", 80), ("100.0.0.2", 80)]
+BACKENDS = [("127.0.0.1", 80), ("127.0.0.2", 80)]
+CLONE_NEWNET = 0x40000000  # linux/sched.h
+SIOCSIFFLAGS = 0x8914  # linux/sockios.h
+IFF_UP = 1
+
+libc = ctypes.CDLL(None, use_errno=True)
+kept = []
+
+
+def enter(name):
+    handle = os.open("/run/netns/" + name, os.O_RDONLY)
+    if libc.setns(handle, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns " + name)
+    os.close(handle)
+
+
+def open_in(name, counts):
+    enter(name)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+    for backend in BACKENDS:
+        # Nobody accepts: the kernel has made the connection without.
+        listener = socket.socket()
+        listener.bind(backend)
+        listener.listen(4096)
+        kept.append(listener)
+    for service, count in zip(SERVICES, counts):
+        for i in range(count):
+            handle = socket.socket(socket.AF_INET, socket.SOCK_STREAM if i % 2 == 0 else socket.SOCK_DGRAM)
+            handle.connect(service)
+            kept.append(handle)
+
+
+for namespace in sys.argv[3:]:
+    open_in(namespace, [int(count) for count in sys.argv[1:3]])
+print("ready", flush=True)
+sys.stdin.read()
