@@ -6,7 +6,7 @@ import { ask, Scene, ways, type Case } from "./case.ts";
 import { ENDS_AS_MAPPED, PORTS } from "./stage.ts";
 import { views } from "./views.ts";
 
-const [ipv4, mapped, ipv6] = views as [typeof views[number], typeof views[number], typeof views[number]];
+const [ipv4, mapped, ipv6] = views;
 const ANY4 = { address: "0.0.0.0", port: 30_000 };
 const ANY6 = { address: "::", port: 30_000 };
 

@@ -2,11 +2,9 @@ import { endpointText, type Endpoint } from "../endpoint.ts";
 import type { Switch } from "./case.ts";
 import { HOSTS, PORTS } from "./stage.ts";
 
-/** Services and backends by number, and what tells them apart. */
+/** Six services and six backends by number, and what tells them apart. */
 export interface Scheme {
   readonly name: string;
-  /** How many services and backends there are. */
-  readonly size: number;
   service(i: number): Endpoint;
   backendEndpoint(i: number): Endpoint;
   backend(i: number): string;
@@ -19,26 +17,26 @@ export interface View {
   readonly needs: readonly Switch[];
   /** An address as a process names it and is told it. */
   asked(endpoint: Endpoint): Endpoint;
-  /** The first tells services and backends apart by their ports, and has many. */
+  /** The first tells services and backends apart by their ports, and has as many as there are `PORTS`. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
 }
 
-function scheme(name: string, size: number, service: (i: number) => Endpoint, backendEndpoint: (i: number) => Endpoint): Scheme {
-  return { name, size, service, backendEndpoint, backend: (i) => endpointText(backendEndpoint(i)) };
+function scheme(name: string, service: (i: number) => Endpoint, backendEndpoint: (i: number) => Endpoint): Scheme {
+  return { name, service, backendEndpoint, backend: (i) => endpointText(backendEndpoint(i)) };
 }
 
 const schemes4 = [
-  scheme("by port", PORTS.length, (i) => ({ address: "100.0.0.1", port: 1000 + i }), (i) => ({ address: HOSTS[4][0], port: PORTS[i]! })),
-  scheme("by address", 6, (i) => ({ address: `100.0.0.${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[4][i]!, port: PORTS[0]! })),
+  scheme("by port", (i) => ({ address: "100.0.0.1", port: 1000 + i }), (i) => ({ address: HOSTS[4][0], port: PORTS[i]! })),
+  scheme("by address", (i) => ({ address: `100.0.0.${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[4][i]!, port: PORTS[0]! })),
 ] as const;
 
 const schemes6 = [
-  scheme("by port", PORTS.length, (i) => ({ address: "fd00:100::1", port: 1000 + i }), (i) => ({ address: HOSTS[6][0], port: PORTS[i]! })),
-  scheme("by lower half of the address", 6, (i) => ({ address: `fd00:100::${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[6][i]!, port: PORTS[0]! })),
-  scheme("by upper half of the address", 6, (i) => ({ address: `fd00:10${i}::1`, port: 80 }), (i) => ({ address: HOSTS[6][i === 0 ? 0 : 5 + i]!, port: PORTS[0]! })),
+  scheme("by port", (i) => ({ address: "fd00:100::1", port: 1000 + i }), (i) => ({ address: HOSTS[6][0], port: PORTS[i]! })),
+  scheme("by lower half of the address", (i) => ({ address: `fd00:100::${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[6][i]!, port: PORTS[0]! })),
+  scheme("by upper half of the address", (i) => ({ address: `fd00:10${i}::1`, port: 80 }), (i) => ({ address: HOSTS[6][i === 0 ? 0 : 5 + i]!, port: PORTS[0]! })),
 ] as const;
 
-export const views: readonly View[] = [
+export const views: readonly [ipv4: View, mapped: View, ipv6: View] = [
   { name: "IPv4", family: 4, needs: [], asked: (endpoint) => endpoint, schemes: schemes4 },
   { name: "IPv4 mapped", family: 6, needs: ["ipv6"], asked: ({ address, port }) => ({ address: `::ffff:${address}`, port }), schemes: schemes4 },
   { name: "IPv6", family: 6, needs: ["ipv6"], asked: (endpoint) => endpoint, schemes: schemes6 },
