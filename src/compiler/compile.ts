@@ -63,19 +63,19 @@ function optimised(fn: IrFunction, isa: InstructionSet, options: CompileOptions)
   const check = options.validate === true ? validate : () => {};
   options.onStage?.(`${fn.name}: as built`, printFunction(fn));
   check(fn, "as built");
-  /** By pass, the function that it left or found unchanged: it has nothing to do there. */
-  const done = new Map<Pass, IrFunction>();
+  /** Passes that have nothing to do, since nothing has changed for them since they ran. */
+  const done = new Set<Pass>();
   for (const pass of passesFor(isa, options.optimise ?? true)) {
-    if (done.get(pass) === fn) continue;
+    if (done.has(pass)) continue;
     const before = fn;
     const { name } = pass;
     fn = pass.run(fn);
-    if (fn === before) {
-      done.set(pass, fn);
-      continue;
+    if (fn !== before) {
+      for (const other of done) if (other.unmovedBy?.includes(pass) !== true) done.delete(other);
+      check(fn, name);
+      options.onStage?.(`${fn.name}: ${name}`, printFunction(fn));
     }
-    check(fn, name);
-    options.onStage?.(`${fn.name}: ${name}`, printFunction(fn));
+    done.add(pass);
   }
   return fn;
 }

@@ -22,6 +22,35 @@ export function operandsOf(operation: Operation): readonly Value[] {
   }
 }
 
+/** Calls `use` with each value that an operation reads, in order. */
+export function forEachOperand(operation: Operation, use: (value: Value) => void): void {
+  switch (operation.op) {
+    case "constant": case "stack": case "map": case "map-value": case "function":
+      return;
+    case "binary": case "compare":
+      use(operation.left);
+      use(operation.right);
+      return;
+    case "negate": case "byteswap": case "extend": case "truncate":
+      use(operation.operand);
+      return;
+    case "load":
+      use(operation.address);
+      return;
+    case "store": case "atomic":
+      use(operation.address);
+      use(operation.value);
+      return;
+    case "compare-exchange":
+      use(operation.address);
+      use(operation.expected);
+      use(operation.value);
+      return;
+    case "call": case "call-function": case "call-kernel": case "assembly":
+      for (const value of operation.arguments) use(value);
+  }
+}
+
 /** The values that a terminator reads, those it passes on included. */
 export function terminatorOperands(terminator: Terminator): readonly Value[] {
   switch (terminator.op) {
@@ -31,11 +60,9 @@ export function terminatorOperands(terminator: Terminator): readonly Value[] {
   }
 }
 
-const sameArray = (a: readonly Value[], b: readonly Value[]): boolean => a.every((value, i) => value === b[i]);
-
 function mapAll(values: readonly Value[], change: (value: Value) => Value): readonly Value[] {
-  const changed = values.map(change);
-  return sameArray(values, changed) ? values : changed;
+  for (let i = 0; i < values.length; i++) if (change(values[i]!) !== values[i]) return values.map(change);
+  return values;
 }
 
 /** The operation with every operand replaced; itself where nothing changed. */
@@ -124,7 +151,7 @@ export function useCounts(fn: IrFunction): Int32Array {
   const counts = new Int32Array(valueCount(fn));
   const use = (value: Value): void => { counts[value.id]!++; };
   for (const block of fn.blocks) {
-    for (const { operation } of block.instructions) operandsOf(operation).forEach(use);
+    for (const { operation } of block.instructions) forEachOperand(operation, use);
     terminatorOperands(block.terminator).forEach(use);
   }
   return counts;

@@ -1,12 +1,13 @@
 /** What operations do to memory, as far as passes have to know. */
-import { operandsOf, targetsOf } from "./analysis.ts";
+import { forEachOperand, targetsOf } from "./analysis.ts";
 import type { AccessSize, IrFunction, Operation, Space, Value } from "./ir.ts";
 import type { Definitions } from "./significant-bits.ts";
 
-/** A place in memory: which base pointer, how far from it. A stack slot has its id as base, whichever value holds its address. */
+/** A place in memory: which base pointer, how far from it. */
 export interface Place {
   readonly space: Space;
-  readonly base: string;
+  /** A map's name for its first value; a negative number for a stack slot, whichever value holds its address; otherwise a value's id. */
+  readonly base: string | number;
   /** The slot, where it is certain to be in one. */
   readonly slot?: number;
   readonly offset: number;
@@ -18,8 +19,8 @@ export function placeOf(definitions: Definitions, access: { space: Space; addres
   let { address, offset } = access;
   for (;;) {
     const operation = definitions.operation(address);
-    if (operation?.op === "stack") return { space: "stack", base: `slot ${operation.slot.id}`, slot: operation.slot.id, offset, size: access.size };
-    if (operation?.op === "map-value") return { space: access.space, base: `value ${operation.map.name}`, offset: offset + operation.offset, size: access.size };
+    if (operation?.op === "stack") return { space: "stack", base: -1 - operation.slot.id, slot: operation.slot.id, offset, size: access.size };
+    if (operation?.op === "map-value") return { space: access.space, base: operation.map.name, offset: offset + operation.offset, size: access.size };
     if (operation?.op !== "binary" || operation.left.type !== "ptr") break;
     const right = definitions.operation(operation.right);
     if (right?.op !== "constant") break;
@@ -27,11 +28,11 @@ export function placeOf(definitions: Definitions, access: { space: Space; addres
     offset += operation.operator === "sub" ? -by : by;
     address = operation.left;
   }
-  return { space: access.space, base: `v${address.id}`, offset, size: access.size };
+  return { space: access.space, base: address.id, offset, size: access.size };
 }
 
 /** Whether a base names one piece of memory for sure, apart from every other named one. */
-const isNamed = (base: string): boolean => !base.startsWith("v");
+export const isNamed = (base: Place["base"]): boolean => typeof base === "string" || base < 0;
 
 /** Whether a write to one place may change the other. */
 export function mayOverlap(a: Place, b: Place): boolean {
@@ -103,7 +104,7 @@ export function escapingSlots(fn: IrFunction, definitions: Definitions): Readonl
         // slotOf looks through additions, so what comes of a `binary` is followed.
         case "load": case "call": case "binary": case "compare": break;
         case "store": case "atomic": escape(operation.value); break;
-        default: operandsOf(operation).forEach(escape);
+        default: forEachOperand(operation, escape);
       }
     }
     if (terminator.op === "return") escape(terminator.value);

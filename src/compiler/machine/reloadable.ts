@@ -4,7 +4,7 @@
  * bounds) it has not learnt of another load of the same field: so neither
  * pointers nor numbers of which it may have learnt something that counts.
  */
-import { operandsOf } from "../ir/analysis.ts";
+import { forEachOperand } from "../ir/analysis.ts";
 import type { Comparison, IrFunction, Value } from "../ir/ir.ts";
 
 /** By value id, 1 for results of loads from the context that may be repeated. */
@@ -31,13 +31,13 @@ export function reloadableFields(fn: IrFunction, count: number): Uint8Array {
         case "store":
           break;
         case "binary":
-          operandsOf(operation).forEach(mark(operation.left.type === "ptr" ? bounded : computed));
+          forEachOperand(operation, mark(operation.left.type === "ptr" ? bounded : computed));
           break;
         case "negate": case "byteswap": case "extend": case "truncate":
           mark(computed)(operation.operand);
           break;
         default:
-          operandsOf(operation).forEach(mark(bounded));
+          forEachOperand(operation, mark(bounded));
       }
     }
     if (terminator.op === "branch") {

@@ -1,5 +1,5 @@
 /** Where the upper half of a 32-bit number's register matters. */
-import { definitionsOf, operandsOf } from "../ir/analysis.ts";
+import { definitionsOf, forEachOperand } from "../ir/analysis.ts";
 import type { IrFunction, Value } from "../ir/ir.ts";
 import type { InstructionSet } from "./lower.ts";
 
@@ -17,7 +17,7 @@ export function wholeReads(fn: IrFunction, isa: InstructionSet): Uint8Array {
           if (operation.bits === 64) read(operation.operand);
           break;
         default:
-          operandsOf(operation).forEach(read);
+          forEachOperand(operation, read);
       }
     }
     const { terminator } = block;

@@ -3,7 +3,7 @@
  * on, blocks that follow each other with nothing between, parameters that are
  * always the same. Blocks that nothing reaches any more are left out.
  */
-import { mapOperands, mapTerminator, operandsOf, targetsOf, terminatorOperands, valueCount, withoutUnreachable } from "../ir/analysis.ts";
+import { mapOperands, mapTerminator, forEachOperand, targetsOf, terminatorOperands, valueCount, withoutUnreachable } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { evaluateComparison, widthOf } from "./arithmetic.ts";
 
@@ -32,13 +32,14 @@ function threadJumps(fn: IrFunction): IrFunction {
   const blocks: Block[] = [];
   /** By value id, how often it is read in all. */
   const uses = new Int32Array(valueCount(fn));
+  const count = ({ id }: Value): void => { uses[id]!++; };
   for (const block of fn.blocks) {
     blocks[block.id] = block;
     for (const { result, operation } of block.instructions) {
       if (result !== undefined && operation.op === "constant") constants[result.id] = BigInt.asUintN(widthOf(result.type), operation.value);
-      for (const { id } of operandsOf(operation)) uses[id]!++;
+      forEachOperand(operation, count);
     }
-    for (const { id } of terminatorOperands(block.terminator)) uses[id]!++;
+    terminatorOperands(block.terminator).forEach(count);
   }
   /** Whether the block can be passed by: it does nothing, and what it was given is read by nobody behind it. */
   const passable = new Map<Block, boolean>();

@@ -1,5 +1,5 @@
 /** Leaves out what nobody reads: results of pure operations, parameters of blocks, blocks that can't be reached. */
-import { controlFlow, operandsOf, valueCount } from "../ir/analysis.ts";
+import { controlFlow, forEachOperand, valueCount } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 
 export function removeDeadCode(fn: IrFunction): IrFunction {
@@ -24,7 +24,7 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
     work.push(value);
   };
   for (const { instructions, terminator } of blocks) {
-    for (const { operation } of instructions) if (!isRemovable(operation)) operandsOf(operation).forEach(want);
+    for (const { operation } of instructions) if (!isRemovable(operation)) forEachOperand(operation, want);
     if (terminator.op === "jump") edge(terminator.target);
     else if (terminator.op === "return") want(terminator.value);
     else {
@@ -37,7 +37,7 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
   while (work.length > 0) {
     const { id } = work.pop()!;
     const definition = definitions[id];
-    if (definition !== undefined && isRemovable(definition.operation)) operandsOf(definition.operation).forEach(want);
+    if (definition !== undefined && isRemovable(definition.operation)) forEachOperand(definition.operation, want);
     incoming[id]?.forEach(want);
   }
 

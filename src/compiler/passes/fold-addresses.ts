@@ -35,9 +35,13 @@ export function foldAddresses(fn: IrFunction): IrFunction {
         return operation;
     }
   };
+  let changed = false;
   const change = (instruction: IrInstruction): IrInstruction => {
     const operation = fold(instruction.operation);
-    return operation === instruction.operation ? instruction : { ...instruction, operation };
+    if (operation === instruction.operation) return instruction;
+    changed = true;
+    return { ...instruction, operation };
   };
-  return { ...fn, blocks: fn.blocks.map((block) => ({ ...block, instructions: block.instructions.map(change) })) };
+  const blocks = fn.blocks.map((block) => ({ ...block, instructions: block.instructions.map(change) }));
+  return changed ? { ...fn, blocks } : fn;
 }

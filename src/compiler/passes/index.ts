@@ -14,13 +14,15 @@ import { numberValues } from "./value-numbering.ts";
 
 export interface Pass {
   readonly name: string;
+  /** Passes that leave nothing more to do for this one than there was before them. */
+  readonly unmovedBy?: readonly Pass[];
   run(fn: IrFunction): IrFunction;
 }
 
 const controlFlow: Pass = { name: "control flow", run: simplifyControlFlow };
 const numbering: Pass = { name: "value numbering", run: numberValues };
-const loads: Pass = { name: "load forwarding", run: forwardLoads };
 const deadCode: Pass = { name: "dead code", run: removeDeadCode };
+const loads: Pass = { name: "load forwarding", unmovedBy: [deadCode], run: forwardLoads };
 const deadStores: Pass = { name: "dead stores", run: removeDeadStores };
 const merging: Pass = { name: "store merging", run: mergeStores };
 const equalBlocks: Pass = { name: "equal blocks", run: joinEqualBlocks };
@@ -28,10 +30,10 @@ const sharing: Pass = { name: "slot sharing", run: shareSlots };
 const addresses: Pass = { name: "address folding", run: foldAddresses };
 const division: Pass = { name: "signed division", run: expandSignedDivision };
 
-/** What one pass finds opens the way for another: twice round finds nearly all. */
-const round: readonly Pass[] = [controlFlow, numbering, controlFlow, loads, deadCode, equalBlocks];
+/** What one pass finds opens the way for others: this order finds what running all of them again and again would, or nearly. */
 const optimising: readonly Pass[] = [
-  ...round, ...round, addresses, deadStores, merging, sharing, numbering, loads, deadStores, numbering, controlFlow, deadCode, equalBlocks,
+  numbering, controlFlow, loads, deadCode, numbering, controlFlow, loads, deadCode,
+  addresses, deadStores, merging, sharing, numbering, loads, numbering, controlFlow, deadCode, equalBlocks,
 ];
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {

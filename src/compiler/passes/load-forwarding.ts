@@ -4,46 +4,76 @@
  * it. A load never moves; it only makes way for an earlier one. A store of what
  * the stack holds there already is left out too.
  */
-import { controlFlow, mapOperands, mapTerminator, type ControlFlow } from "../ir/analysis.ts";
-import type { Block, IrFunction, IrInstruction, Operation, Value, ValueType } from "../ir/ir.ts";
+import { controlFlow, mapOperands, mapTerminator, valueCount, type ControlFlow } from "../ir/analysis.ts";
+import type { Block, IrFunction, IrInstruction, Operation, Space, Value, ValueType } from "../ir/ir.ts";
 import { clobbersOf, escapingSlots, mayOverlap, placeOf, type Place } from "../ir/memory.ts";
 import type { Definitions } from "../ir/significant-bits.ts";
 
 interface Content {
-  readonly place: Place;
   readonly value: Value;
   /** By a store, whose value may be wider than its place; otherwise by a load. */
   readonly stored: boolean;
 }
 
-/** By place, type and sign, what is known to be there. */
-type State = Map<string, Content>;
+/** By location, what is known to be there. */
+type State = (Content | undefined)[];
 
-const keyOf = ({ space, base, offset, size }: Place, signed: boolean, type: ValueType): string => `${space} ${base} ${offset} ${size} ${signed ? "s" : "u"} ${type}`;
+/** Numbers for what is accessed: a place, read as a number of a type and sign. */
+class Locations {
+  /** By location. */
+  readonly places: Place[] = [];
+  readonly #numbers = new Map<Place["base"], Map<number, number>>();
+  /** By location, those that overlap with it, of the first so many. */
+  readonly #overlapping: { upTo: number; readonly locations: number[] }[] = [];
+
+  number(place: Place, signed: boolean, type: ValueType): number {
+    const { space, base, offset, size } = place;
+    let ofBase = this.#numbers.get(base);
+    if (ofBase === undefined) this.#numbers.set(base, (ofBase = new Map()));
+    const key = offset * 1024 + (spaces[space] << 7 | size << 3 | types[type] << 1 | (signed ? 1 : 0));
+    let location = ofBase.get(key);
+    if (location === undefined) ofBase.set(key, (location = this.places.push(place) - 1));
+    return location;
+  }
+
+  /** The locations that a write to this one may change. */
+  overlapping(location: number): readonly number[] {
+    const { places } = this;
+    const known = (this.#overlapping[location] ??= { upTo: 0, locations: [] });
+    for (; known.upTo < places.length; known.upTo++) {
+      if (mayOverlap(places[location]!, places[known.upTo]!)) known.locations.push(known.upTo);
+    }
+    return known.locations;
+  }
+}
+
+const spaces: Record<Space, number> = { context: 0, stack: 1, map: 2, packet: 3, kernel: 4 };
+const types: Record<ValueType, number> = { i32: 0, i64: 1, ptr: 2 };
 
 export function forwardLoads(fn: IrFunction): IrFunction {
   const flow = controlFlow(fn);
-  const operations: (Operation | undefined)[] = [];
+  const operations: (Operation | undefined)[] = new Array(valueCount(fn)).fill(undefined);
   for (const { instructions } of fn.blocks) {
     for (const { result, operation } of instructions) if (result !== undefined) operations[result.id] = operation;
   }
   const definitions: Definitions = { operation: ({ id }) => operations[id] };
   const escaping = escapingSlots(fn, definitions);
+  const locations = new Locations();
+  const locationOf = (store: Extract<Operation, { value: Value; address: Value }>): number => locations.number(placeOf(definitions, store), false, store.value.type);
 
   const forget = (state: State, operation: Operation): void => {
     switch (operation.op) {
-      case "store": case "atomic": case "compare-exchange": {
-        const place = placeOf(definitions, operation);
-        for (const [key, content] of state) if (mayOverlap(place, content.place)) state.delete(key);
+      case "store": case "atomic": case "compare-exchange":
+        for (const location of locations.overlapping(locationOf(operation))) if (location < state.length) state[location] = undefined;
         return;
-      }
-      default: {
+      case "call": case "call-function": case "call-kernel": case "assembly": {
         const clobbers = clobbersOf(definitions, operation);
         if (clobbers === undefined) return;
-        const { spaces, slots } = clobbers;
-        for (const [key, { place: { space, slot } }] of state) {
-          const gone = spaces.has(space) || space === "stack" && (slot === undefined || slots.includes(slot) || escaping.has(slot));
-          if (gone) state.delete(key);
+        for (let location = 0; location < state.length; location++) {
+          if (state[location] === undefined) continue;
+          const { space, slot } = locations.places[location]!;
+          const gone = clobbers.spaces.has(space) || space === "stack" && (slot === undefined || clobbers.slots.includes(slot) || escaping.has(slot));
+          if (gone) state[location] = undefined;
         }
       }
     }
@@ -64,7 +94,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
       const { result } = instruction;
       if (result !== undefined) operations[result.id] = operation;
       if (operation.op === "store" && operation.space === "stack") {
-        const there = state.get(keyOf(placeOf(definitions, operation), false, operation.value.type));
+        const there = state[locationOf(operation)];
         if (there?.stored === true && there.value.id === operation.value.id) {
           changed = true;
           continue;
@@ -73,8 +103,8 @@ export function forwardLoads(fn: IrFunction): IrFunction {
       forget(state, operation);
       if (operation.op === "load" && result !== undefined) {
         const place = placeOf(definitions, operation);
-        const key = keyOf(place, operation.signed, result.type);
-        const known = state.get(key);
+        const location = locations.number(place, operation.signed, result.type);
+        const known = state[location];
         if (known !== undefined) {
           changed = true;
           const { value } = known;
@@ -91,15 +121,15 @@ export function forwardLoads(fn: IrFunction): IrFunction {
           out.push({ ...instruction, operation: made });
           continue;
         }
-        state.set(key, { place, value: result, stored: false });
+        set(state, location, { value: result, stored: false });
       } else if (operation.op === "store" && operation.space === "stack") {
         const place = placeOf(definitions, operation);
         const { value } = operation;
         // A pointer is only ever read back whole.
         const types: readonly ValueType[] = value.type === "ptr" ? ["ptr"] : operation.size === 8 ? ["i64"] : ["i32", "i64"];
         for (const type of types) {
-          state.set(keyOf(place, false, type), { place, value, stored: true });
-          if (operation.size < 8 && value.type !== "ptr") state.set(keyOf(place, true, type), { place, value, stored: true });
+          set(state, locations.number(place, false, type), { value, stored: true });
+          if (operation.size < 8 && value.type !== "ptr") set(state, locations.number(place, true, type), { value, stored: true });
         }
       }
       out.push(operation === instruction.operation ? instruction : { ...instruction, operation });
@@ -121,13 +151,23 @@ export function forwardLoads(fn: IrFunction): IrFunction {
   };
 }
 
+/** Without holes: arrays that have some are slow. */
+function set(state: State, location: number, content: Content): void {
+  while (state.length < location) state.push(undefined);
+  state[location] = content;
+}
+
 /** What every way into a block agrees on. At a loop's head: what nothing in the loop changes. */
 function entryState(flow: ControlFlow, position: number, atEnd: readonly State[], forget: (state: State, operation: Operation) => void): State {
   const [first, ...others] = flow.predecessors[position]!.filter((from) => from < position);
-  if (first === undefined) return new Map();
-  const state: State = new Map(atEnd[first]);
+  if (first === undefined) return [];
+  const state = atEnd[first]!.slice();
   for (const other of others) {
-    for (const [key, { value }] of state) if (atEnd[other]!.get(key)?.value.id !== value.id) state.delete(key);
+    const there = atEnd[other]!;
+    for (let location = 0; location < state.length; location++) {
+      const content = state[location];
+      if (content !== undefined && there[location]?.value.id !== content.value.id) state[location] = undefined;
+    }
   }
   // In reverse postorder a loop's blocks come behind its head; how far, its ways back tell, and those of the loops in it.
   let last = Math.max(...flow.predecessors[position]!);

@@ -6,7 +6,7 @@
  */
 import { definitionsOf, valueCount } from "../ir/analysis.ts";
 import type { AccessSize, Block, IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
-import { escapingSlots, mayOverlap, placeOf, slotOf, type Place } from "../ir/memory.ts";
+import { escapingSlots, isNamed, mayOverlap, placeOf, slotOf, type Place } from "../ir/memory.ts";
 import { SignificantBits, type Definitions } from "../ir/significant-bits.ts";
 
 type Store = Extract<Operation, { op: "store" }>;
@@ -48,13 +48,13 @@ class StoreMerging {
   }
 
   private mergeBlock(block: Block): Block {
-    const open = new Map<string, Group>();
+    const open = new Map<Place["base"], Group>();
     /** By index of the last store of a group: what takes the group's place. */
     const instead = new Map<number, IrInstruction[]>();
     const gone = new Set<number>();
-    const close = (applies: (group: Group, base: string) => boolean): void => {
+    const close = (applies: (group: Group) => boolean): void => {
       for (const [base, group] of open) {
-        if (!applies(group, base)) continue;
+        if (!applies(group)) continue;
         open.delete(base);
         const better = this.rewrite(group, block);
         if (better === undefined) continue;
@@ -106,8 +106,8 @@ class StoreMerging {
   private alignment(group: Group): number {
     const { space, base } = group[0]!.place;
     // Slots of 8 bytes and more are laid out so; the kernel aligns every value of a map.
-    if (space === "stack" || !base.startsWith("v") || base.startsWith("value")) return 8;
-    const origin = this.definitions.operation({ id: Number(base.slice(1)), type: "ptr" });
+    if (space === "stack" || typeof base === "string" || isNamed(base)) return 8;
+    const origin = this.definitions.operation({ id: base, type: "ptr" });
     if (origin?.op === "call") return 8;
     // Elsewhere the widest access tells.
     return group.reduce((most, { place: { offset, size } }) => (offset % size === 0 ? Math.max(most, size) : most), 1);
