@@ -5,8 +5,9 @@ import {
   BACKENDS, BACKENDS6, dataPathSuite, endpoint, errnoOf, SERVICE, SERVICE6, SocketClient,
   type ClientSocket, type DataPath, type Endpoint,
 } from "../../programs/testing/index.ts";
-import { withNetworkNamespace } from "../testing/index.ts";
+import { toolSuite, withNetworkNamespace } from "../testing/index.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
+import { withLoaded } from "./testing/loaded.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 const INDEX = 7;
@@ -212,3 +213,40 @@ test("more backends than the kernel is to compare with each socket, most of them
 });
 
 test.run();
+
+const loading = toolSuite("loading closes the sockets of removed backends", ["python3"], { kernel: true });
+
+const ADDRESSES = ["20.0.0.1", "20.0.0.2"];
+
+loading("where a service asks for it, and says how many", () => withLoaded(ADDRESSES, { tcp: BACKENDS, udp: BACKENDS }, async ({ load, status, client }) => {
+  const service = (protocol: "tcp" | "udp", backends: readonly unknown[], settings: object) => ({ name: protocol, ...SERVICE, protocol, backends, ...settings });
+  const asking = { closeSockets: true };
+  const connect = async (protocol: "tcp" | "udp") => {
+    const socket = await client.open(protocol);
+    await socket.connect(SERVICE);
+    return socket;
+  };
+  const loadBoth = async (tcp: readonly unknown[], udp: readonly unknown[], settings: object) =>
+    (await load({ services: [service("tcp", tcp, settings), service("udp", udp, settings)] })).closedSockets;
+  const [first, second] = BACKENDS;
+
+  assert.is(await loadBoth([first], [first], {}), 0);
+  const unasked = await connect("tcp");
+  assert.is(await loadBoth([first], [first], asking), 0);
+  assert.equal(status().services.map(({ closeSockets }) => closeSockets), [true, true]);
+  const sockets = [await connect("tcp"), await connect("udp"), await connect("udp")];
+  assert.is(await loadBoth([first, second], [first], asking), 0);
+  assert.is(await loadBoth([second], [{ address: first, state: "terminating" }], asking), 1, "the TCP socket; UDP ones may stay");
+  assert.is(await errnoOf(sockets[0]!.receive()), "ECONNABORTED");
+  assert.is(await answers(unasked, "tcp"), first);
+  assert.is(await loadBoth([second], [{ address: first, state: "maintenance" }, second], asking), 2, "the UDP sockets");
+  for (const socket of sockets.slice(1)) assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
+
+  const last = await connect("udp");
+  assert.is(await answers(last, "udp"), second);
+  assert.is((await load({ services: [] })).closedSockets, 1, "the services are gone, and nobody asks any more");
+  assert.is(await errnoOf(last.receive()), "ECONNABORTED");
+  assert.not(status().maps.some(({ name }) => name === "connections"));
+}));
+
+loading.run();

@@ -22,6 +22,8 @@ export interface ServiceConfig {
   readonly backends: readonly BackendDefinition[];
   /** Seconds; 0 where clients do not keep their backends. */
   readonly affinityTimeout: number;
+  /** Whether sockets that are connected to a backend through the service are closed when the service loses it. */
+  readonly closeSockets?: boolean | undefined;
 }
 
 /**
@@ -70,12 +72,13 @@ export function expandServices(services: readonly ServiceConfig[], local: readon
 }
 
 function frontEndsOf(service: ServiceConfig, local: readonly string[]): FrontEnd[] {
-  const { address, port, nodePort, externalAddresses } = service;
+  const { address, port, nodePort, externalAddresses, closeSockets } = service;
   const family = serviceFamily(service);
+  const common = closeSockets === true ? ServiceFlag.CLOSE_SOCKETS : 0;
   const asked = [...(address === undefined ? [] : [address]), ...externalAddresses];
-  const frontEnds = port === undefined ? [] : asked.map((address): FrontEnd => ({ address, port, scope: Scope.EVERYWHERE, flags: 0 }));
+  const frontEnds = port === undefined ? [] : asked.map((address): FrontEnd => ({ address, port, scope: Scope.EVERYWHERE, flags: common }));
   if (nodePort === undefined) return frontEnds;
-  const flags = ServiceFlag.NODE_PORT;
+  const flags = common | ServiceFlag.NODE_PORT;
   for (const address of local.filter((address) => familyOf(address) === family)) {
     if (frontEnds.some((other) => other.address === address && other.port === nodePort)) continue;
     frontEnds.push({ address, port: nodePort, scope: Scope.EVERYWHERE, flags });

@@ -3,6 +3,7 @@ import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } fro
 import { Errno } from "../dsl/index.ts";
 import { attach, cgroupRoot, checkHost, load, openCgroup, PinDirectory } from "../loader/index.ts";
 import type { Program } from "../types/index.ts";
+import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 import type { Config } from "./config/index.ts";
 import { applyPlans } from "./control.ts";
 import { expandServices, hostAddresses } from "./front-ends.ts";
@@ -11,7 +12,7 @@ import { exclusively } from "./lock.ts";
 import { controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
 import { planServices, type Plan } from "./plan.ts";
 import { probeDataPath } from "./probe.ts";
-import { familyOf, type AddressFamily, type ServiceDefinition } from "./service.ts";
+import { familyOf, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
 import { definitionOf, readState, storedServices, type State } from "./state.ts";
 import { OWNER, reportStatus, type Status } from "./status.ts";
 
@@ -31,6 +32,8 @@ export interface LoadResult {
   readonly replaced: boolean;
   /** What became of the services. */
   readonly services: Pick<Plan, "added" | "changed" | "removed" | "unchanged">;
+  /** Sockets that were closed since their service has lost the backend that they were connected to. */
+  readonly closedSockets: number;
 }
 
 /**
@@ -47,10 +50,11 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
   const services = expandServices(config.services, localAddresses ?? hostAddresses());
   const families: readonly AddressFamily[] = config.options.ipv6 ? ["ipv4", "ipv6"] : ["ipv4"];
   const cgroup = wanted ?? cgroupRoot();
+  const options = dataPathOptions(config, services);
   const target = openCgroup(cgroup);
   let programs: Program[];
   try {
-    const sources = loadBalancerPrograms(dataPathOptions(config, services));
+    const sources = loadBalancerPrograms(options);
     checkHooks(target, sources.map(({ hook }) => hook.expectedAttachType).filter((attachType) => attachType !== undefined));
     programs = sources
       .map((source) => source.compile())
@@ -59,8 +63,9 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
     target.close();
   }
 
-  return exclusively(() => PinDirectory.create(directory, OWNER).directory, () => {
+  return exclusively(() => PinDirectory.create(directory, OWNER).directory, async () => {
     const pins = PinDirectory.create(directory, OWNER);
+    const connectionsBefore = pinnedConnections(pins, families);
     try {
       const kept = families.flatMap(mapsWithoutPrograms);
       const names = new Set([...programs.flatMap(({ maps }) => maps), ...kept].map(({ name }) => name));
@@ -83,15 +88,29 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
         throw error;
       }
       const total = (what: keyof LoadResult["services"]) => Array.from(plans.values(), (plan) => plan[what]).reduce((sum, number) => sum + number, 0);
+      const connections = new Map(Array.from(maps.families, ([family, { services, backends }]) => {
+        // Where no service asks for it any more, those that did have their sockets closed for the last time.
+        const map = options.trackConnections ? collection.map(familyMaps[family].connections) : connectionsBefore.get(family);
+        return [family, map && { services, backends, connections: map }] as const;
+      }).filter((entry): entry is [AddressFamily, ConnectionMaps] => entry[1] !== undefined));
+      const closedSockets = await closeStaleSockets(connections);
       return {
-        status: reportStatus(pins), replaced,
+        status: reportStatus(pins), replaced, closedSockets,
         services: { added: total("added"), changed: total("changed"), removed: total("removed"), unchanged: total("unchanged") },
       };
     } finally {
+      for (const map of connectionsBefore.values()) map.close();
       // Only where nothing was loaded before, and nothing is now.
       pins.removeIfEmpty();
     }
   });
+}
+
+/** What the programs that are loaded have noted of sockets' connections: opened before other programs take their place, which may note nothing. */
+function pinnedConnections(pins: PinDirectory, families: readonly AddressFamily[]): Map<AddressFamily, ConnectionMaps["connections"]> {
+  const names = new Set(pins.names("maps"));
+  return new Map(families.filter((family) => names.has(familyMaps[family].connections.name)).map((family) =>
+    [family, pins.map(familyMaps[family].connections)]));
 }
 
 /** What the programs are built for: what this kernel offers, and what the configuration makes use of. */
@@ -103,6 +122,7 @@ function dataPathOptions({ options }: Config, services: readonly ServiceDefiniti
     rememberStreams: options.getpeername === "service",
     noBackendErrno: Errno[options.noBackend],
     affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),
+    trackConnections: services.some(({ frontEnds }) => frontEnds.some(({ flags }) => (flags & ServiceFlag.CLOSE_SOCKETS) !== 0)),
     nodePorts: services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT)),
   };
 }

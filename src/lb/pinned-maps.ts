@@ -1,4 +1,5 @@
 /** Looking into the maps of a load balancer that is loaded. */
+import { connected } from "../../programs/maps.ts";
 import { checkHost, PinDirectory, type TypedMap } from "../loader/index.ts";
 import { MapType, type MapDefinition } from "../types/index.ts";
 import { nearest } from "./config/nearest.ts";
@@ -43,6 +44,13 @@ export function pinnedMaps(directory: string): PinnedMap[] {
   });
 }
 
+/** Where what sockets' storage tells is found too. */
+const storageHints = new Map([
+  [familyMaps.ipv4.flows.name, `the entries of UDP sockets are in ${familyMaps.ipv4.reverseSk.name} too`],
+  [familyMaps.ipv6.flows.name, `the entries of UDP sockets are in ${familyMaps.ipv6.reverseSk.name} too`],
+  [connected.name, `the sockets that it marks are in ${familyMaps.ipv4.connections.name} or ${familyMaps.ipv6.connections.name}`],
+]);
+
 /** @throws {LoadBalancerError} where nothing is loaded, or there is no such map, or its elements cannot be listed */
 export function openPinnedMap(directory: string, name: string): OpenMap {
   const pins = openPins(directory);
@@ -59,9 +67,7 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
     });
   }
   if (definition.type === MapType.SK_STORAGE) {
-    throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, {
-      hint: `the entries of UDP sockets are in ${name === familyMaps.ipv6.flows.name ? familyMaps.ipv6.reverseSk.name : familyMaps.ipv4.reverseSk.name} too`,
-    });
+    throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, { hint: storageHints.get(name) });
   }
   const map: TypedMap<unknown, unknown> = pins.map(definition as MapDefinition);
   return {

@@ -1,5 +1,5 @@
 /** What the load balancer balances: services, and the backends behind them. */
-import { BackendState, Scope } from "../../programs/maps.ts";
+import { BackendState, Scope, ServiceFlag } from "../../programs/maps.ts";
 import { decodeValue, encodeValue, ipv6 } from "../types/index.ts";
 
 export type Protocol = "tcp" | "udp" | "udplite";
@@ -45,8 +45,7 @@ export interface FrontEnd extends Endpoint {
   readonly flags: number;
 }
 
-/** Bits of a service's `flags`. They are for people who look into the map; no program reads them. */
-export const ServiceFlag = { NODE_PORT: 1 } as const;
+export { ServiceFlag };
 
 /** A service as the user wants it: of one address family, under one or more addresses. */
 export interface ServiceDefinition {

@@ -60,6 +60,8 @@ export interface ServiceStatus {
   readonly revNatIndex: number;
   /** Seconds for which a client keeps its backend; 0: it does not. */
   readonly affinityTimeout: number;
+  /** Whether sockets are closed when the service loses the backend that they are connected to. */
+  readonly closeSockets: boolean;
   readonly backends: readonly BackendStatus[];
 }
 
@@ -144,10 +146,11 @@ function serviceStatus(family: AddressFamily, maps: FamilyMaps): ServiceStatus[]
     return {
       name, family,
       frontEnds: [false, true].flatMap((nodePort) =>
-        frontEnds.filter(({ key, value }) => isReachable(key) && (value.flags === ServiceFlag.NODE_PORT) === nodePort).map(({ key }) => endpointText(key)).sort()),
+        frontEnds.filter(({ key, value }) => isReachable(key) && ((value.flags & ServiceFlag.NODE_PORT) !== 0) === nodePort).map(({ key }) => endpointText(key)).sort()),
       nodePort: frontEnds.find(({ key }) => !isReachable(key))?.key.port,
       protocol: protocolOf(protocol) ?? String(protocol),
       revNatIndex, affinityTimeout,
+      closeSockets: (frontEnds[0]!.value.flags & ServiceFlag.CLOSE_SOCKETS) !== 0,
       backends: backends.map((backend) => ({ endpoint: endpointText(backend), weight: backend.weight, state: backend.state })),
     };
   });

@@ -26,8 +26,8 @@ test("gives the services, and the maps' sizes", () => {
     ],
     options: { ipv6: true, getpeername: "backend", noBackend: "EHOSTUNREACH" },
     maps: {
-      services: 65_536, slots: 262_144, backends: 262_144, affinity: 65_536, cilium_lb4_reverse_sk: 262_144,
-      services6: 65_536, slots6: 262_144, backends6: 262_144, affinity6: 65_536, cilium_lb6_reverse_sk: 262_144,
+      services: 65_536, slots: 262_144, backends: 262_144, affinity: 65_536, connections: 262_144, cilium_lb4_reverse_sk: 262_144,
+      services6: 65_536, slots6: 262_144, backends6: 262_144, affinity6: 65_536, connections6: 262_144, cilium_lb6_reverse_sk: 262_144,
     },
   });
   assert.equal(parseConfig(`${good}maps: { slots: 1024 }`, "good.yaml").maps, { ...defaultMapSizes, slots: 1024 });
@@ -125,7 +125,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [{ externalAddresses: ["100.0.0.1"] }, "services[0].externalAddresses[0]: expected an address, port and protocol of its own, but services[0] (line 1) is 100.0.0.1:80/tcp too"],
   [{ backends: ["20.0.0.1:80", "20.0.0.2:80", "20.0.0.1:80"] }, "services[0].backends[2]: expected each backend once, but services[0].backends[0] (line 1) is 20.0.0.1:80 too"],
   [{ backend: [] }, "services[0].backend: expected no such field; did you mean backends?"],
-  [{ quality: 3 }, "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, externalAddresses, backends, affinity"],
+  [{ closeSockets: "yes" }, 'services[0].closeSockets: expected true or false, but found the text "yes"'],
+  [{ quality: 3 }, "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, externalAddresses, backends, affinity, closeSockets"],
 ];
 
 for (const [field, message] of fields) {
@@ -143,7 +144,7 @@ const files: readonly [what: string, text: string, message: string][] = [
   ["a service that is none", "services:\n  - web", 'f:2:5: services[0]: expected a service: name, address, port, protocol, backends, but found the text "web"'],
   ["an unknown field", "services: []\nservice: []", "f:2:1: service: expected no such field; did you mean services?"],
   ["a map of size 0", "services: []\nmaps:\n  slots: 0", "f:3:10: maps.slots: expected a whole number from 1 to 16777216, but found 0"],
-  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, affinity, cilium_lb4_reverse_sk, services6, slots6, backends6, affinity6, cilium_lb6_reverse_sk"],
+  ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, affinity, connections, cilium_lb4_reverse_sk, services6, slots6, backends6, affinity6, connections6, cilium_lb6_reverse_sk"],
   ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
   ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
   ["options that are none", "services: []\noptions: none", 'f:2:10: options: expected options: ipv6, getpeername, noBackend, but found the text "none"'],

@@ -89,6 +89,8 @@ const affinity = z.strictObject(
   structure("session affinity, such as { timeout: 10800 } (seconds)"),
 );
 
+const boolean = check<boolean>("true or false", (value) => typeof value === "boolean");
+
 const service = z.strictObject({
   name,
   address: unicast.optional(),
@@ -98,12 +100,13 @@ const service = z.strictObject({
   externalAddresses: z.array(unicast, structure("a list of addresses of this host")).optional(),
   backends: z.array(backend, structure("a list of backends, [] for none")),
   affinity: affinity.optional(),
+  closeSockets: boolean.optional(),
 }, structure("a service: name, address, port, protocol, backends"));
 
 /** What people choose about the data path. */
 const options = z.strictObject({
   /** Whether sockets of the IPv6 family are balanced. */
-  ipv6: check<boolean>("true or false", (value) => typeof value === "boolean").optional(),
+  ipv6: boolean.optional(),
   /** What getpeername(2) tells a TCP client. */
   getpeername: oneOf("service", "backend").optional(),
   /** What a call to a service without backends fails with. */
@@ -111,7 +114,7 @@ const options = z.strictObject({
 }, structure("options: ipv6, getpeername, noBackend"));
 
 /** The maps whose size can be chosen. */
-const sizedMaps = [familyMaps.ipv4, familyMaps.ipv6].flatMap(({ services, slots, backends, affinity, reverseSk }) => [services, slots, backends, affinity, reverseSk]);
+const sizedMaps = [familyMaps.ipv4, familyMaps.ipv6].flatMap(({ services, slots, backends, affinity, connections, reverseSk }) => [services, slots, backends, affinity, connections, reverseSk]);
 
 /** Entries of the maps whose size can be chosen, by the maps' names. */
 export type MapSizes = Readonly<Record<string, number>>;
