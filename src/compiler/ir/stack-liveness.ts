@@ -1,6 +1,6 @@
 /** Which bytes of the stack are still read, at each point of a function. */
 import { controlFlow, type ControlFlow } from "./analysis.ts";
-import type { Block, IrFunction, IrInstruction, Operation, StackSlot } from "./ir.ts";
+import type { IrFunction, IrInstruction, Operation, StackSlot } from "./ir.ts";
 import { escapingSlots, placeOf, slotOf } from "./memory.ts";
 import type { Definitions } from "./significant-bits.ts";
 
@@ -13,9 +13,9 @@ export interface StackLiveness {
   readonly escaping: ReadonlySet<number>;
   /**
    * Goes through the block at this position from its end. `visit` is called for
-   * each instruction with the bytes that are read behind it (1) or not (0).
+   * each instruction with the set of bytes that are read behind it.
    */
-  walk(position: number, visit: (instruction: IrInstruction, index: number, readAfter: Uint8Array) => void): void;
+  walk(position: number, visit: (instruction: IrInstruction, index: number, readAfter: Uint32Array) => void): void;
 }
 
 /** Nothing where the function stores nothing on the stack. */
@@ -37,25 +37,24 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
   const definitions: Definitions = { operation: ({ id }) => operations[id] };
   const flow = controlFlow(fn);
 
-  const before = (operation: Operation, read: Uint8Array): void => {
+  const words = (total + 31) >> 5;
+  /** What an operation does to the set of bytes that are read behind it: those it overwrites leave it, those it reads enter. */
+  const before = (operation: Operation, read: Uint32Array, kept: Uint32Array | undefined): void => {
     switch (operation.op) {
       case "store": {
         if (operation.space !== "stack") return;
         const { slot, offset, size } = placeOf(definitions, operation);
         if (slot === undefined) return;
         const from = slots.get(slot)!.start + offset;
-        read.fill(0, from, from + size);
+        clear(read, from, size);
+        if (kept !== undefined) clear(kept, from, size);
         return;
       }
       case "load": case "atomic": case "compare-exchange": {
         if (operation.space !== "stack") return;
         const { slot, offset, size } = placeOf(definitions, operation);
-        if (slot === undefined) {
-          read.fill(1);
-        } else {
-          const from = slots.get(slot)!.start + offset;
-          read.fill(1, from, from + size);
-        }
+        if (slot === undefined) read.fill(0xffff_ffff);
+        else add(read, slots.get(slot)!.start + offset, size);
         return;
       }
       case "call":
@@ -63,7 +62,7 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
           const slot = value.type === "ptr" ? slotOf(definitions, value) : undefined;
           if (slot === undefined) continue;
           const { start, slot: { size } } = slots.get(slot)!;
-          read.fill(1, start, start + size);
+          add(read, start, size);
         }
         return;
       default:
@@ -71,44 +70,33 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
     }
   };
 
-  const walk = (block: Block, read: Uint8Array, visit?: (instruction: IrInstruction, index: number, readAfter: Uint8Array) => void): void => {
-    for (let i = block.instructions.length - 1; i >= 0; i--) {
-      visit?.(block.instructions[i]!, i, read);
-      before(block.instructions[i]!.operation, read);
-    }
-  };
-  // Each block is gone through twice: with nothing read behind it, which tells what it reads itself, and with
-  // everything, which tells what it lets through. The rest is done on these, four bytes at a time.
-  const words = (total + 3) >> 2;
-  const set = (): Uint32Array => new Uint32Array(words);
-  const bytes = (of: Uint32Array): Uint8Array => new Uint8Array(of.buffer);
-  const own = flow.blocks.map((block) => {
-    const read = set();
-    walk(block, bytes(read));
-    return read;
-  });
-  const through = flow.blocks.map((block) => {
-    const read = set().fill(0x01010101);
-    walk(block, bytes(read));
-    return read;
-  });
-  const atStart = own.map((read) => read.slice());
-  const atEnd = (position: number): Uint32Array => {
-    const read = set();
+  // Of each block: which bytes it reads before it writes them, and which of those read behind it it leaves as they are.
+  const atStart: Uint32Array[] = [];
+  const kept: Uint32Array[] = [];
+  for (const { instructions } of flow.blocks) {
+    const own = new Uint32Array(words);
+    const through = new Uint32Array(words).fill(0xffff_ffff);
+    for (let i = instructions.length - 1; i >= 0; i--) before(instructions[i]!.operation, own, through);
+    atStart.push(own);
+    kept.push(through);
+  }
+  const atEnd = (position: number, read: Uint32Array): Uint32Array => {
+    read.fill(0);
     for (const next of flow.successors[position]!) {
       const start = atStart[next]!;
       for (let w = 0; w < words; w++) read[w]! |= start[w]!;
     }
     return read;
   };
+  const read = new Uint32Array(words);
   for (let changed = true; changed;) {
     changed = false;
     for (let position = flow.blocks.length - 1; position >= 0; position--) {
-      const read = atEnd(position);
+      atEnd(position, read);
       const start = atStart[position]!;
-      const passes = through[position]!;
+      const through = kept[position]!;
       for (let w = 0; w < words; w++) {
-        const next = start[w]! | (read[w]! & passes[w]!);
+        const next = (start[w]! | (read[w]! & through[w]!)) >>> 0;
         if (next === start[w]!) continue;
         start[w] = next;
         changed = true;
@@ -117,6 +105,27 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
   }
   return {
     flow, definitions, slots, escaping: escapingSlots(fn, definitions),
-    walk: (position, visit) => walk(flow.blocks[position]!, bytes(atEnd(position)), visit),
+    walk(position, visit) {
+      const { instructions } = flow.blocks[position]!;
+      const read = atEnd(position, new Uint32Array(words));
+      for (let i = instructions.length - 1; i >= 0; i--) {
+        visit(instructions[i]!, i, read);
+        before(instructions[i]!.operation, read, undefined);
+      }
+    },
   };
+}
+
+function add(set: Uint32Array, from: number, size: number): void {
+  for (let byte = from; byte < from + size; byte++) set[byte >> 5]! |= 1 << (byte & 31);
+}
+
+function clear(set: Uint32Array, from: number, size: number): void {
+  for (let byte = from; byte < from + size; byte++) set[byte >> 5]! &= ~(1 << (byte & 31));
+}
+
+/** Whether any of these bytes is in the set. */
+export function hasAny(set: Uint32Array, from: number, size: number): boolean {
+  for (let byte = from; byte < from + size; byte++) if ((set[byte >> 5]! & (1 << (byte & 31))) !== 0) return true;
+  return false;
 }

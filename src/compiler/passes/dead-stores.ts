@@ -1,7 +1,7 @@
 /** Leaves out stores to the stack that nobody reads: overwritten before, or the function ends. */
 import type { IrFunction, IrInstruction } from "../ir/ir.ts";
 import { placeOf } from "../ir/memory.ts";
-import { stackLiveness } from "../ir/stack-liveness.ts";
+import { hasAny, stackLiveness } from "../ir/stack-liveness.ts";
 
 export function removeDeadStores(fn: IrFunction): IrFunction {
   const stack = stackLiveness(fn);
@@ -14,7 +14,7 @@ export function removeDeadStores(fn: IrFunction): IrFunction {
       const { slot, offset, size } = placeOf(stack.definitions, operation);
       if (slot === undefined || stack.escaping.has(slot)) return;
       const from = stack.slots.get(slot)!.start + offset;
-      if (readAfter.subarray(from, from + size).every((byte) => byte === 0)) dead.add(instruction);
+      if (!hasAny(readAfter, from, size)) dead.add(instruction);
     });
   }
   if (dead.size === 0) return fn;

@@ -5,7 +5,7 @@
  */
 import type { IrFunction, IrInstruction, Operation, StackSlot } from "../ir/ir.ts";
 import { placeOf, slotOf } from "../ir/memory.ts";
-import { stackLiveness, type StackLiveness } from "../ir/stack-liveness.ts";
+import { hasAny, stackLiveness, type StackLiveness } from "../ir/stack-liveness.ts";
 
 export function shareSlots(fn: IrFunction): IrFunction {
   const stack = stackLiveness(fn);
@@ -50,50 +50,67 @@ export function shareSlots(fn: IrFunction): IrFunction {
 function interference({ flow, definitions, slots, walk }: StackLiveness): ReadonlyMap<number, ReadonlySet<number>> {
   const ids = [...slots.keys()];
   const conflicts = new Map(ids.map((id) => [id, new Set<number>()]));
-  const touched = (o: Operation): number[] => {
+  const touched = (o: Operation): readonly number[] => {
     switch (o.op) {
       case "store": case "load": case "atomic": case "compare-exchange": {
-        if (o.space !== "stack") return [];
+        if (o.space !== "stack") return none;
         const { slot } = placeOf(definitions, o);
         return slot === undefined ? ids : [slot];
       }
       case "call":
         return o.arguments.flatMap((value) => (value.type === "ptr" ? slotOf(definitions, value) ?? [] : []));
       default:
-        return [];
+        return none;
     }
   };
+  /** By position, the slots that each instruction touches, without those that touch none. */
+  const touches = flow.blocks.map(({ instructions }) => {
+    const found: { index: number; slots: readonly number[] }[] = [];
+    instructions.forEach(({ operation }, index) => {
+      const slots = touched(operation);
+      if (slots.length > 0) found.push({ index, slots });
+    });
+    return found;
+  });
   // Forwards: what may have been written on some way to here.
-  const writtenAtEnd: Set<number>[] = flow.blocks.map(() => new Set());
-  const writtenAtStart = (position: number): Set<number> => new Set(flow.predecessors[position]!.flatMap((from) => [...writtenAtEnd[from]!]));
+  const writtenAtEnd: ReadonlySet<number>[] = flow.blocks.map(() => new Set());
+  const writtenAtStart = (position: number): Set<number> => {
+    const written = new Set<number>();
+    for (const from of flow.predecessors[position]!) for (const slot of writtenAtEnd[from]!) written.add(slot);
+    return written;
+  };
   for (let changed = true; changed;) {
     changed = false;
-    flow.blocks.forEach(({ instructions }, position) => {
+    touches.forEach((inBlock, position) => {
       const written = writtenAtStart(position);
-      for (const { operation } of instructions) for (const slot of touched(operation)) written.add(slot);
+      for (const { slots } of inBlock) for (const slot of slots) written.add(slot);
       if (written.size === writtenAtEnd[position]!.size) return;
       writtenAtEnd[position] = written;
       changed = true;
     });
   }
-  flow.blocks.forEach(({ instructions }, position) => {
+  touches.forEach((inBlock, position) => {
+    if (inBlock.length === 0) return;
     /** By instruction, the slots that are read behind it. */
     const readAfter: number[][] = [];
-    walk(position, ({ operation }, index, read) => {
-      if (touched(operation).length === 0) return;
-      readAfter[index] = ids.filter((id) => {
+    const written = [...writtenAtEnd[position]!];
+    let next = inBlock.length - 1;
+    walk(position, (_, index, read) => {
+      if (inBlock[next]?.index !== index) return;
+      next--;
+      readAfter[index] = written.filter((id) => {
         const { start, slot } = slots.get(id)!;
-        return read.subarray(start, start + slot.size).includes(1);
+        return hasAny(read, start, slot.size);
       });
     });
-    const written = writtenAtStart(position);
-    instructions.forEach(({ operation }, index) => {
-      const now = touched(operation);
-      if (now.length === 0) return;
-      const inUse = new Set([...readAfter[index]!.filter((id) => written.has(id)), ...now]);
+    const writtenBefore = writtenAtStart(position);
+    for (const { index, slots: now } of inBlock) {
+      const inUse = new Set([...readAfter[index]!.filter((id) => writtenBefore.has(id)), ...now]);
       for (const a of now) for (const b of inUse) if (a !== b) { conflicts.get(a)!.add(b); conflicts.get(b)!.add(a); }
-      for (const slot of now) written.add(slot);
-    });
+      for (const slot of now) writtenBefore.add(slot);
+    }
   });
   return conflicts;
 }
+
+const none: readonly number[] = [];
