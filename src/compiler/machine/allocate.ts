@@ -208,7 +208,9 @@ function rematerialisable(blocks: readonly MachineBlock[], registerCount: number
     const { words, liveOut } = liveness(blocks, registerCount);
     for (const { block, index, instruction: store } of stores) {
       const overwritten = fields.filter(([, load]) => load.offset < store.offset + bytesOf(store) && store.offset < load.offset + bytesOf(load));
-      for (const [register] of overwritten) if (isLiveBehind(blocks[block]!, block, index, register, words, liveOut)) changed.add(register);
+      if (overwritten.length === 0) continue;
+      const read = readBehind(blocks[block]!, index);
+      for (const [register] of overwritten) if (read.has(register) || isLive(liveOut, words, block, register)) changed.add(register);
     }
   }
   for (const [register, i] of fields) if (!changed.has(register)) found.set(register, i);
@@ -218,10 +220,10 @@ function rematerialisable(blocks: readonly MachineBlock[], registerCount: number
 const isLoad = (i: MachineInstruction): boolean => (i.opcode & 7) === InstructionClass.LDX;
 const bytesOf = (i: MachineInstruction): number => [4, 2, 1, 8][(i.opcode >> 3) & 3]!;
 
-/** Whether the register's content is still wanted behind an instruction of the block. */
-function isLiveBehind(block: MachineBlock, number: number, index: number, register: Register, words: number, liveOut: Uint32Array): boolean {
-  let read = isLive(liveOut, words, number, register);
-  const use = (used: Register): void => { if (used === register) read = true; };
+/** The registers that the rest of the block reads. */
+function readBehind(block: MachineBlock, index: number): ReadonlySet<Register> {
+  const read = new Set<Register>();
+  const use = (register: Register): void => { read.add(register); };
   for (let i = index + 1; i < block.instructions.length; i++) forEachUse(block.instructions[i]!, use);
   forEachTerminatorUse(block.terminator, use);
   return read;

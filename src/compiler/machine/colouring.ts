@@ -8,7 +8,7 @@ import {
   ALLOCATABLE, FIRST_VIRTUAL, forEachDefinition, forEachTerminatorUse, forEachUse, FRAME_POINTER, isMove,
   type MachineBlock, type Register,
 } from "./machine.ts";
-import { isLive, liveness } from "./liveness.ts";
+import { forEachLive, liveness } from "./liveness.ts";
 
 export interface Colouring {
   /** By register, the machine's register it got. */
@@ -103,7 +103,7 @@ class Graph {
     };
     blocks.forEach((block, b) => {
       while (size > 0) remove(members[size - 1]!);
-      for (let register = 0; register < this.count; register++) if (isLive(liveOut, words, b, register)) add(register);
+      forEachLive(liveOut, words, b, add);
       forEachTerminatorUse(block.terminator, add);
       const weight = 10 ** Math.min(block.depth, 6);
       for (let i = block.instructions.length - 1; i >= 0; i--) {

@@ -12,6 +12,13 @@ export function isLive(set: Uint32Array, words: number, block: number, register:
   return (set[block * words + (register >> 5)]! & (1 << (register & 31))) !== 0;
 }
 
+/** Calls `visit` with each register in a block's set, in ascending order. */
+export function forEachLive(set: Uint32Array, words: number, block: number, visit: (register: Register) => void): void {
+  for (let w = 0; w < words; w++) {
+    for (let bits = set[block * words + w]!; bits !== 0; bits &= bits - 1) visit(w * 32 + 31 - Math.clz32(bits & -bits));
+  }
+}
+
 export function liveness(blocks: readonly MachineBlock[], registerCount: number): Liveness {
   const words = (registerCount + 31) >> 5;
   const used = new Uint32Array(blocks.length * words);

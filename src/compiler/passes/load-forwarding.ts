@@ -137,18 +137,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
     atEnd[position] = state;
     return { ...block, instructions: out, terminator: mapTerminator(block.terminator, replaced) };
   });
-  if (!changed) return fn;
-  return {
-    ...fn,
-    blocks: rewritten.map((block) => ({
-      ...block,
-      instructions: block.instructions.map((instruction) => {
-        const operation = mapOperands(instruction.operation, replaced);
-        return operation === instruction.operation ? instruction : { ...instruction, operation };
-      }),
-      terminator: mapTerminator(block.terminator, replaced),
-    })),
-  };
+  return changed ? { ...fn, blocks: rewritten } : fn;
 }
 
 /** Without holes: arrays that have some are slow. */

@@ -7,7 +7,7 @@
  */
 import { controlFlow, mapOperands, mapTerminator, valueCount, withoutUnreachable } from "../ir/analysis.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
-import type { Block, Comparison, IrFunction, IrInstruction, Operation, Terminator, Value, ValueType } from "../ir/ir.ts";
+import type { BinaryOperator, Block, Comparison, IrFunction, IrInstruction, Operation, Terminator, Value, ValueType } from "../ir/ir.ts";
 import { SignificantBits } from "../ir/significant-bits.ts";
 import { widthOf } from "./arithmetic.ts";
 import { commutativeOperators, constantOf, simplify, simplifyComparison, type SimplifyContext } from "./simplify.ts";
@@ -27,9 +27,9 @@ class Numbering implements SimplifyContext {
   private readonly operations: (Operation | undefined)[] = [];
   private readonly replacements: (Value | undefined)[] = [];
   /** Results of the operations done on the way from the entry to here. */
-  private readonly available = new Map<string, Value>();
+  private readonly available = new Map<Key, Value>();
   /** Comparisons whose outcome the way to here decides. */
-  private readonly decided = new Map<string, boolean>();
+  private readonly decided = new Map<Key, boolean>();
   private readonly anew: IrInstruction[] = [];
   private out: IrInstruction[] = [];
   private source: IrInstruction["source"];
@@ -50,7 +50,7 @@ class Numbering implements SimplifyContext {
   run(): IrFunction {
     const flow = controlFlow(this.fn);
     const done: Block[] = new Array(flow.blocks.length);
-    type Step = { block: number } | { forget: readonly string[]; undecide: readonly string[] };
+    type Step = { block: number } | { forget: readonly Key[]; undecide: readonly Key[] };
     const steps: Step[] = [{ block: 0 }];
     while (steps.length > 0) {
       const step = steps.pop()!;
@@ -70,22 +70,12 @@ class Numbering implements SimplifyContext {
     }
     const entry = done[0]!;
     done[0] = { ...entry, instructions: [...this.anew, ...entry.instructions] };
-    // What was replaced after it had been read (round a loop) is put right at the end.
-    const final = (value: Value): Value => this.replaced(value);
-    const blocks = done.map((block): Block => ({
-      ...block,
-      instructions: block.instructions.map((instruction) => {
-        const operation = mapOperands(instruction.operation, final);
-        return operation === instruction.operation ? instruction : { ...instruction, operation };
-      }),
-      terminator: mapTerminator(block.terminator, final),
-    }));
-    if (blocks.length === this.fn.blocks.length && blocks.every((block, i) => isSameBlock(block, flow.blocks[i]!))) return this.fn;
-    return withoutUnreachable({ ...this.fn, blocks });
+    if (done.length === this.fn.blocks.length && done.every((block, i) => isSameBlock(block, flow.blocks[i]!))) return this.fn;
+    return withoutUnreachable({ ...this.fn, blocks: done });
   }
 
-  private added: string[] = [];
-  private learned: string[] = [];
+  private added: Key[] = [];
+  private learned: Key[] = [];
 
   private replaced(value: Value): Value {
     for (let next; (next = this.replacements[value.id]) !== undefined;) value = next;
@@ -213,26 +203,48 @@ function isPureOperation(o: Operation): boolean {
   }
 }
 
-const conditionKey = (comparison: Comparison, left: Value, right: Value): string => `${comparison} ${left.id} ${right.id}`;
+/** What equal operations have in common: a number, which is quickly made and found, where one can say it all. */
+type Key = number | string;
 
-function operationKey(o: Operation, type: ValueType): string {
+/** More values than a program can have; a code below 128 and two values make a whole number. */
+const VALUES = 2 ** 22;
+
+const keyOf = (code: number, first: number, second = 0): number => (code * VALUES + first) * VALUES + second;
+
+/** Codes 0 to 10. */
+const comparisonCodes: Record<Comparison, number> = { eq: 0, ne: 1, lt: 2, le: 3, gt: 4, ge: 5, slt: 6, sle: 7, sgt: 8, sge: 9, set: 10 };
+
+/** From 16, 32 and 48 on, by the result's type. */
+const operatorCodes: Record<BinaryOperator, number> = {
+  add: 0, sub: 1, mul: 2, div: 3, mod: 4, sdiv: 5, smod: 6, and: 7, or: 8, xor: 9, lsh: 10, rsh: 11, arsh: 12,
+};
+
+const typeCodes: Record<ValueType, number> = { i32: 0, i64: 1, ptr: 2 };
+
+const conditionKey = (comparison: Comparison, left: Value, right: Value): Key => keyOf(comparisonCodes[comparison], left.id, right.id);
+
+function operationKey(o: Operation, type: ValueType): Key {
+  const typeCode = typeCodes[type];
   switch (o.op) {
-    case "constant": return `${type} ${BigInt.asUintN(widthOf(type), o.value)}`;
-    case "stack": return `stack ${o.slot.id}`;
+    case "constant": {
+      const value = BigInt.asUintN(widthOf(type), o.value);
+      return value < VALUES ? keyOf(64 + typeCode, Number(value)) : `${type} ${value}`;
+    }
+    case "stack": return keyOf(67, o.slot.id);
     case "map": return `map ${o.map.name}`;
     case "map-value": return `map-value ${o.map.name} ${o.offset}`;
     case "function": return `function ${o.name}`;
     case "binary": {
-      const [first, second] = commutativeOperators.has(o.operator) && o.left.id > o.right.id && o.left.type !== "ptr" ? [o.right, o.left] : [o.left, o.right];
-      return `${type} ${o.operator} ${first.id} ${second.id}`;
+      const swap = commutativeOperators.has(o.operator) && o.left.id > o.right.id && o.left.type !== "ptr";
+      const code = 16 * (1 + typeCode) + operatorCodes[o.operator];
+      return swap ? keyOf(code, o.right.id, o.left.id) : keyOf(code, o.left.id, o.right.id);
     }
-    case "negate": return `${type} negate ${o.operand.id}`;
-    case "byteswap": return `${type} byteswap${o.bits} ${o.operand.id}`;
-    case "extend": return `${type} extend${o.signed ? "s" : "u"}${o.bits} ${o.operand.id}`;
-    case "truncate": return `truncate ${o.operand.id}`;
+    case "negate": return keyOf(68 + typeCode, o.operand.id);
+    case "truncate": return keyOf(71, o.operand.id);
+    case "byteswap": return keyOf(72 + typeCode, o.operand.id, o.bits);
+    case "extend": return keyOf((o.signed ? 80 : 84) + typeCode, o.operand.id, o.bits);
     case "compare": return conditionKey(o.comparison, o.left, o.right);
     case "call": return `${type} call ${o.helper} ${o.arguments.map(({ id }) => id).join(" ")}`;
     default: throw new Error(`${o.op} is not pure`);
   }
 }
-
