@@ -7,6 +7,7 @@ and ends with its standard input.
 import ctypes
 import fcntl
 import os
+import resource
 import socket
 import struct
 import sys
@@ -45,6 +46,8 @@ def open_in(name, counts):
             kept.append(handle)
 
 
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 for namespace in sys.argv[3:]:
     open_in(namespace, [int(count) for count in sys.argv[1:3]])
 print("ready", flush=True)
