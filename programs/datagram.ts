@@ -1,7 +1,7 @@
-import { PROCEED, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
+import { PROCEED, type BuilderWith, type Nullable, type Ref, type Scalar } from "../src/dsl/index.ts";
 import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";
-import type { Flow } from "./maps.ts";
+import type { Flow, SocketFlows } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { findService, type FoundService } from "./service.ts";
@@ -13,7 +13,7 @@ export type DatagramHelper = "getNetnsCookie" | "getSocketCookie" | "ktimeGetNs"
 /** What is done besides. */
 interface DatagramSteps {
   /** Where the address is no service's; unless given, the socket forgets that a service may have sent it there. */
-  readonly elsewhere?: () => void;
+  readonly elsewhere?: (storage: Nullable<SocketFlows>) => void;
   /** Where the socket is sent to a backend. The service is looked up for it, also where the socket has its flow at hand. */
   readonly redirected?: ((service: FoundService, backend: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>) => void) | undefined;
 }
@@ -25,24 +25,25 @@ interface DatagramSteps {
  */
 export function translateDatagram(
   b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
-  { elsewhere = () => forgetBackend(b, to), redirected }: DatagramSteps = {},
+  { elsewhere = (storage) => forgetBackend(b, to, storage), redirected }: DatagramSteps = {},
 ): void {
-  const now = currentGeneration(b);
-  if (redirected === undefined) reuseFlow(b, to, now, options);
+  const storage = b.skStorageGet(to.maps.flows, to.sk);
+  if (redirected === undefined) reuseFlow(b, to, storage, options);
   const service = findService(b, to, () => {
-    elsewhere();
+    elsewhere(storage);
     b.return(PROCEED);
   }, options);
-  reuseEarlierFlow(b, to, service, now, options, redirected);
+  reuseEarlierFlow(b, to, storage, service, options, redirected);
   const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), options);
-  rememberDatagrams(b, to, service, backend, now, options);
+  rememberDatagrams(b, to, service, backend, currentGeneration(b), options);
   redirected?.(service, backend);
   redirect(to, backend);
 }
 
 /** Takes the flow that was chosen in this generation: no service has changed since. */
-function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, now: Scalar<"u32">, options: DataPathOptions): void {
-  b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
+function reuseFlow(b: BuilderWith, to: SocketAddress, storage: Nullable<SocketFlows>, options: DataPathOptions): void {
+  storage.ifFound((known) => {
+    const now = currentGeneration(b);
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
       .ifFound((flow) => follow(b, to, flow, options));
   });
@@ -50,14 +51,15 @@ function reuseFlow(b: BuilderWith<"skStorageGet">, to: SocketAddress, now: Scala
 
 /** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */
 function reuseEarlierFlow(
-  b: BuilderWith<"skStorageGet">, to: SocketAddress, service: FoundService, now: Scalar<"u32">, options: DataPathOptions, redirected: DatagramSteps["redirected"],
+  b: BuilderWith, to: SocketAddress, storage: Nullable<SocketFlows>, service: FoundService, options: DataPathOptions,
+  redirected: DatagramSteps["redirected"],
 ): void {
   const { revNatIndex } = service;
-  b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
+  storage.ifFound((known) => {
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.revNatIndex.eq(revNatIndex))).ifFound((flow) => {
       const { backendAddress: address, backendPort: port } = flow;
       b.lookup(to.maps.backends, { address, port, revNatIndex }).ifFound(() => {
-        flow.generation.set(now);
+        flow.generation.set(currentGeneration(b));
         redirected?.(service, { address, port });
         follow(b, to, flow, options);
       });

@@ -20,7 +20,11 @@ interface Endpoint {
   readonly port: Scalar<"be16">;
 }
 
-/** The number of the last change of services. What is found afterwards is of this generation or a later one. */
+/**
+ * The number of the last change of services. The control plane waits for
+ * running programs before it bumps it: a program that sees a service as it was
+ * does not see the new number.
+ */
 export function currentGeneration(b: BuilderWith): Scalar<"u32"> {
   return b.lookup(generation, 0).orReturn(1).value;
 }
@@ -133,8 +137,8 @@ function eachOlder(b: BuilderWith, known: Ref<SocketFlows>, visit: (peer: Return
  * The process names an address that is no service. What comes from there from
  * now on is no service's reply, even if a service had sent the socket there.
  */
-export function forgetBackend(b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress): void {
-  b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
+export function forgetBackend(b: BuilderWith<"getSocketCookie">, to: SocketAddress, storage: Nullable<SocketFlows>): void {
+  storage.ifFound((known) => {
     findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, flow));
     b.if(known.olderCount.ne(0), () => deleteReverse(b, to.maps, b.getSocketCookie(to.context), to));
   });

@@ -9,8 +9,13 @@ export const sendmsg4 = (options: DataPathOptions) => cgroup.sendmsg4("sendmsg4"
   // An IPv6 socket that sends to a mapped address. Its replies are recvmsg6's, which is not there.
   if (!options.ipv6) b.if(ctx.family.eq(AddressFamily.INET6), () => b.return(PROCEED));
   const to = ipv4Address(ctx);
-  const forget = () => forgetBackend(b, to);
-  translateDatagram(b, to, options, { elsewhere: options.ipv6 ? () => b.if(isPeerOfIpv6Socket(ctx).not(), forget) : forget });
+  translateDatagram(b, to, options, {
+    elsewhere(storage) {
+      const forget = () => forgetBackend(b, to, storage);
+      if (options.ipv6) b.if(isPeerOfIpv6Socket(ctx).not(), forget);
+      else forget();
+    },
+  });
   return PROCEED;
 });
 

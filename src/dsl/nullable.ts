@@ -20,9 +20,9 @@ interface Finding {
 /**
  * The result of a lookup, which may have found nothing. Its fields are only to
  * be had through one of the methods below, each of which checks for null, as
- * the verifier demands.
+ * the verifier demands. `R` is what the program may return.
  */
-export class Nullable<out V extends Schema, in R = unknown> {
+export class Nullable<out V extends Schema, in R = never> {
   readonly #emitter: Emitter;
   readonly #schema: V;
   readonly #finding: Finding;
