@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { whyNoKernel } from "../../src/testing/index.ts";
 import { compileClient } from "./client.ts";
 import { countLeftovers, measure, type Measurement, type Settings } from "./measure.ts";
@@ -26,24 +26,30 @@ interface Options {
   readonly rounds?: number;
 }
 
-await new Command("bench:datapath")
+const command = new Command("bench:datapath")
   .description("Measures the load balancer's data path beside the same job in C, programs that do nothing, and netfilter.")
   .option("--quick", "1 and 1,000 services and few rounds: about a minute")
   .option("--services <numbers>", "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)", numbers)
-  .option("--rounds <number>", "rounds of which the median is taken (default: 15; quick: 7)", number)
+  .option("--rounds <number>", "rounds of which the median is taken (default: 21; quick: 7)", number)
   .option("--no-netfilter", "leave nftables, iptables and IPVS out")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
   .option("--json", "print one JSON document for other programs to read")
-  .action(run)
-  .parseAsync();
-
-async function run({ quick, json, write, netfilter, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 15 }: Options): Promise<void> {
-  const why = whyNoKernel();
-  if (why !== undefined) {
-    process.stderr.write(`bench:datapath loads programs into the kernel, for which it must be root on Linux: ${why}\n`);
+  .exitOverride()
+  .action(run);
+try {
+  await command.parseAsync();
+} catch (error) {
+  // Commander has said what is wrong with the arguments; for --help nothing is.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`bench:datapath: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
-    return;
   }
+}
+
+async function run({ quick, json, write, netfilter, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
+  const why = whyNoKernel();
+  if (why !== undefined) throw new Error(`programs are loaded into the kernel, which takes root on Linux, and ${why}`);
   const result = await takeResult({ services, rounds, netfilter });
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   else process.stdout.write(`${[...tablesOf(result).map(textOf), ...remarksOf(result)].join("\n")}\n`);

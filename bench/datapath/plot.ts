@@ -11,7 +11,7 @@ const colours: Readonly<Record<string, string>> = {
   nftables: "#5a9e3d", iptables: "#a06ab4", IPVS: "#b8962e",
 };
 
-const WIDTH = 320;
+const WIDTH = 350;
 const HEIGHT = 200;
 const COLUMNS = 3;
 const margin = { left: 52, right: 14, top: 30, bottom: 34 };

@@ -111,7 +111,6 @@ export function markdownOf(result: Result, plot: string): string {
     "- **nftables**, **iptables**, **IPVS**: destination NAT in a network namespace, with rules of kube-proxy's form.",
     "- Every service has ten backends of its own. *Again*: one socket and one service, over and over. *New*: a socket each time, and every time another service, so that with many services what is read of the maps is not in the processor's cache; the same goes for the addresses that are no service's.",
     "- Nanoseconds a run are the kernel's (`BPF_ENABLE_STATS`). Whole operations are measured without those, in processor time, with client and backend in one thread.",
-    "",
     ...remarksOf(result).map((remark) => `- ${remark}`),
     "",
     ...tablesOf(result).map(markdownTable),

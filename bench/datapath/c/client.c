@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,8 @@ int main(int argc, char **argv) {
   CPU_SET(atoi(argv[1]), &cpus);
   checked(sched_setaffinity(0, sizeof cpus, &cpus), "sched_setaffinity");
   setpriority(PRIO_PROCESS, 0, -20);
+  /* Whoever started this one ends it. */
+  signal(SIGINT, SIG_IGN);
   open_backends();
   if (argc > 2) {
     snprintf(line, sizeof line, "%s/cgroup.procs", argv[2]);
