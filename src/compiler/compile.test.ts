@@ -138,6 +138,23 @@ test("recursion is refused", () => {
   assert.throws(() => compiled("function main(v0: ptr)\nb0:\nv1: i64 = call-function main(v0)\nreturn v1"), /main calls main: a BPF program can't recurse/);
 });
 
+test("atomic operations that an instruction set lacks are refused, with the way out", () => {
+  const text = (operation: string): string => `
+    function main(v0: ptr)
+    b0:
+      v1: ptr = map-value counters + 0
+      v2: i64 = 1
+      v3: i64 = ${operation}
+      return v3`;
+  for (const operation of ["atomic-add-fetch8 map [v1], v2", "compare-exchange8 map [v1], v2, v2"]) {
+    compiled(text(operation), { isa: 3 });
+    for (const isa of [1, 2] as const) {
+      assert.throws(() => compiled(text(operation), { isa }), (error: unknown) =>
+        error instanceof CompileError && /^main: .* needs instruction set 3/.test(error.message));
+    }
+  }
+});
+
 test("every instruction has the line that it comes from, moves included", () => {
   const source = { file: "/program.ts", line: 3, column: 1 };
   const fn = parseFunction("function main(v0: ptr)\nb0:\nv1: i64 = call bpf_ktime_get_ns()\nv2: i64 = call bpf_ktime_get_ns()\nv3: i64 = sub v2, v1\nreturn v3");

@@ -4,7 +4,7 @@ import { makeInstruction } from "../../asm/make.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Comparison } from "../ir/ir.ts";
 import type { Frame } from "./frame.ts";
-import type { InstructionSet } from "./lower.ts";
+import type { InstructionSet } from "./instruction-set.ts";
 import { successorsOf, type MachineBlock, type MachineBranch, type MachineFunction, type MachineInstruction } from "./machine.ts";
 import { InstructionClass, jumpCode, Opcode, REGISTER_SOURCE } from "./opcode.ts";
 

@@ -73,9 +73,12 @@ export interface MachineFunction {
   readonly registerCount: number;
 }
 
+/** What only some instructions have. */
+export type InstructionExtra = Partial<Pick<MachineInstruction, "immediateHigh" | "reference" | "slot" | "space" | "reloadable" | "argumentCount" | "items">>;
+
 export function instruction(
   opcode: number, dst: Register, src: Register, offset: number, immediate: number, source: SourceLocation | undefined,
-  extra?: { immediateHigh?: number; reference?: Reference; slot?: number | undefined; space?: Space; reloadable?: boolean; argumentCount?: number; items?: readonly Item[] },
+  extra?: InstructionExtra,
 ): MachineInstruction {
   return {
     opcode, dst, src, offset, immediate, source,
