@@ -31,12 +31,13 @@ export function deleteConnection(
 
 /** The socket is being connected to the service's backend. */
 export function rememberConnection(
-  b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, { flags, revNatIndex }: FoundService,
+  b: BuilderWith<"getNetnsCookie" | "getSocketCookie" | "skStorageGet">, to: SocketAddress, { flags, revNatIndex }: FoundService,
   { address, port }: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>, { trackConnections }: DataPathOptions,
 ): void {
   if (!trackConnections) return;
   b.if(flags.and(ServiceFlag.CLOSE_SOCKETS).ne(0), () => b.skStorageGet(connected, to.sk, { create: true }).ifFound((mark) => {
     mark.value.set(1);
-    b.update(to.maps.connections, b.getSocketCookie(to.context), { address, port, revNatIndex, protocol: to.protocol.to(u8) });
+    const connection = { netnsCookie: b.getNetnsCookie(to.context), address, port, revNatIndex, protocol: to.protocol.to(u8) };
+    b.update(to.maps.connections, b.getSocketCookie(to.context), connection);
   }));
 }

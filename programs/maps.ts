@@ -106,8 +106,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
   const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
-  /** The backend that a socket is connected to, and the service that gave it. */
-  const Connection = struct(`${prefix}_connection`, { address, port: be16, revNatIndex: u16, protocol: u8 });
+  /** The backend that a socket is connected to, the service that gave it, and where the socket is to be found. */
+  const Connection = struct(`${prefix}_connection`, { netnsCookie: u64, address, port: be16, revNatIndex: u16, protocol: u8 });
 
   /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });

@@ -22,6 +22,10 @@ const REPLY_SIZE = 65_536;
 /** Requests whose replies are waiting at a time; they have room in a socket's smallest receive buffer. */
 const BATCH = 32;
 
+/** `SOL_SOCKET`, `SO_NETNS_COOKIE` (asm-generic/socket.h). */
+const SOCKET_LEVEL = 1;
+const NETNS_COOKIE = 71;
+
 const TCP = 6;
 
 /** The kernel's view of one network namespace's sockets. */
@@ -41,6 +45,15 @@ export class SocketDiagnosis {
       if (result < 0) throw new BpfError("socket", "NETLINK_SOCK_DIAG", errno, { hint: "the kernel needs CONFIG_INET_DIAG" });
       return new Fd(result);
     });
+  }
+
+  /** The namespace's number, as programs get it from bpf_get_netns_cookie; undefined before Linux 5.14. */
+  namespaceCookie(): bigint | undefined {
+    const cookie = Buffer.alloc(8);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(cookie.length);
+    const { result } = syscall(syscallNumbers().getsockopt, this.#fd.number, SOCKET_LEVEL, NETNS_COOKIE, addressOf(cookie), addressOf(length));
+    return result < 0 ? undefined : cookie.readBigUInt64LE();
   }
 
   /**

@@ -9,13 +9,14 @@ interface SyscallNumbers {
   readonly socket: number;
   readonly sendto: number;
   readonly recvfrom: number;
+  readonly getsockopt: number;
   readonly setns: number;
 }
 
 /** asm/unistd_64.h and asm-generic/unistd.h. */
 const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = {
-  x64: { bpf: 321, mount: 165, umount2: 166, prlimit64: 302, mmap: 9, munmap: 11, flock: 73, socket: 41, sendto: 44, recvfrom: 45, setns: 308 },
-  arm64: { bpf: 280, mount: 40, umount2: 39, prlimit64: 261, mmap: 222, munmap: 215, flock: 32, socket: 198, sendto: 206, recvfrom: 207, setns: 268 },
+  x64: { bpf: 321, mount: 165, umount2: 166, prlimit64: 302, mmap: 9, munmap: 11, flock: 73, socket: 41, sendto: 44, recvfrom: 45, getsockopt: 55, setns: 308 },
+  arm64: { bpf: 280, mount: 40, umount2: 39, prlimit64: 261, mmap: 222, munmap: 215, flock: 32, socket: 198, sendto: 206, recvfrom: 207, getsockopt: 209, setns: 268 },
 };
 
 /** This machine has not the system calls that BPF needs. */

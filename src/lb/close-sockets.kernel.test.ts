@@ -202,9 +202,10 @@ for (const [what, count] of [["several backends at once", 100], ["more backends 
     const [socket, direct] = [await client.open("tcp"), await client.open("tcp")];
     await socket.connect(SERVICE);
     await direct.connect(endpoint(BACKENDS[0]));
+    const { netnsCookie } = dataPath.map(maps4.connections).get(socket.cookie)!;
     for (let i = 0; i < count; i++) {
       const [maps, address] = i % 2 === 0 ? [maps4, `10.0.${i >> 8}.${i & 255}`] as const : [maps6, `fd00::${i}`] as const;
-      dataPath.map(maps.connections).set((1n << 63n) + BigInt(i), { address, port: 80, revNatIndex: INDEX, protocol: 6 });
+      dataPath.map(maps.connections).set((1n << 63n) + BigInt(i), { netnsCookie, address, port: 80, revNatIndex: INDEX, protocol: 6 });
     }
     dataPath.services.set(SERVICE, "tcp", [BACKENDS[1]], settings);
     assert.is(await closeSockets(dataPath), 1);

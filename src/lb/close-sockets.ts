@@ -80,7 +80,10 @@ function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wan
   let closed = 0;
   try {
     using diagnosis = new SocketDiagnosis(namespace);
-    for (const [protocol, destinations] of destinationsOf(wanted.values())) {
+    // Listing walks through the machine's sockets for each namespace: only where there is something to be found.
+    const cookie = diagnosis.namespaceCookie();
+    const here = [...wanted.values()].filter(({ netnsCookie }) => cookie === undefined || netnsCookie === cookie);
+    for (const [protocol, destinations] of destinationsOf(here)) {
       const states = protocol === TCP ? STREAM_STATES : DATAGRAM_STATES;
       for (const family of socketFamilies) {
         const found = diagnosis.list({ family, protocol, states, destinations }).filter((socket) => {
