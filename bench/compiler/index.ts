@@ -8,12 +8,12 @@
  */
 import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
 import { formatListing } from "../../src/asm/index.ts";
-import { compile } from "../../src/compiler/index.ts";
 import { be16, array, cgroup, Errno, PROCEED, REJECT, u64, type ProgramSource } from "../../src/index.ts";
 import { linux } from "../../src/kernel/index.ts";
 import { load } from "../../src/loader/index.ts";
 import { whyNoKernel } from "../../src/testing/index.ts";
 import type { Program } from "../../src/types/index.ts";
+import { measureColdBuilding, measureWarmBuilding } from "./building.ts";
 import { compileC } from "./clang.ts";
 import { measureRuns } from "./traffic.ts";
 
@@ -55,7 +55,8 @@ if (wanted === undefined) {
       ...(runs.get(name)?.map((ns: number) => ns.toFixed(0)) ?? ["", ""]),
     ]),
   ]);
-  measureBuilding();
+  measureColdBuilding();
+  measureWarmBuilding();
 } else {
   const index = ours.findIndex(({ name }) => name === wanted);
   if (index < 0) throw new Error(`there is no program ${wanted}; there are ${ours.map(({ name }) => name).join(", ")}`);
@@ -70,26 +71,6 @@ function jitedBytes(programs: readonly Program[]): Map<string, number> {
     using collection = load([program], { maxEntries: Object.fromEntries(program.maps.filter(({ maxEntries }) => maxEntries > 1024).map(({ name }) => [name, 1024])) });
     return [program.name, linux.programInfo(collection.program(program.name).fd).jitedLength];
   }));
-}
-
-function measureBuilding(): void {
-  const cold = c.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-  const once = (): { described: number; compiled: number; instructions: number } => {
-    const start = performance.now();
-    const modules = sources.map((source) => source.build());
-    const middle = performance.now();
-    const instructions = modules.reduce((sum, module) => sum + compile(module).instructions.length, 0);
-    return { described: middle - start, compiled: performance.now() - middle, instructions };
-  };
-  const first = once();
-  let best = once();
-  for (let i = 0; i < 40; i++) {
-    const next = once();
-    if (next.described + next.compiled < best.described + best.compiled) best = next;
-  }
-  const text = ({ described, compiled, instructions }: typeof first): string =>
-    `${(described + compiled).toFixed(1)} ms (${(described * 1000 / instructions).toFixed(2)} µs an instruction to describe, ${(compiled * 1000 / instructions).toFixed(2)} to compile)`;
-  console.log(`\nbuilding all of them: ${text(first)} when barely warm, ${text(best)} warm; clang, two files: ${cold.toFixed(0)} ms`);
 }
 
 function printTable(rows: readonly (readonly (string | number)[])[]): void {
