@@ -1,7 +1,8 @@
 """Opens sockets in network namespaces and keeps them: for `npm run bench:close-sockets`.
 
 Arguments: how many sockets to the first and to the second service in each
-namespace, half of them TCP, half UDP; then the namespaces' names. Says "ready",
+namespace, and to the third in the first one, half of them TCP, half UDP; then
+the namespaces' names. Says "ready",
 and ends with its standard input.
 """
 import ctypes
@@ -12,8 +13,8 @@ import socket
 import struct
 import sys
 
-SERVICES = [("100.0.0.1", 80), ("100.0.0.2", 80)]
-BACKENDS = [("127.0.0.1", 80), ("127.0.0.2", 80)]
+SERVICES = [("100.0.0.1", 80), ("100.0.0.2", 80), ("100.0.0.3", 80)]
+BACKENDS = [("127.0.0.1", 80), ("127.0.0.2", 80), ("127.0.0.3", 80)]
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 IFF_UP = 1
@@ -48,7 +49,8 @@ def open_in(name, counts):
 
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-for namespace in sys.argv[3:]:
-    open_in(namespace, [int(count) for count in sys.argv[1:3]])
+first, second, third = (int(count) for count in sys.argv[1:4])
+for i, namespace in enumerate(sys.argv[4:]):
+    open_in(namespace, [first, second, third if i == 0 else 0])
 print("ready", flush=True)
 sys.stdin.read()

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:close-sockets`: how long it takes to close the sockets of
- * removed backends, among many sockets in many network namespaces: some of
- * them, then all others. Each number is of one call.
+ * removed backends, among many sockets in many network namespaces: some in
+ * one namespace, some in each, then all others. Each number is of one call.
  *
  * Half of the sockets are TCP, half connected UDP; every TCP connection has its
  * backend's end in the namespace too. Needs root on Linux, and python3. Makes
@@ -22,7 +22,9 @@ import { startIn, withCgroup } from "../../src/testing/index.ts";
 const sockets = Number(process.argv[2] ?? 100_000);
 const namespaces = Number(process.argv[3] ?? 200);
 const each = Math.max(2, Math.round(sockets / namespaces));
-/** Of these, in each namespace: those to the service that loses its backend first. */
+/** Besides, in the first namespace: those to the service that loses its backend first. */
+const FEW_IN_ONE = 10;
+/** Of each namespace's: those to the service that loses its backend next. */
 const few = Math.min(each, Math.max(2, 2 * Math.round(each / 200)));
 
 /** Descriptors that one process may have open here, with room to spare. */
@@ -35,13 +37,13 @@ const ip = (command: "add" | "delete") => execFileSync("ip", ["-force", "-batch"
   input: names.map((name) => `netns ${command} ${name}\n`).join(""), stdio: ["pipe", "ignore", command === "add" ? "inherit" : "ignore"],
 });
 
-const services = [{ address: "100.0.0.1", port: 80 }, { address: "100.0.0.2", port: 80 }] as const;
-const backends = ["127.0.0.1:80", "127.0.0.2:80"] as const;
+const services = [{ address: "100.0.0.1", port: 80 }, { address: "100.0.0.2", port: 80 }, { address: "100.0.0.3", port: 80 }] as const;
+const backends = ["127.0.0.1:80", "127.0.0.2:80", "127.0.0.3:80"] as const;
 
 async function openSockets(cgroup: string, clients: ChildProcess[]): Promise<void> {
   const perProcess = Math.max(1, Math.floor(SOCKETS_PER_PROCESS / each));
   for (let i = 0; i < names.length; i += perProcess) {
-    clients.push(startIn({ cgroup }, "timeout", TIME_LIMIT, "python3", script, String(few), String(each - few), ...names.slice(i, i + perProcess)));
+    clients.push(startIn({ cgroup }, "timeout", TIME_LIMIT, "python3", script, String(few), String(each - few), String(i === 0 ? FEW_IN_ONE : 0), ...names.slice(i, i + perProcess)));
   }
   await Promise.all(clients.map(async (client) => {
     let errors = "";
@@ -68,20 +70,23 @@ await withCgroup(async (cgroup) => {
     const attached = attach(collection, { cgroup });
     try {
       const table = new ServiceTable(((definition) => collection.map(definition)) as MapOpener);
-      const set = (i: 0 | 1, ...members: readonly string[]) => (["tcp", "udp"] as const).forEach((protocol, j) =>
+      const set = (i: 0 | 1 | 2, ...members: readonly string[]) => (["tcp", "udp"] as const).forEach((protocol, j) =>
         table.set(services[i], protocol, members, { revNatIndex: 1 + 2 * i + j, flags: ServiceFlag.CLOSE_SOCKETS }));
       set(0, backends[0]);
       set(1, backends[1]);
+      set(2, backends[2]);
       await openSockets(cgroup, clients);
       const connections = collection.map(maps4.connections);
       const close = () => closeStaleSockets(new Map([["ipv4", { services: collection.map(maps4.services), backends: collection.map(maps4.backends), connections }]]));
       console.log(`${connections.count()} sockets in ${namespaces} network namespaces, ${networkNamespaces().length} on this machine, Node ${process.version}`);
       console.log(`${"milliseconds".padEnd(34)}  closed    clock     user   system`);
       await measure("no backend is removed", close);
+      set(2);
+      await measure(`one is, with ${FEW_IN_ONE} sockets, all in one`, close);
       set(0);
-      await measure(`one is, with ${few} sockets in each`, close);
+      await measure(`another, with ${few} sockets in each`, close);
       set(1);
-      await measure("the other is, with all others", close);
+      await measure("the last, with all others", close);
       await measure("once more", close);
     } finally {
       attached.close();
