@@ -157,62 +157,64 @@ export function useCounts(fn: IrFunction): Int32Array {
   return counts;
 }
 
-/** A function's blocks by position, in reverse postorder, with their neighbours and dominators. */
+/** Blocks that can be reached, in reverse postorder: each after all that reach it other than by a loop's way back. */
+export function reversePostorder(fn: IrFunction): Block[] {
+  const byId: Block[] = [];
+  for (const block of fn.blocks) byId[block.id] = block;
+  const blocks: Block[] = [];
+  // Depth first without recursion: blocks come out in postorder.
+  const seen = new Uint8Array(byId.length);
+  const path: Block[] = [];
+  /** By depth of the path, the targets already gone to. */
+  const gone: number[] = [];
+  const enter = (block: Block): void => {
+    seen[block.id] = 1;
+    path.push(block);
+    gone.push(0);
+  };
+  enter(fn.blocks[0]!);
+  while (path.length > 0) {
+    const { terminator } = path[path.length - 1]!;
+    const count = gone[gone.length - 1]!++;
+    let next: number | undefined;
+    if (terminator.op === "branch" && count < 2) next = count === 0 ? terminator.then.block : terminator.else.block;
+    else if (terminator.op === "jump" && count < 1) next = terminator.target.block;
+    if (next === undefined) {
+      blocks.push(path.pop()!);
+      gone.pop();
+    } else if (seen[next] === 0) {
+      enter(byId[next]!);
+    }
+  }
+  return blocks.reverse();
+}
+
+/** A function's blocks by position, in reverse postorder, with their neighbours. */
 export interface ControlFlow {
-  /** Blocks that can be reached, each after all that reach it other than by a loop's way back. */
   readonly blocks: readonly Block[];
   /** Block id to position in `blocks`; -1 where unreachable. */
   readonly position: Int32Array;
   /** By position. A block that branches twice to the same one is there twice. */
   readonly predecessors: readonly (readonly number[])[];
   readonly successors: readonly (readonly number[])[];
-  /** By position, the closest block that every way from the entry passes; the entry's is itself. */
-  readonly immediateDominator: Int32Array;
-  /** By position, the blocks whose immediate dominator it is. */
-  readonly dominated: readonly (readonly number[])[];
-  /** By position, in how many loops it is. */
-  readonly depth: Int32Array;
 }
 
 export function controlFlow(fn: IrFunction): ControlFlow {
-  const byId: Block[] = [];
-  for (const block of fn.blocks) byId[block.id] = block;
-  const position = new Int32Array(byId.length).fill(-1);
-  const blocks: Block[] = [];
-
-  // Depth first without recursion: blocks come out in postorder.
-  const state = new Uint8Array(byId.length);
-  const stack: { block: Block; targets: readonly Target[]; next: number }[] = [];
-  const enter = (block: Block): void => {
-    state[block.id] = 1;
-    stack.push({ block, targets: targetsOf(block.terminator), next: 0 });
-  };
-  enter(fn.blocks[0]!);
-  while (stack.length > 0) {
-    const top = stack[stack.length - 1]!;
-    if (top.next < top.targets.length) {
-      const next = byId[top.targets[top.next++]!.block]!;
-      if (state[next.id] === 0) enter(next);
-    } else {
-      stack.pop();
-      blocks.push(top.block);
-    }
-  }
-  blocks.reverse();
+  const blocks = reversePostorder(fn);
+  const position = new Int32Array(fn.blocks.reduce((highest, { id }) => Math.max(highest, id), 0) + 1).fill(-1);
   blocks.forEach((block, i) => { position[block.id] = i; });
-
   const predecessors: number[][] = blocks.map(() => []);
   const successors: number[][] = blocks.map((block) => targetsOf(block.terminator).map((target) => position[target.block]!));
   successors.forEach((to, from) => { for (const next of to) predecessors[next]!.push(from); });
-
-  const immediateDominator = dominators(predecessors);
-  const dominated: number[][] = blocks.map(() => []);
-  for (let i = 1; i < blocks.length; i++) dominated[immediateDominator[i]!]!.push(i);
-  return { blocks, position, predecessors, successors, immediateDominator, dominated, depth: loopDepths(predecessors, immediateDominator) };
+  return { blocks, position, predecessors, successors };
 }
 
-/** Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm": over positions in reverse postorder. */
-function dominators(predecessors: readonly (readonly number[])[]): Int32Array {
+/**
+ * By position, the closest other block that every way from the entry passes; the
+ * entry's is itself. Cooper, Harvey and Kennedy, "A Simple, Fast Dominance
+ * Algorithm".
+ */
+export function immediateDominators({ predecessors }: ControlFlow): Int32Array {
   const result = new Int32Array(predecessors.length).fill(-1);
   result[0] = 0;
   for (let changed = true; changed;) {
@@ -240,7 +242,10 @@ export function dominates(immediateDominator: Int32Array, outer: number, inner: 
   return at === outer;
 }
 
-function loopDepths(predecessors: readonly (readonly number[])[], immediateDominator: Int32Array): Int32Array {
+/** By position, in how many loops it is. */
+export function loopDepths(flow: ControlFlow): Int32Array {
+  const { predecessors } = flow;
+  const immediateDominator = immediateDominators(flow);
   const depth = new Int32Array(predecessors.length);
   for (let header = 0; header < predecessors.length; header++) {
     const latches = predecessors[header]!.filter((from) => from >= header && dominates(immediateDominator, header, from));
@@ -260,6 +265,6 @@ function loopDepths(predecessors: readonly (readonly number[])[], immediateDomin
 
 /** Leaves out blocks that no jump leads to any more. */
 export function withoutUnreachable(fn: IrFunction): IrFunction {
-  const { blocks } = controlFlow(fn);
+  const blocks = reversePostorder(fn);
   return blocks.length === fn.blocks.length ? fn : { ...fn, blocks };
 }

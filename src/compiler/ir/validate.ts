@@ -1,5 +1,5 @@
 /** Checks that a function is well formed: what every pass may rely on, and must leave so. */
-import { controlFlow, dominates, operandsOf, targetsOf, terminatorOperands } from "./analysis.ts";
+import { controlFlow, dominates, immediateDominators, operandsOf, targetsOf, terminatorOperands } from "./analysis.ts";
 import type { Block, IrFunction, IrInstruction, Target, Value, ValueType } from "./ir.ts";
 import { printFunction, printInstruction, printTerminator } from "./print.ts";
 
@@ -41,12 +41,13 @@ export function validate(fn: IrFunction, stage: string): void {
     block.parameters.forEach((parameter) => define(parameter, b, -1));
     block.instructions.forEach(({ result }, i) => { if (result !== undefined) define(result, b, i); });
   });
+  const dominators = immediateDominators(flow);
   flow.blocks.forEach((block, b) => {
     const use = (value: Value, at: number, where: () => string): void => {
       const place = places.get(value.id);
       if (place === undefined) { fail(where(), `v${value.id} is not defined`); return; }
       if (place.value.type !== value.type) fail(where(), `v${value.id} is ${place.value.type}, and used as ${value.type}`);
-      const before = place.block === b ? place.at < at : dominates(flow.immediateDominator, place.block, b);
+      const before = place.block === b ? place.at < at : dominates(dominators, place.block, b);
       if (!before) fail(where(), `v${value.id} is used where it may not have been set`);
     };
     block.instructions.forEach((instruction, i) => {

@@ -5,7 +5,7 @@ import {
   definitionOf, FIRST_VIRTUAL, forEachTerminatorUse, forEachUse, FRAME_POINTER, instruction, isCall, isMove, successorsOf, withRegisters,
   type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
 } from "./machine.ts";
-import { isLive, liveness } from "./liveness.ts";
+import { isLive, liveness, type Liveness } from "./liveness.ts";
 import { InstructionClass, loadOpcode, Opcode, storeOpcode } from "./opcode.ts";
 import type { StackSlot } from "../ir/ir.ts";
 
@@ -14,8 +14,9 @@ export function allocateRegisters(fn: MachineFunction): MachineFunction {
   let { blocks, slots, registerCount } = fn;
   const unspillable = new Set<Register>();
   for (let round = 0; ; round++) {
-    const remade = rematerialisable(blocks, registerCount);
-    const { colours, spilled, interfere } = colour(blocks, registerCount, spillCosts(blocks, registerCount, remade, unspillable));
+    const live = liveness(blocks, registerCount);
+    const remade = rematerialisable(blocks, live);
+    const { colours, spilled, interfere } = colour(blocks, registerCount, live, spillCosts(blocks, registerCount, remade, unspillable));
     if (spilled.length === 0) return { ...fn, blocks: blocks.map((block) => paint(block, colours)), slots, registerCount: FIRST_VIRTUAL };
     const spill = new Spill(slots, registerCount, new Set(spilled), remade, interfere, round === 0);
     blocks = spill.rewriteAll(blocks);
@@ -184,7 +185,7 @@ class Spill {
  * those that are set once, to a constant or to what a field of the context
  * holds for as long as they are wanted. By register, the instruction.
  */
-function rematerialisable(blocks: readonly MachineBlock[], registerCount: number): ReadonlyMap<Register, MachineInstruction> {
+function rematerialisable(blocks: readonly MachineBlock[], { words, liveOut }: Liveness): ReadonlyMap<Register, MachineInstruction> {
   const definitions = new Map<Register, MachineInstruction>();
   const several = new Set<Register>();
   const stores: { block: number; index: number; instruction: MachineInstruction }[] = [];
@@ -204,14 +205,11 @@ function rematerialisable(blocks: readonly MachineBlock[], registerCount: number
   }
   if (fields.length === 0) return found;
   const changed = new Set<Register>();
-  if (stores.length > 0) {
-    const { words, liveOut } = liveness(blocks, registerCount);
-    for (const { block, index, instruction: store } of stores) {
-      const overwritten = fields.filter(([, load]) => load.offset < store.offset + bytesOf(store) && store.offset < load.offset + bytesOf(load));
-      if (overwritten.length === 0) continue;
-      const read = readBehind(blocks[block]!, index);
-      for (const [register] of overwritten) if (read.has(register) || isLive(liveOut, words, block, register)) changed.add(register);
-    }
+  for (const { block, index, instruction: store } of stores) {
+    const overwritten = fields.filter(([, load]) => load.offset < store.offset + bytesOf(store) && store.offset < load.offset + bytesOf(load));
+    if (overwritten.length === 0) continue;
+    const read = readBehind(blocks[block]!, index);
+    for (const [register] of overwritten) if (read.has(register) || isLive(liveOut, words, block, register)) changed.add(register);
   }
   for (const [register, i] of fields) if (!changed.has(register)) found.set(register, i);
   return found;

@@ -8,7 +8,7 @@ import {
   ALLOCATABLE, FIRST_VIRTUAL, forEachDefinition, forEachTerminatorUse, forEachUse, FRAME_POINTER, isMove,
   type MachineBlock, type Register,
 } from "./machine.ts";
-import { forEachLive, liveness } from "./liveness.ts";
+import { forEachLive, type Liveness } from "./liveness.ts";
 
 export interface Colouring {
   /** By register, the machine's register it got. */
@@ -29,8 +29,8 @@ const preference: readonly Register[] = [1, 2, 3, 4, 5, 0, 6, 7, 8, 9];
 /**
  * @param cost by register, how dear it is to keep it on the stack
  */
-export function colour(blocks: readonly MachineBlock[], registerCount: number, cost: Float64Array): Colouring {
-  return new Graph(blocks, registerCount, cost).run();
+export function colour(blocks: readonly MachineBlock[], registerCount: number, live: Liveness, cost: Float64Array): Colouring {
+  return new Graph(blocks, registerCount, live, cost).run();
 }
 
 class Graph {
@@ -53,7 +53,7 @@ class Graph {
   private moveList: number[] = [];
   private readonly selected: Register[] = [];
 
-  constructor(blocks: readonly MachineBlock[], registerCount: number, cost: Float64Array) {
+  constructor(blocks: readonly MachineBlock[], registerCount: number, live: Liveness, cost: Float64Array) {
     this.count = registerCount;
     this.cost = cost;
     this.rowWords = (registerCount + 31) >> 5;
@@ -67,7 +67,7 @@ class Graph {
       this.state[register] = PRECOLOURED;
       this.degree[register] = ENDLESS;
     }
-    this.build(blocks);
+    this.build(blocks, live);
   }
 
   run(): Colouring {
@@ -79,8 +79,7 @@ class Graph {
     return this.assign();
   }
 
-  private build(blocks: readonly MachineBlock[]): void {
-    const { words, liveOut } = liveness(blocks, this.count);
+  private build(blocks: readonly MachineBlock[], { words, liveOut }: Liveness): void {
     // A set with constant-time insertion and removal that can be walked through.
     const members = new Int32Array(this.count);
     const place = new Int32Array(this.count).fill(-1);

@@ -4,7 +4,7 @@
  * no register of their own: they are made again wherever one is needed.
  */
 import type { SourceLocation } from "../../asm/instruction.ts";
-import { controlFlow, definitionsOf, useCounts, type ControlFlow } from "../ir/analysis.ts";
+import { controlFlow, definitionsOf, loopDepths, useCounts, type ControlFlow } from "../ir/analysis.ts";
 import type { IrFunction, IrInstruction, Operation, StackSlot, Value } from "../ir/ir.ts";
 import type { InstructionSet } from "./instruction-set.ts";
 import {
@@ -48,7 +48,7 @@ export class MachineWriter {
     this.fn = fn;
     this.isa = isa;
     this.flow = controlFlow(fn);
-    this.blocks = this.flow.blocks.map((_, position) => emptyBlock(this.flow.depth[position]!));
+    this.blocks = Array.from(loopDepths(this.flow), emptyBlock);
     this.definitions = definitionsOf(fn);
     this.uses = useCounts(fn);
     this.registers = new Int32Array(this.uses.length);

@@ -1,9 +1,9 @@
 /** Leaves out what nobody reads: results of pure operations, parameters of blocks, blocks that can't be reached. */
-import { controlFlow, forEachOperand, valueCount } from "../ir/analysis.ts";
+import { forEachOperand, reversePostorder, valueCount } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 
 export function removeDeadCode(fn: IrFunction): IrFunction {
-  const { blocks } = controlFlow(fn);
+  const blocks = reversePostorder(fn);
   const byId: Block[] = [];
   for (const block of blocks) byId[block.id] = block;
   const definitions: (IrInstruction | undefined)[] = [];

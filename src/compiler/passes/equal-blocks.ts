@@ -1,10 +1,10 @@
 /** Blocks that do the same with the same values, and go on to the same places, become one. */
-import { controlFlow, mapOperands, withoutUnreachable } from "../ir/analysis.ts";
+import { mapOperands, reversePostorder, withoutUnreachable } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { printInstruction, printTerminator } from "../ir/print.ts";
 
 export function joinEqualBlocks(fn: IrFunction): IrFunction {
-  const { blocks } = controlFlow(fn);
+  const blocks = reversePostorder(fn);
   /** By block id, the equal one that takes its place. */
   const instead = new Map<number, number>();
   const target = (to: Target): Target => {

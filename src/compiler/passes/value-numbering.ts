@@ -5,7 +5,7 @@
  * of slots and maps, which cost nothing until they are used, gather in the
  * entry. Loads stay: load-forwarding.ts.
  */
-import { controlFlow, mapOperands, mapTerminator, valueCount, withoutUnreachable } from "../ir/analysis.ts";
+import { controlFlow, immediateDominators, mapOperands, mapTerminator, valueCount, withoutUnreachable } from "../ir/analysis.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { BinaryOperator, Block, Comparison, IrFunction, IrInstruction, Operation, Terminator, Value, ValueType } from "../ir/ir.ts";
 import { SignificantBits } from "../ir/significant-bits.ts";
@@ -49,6 +49,8 @@ class Numbering implements SimplifyContext {
 
   run(): IrFunction {
     const flow = controlFlow(this.fn);
+    const dominated: number[][] = flow.blocks.map(() => []);
+    immediateDominators(flow).forEach((dominator, position) => { if (position > 0) dominated[dominator]!.push(position); });
     const done: Block[] = new Array(flow.blocks.length);
     type Step = { block: number } | { forget: readonly Key[]; undecide: readonly Key[] };
     const steps: Step[] = [{ block: 0 }];
@@ -66,7 +68,7 @@ class Numbering implements SimplifyContext {
       if (only !== undefined && others.length === 0) this.learn(done[only]!.terminator, block.id);
       done[step.block] = this.rewriteBlock(block);
       steps.push({ forget: this.added, undecide: this.learned });
-      for (const child of flow.dominated[step.block]!) steps.push({ block: child });
+      for (const child of dominated[step.block]!) steps.push({ block: child });
     }
     const entry = done[0]!;
     done[0] = { ...entry, instructions: [...this.anew, ...entry.instructions] };
