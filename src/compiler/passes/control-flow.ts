@@ -3,7 +3,7 @@
  * on, blocks that follow each other with nothing between, parameters that are
  * always the same. Blocks that nothing reaches any more are left out.
  */
-import { mapOperands, mapTerminator, forEachOperand, targetsOf, terminatorOperands, valueCount, withoutUnreachable } from "../ir/analysis.ts";
+import { forEachOperand, mapOperands, mapTerminator, targetsOf, terminatorOperands, valueCount, withoutUnreachable } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { evaluateComparison, widthOf } from "./arithmetic.ts";
 
@@ -44,11 +44,13 @@ function threadJumps(fn: IrFunction): IrFunction {
   /** Whether the block can be passed by: it does nothing, and what it was given is read by nobody behind it. */
   const passable = new Map<Block, boolean>();
   const isPassable = (block: Block): boolean => {
+    if (block.instructions.length > 0 || block.terminator.op === "return") return false;
+    if (block.parameters.length === 0) return true;
     let answer = passable.get(block);
     if (answer === undefined) {
       const own = new Map<number, number>(block.parameters.map(({ id }) => [id, 0]));
       for (const { id } of terminatorOperands(block.terminator)) if (own.has(id)) own.set(id, own.get(id)! + 1);
-      answer = block.instructions.length === 0 && block.terminator.op !== "return" && [...own].every(([id, count]) => uses[id] === count);
+      answer = [...own].every(([id, count]) => uses[id] === count);
       passable.set(block, answer);
     }
     return answer;
