@@ -1,10 +1,15 @@
 import pc from "picocolors";
 import { UsageError } from "./errors.ts";
+import { isRefusal, refusalText } from "./verifier-report.ts";
 
 const colors = pc.createColors(process.stderr.isTTY === true && !process.env["NO_COLOR"]);
 
 /** Prints an error for a person and gives the process's exit code. */
 export function reportError(error: unknown): 1 | 2 {
+  if (isRefusal(error)) {
+    process.stderr.write(`${colors.red("error:")} ${refusalText(error, colors)}`);
+    return 1;
+  }
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`${colors.red("error:")} ${message}\n`);
   // Errors of every layer that know what to do about themselves say so.

@@ -12,7 +12,7 @@ import { formatHex } from "../hex.ts";
 import { jsonOption } from "../options.ts";
 import { count, print, printJson, printTable } from "../output.ts";
 import { listProgram } from "../program-sources/listed-program.ts";
-import { failure, importedFiles, importPrograms, isProgram, type ExportedProgram, type TypeScriptFile } from "../program-sources/typescript.ts";
+import { chosenPrograms, failure, importedFiles, importPrograms, isProgram, type BuildableProgram, type ExportedProgram } from "../program-sources/typescript.ts";
 import { watchFiles } from "../watch.ts";
 
 const FORMS = ["ir", "asm", "bytes"] as const;
@@ -21,6 +21,7 @@ interface Flags {
   readonly program?: readonly string[];
   readonly output?: string;
   readonly emit?: (typeof FORMS)[number];
+  readonly stage?: string;
   readonly cpu: "v1" | "v2" | "v3" | "v4";
   readonly sources: boolean;
   readonly sourceText: boolean;
@@ -37,6 +38,7 @@ export function command(): Command {
     .option("--program <name...>", "only these programs")
     .option("-o, --output <file>", "file to write; for an object file, the name of FILE with .bpf.o in the current directory if absent; with --emit, standard output")
     .addOption(new Option("--emit <form>", "intermediate form, assembly, or instructions in hexadecimal digits (raw in a file)").choices(FORMS))
+    .option("--stage <name>", "with --emit ir: the form after this stage of the compiler, or after each with `all`; as it was built if absent")
     .addOption(new Option("--cpu <version>", "instruction set, as clang's -mcpu names them").choices(["v1", "v2", "v3", "v4"]).default("v3"))
     .option("--no-sources", "leave out which line of TypeScript each instruction is of")
     .option("--no-source-text", "name the lines, but leave out their text")
@@ -47,6 +49,7 @@ export function command(): Command {
 
 async function run(file: string, flags: Flags): Promise<void> {
   if (flags.json && flags.emit !== undefined && flags.output === undefined) throw new UsageError("--json and --emit both write to standard output: give --output for the one");
+  if (flags.stage !== undefined && flags.emit !== "ir") throw new UsageError("--stage is for --emit ir");
   if (flags.watch) return buildOnChange(file);
   try {
     await build(file, flags);
@@ -71,21 +74,7 @@ async function buildOnChange(file: string): Promise<never> {
 }
 
 async function build(file: string, flags: Flags): Promise<void> {
-  await emit(file, chosen(file, await importPrograms(file), flags.program), flags);
-}
-
-function chosen(file: string, { programs, functions }: TypeScriptFile, names: readonly string[] | undefined): readonly ExportedProgram[] {
-  if (programs.length === 0) {
-    throw new CommandError(`${file} exports no programs`, {
-      hint: functions.length === 0
-        ? "export what cgroup.connect4(…) and its like give, or what the assembler's program({ … }) gives"
-        : `it exports functions (${functions.join(", ")}): if one of them gives programs, call it in a file of your own and export the result`,
-    });
-  }
-  const known = new Set(programs.map(({ name }) => name));
-  const unknown = names?.find((name) => !known.has(name));
-  if (unknown !== undefined) throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${[...known].join(", ")}` });
-  return names === undefined ? programs : programs.filter(({ name }) => names.includes(name));
+  await emit(file, chosenPrograms(file, await importPrograms(file), flags.program), flags);
 }
 
 async function emit(file: string, exported: readonly ExportedProgram[], flags: Flags): Promise<void> {
@@ -125,13 +114,27 @@ function compile(file: string, exported: ExportedProgram, { cpu, sources }: Flag
   }
 }
 
-function intermediateForm(file: string, exported: ExportedProgram, { sources }: Flags): string {
+function intermediateForm(file: string, exported: ExportedProgram, flags: Flags): string {
+  const { sources, stage } = flags;
   if (isProgram(exported)) throw new CommandError(`${file}: program ${exported.name} is written in assembly and has no intermediate form`, { hint: "choose others with --program, or use --emit asm" });
   try {
+    if (stage !== undefined) return stages(exported, stage, flags);
     return `; program ${exported.name}\n${printModule(exported.build({ sources }))}`;
   } catch (error) {
     throw failure(`${file}: program ${exported.name} cannot be built`, error);
   }
+}
+
+/** The form after one stage of the compiler, or after each. */
+function stages(exported: BuildableProgram, wanted: string, { cpu, sources }: Flags): string {
+  const found: { name: string; text: string }[] = [];
+  exported.compile({ isa: Number(cpu.slice(1)), sources, onStage: (name: string, text: string) => found.push({ name, text }) });
+  const chosen = found.filter(({ name }) => wanted === "all" || name.endsWith(`: ${wanted}`));
+  if (chosen.length === 0) {
+    const names = [...new Set(found.map(({ name }) => name.slice(name.indexOf(": ") + 2)))];
+    throw new CommandError(`the compiler has no stage ${JSON.stringify(wanted)} that changes program ${exported.name}`, { hint: `its stages are: ${names.join(", ")}` });
+  }
+  return chosen.map(({ name, text }) => `; ${name}\n${text}`).join("\n");
 }
 
 function listing({ name, section, instructions, functions }: Program): string {

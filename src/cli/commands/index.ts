@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   status: { summary: "show programs, services and backends", load: () => import("./status.ts") },
   map: { summary: "look into the load balancer's maps", load: () => import("./map.ts") },
   build: { summary: "build TypeScript to an object file", load: () => import("./build.ts") },
+  check: { summary: "have the kernel's verifier look at programs", load: () => import("./check.ts") },
   run: { summary: "run a program in the simulator", load: () => import("./run.ts") },
   asm: { summary: "assemble text to bytes", load: () => import("./asm.ts") },
   disasm: { summary: "show a program as assembly", load: () => import("./disasm.ts") },

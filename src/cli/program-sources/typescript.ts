@@ -48,6 +48,24 @@ export async function importPrograms(file: string): Promise<TypeScriptFile> {
   };
 }
 
+/**
+ * The programs of a file that a command is to work on: all, or those named.
+ * @throws {CommandError} where there are none, or none of a name
+ */
+export function chosenPrograms(file: string, { programs, functions }: TypeScriptFile, names: readonly string[] | undefined): readonly ExportedProgram[] {
+  if (programs.length === 0) {
+    throw new CommandError(`${file} exports no programs`, {
+      hint: functions.length === 0
+        ? "export what cgroup.connect4(…) and its like give, or what the assembler's program({ … }) gives"
+        : `it exports functions (${functions.join(", ")}): if one of them gives programs, call it in a file of your own and export the result`,
+    });
+  }
+  const known = new Set(programs.map(({ name }) => name));
+  const unknown = names?.find((name) => !known.has(name));
+  if (unknown !== undefined) throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${[...known].join(", ")}` });
+  return names === undefined ? programs : programs.filter(({ name }) => names.includes(name));
+}
+
 const imported = new Set<string>();
 
 /** The files that were imported for the sake of others, packages and the command itself apart. */
@@ -70,6 +88,7 @@ async function understandTypeScript(): Promise<void> {
 
 /** What an error of the user's own file says, with the place in it that it comes from. */
 export function failure(what: string, error: unknown): CommandError {
+  if (error instanceof CommandError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const place = error instanceof Error ? placeOf(error) : undefined;
   return new CommandError(`${what}: ${message}${place === undefined || message.includes(place.replace(/:\d+$/, "")) ? "" : ` (at ${place})`}`, { cause: error });

@@ -41,7 +41,7 @@ export function checkRandomPrograms(runs: number, seed: number): { readonly plai
 }
 
 /** Whether it has atomic operations that only instruction set 3 has. */
-function hasLaterAtomics(module: IrModule): boolean {
+export function hasLaterAtomics(module: IrModule): boolean {
   const isLater = (o: Operation): boolean => o.op === "compare-exchange" || o.op === "atomic" && (o.fetch || o.operator !== "add");
   return module.functions.some(({ blocks }) => blocks.some(({ instructions }) => instructions.some(({ operation }) => isLater(operation))));
 }
