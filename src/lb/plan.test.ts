@@ -232,6 +232,16 @@ test("takes rounds where there is no room for old and new members at once, and s
   );
 });
 
+test("backends that keep their flows only take their turn too, where there is not room for all at once", () => {
+  const wanted = (terminating: number) => [service(1, [backend(1), backend(terminating, 1, "terminating")])];
+  const maps = loaded(9, wanted(2), 100, 2);
+  assert.throws(() => planServices(maps.state(), [service(1, [backend(1), backend(2, 1, "terminating"), backend(3, 1, "terminating")])]), /map backends has room for 2, 2 are there/);
+  const plan = planServices(maps.state(), wanted(3));
+  assert.equal(plan.rounds.map(({ slots, services, members, removedMembers }) => [slots.length, services.length, members.length, removedMembers.length]), [[0, 0, 0, 1], [0, 0, 1, 0]]);
+  maps.apply(plan, () => assert.equal(maps.strangers(), []));
+  assert.equal(maps.definitions(), wanted(3));
+});
+
 test("a missing member alone is put back, and touches no service", () => {
   const maps = loaded(4, [service(1, [backend(1)])]);
   maps.members.clear();
@@ -349,7 +359,7 @@ test("after every single write, each service is wholly as it was or wholly as it
       return [service(own[0]!, entry.backends.map(({ n, weight, state }) => backend(n, weight, state)), { name: `service ${i}`, frontEnds: own.map((n) => frontEnd(n)) })];
     }));
   let planned = 0;
-  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 40, max: 90 }), fc.integer({ min: 8, max: 14 }), fc.integer({ min: 20, max: 40 }), (history, slotCount, serviceRoom, memberRoom) => {
+  fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 60 }), fc.integer({ min: 8, max: 14 }), fc.integer({ min: 8, max: 32 }), (history, slotCount, serviceRoom, memberRoom) => {
     const maps = new Maps(slotCount, serviceRoom, memberRoom);
     for (const wanted of history) {
       const before = maps.seen();

@@ -9,8 +9,8 @@ import { RevNatIndices } from "./rev-nat-indices.ts";
 import { planRounds, type Move, type Round } from "./rounds.ts";
 import { endpointText, ProtocolNumber, type FrontEnd, type ServiceDefinition } from "./service.ts";
 import {
-  keyText, memberText, storedServices,
-  type Member, type Setting, type ServiceKeyValue, type ServiceValue, type SlotValue, type State, type StoredFrontEnd,
+  keyText, memberText, serviceText,
+  type Setting, type ServiceKeyValue, type ServiceValue, type SlotValue, type State, type StoredFrontEnd,
 } from "./state.ts";
 
 export interface Plan {
@@ -47,7 +47,6 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   const moves: Move[] = [];
   const members = new Difference(state.members, ([key]) => memberText(key), (a, b) => a[1] === b[1]);
   const settings = new Difference(state.settings, ([key]) => memberText(key), (a, b) => a[1].weight === b[1].weight && a[1].state === b[1].state);
-  const missingMembers: Member[] = [];
   const missingSettings: Setting[] = [];
   let added = 0;
   let changed = 0;
@@ -58,7 +57,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     for (const key of named) names.push([key, service.name]);
     const newMembers = members.missing(membersOf(service.backends, revNatIndex));
     const newSettings = settings.missing(settingsOf(service.backends, revNatIndex));
-    missingSettings.push(...newSettings);
+    for (const setting of newSettings) missingSettings.push(setting);
     const slots = slotsOf(service.backends);
     const place = current.find((frontEnd) => sound.has(frontEnd) && sameSlots(frontEnd.slots, slots));
     const frontEnds = service.frontEnds.map((frontEnd) => frontEndValue(service, frontEnd, revNatIndex));
@@ -75,17 +74,23 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
       const different = frontEnds
         .map(({ key, ...rest }) => [key, { ...rest, key, range }] as const)
         .filter(([key, value]) => !sameValue(stored.get(keyText(key))?.value, value));
-      values.push(...different);
-      missingMembers.push(...newMembers);
+      if (newMembers.length === 0) {
+        values.push(...different);
+      } else {
+        moves.push({
+          name: service.name, frontEnds: different.map(([, value]) => value), slots, range, members: newMembers,
+          indicesBefore: different.length === 0 ? [] : current.map(({ value }) => value.revNatIndex),
+        });
+      }
       touched ||= different.length > 0 || lost.has(kept.get(service));
     }
     if (current.length === 0) added++;
     else if (touched) changed++;
   }
-  const gone = storedServices(state).filter(({ frontEnds }) => frontEnds.every(({ key }) => !wanted.has(keyText(key)))).length;
+  const remaining = new Set([...currents.values()].flat().map(serviceText));
+  const gone = new Set(removed.map(serviceText).filter((text) => !remaining.has(text))).size;
   const rounds = planRounds(state, {
     names, values, moves,
-    members: missingMembers,
     settings: missingSettings,
     removed: removed.map(({ key }) => key),
     strayNames: [
@@ -163,7 +168,9 @@ const slotText = (slot: SlotValue): string => `${endpointText(slot)} ${slot.stat
 
 /** The order does not matter: slots are chosen at random or by the socket's cookie. */
 function sameSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[]): boolean {
-  return stored.length === wanted.length && stored.map(slotText).sort().join() === wanted.map(slotText).sort().join();
+  if (stored.length !== wanted.length) return false;
+  const [a, b] = [stored.map(slotText), wanted.map(slotText)];
+  return a.every((text, i) => text === b[i]) || a.sort().join() === b.sort().join();
 }
 
 /**

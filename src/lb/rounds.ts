@@ -29,23 +29,24 @@ export interface Round {
 /** The base of a service without slots: of none, so that it is never taken for another's. */
 export const NO_SLOTS = 0xffff_ffff;
 
-/** A service that gets other slots. */
+/** A service that gets other slots, or more members. */
 export interface Move {
   readonly name: string;
-  /** Its values, which are to have the new range. */
+  /** Those of its values that change, but for the range. */
   readonly frontEnds: readonly Omit<ServiceValue, "range">[];
   readonly slots: readonly SlotValue[];
+  /** Where the slots are; absent where they are to be written anew. */
+  readonly range?: Range | undefined;
   /** Those of its members that are not there yet, or say something else. */
   readonly members: readonly Member[];
-  /** What its front ends have now: members under these are needed until it has moved. */
+  /** What its front ends have now, where they change: members under these are needed until it has moved. */
   readonly indicesBefore: readonly number[];
 }
 
 export interface Work {
   readonly moves: readonly Move[];
-  /** Of services that keep their slots. */
+  /** Of services that keep their slots and members. */
   readonly values: Round["services"];
-  readonly members: readonly Member[];
   readonly settings: readonly Setting[];
   readonly names: Round["names"];
   readonly removed: readonly ServiceKeyValue[];
@@ -83,24 +84,22 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
     const free = new FreeRanges(state.slotCount, [...occupied.values()], nextSlot);
     const slots: Round["slots"][number][] = [];
     const services = first ? [...work.values] : [];
-    const members = first ? [...work.members] : [];
-    for (const [key] of members) memberTexts.add(memberText(key));
+    const members: Member[] = [];
     const removedServices = first ? work.removed : [];
     const waiting: Move[] = [];
     for (const move of moves) {
-      const range = joining(move, memberTexts) > state.memberRoom - memberTexts.size ? undefined : takeSlots(free, move.slots.length);
+      const range = joining(move, memberTexts) > state.memberRoom - memberTexts.size ? undefined : move.range ?? takeSlots(free, move.slots.length);
       if (range === undefined) {
         waiting.push(move);
         continue;
       }
-      move.slots.forEach((slot, i) => slots.push([range.base + i, slot]));
+      if (move.range === undefined) move.slots.forEach((slot, i) => slots.push([range.base + i, slot]));
       for (const member of move.members) {
         members.push(member);
         memberTexts.add(memberText(member[0]));
       }
       for (const frontEnd of move.frontEnds) {
         services.push([frontEnd.key, { ...frontEnd, range }]);
-        occupied.set(keyText(frontEnd.key), range);
       }
     }
     // A backend may go once the service that had it has its new ones.

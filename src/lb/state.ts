@@ -77,6 +77,11 @@ export function memberText({ address, port, revNatIndex }: MemberKey): string {
   return `${revNatIndex}/${address}:${port}`;
 }
 
+/** The same for front ends of one service, and another for those of another. */
+export function serviceText({ key, name, value: { revNatIndex, range, affinityTimeout } }: StoredFrontEnd): string {
+  return `${revNatIndex}/${key.protocol}/${range.base}/${range.count}/${affinityTimeout}/${name ?? ""}`;
+}
+
 /** A service as the maps have it. */
 export interface StoredService {
   /** Absent where the maps name none. */
@@ -92,8 +97,7 @@ export interface StoredService {
 export function storedServices({ frontEnds, members, settings }: State): StoredService[] {
   const groups = new Map<string, StoredFrontEnd[]>();
   for (const frontEnd of frontEnds) {
-    const { key, name, value: { revNatIndex, range, affinityTimeout } } = frontEnd;
-    const text = `${revNatIndex}/${key.protocol}/${range.base}/${range.count}/${affinityTimeout}/${name ?? ""}`;
+    const text = serviceText(frontEnd);
     const group = groups.get(text);
     if (group === undefined) groups.set(text, [frontEnd]);
     else group.push(frontEnd);

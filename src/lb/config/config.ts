@@ -87,7 +87,7 @@ export function parseConfig(text: string, file: string): Config {
   }
   const result = configSchema.safeParse(document.value);
   const problems = (result.error?.issues ?? []).flatMap((issue) => issueProblems(document, issue, []));
-  problems.push(...contradictions(document));
+  for (const problem of contradictions(document, result.data)) problems.push(problem);
   if (!result.success || problems.length > 0) throw new ConfigError(file, problems.sort((a, b) => a.line - b.line || a.column - b.column));
   const { services, options, maps } = result.data;
   return {
@@ -112,7 +112,14 @@ function issueProblems(document: SourceDocument, issue: Issue, before: Path): Co
 }
 
 /** The parts of a service that are right in themselves. */
-function soundParts(entry: Record<string, unknown>) {
+interface SoundParts extends Pick<ServiceConfig, "address" | "port" | "nodePort"> {
+  readonly name?: string | undefined;
+  readonly protocol?: string | undefined;
+  readonly externalAddresses?: readonly (string | undefined)[] | undefined;
+  readonly backends: readonly (BackendDefinition | undefined)[];
+}
+
+function soundParts(entry: Record<string, unknown>): SoundParts {
   const { shape } = configSchema.shape.services.element;
   const listOf = <T>(value: unknown, sound: (item: unknown) => T | undefined): readonly (T | undefined)[] => (Array.isArray(value) ? value.map(sound) : []);
   return {
@@ -128,8 +135,11 @@ function soundParts(entry: Record<string, unknown>) {
 
 const familyName: Readonly<Record<AddressFamily, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
 
-/** What is wrong between the parts, looked for among those that are right in themselves. */
-function contradictions(document: SourceDocument): ConfigProblem[] {
+/**
+ * What is wrong between the parts, looked for among those that are right in themselves.
+ * @param parsed the whole, where all of it is right in itself
+ */
+function contradictions(document: SourceDocument, parsed: { readonly services: readonly SoundParts[] } | undefined): ConfigProblem[] {
   const root = document.value as { services?: unknown; options?: unknown; maps?: unknown } | null;
   if (!Array.isArray(root?.services)) return [];
   const sizes = { ...defaultMapSizes, ...configSchema.shape.maps.safeParse(root.maps).data } as MapSizes;
@@ -154,7 +164,7 @@ function contradictions(document: SourceDocument): ConfigProblem[] {
     const path = ["services", index];
     if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return;
     const has = (field: string) => (entry as Record<string, unknown>)[field] !== undefined;
-    const { name, address, port, protocol, nodePort, externalAddresses, backends } = soundParts(entry as Record<string, unknown>);
+    const { name, address, port, protocol, nodePort, externalAddresses = [], backends } = parsed?.services[index] ?? soundParts(entry as Record<string, unknown>);
     if (!has("address") && !has("nodePort") && !has("externalAddresses")) say([...path, "address"], `${EXPECTED_ADDRESS}, but it is missing`);
     if (!has("port") && (has("address") || has("externalAddresses") || !has("nodePort"))) say([...path, "port"], `${EXPECTED_PORT}, but it is missing`);
     if (name !== undefined) {
