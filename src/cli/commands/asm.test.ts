@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runTool, toolSuite } from "../../testing/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
+import { runCommand } from "../testing/run-command.ts";
 import { command as asm } from "./asm.ts";
 import { command as disasm } from "./disasm.ts";
 
@@ -20,21 +21,7 @@ function tsbpf(input: string, ...args: readonly string[]): { status: number | nu
   return { status, stdout, stderr };
 }
 
-/** In this process, which is quicker. Gives what it prints. */
-async function run(command: typeof asm, ...args: readonly string[]): Promise<string> {
-  const write = process.stdout.write;
-  let output = "";
-  process.stdout.write = (text: string | Uint8Array) => {
-    output += String(text);
-    return true;
-  };
-  try {
-    await command().exitOverride().configureOutput({ writeErr: () => {} }).parseAsync(args, { from: "user" });
-  } finally {
-    process.stdout.write = write;
-  }
-  return output;
-}
+const run = (command: typeof asm, ...args: readonly string[]) => runCommand(command(), ...args);
 
 async function refused(kind: typeof CommandError | typeof CommanderError, message: RegExp, command: typeof asm, ...args: readonly string[]): Promise<void> {
   try {

@@ -10,6 +10,7 @@ import * as assert from "uvu/assert";
 import { readObject } from "../../elf/index.ts";
 import { eventually } from "../../testing/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
+import { runCommand } from "../testing/run-command.ts";
 import { command } from "./build.ts";
 
 const test = suite<{ directory: string }>("cli: build");
@@ -52,21 +53,7 @@ function tsbpf(cwd: string, ...args: readonly string[]): { status: number | null
   return { status, stdout, stderr };
 }
 
-/** In this process, which is quicker. Gives what it prints. */
-async function run(...args: readonly string[]): Promise<string> {
-  const write = process.stdout.write;
-  let output = "";
-  process.stdout.write = (text: string | Uint8Array) => {
-    output += String(text);
-    return true;
-  };
-  try {
-    await command().exitOverride().configureOutput({ writeErr: () => {} }).parseAsync(args, { from: "user" });
-  } finally {
-    process.stdout.write = write;
-  }
-  return output;
-}
+const run = (...args: readonly string[]) => runCommand(command(), ...args);
 
 test("an object file with all programs of a file, each once, and their lines", ({ directory }) => {
   const { status, stdout, stderr } = tsbpf(directory, "programs.ts");
