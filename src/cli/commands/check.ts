@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { load, LoaderError } from "../../loader/index.ts";
 import { linux, VerifierError } from "../../kernel/index.ts";
+import { instructionSetLevel, load } from "../../loader/index.ts";
+import type { Program } from "../../types/index.ts";
 import { jsonOption } from "../options.ts";
 import { colors, count, print, printJson, printTable } from "../output.ts";
 import { chosenPrograms, failure, importPrograms, isProgram, type ExportedProgram } from "../program-sources/typescript.ts";
@@ -41,21 +42,33 @@ async function run(file: string, { program: names, log, trace, json }: Flags): P
 }
 
 function check(file: string, exported: ExportedProgram, logLevel: 1 | 2 | 4): Verdict {
-  const { name } = exported;
+  const program = compile(file, exported);
+  const { name, section } = program;
   try {
-    using collection = load([exported], { logLevel });
-    const { fd, log, program } = collection.program(name);
+    using collection = load([program], { logLevel });
+    const { fd, log } = collection.program(name);
     const { jitedLength } = linux.programInfo(fd);
     const processed = /^processed (\d+) insns/m.exec(log)?.[1];
     return {
-      name, section: program.section, accepted: true, instructions: program.instructions.length,
+      name, section, accepted: true, instructions: program.instructions.length,
       processed: processed === undefined ? undefined : Number(processed), jitedBytes: jitedLength, log,
     };
   } catch (error) {
     // Statistics alone do not say what led to a refusal.
     if (error instanceof VerifierError && logLevel === 4) return check(file, exported, 1);
-    if (error instanceof VerifierError) return { name, section: isProgram(exported) ? exported.section : "", accepted: false, error };
-    throw error instanceof LoaderError || (error instanceof Error && "command" in error) ? error : failure(`${file}: program ${name} cannot be built`, error);
+    if (error instanceof VerifierError) return { name, section, accepted: false, error };
+    throw error;
+  }
+}
+
+/** For the instruction set that this kernel has, as the loader would. */
+function compile(file: string, exported: ExportedProgram): Program {
+  if (isProgram(exported)) return exported;
+  const isa = instructionSetLevel();
+  try {
+    return exported.compile({ isa });
+  } catch (error) {
+    throw failure(`${file}: program ${exported.name} cannot be built`, error);
   }
 }
 

@@ -39,10 +39,10 @@ function programId(text: string): number {
   return Number(text);
 }
 
-async function disassemble(file: string | undefined, { section, id, pinned, pin, slots, source, json }: Flags): Promise<void> {
-  const loaded = file === undefined ? undefined : loadedProgram(file, pin);
-  const programs = loaded === undefined ? await find(file, section, id, pinned) : await find(undefined, section, id, loaded);
-  if (json) return printJson(programs.map(toJson));
+async function disassemble(file: string | undefined, flags: Flags): Promise<void> {
+  const programs = await find(file, flags);
+  if (flags.json) return printJson(programs.map(toJson));
+  const { slots, source } = flags;
   for (const [index, program] of programs.entries()) await print(`${index === 0 ? "" : "\n"}${listProgram(program, { slots, sources: source })}`);
 }
 
@@ -56,14 +56,15 @@ function loadedProgram(name: string, pins: string): string | undefined {
   });
 }
 
-async function find(file: string | undefined, section: string | undefined, id: number | undefined, pinned: string | undefined): Promise<ListedProgram[]> {
+async function find(file: string | undefined, { section, id, pinned, pin }: Flags): Promise<ListedProgram[]> {
   const given = [file, id, pinned].filter((source) => source !== undefined);
   if (given.length > 1) throw new UsageError("give one of: a file, --id, --pinned");
-  if (section !== undefined && (id !== undefined || pinned !== undefined)) throw new UsageError("--section is for object files");
-  if (id === undefined && pinned === undefined) return programsInFile(file ?? "-", section);
+  const path = pinned ?? (file === undefined ? undefined : loadedProgram(file, pin));
+  if (id === undefined && path === undefined) return programsInFile(file ?? "-", section);
+  if (section !== undefined) throw new UsageError("--section is for object files");
   // Only this needs the kernel.
   const { pinnedProgram, programById } = await import("../program-sources/loaded.ts");
-  return [id !== undefined ? programById(id) : pinnedProgram(pinned!)];
+  return [id !== undefined ? programById(id) : pinnedProgram(path!)];
 }
 
 function toJson({ title, instructions, labels, notes }: ListedProgram): unknown {
