@@ -5,7 +5,7 @@ import type { Peer, Slot } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { refuse, type FoundService } from "./service.ts";
-import type { SocketAddress } from "./socket-address.ts";
+import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /**
  * One of the service's backends, for a number that is spread evenly over 32
@@ -38,7 +38,7 @@ export function seedOfSocket(b: BuilderWith<"getSocketCookie">, to: SocketAddres
 }
 
 /** Sends the socket to the backend. */
-export function redirect(to: SocketAddress, backend: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>): void {
+export function redirect(to: SocketAddress, backend: Endpoint): void {
   to.address.set(backend.address);
   to.port.set(backend.port);
 }

@@ -9,7 +9,7 @@ import { u8 } from "../src/types/index.ts";
 import { connected, maps4, maps6, ServiceFlag } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
-import type { SocketAddress } from "./socket-address.ts";
+import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The socket is being connected: to what it was before, it is no more. */
 export function forgetConnection(b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, options: DataPathOptions): void {
@@ -32,7 +32,7 @@ export function deleteConnection(
 /** The socket is being connected to the service's backend. */
 export function rememberConnection(
   b: BuilderWith<"getNetnsCookie" | "getSocketCookie" | "skStorageGet">, to: SocketAddress, { flags, revNatIndex }: FoundService,
-  { address, port }: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>, { trackConnections }: DataPathOptions,
+  { address, port }: Endpoint, { trackConnections }: DataPathOptions,
 ): void {
   if (!trackConnections) return;
   b.if(flags.and(ServiceFlag.CLOSE_SOCKETS).ne(0), () => b.skStorageGet(connected, to.sk, { create: true }).ifFound((mark) => {

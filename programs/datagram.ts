@@ -1,11 +1,11 @@
-import { PROCEED, type BuilderWith, type Nullable, type Ref, type Scalar } from "../src/dsl/index.ts";
+import { PROCEED, type BuilderWith, type Nullable, type Ref } from "../src/dsl/index.ts";
 import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";
 import type { Flow, SocketFlows } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { findService, type FoundService } from "./service.ts";
-import type { SocketAddress } from "./socket-address.ts";
+import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateDatagram` calls. */
 export type DatagramHelper = "getNetnsCookie" | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
@@ -15,7 +15,7 @@ interface DatagramSteps {
   /** Where the address is no service's; unless given, the socket forgets that a service may have sent it there. */
   readonly elsewhere?: (storage: Nullable<SocketFlows>) => void;
   /** Where the socket is sent to a backend. The service is looked up for it, also where the socket has its flow at hand. */
-  readonly redirected?: ((service: FoundService, backend: Readonly<{ address: Scalar<"be32">; port: Scalar<"be16"> }>) => void) | undefined;
+  readonly redirected?: ((service: FoundService, backend: Endpoint) => void) | undefined;
 }
 
 /**

@@ -12,13 +12,7 @@ import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type Socke
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
-import type { SocketAddress } from "./socket-address.ts";
-
-/** An address and port, in a flow, a slot or a context. */
-interface Endpoint {
-  readonly address: Scalar<"be32">;
-  readonly port: Scalar<"be16">;
-}
+import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /**
  * The number of the last change of services. The control plane waits for

@@ -2,7 +2,7 @@ import { PROCEED, REJECT, type BuilderWith, type Ref, type Scalar } from "../src
 import { u16, u32, u64, u8 } from "../src/types/index.ts";
 import { Scope, type Service } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
-import type { SocketAddress } from "./socket-address.ts";
+import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** A service as it was at one moment. */
 export interface FoundService {
@@ -42,14 +42,14 @@ export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddres
 
 /** Runs `otherwise` where the service under this address is no longer the one that `revNatIndex` names. */
 export function unlessStillService(
-  b: BuilderWith, from: SocketAddress, front: Parameters<typeof serviceKey>[1] & { revNatIndex: Scalar<"u16"> }, otherwise: () => void,
+  b: BuilderWith, from: SocketAddress, front: Endpoint & { revNatIndex: Scalar<"u16"> }, otherwise: () => void,
 ): void {
   b.lookup(from.maps.services, serviceKey(from, front)).match(
     (service) => b.if(service.revNatIndex.ne(front.revNatIndex), otherwise),
     otherwise);
 }
 
-function serviceKey(socket: SocketAddress, { address, port }: { address: Scalar<"be32">; port: Scalar<"be16"> }) {
+function serviceKey(socket: SocketAddress, { address, port }: Endpoint) {
   // The low byte is enough: MPTCP (262) has TCP's, and is to be treated as TCP.
   return { address, port, protocol: socket.protocol.to(u8), scope: Scope.EVERYWHERE };
 }

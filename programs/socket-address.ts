@@ -1,6 +1,12 @@
 import type { AnyContext, Field, KernelPointer, Scalar, SockAddr4, SockAddr6 } from "../src/dsl/index.ts";
 import { maps4, maps6, type Maps } from "./maps.ts";
 
+/** An address and port, wherever they are: in a flow, a slot, a service's key. */
+export interface Endpoint {
+  readonly address: Scalar<"be32">;
+  readonly port: Scalar<"be16">;
+}
+
 /**
  * The address that a system call is about, with the maps of its family. The
  * steps that the programs share see this, and so serve every family.

@@ -1,10 +1,9 @@
 /** What commands print on standard output. */
 import { once } from "node:events";
-import pc from "picocolors";
+import { colorsFor } from "./colors.ts";
 import { formatTable, type Column } from "./table.ts";
 
-/** Colours, for a person at a terminal only: whatever reads a pipe gets plain text. */
-export const colors = pc.createColors(process.stdout.isTTY === true && !process.env["NO_COLOR"]);
+export const colors = colorsFor(process.stdout);
 
 // Whoever reads us may stop early, as `head` does: then there is nothing left to do.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

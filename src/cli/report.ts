@@ -1,8 +1,8 @@
-import pc from "picocolors";
+import { colorsFor } from "./colors.ts";
 import { UsageError } from "./errors.ts";
 import { isRefusal, refusalText } from "./verifier-report.ts";
 
-const colors = pc.createColors(process.stderr.isTTY === true && !process.env["NO_COLOR"]);
+const colors = colorsFor(process.stderr);
 
 /** Prints an error for a person and gives the process's exit code. */
 export function reportError(error: unknown): 1 | 2 {
