@@ -36,6 +36,18 @@ export const ServiceFlag = {
   NODE_PORT: 1,
   /** Sockets that are connected to a backend through it remember so, and are closed when it loses the backend. */
   CLOSE_SOCKETS: 2,
+  /** Only sockets of the host's own network namespace find it: it is at the host's loopback address. */
+  HOST_NAMESPACE: 4,
+  /** A backend that asks for its own service is left alone: see `skip`. */
+  SKIP_SELF: 8,
+  /** The slots are a Maglev table, and the client's source chooses among them. */
+  MAGLEV: 16,
+  /** Its backends are those of this node alone. For people who look into the map, like the next two. */
+  LOCAL_SCOPE: 32,
+  /** It takes the place of an address that exists, for as long as this node has a backend. */
+  LOCAL_REDIRECT: 64,
+  /** It is a port of one or all of the host's addresses, for a container's. */
+  HOST_PORT: 128,
 } as const;
 
 /** How many flows a socket keeps whole: those it used last. A power of two. */
@@ -106,6 +118,9 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
   const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
+  /** A network namespace in which a service's address is left alone, as a backend's is for its own service. */
+  const SkipKey = struct(`${prefix}_skip_key`, { netnsCookie: u64, address, port: be16 });
+
   /** The backend that a socket is connected to, the service that gave it, and where the socket is to be found. */
   const Connection = struct(`${prefix}_connection`, { netnsCookie: u64, address, port: be16, revNatIndex: u16, protocol: u8 });
 
@@ -127,6 +142,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     slots: array(`slots${suffix}`, { value: Slot, maxEntries: 262_144 }),
     /** Every service's backends that a flow may stay with, whatever their slots: active and terminating ones. */
     backends: hash(`backends${suffix}`, { key: BackendKey, value: u32, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
+    /** See `ServiceFlag.SKIP_SELF`. */
+    skip: hash(`skip_${prefix}`, { key: SkipKey, value: u8, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC }),
     affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
@@ -158,3 +175,16 @@ export const connected = skStorage("connected", { value: u32 });
 
 /** Element 0 is bumped after every change of services: flows of an earlier generation are checked again. */
 export const generation = array("generation", { value: u32, maxEntries: 1 });
+
+/** Network namespaces, by their cookies, whose sockets are left alone. */
+export const optOutNamespaces = hash("opt_out_netns", { key: u64, value: u8, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC });
+
+/** Cgroups, by their ids, whose processes are left alone, and those of the cgroups below them. */
+export const optOutCgroups = hash("opt_out_cgroups", { key: u64, value: u8, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC });
+
+/**
+ * What a network namespace chooses by where a service has a Maglev table: a
+ * number that is spread evenly over 32 bits and the same on every node for the
+ * same source address. One that is not here chooses by its cookie.
+ */
+export const sources = hash("sources", { key: u64, value: u32, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC });

@@ -22,9 +22,25 @@ export interface DataPathOptions {
   readonly metrics: boolean;
   /** What a call to a service without backends fails with, where the kernel has `bpf_set_retval`. */
   readonly noBackendErrno: number;
+  /** Only sockets of the host's network namespace are balanced. */
+  readonly hostNamespaceOnly: boolean;
+  /** Some services have `ServiceFlag.HOST_NAMESPACE`. */
+  readonly hostNamespaceServices: boolean;
+  /** Cookie of the network namespace that counts as the host's. */
+  readonly hostNetnsCookie: bigint;
+  /** Some services have `ServiceFlag.MAGLEV`. */
+  readonly maglev: boolean;
+  /** Some services have `ServiceFlag.SKIP_SELF`. */
+  readonly skipSelf: boolean;
+  /** Some network namespaces are left alone. */
+  readonly optOutNamespaces: boolean;
+  /** How far below the root of the hierarchy (0) the cgroups lie that are left alone: each depth once. */
+  readonly optOutCgroupLevels: readonly number[];
 }
 
 export const defaultOptions: DataPathOptions = {
   setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
   metrics: false, noBackendErrno: Errno.EHOSTUNREACH,
+  hostNamespaceOnly: false, hostNamespaceServices: false, hostNetnsCookie: 1n, maglev: false, skipSelf: false,
+  optOutNamespaces: false, optOutCgroupLevels: [],
 };
