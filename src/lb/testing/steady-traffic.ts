@@ -1,0 +1,46 @@
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { text } from "node:stream/consumers";
+import type { Endpoint } from "../../../programs/testing/index.ts";
+import { findPython } from "../../../programs/testing/python.ts";
+import { startIn, type Place } from "../../testing/index.ts";
+
+const script = fileURLToPath(new URL("steady-traffic.py", import.meta.url));
+
+/** A question that a process asked a service, and what came of it. */
+export interface Question {
+  readonly way: "lasting UDP" | "fresh UDP" | "connected UDP" | "TCP";
+  /** Which of the services. */
+  readonly service: number;
+  /** Nanoseconds of CLOCK_MONOTONIC, which `process.hrtime` tells too. */
+  readonly begin: bigint;
+  readonly end: bigint;
+  /** What the backend calls itself, or the name of an error. */
+  readonly answer: string;
+  /** Whom the process takes for the sender of the answer, of a stream for its peer; absent where there was no answer. */
+  readonly source: Endpoint | undefined;
+}
+
+/**
+ * Has a process of `place` ask all of the services without pause while `work`
+ * runs, in every way: from a socket for each service that stays open, from new
+ * ones, connected ones, and over TCP.
+ */
+export async function withSteadyTraffic(place: Place, services: readonly Endpoint[], work: () => Promise<void>): Promise<Question[]> {
+  const child = startIn(place, findPython()!, script, JSON.stringify(services.map(({ address, port }) => [address, port])));
+  try {
+    const errors = text(child.stderr!);
+    await once(child.stdout!, "readable");
+    const output = text(child.stdout!);
+    await work();
+    child.stdin!.end();
+    const lines = (await output).trim().split("\n").slice(1);
+    if (lines.length === 0) throw new Error(`the process that asks has ended: ${await errors}`);
+    return lines.map((line) => {
+      const [way, service, begin, end, answer, source] = JSON.parse(line) as [Question["way"], number, number, number, string, [string, number] | null];
+      return { way, service, begin: BigInt(begin), end: BigInt(end), answer, source: source === null ? undefined : { address: source[0], port: source[1] } };
+    });
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
