@@ -1,0 +1,113 @@
+/**
+ * `npm run bench:reverse-map`: what sockets that are open see when there are
+ * more flows than the reverse map holds, here and with the same job in C, whose
+ * maps are those of the field's leading balancer. Needs root on Linux, clang-19
+ * and python3, and about 4 KB of memory a flow.
+ */
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { reverseSk } from "../../programs/index.ts";
+import { attach, load, type Collection } from "../../src/loader/index.ts";
+import { startIn, whyNoKernel, withCgroup, withNetworkNamespace } from "../../src/testing/index.ts";
+import type { MapDefinition, Program } from "../../src/types/index.ts";
+import { balancerPrograms, writeToBalancer } from "../datapath/balancer.ts";
+import { peerPrograms, peerReverse, writeToPeer } from "../datapath/peer.ts";
+import { BACKEND_PORT, servicesOf, type Service } from "../datapath/services.ts";
+
+interface Answers { readonly service: number; readonly elsewhere: number; readonly none: number }
+
+interface Outcome extends Answers {
+  readonly side: string;
+  readonly flows: number;
+  /** Room in the reverse map. */
+  readonly maxEntries: number;
+  /** Entries when all sockets were open, and when all were closed. */
+  readonly entries: number;
+  readonly left: number;
+}
+
+interface Side {
+  readonly side: string;
+  readonly programs: () => readonly Program[];
+  readonly reverse: MapDefinition;
+  readonly write: (collection: Collection, services: readonly Service[]) => void;
+}
+
+const sides: readonly Side[] = [
+  { side: "C", programs: peerPrograms, reverse: peerReverse, write: writeToPeer },
+  { side: "tsbpf", programs: balancerPrograms, reverse: reverseSk, write: writeToBalancer },
+];
+
+const script = fileURLToPath(new URL("sockets.py", import.meta.url));
+
+const command = new Command("bench:reverse-map")
+  .description("Opens more UDP sockets than the reverse map has entries, and counts whose answers come from the service.")
+  .option("--flows <number>", "sockets", number, 400_000)
+  .option("--json", "print one JSON document for other programs to read")
+  .exitOverride()
+  .action(run);
+try {
+  await command.parseAsync();
+} catch (error) {
+  // Commander has said what is wrong with the arguments; for --help nothing is.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`bench:reverse-map: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function run({ flows, json }: { flows: number; json?: true }): Promise<void> {
+  const why = whyNoKernel();
+  if (why !== undefined) throw new Error(`programs are loaded into the kernel, which takes root on Linux, and ${why}`);
+  const outcomes: Outcome[] = [];
+  for (const side of sides) outcomes.push(await measure(side, flows));
+  if (json) process.stdout.write(`${JSON.stringify(outcomes, undefined, 2)}\n`);
+  else {
+    for (const { side, maxEntries, service, elsewhere, none, entries, left } of outcomes) {
+      const text = (value: number): string => value.toLocaleString("en-GB");
+      process.stdout.write(`${side}: ${text(flows)} flows through a map of ${text(maxEntries)}: ${text(service)} answers from the service, ${text(elsewhere)} from the backend, ${text(none)} none; ` +
+        `${text(entries)} entries, ${text(left)} once all sockets were closed\n`);
+    }
+  }
+}
+
+function measure({ side, programs, reverse, write }: Side, flows: number): Promise<Outcome> {
+  return withNetworkNamespace([], (networkNamespace) => withCgroup(async (cgroup) => {
+    using collection = load(programs());
+    const services = servicesOf(1);
+    write(collection, services);
+    const { address, port } = services[0]!;
+    const attached = attach(collection, { cgroup });
+    const child = startIn({ networkNamespace }, "python3", script, String(flows), address, String(port), cgroup, String(BACKEND_PORT));
+    try {
+      let errors = "";
+      child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+      const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+      const next = async (): Promise<string> => {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`the process with the sockets has ended: ${errors.trim()}`);
+        return value as string;
+      };
+      const answers = JSON.parse(await next()) as Answers;
+      const map = collection.map(reverse);
+      const entries = map.count();
+      child.stdin!.write("\n");
+      await next();
+      return { side, flows, ...answers, maxEntries: map.maxEntries, entries, left: map.count() };
+    } finally {
+      const ended = child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined;
+      child.kill("SIGKILL");
+      await ended;
+      attached.close();
+    }
+  }));
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) throw new InvalidArgumentError("a whole number from 1 to 1000000 is wanted");
+  return value;
+}
