@@ -1,4 +1,5 @@
 /** Which backends of a service take new flows, and which may keep those that they have. */
+import { maglevTable } from "./maglev.ts";
 import { backendStates, type BackendDefinition } from "./service.ts";
 import type { Member, Setting, SlotValue } from "./state.ts";
 
@@ -17,18 +18,22 @@ export function slotCounts(backends: readonly BackendDefinition[]): readonly num
   return backends.map(({ weight }) => weight / divisor);
 }
 
-/** How many slots a service takes. */
-export function slotsNeeded(backends: readonly BackendDefinition[]): number {
-  return slotCounts(backendsForNewFlows(backends)).reduce((sum, count) => sum + count, 0);
+/** How many slots a service takes. @param maglevTableSize of its Maglev table, where it has one */
+export function slotsNeeded(backends: readonly BackendDefinition[], maglevTableSize?: number): number {
+  const chosen = backendsForNewFlows(backends);
+  if (chosen.length === 0 || maglevTableSize === undefined) return slotCounts(chosen).reduce((sum, count) => sum + count, 0);
+  return maglevTableSize;
 }
 
-/** What a service's slots hold. */
-export function slotsOf(backends: readonly BackendDefinition[]): SlotValue[] {
+/**
+ * What a service's slots hold. Their order matters in a Maglev table alone:
+ * else they are chosen at random or by the socket's cookie.
+ */
+export function slotsOf(backends: readonly BackendDefinition[], maglevTableSize?: number): SlotValue[] {
   const chosen = backendsForNewFlows(backends);
-  return slotCounts(chosen).flatMap((count, i) => {
-    const { address, port, state } = chosen[i]!;
-    return new Array<SlotValue>(count).fill({ address, port, state: backendStates[state] });
-  });
+  const slots = new Map(chosen.map((backend) => [backend, { address: backend.address, port: backend.port, state: backendStates[backend.state] }]));
+  if (maglevTableSize !== undefined) return maglevTable(chosen, maglevTableSize).map((backend) => slots.get(backend)!);
+  return slotCounts(chosen).flatMap((count, i) => new Array<SlotValue>(count).fill(slots.get(chosen[i]!)!));
 }
 
 /** The backends that flows may stay with. */

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { slotsNeeded } from "./backend-slots.ts";
 import { LoadBalancerError } from "./error.ts";
+import { maglevTable } from "./maglev.ts";
 import { planServices, type Plan } from "./plan.ts";
 import { NO_SLOTS } from "./rounds.ts";
-import { endpointText, type BackendDefinition, type BackendStateName, type FrontEnd, type ServiceDefinition } from "./service.ts";
+import { endpointText, ServiceFlag, type BackendDefinition, type BackendStateName, type FrontEnd, type ServiceDefinition } from "./service.ts";
 import {
   definitionOf, keyText, memberText, storedServices,
   type Member, type ServiceKeyValue, type ServiceValue, type Setting, type SlotValue, type State,
@@ -19,6 +21,9 @@ const member = (n: number, revNatIndex: number) => ({ address: `20.0.0.${n}`, po
 const frontEnd = (n: number, port = 80): FrontEnd => ({ address: `100.0.0.${n}`, port, scope: 0, flags: 0 });
 const service = (n: number, backends: readonly BackendDefinition[], more: Partial<ServiceDefinition> = {}): ServiceDefinition =>
   ({ name: `service ${n}`, protocol: "tcp", frontEnds: [frontEnd(n)], backends, affinityTimeout: 0, ...more });
+/** The same with a Maglev table. */
+const withTable = (service: ServiceDefinition, maglevTableSize = 7): ServiceDefinition =>
+  ({ ...service, maglevTableSize, frontEnds: service.frontEnds.map((frontEnd) => ({ ...frontEnd, flags: frontEnd.flags | ServiceFlag.MAGLEV })) });
 
 /** The maps, as objects; `write` is called after every single write, as a program may run there. */
 class Maps {
@@ -89,10 +94,13 @@ class Maps {
       slots.map(({ address, port }) => memberText({ address, port, revNatIndex })).filter((text) => !this.members.has(text)));
   }
 
-  /** What a program would do for each service: its slots, in no order, and for how long it would do so for a client. */
+  /** What a program would do for each service: its slots, whose order matters in a Maglev table alone, and for how long it would do so for a client. */
   seen(): Map<string, string> {
-    return new Map(this.state().frontEnds.map(({ key, slots, value }) =>
-      [keyText(key), [...slots.map((slot) => endpointText(slot) + (slot.state === 0 ? "" : `(${slot.state})`)).sort(), ...(value.affinityTimeout > 0 ? [`for ${value.affinityTimeout} s`] : [])].join(" ")]));
+    return new Map(this.state().frontEnds.map(({ key, slots, value }) => {
+      const texts = slots.map((slot) => endpointText(slot) + (slot.state === 0 ? "" : `(${slot.state})`));
+      const table = (value.flags & ServiceFlag.MAGLEV) !== 0;
+      return [keyText(key), [...(table ? ["table", ...texts] : texts.sort()), ...(value.affinityTimeout > 0 ? [`for ${value.affinityTimeout} s`] : [])].join(" ")];
+    }));
   }
 
   /** The services as they were asked for. */
@@ -344,6 +352,56 @@ test("an affinity timeout is in the service's value, and changes without other s
   assert.is(maps.definitions()[0]!.affinityTimeout, 90);
 });
 
+test("a Maglev table's slots are in its order, a changed one's too, and are told from the same backends in another", () => {
+  const three = [backend(1), backend(2, 3), backend(3)];
+  const tabled = (backends: readonly BackendDefinition[]) => [withTable(service(1, backends), 251)];
+  const maps = loaded(4_000, tabled(three));
+  const table = (backends: readonly BackendDefinition[]) => maglevTable(backends, 251).map(({ address }) => address).join(" ");
+  const stored = () => maps.state().frontEnds[0]!.slots.map(({ address }) => address).join(" ");
+  assert.is(stored(), table(three));
+  const definitions = () => maps.definitions().map((service) => ({ ...service, backends: [...service.backends].sort((a, b) => (a.address < b.address ? -1 : 1)) }));
+  assert.equal(definitions(), tabled(three));
+  assert.is(planServices(maps.state(), tabled(three.toReversed())).rounds.length, 0);
+
+  maps.apply(planServices(maps.state(), tabled(three.slice(1))));
+  assert.is(stored(), table(three.slice(1)), "where a backend goes, those that stay are not to keep their places");
+
+  const { base } = maps.state().frontEnds[0]!.value.range;
+  const other = maps.slots.findIndex((slot, i) => i > base && slot.address !== maps.slots[base]!.address);
+  [maps.slots[base], maps.slots[other]] = [maps.slots[other]!, maps.slots[base]!];
+  assert.is(planServices(maps.state(), tabled(three.slice(1))).changed, 1);
+
+  // Another size of the table, and none at all.
+  maps.apply(planServices(maps.state(), [withTable(service(1, three), 509)]));
+  assert.equal(definitions(), [withTable(service(1, three), 509)]);
+  maps.apply(planServices(maps.state(), [service(1, three)]));
+  assert.equal(definitions(), [service(1, three)]);
+  assert.is(maps.state().frontEnds[0]!.value.range.count, 5);
+});
+
+test("a service in two parts has two rows of slots and two indices, and is one", () => {
+  const parts = (...local: readonly BackendDefinition[]) => [
+    service(1, [backend(1), backend(2)]),
+    service(1, local, { frontEnds: [{ ...frontEnd(2), flags: ServiceFlag.LOCAL_SCOPE }] }),
+  ];
+  const maps = loaded(20, parts(backend(1)));
+  assert.equal([...maps.seen()], [["100.0.0.1:80/6/0", "20.0.0.1:80 20.0.0.2:80"], ["100.0.0.2:80/6/0", "20.0.0.1:80"]]);
+  assert.equal(maps.definitions(), parts(backend(1)));
+  const change = (wanted: readonly ServiceDefinition[]) => {
+    const { rounds, ...counts } = planServices(maps.state(), wanted);
+    maps.apply({ rounds, ...counts });
+    return counts;
+  };
+  assert.equal(change(parts(backend(1))), { added: 0, changed: 0, removed: 0, unchanged: 1 });
+  assert.equal(change(parts()), { added: 0, changed: 1, removed: 0, unchanged: 0 });
+  assert.equal(change(parts().slice(0, 1)), { added: 0, changed: 1, removed: 0, unchanged: 0 });
+  assert.equal(change(parts(backend(2))), { added: 0, changed: 1, removed: 0, unchanged: 0 });
+  // Its address passes from one part to the other.
+  assert.equal(change([service(1, [backend(2)], { frontEnds: [{ ...frontEnd(1), flags: ServiceFlag.LOCAL_SCOPE }, frontEnd(2)] })]), { added: 0, changed: 1, removed: 0, unchanged: 0 });
+  assert.is(maps.members.size, 1);
+  assert.equal(change([]), { added: 0, changed: 0, removed: 1, unchanged: 0 });
+});
+
 test("after every single write, each service is wholly as it was or wholly as it is to be", () => {
   const backends = fc.uniqueArray(fc.record({
     n: fc.integer({ min: 1, max: 8 }),
@@ -351,12 +409,14 @@ test("after every single write, each service is wholly as it was or wholly as it
     state: fc.oneof({ weight: 4, arbitrary: fc.constant<BackendStateName>("active") }, fc.constantFrom<BackendStateName>("terminating", "quarantined", "maintenance")),
   }), { selector: ({ n }) => n, maxLength: 4 });
   // Their addresses are dealt out so that no two of a configuration meet, but one may pass from a service to another.
-  const services = fc.tuple(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8]), fc.array(fc.record({ backends, addresses: fc.integer({ min: 1, max: 2 }) }), { maxLength: 6 }))
+  const services = fc.tuple(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8]), fc.array(fc.record({ backends, addresses: fc.integer({ min: 1, max: 2 }), table: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)) }), { maxLength: 6 }))
     .map(([addresses, list]) => list.flatMap((entry, i) => {
       const before = list.slice(0, i).reduce((sum, other) => sum + other.addresses, 0);
       const own = addresses.slice(before, before + entry.addresses);
       if (own.length === 0) return [];
-      return [service(own[0]!, entry.backends.map(({ n, weight, state }) => backend(n, weight, state)), { name: `service ${i}`, frontEnds: own.map((n) => frontEnd(n)) })];
+      const plain = service(own[0]!, entry.backends.map(({ n, weight, state }) => backend(n, weight, state)), { name: `service ${i}`, frontEnds: own.map((n) => frontEnd(n)) });
+      // What a table without slots would have as its size is not stored.
+      return [entry.table ? withTable(plain, slotsNeeded(plain.backends) === 0 ? 0 : 7) : plain];
     }));
   let planned = 0;
   fc.assert(fc.property(fc.array(services, { minLength: 1, maxLength: 4 }), fc.integer({ min: 16, max: 60 }), fc.integer({ min: 8, max: 14 }), fc.integer({ min: 8, max: 32 }), (history, slotCount, serviceRoom, memberRoom) => {

@@ -48,8 +48,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   const members = new Difference(state.members, ([key]) => memberText(key), (a, b) => a[1] === b[1]);
   const settings = new Difference(state.settings, ([key]) => memberText(key), (a, b) => a[1].weight === b[1].weight && a[1].state === b[1].state);
   const missingSettings: Setting[] = [];
-  let added = 0;
-  let changed = 0;
+  const outcomes = new Outcomes();
   for (const service of desired) {
     const current = currents.get(service)!;
     const revNatIndex = kept.get(service) ?? indices.take();
@@ -58,15 +57,16 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     const newMembers = members.missing(membersOf(service.backends, revNatIndex));
     const newSettings = settings.missing(settingsOf(service.backends, revNatIndex));
     for (const setting of newSettings) missingSettings.push(setting);
-    const slots = slotsOf(service.backends);
-    const place = current.find((frontEnd) => sound.has(frontEnd) && sameSlots(frontEnd.slots, slots));
+    const slots = slotsOf(service.backends, service.maglevTableSize);
+    const ordered = service.maglevTableSize !== undefined;
+    const place = current.find((frontEnd) => sound.has(frontEnd) && sameSlots(frontEnd.slots, slots, ordered));
     const frontEnds = service.frontEnds.map((frontEnd) => frontEndValue(service, frontEnd, revNatIndex));
     let touched = named.length > 0 || newMembers.length > 0 || newSettings.length > 0;
     if (place === undefined) {
       touched = true;
       moves.push({
         name: service.name, frontEnds, members: newMembers,
-        slots: arrangeSlots(current[0]?.slots ?? [], slots),
+        slots: ordered ? slots : arrangeSlots(current[0]?.slots ?? [], slots),
         indicesBefore: current.map(({ value }) => value.revNatIndex),
       });
     } else {
@@ -84,11 +84,10 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
       }
       touched ||= different.length > 0 || lost.has(kept.get(service));
     }
-    if (current.length === 0) added++;
-    else if (touched) changed++;
+    outcomes.note(service.name, current.length === 0 ? "added" : touched ? "changed" : "unchanged");
   }
   const remaining = new Set([...currents.values()].flat().map(serviceText));
-  const gone = new Set(removed.map(serviceText).filter((text) => !remaining.has(text))).size;
+  for (const frontEnd of removed) if (!remaining.has(serviceText(frontEnd))) outcomes.remove(frontEnd);
   const rounds = planRounds(state, {
     names, values, moves,
     settings: missingSettings,
@@ -100,7 +99,30 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     staleMembers: members.stale().map(([key]) => key),
     staleSettings: settings.stale().map(([key]) => key),
   }, indices.next);
-  return { rounds, added, changed, removed: gone, unchanged: desired.length - added - changed };
+  return { rounds, ...outcomes.counts() };
+}
+
+/** What becomes of each service; one of which a part stands, comes or goes beside the others is changed. */
+class Outcomes {
+  readonly #named = new Map<string, keyof Omit<Plan, "rounds">>();
+  readonly #nameless = new Set<string>();
+
+  note(name: string, outcome: "added" | "changed" | "unchanged"): void {
+    this.#named.set(name, (this.#named.get(name) ?? outcome) === outcome ? outcome : "changed");
+  }
+
+  /** Of those that are wanted, all have been noted before. */
+  remove(frontEnd: StoredFrontEnd): void {
+    const { name } = frontEnd;
+    if (name === undefined) this.#nameless.add(serviceText(frontEnd));
+    else this.#named.set(name, (this.#named.get(name) ?? "removed") === "removed" ? "removed" : "changed");
+  }
+
+  counts(): Omit<Plan, "rounds"> {
+    const counts = { added: 0, changed: 0, removed: this.#nameless.size, unchanged: 0 };
+    for (const outcome of this.#named.values()) counts[outcome]++;
+    return counts;
+  }
 }
 
 /** What is to be written to a map and what is to be taken away, entry by entry. */
@@ -166,11 +188,11 @@ function sameValue(a: ServiceValue | undefined, b: ServiceValue): boolean {
 
 const slotText = (slot: SlotValue): string => `${endpointText(slot)} ${slot.state}`;
 
-/** The order does not matter: slots are chosen at random or by the socket's cookie. */
-function sameSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[]): boolean {
+/** @param ordered whether the order matters: of a Maglev table it does; else slots are chosen at random or by the socket's cookie */
+function sameSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[], ordered: boolean): boolean {
   if (stored.length !== wanted.length) return false;
-  const [a, b] = [stored.map(slotText), wanted.map(slotText)];
-  return a.every((text, i) => text === b[i]) || a.sort().join() === b.sort().join();
+  const same = stored.every(({ address, port, state }, i) => address === wanted[i]!.address && port === wanted[i]!.port && state === wanted[i]!.state);
+  return same || (!ordered && stored.map(slotText).sort().join() === wanted.map(slotText).sort().join());
 }
 
 /**

@@ -47,9 +47,12 @@ export interface FrontEnd extends Endpoint {
 
 export { ServiceFlag };
 
-/** A service as the user wants it: of one address family, under one or more addresses. */
+/**
+ * A service as the user wants it, or that part of one which has the same
+ * backends: of one address family, under one or more addresses.
+ */
 export interface ServiceDefinition {
-  /** Unique, at most `MAX_NAME_BYTES` bytes of UTF-8. */
+  /** The same for all parts of a service, at most `MAX_NAME_BYTES` bytes of UTF-8. */
   readonly name: string;
   readonly protocol: Protocol;
   readonly frontEnds: readonly FrontEnd[];
@@ -57,6 +60,8 @@ export interface ServiceDefinition {
   readonly backends: readonly BackendDefinition[];
   /** Seconds for which a client keeps its backend; 0: it does not. */
   readonly affinityTimeout: number;
+  /** Slots of its Maglev table, by which the client's address chooses; absent where the choice is random. */
+  readonly maglevTableSize?: number | undefined;
   /** The index that it is to have if nobody else has it; absent where that does not matter. */
   readonly revNatIndex?: number | undefined;
 }
