@@ -1,10 +1,9 @@
 import type { BuilderWith, Ref, Scalar } from "../src/dsl/index.ts";
 import { u32, u64 } from "../src/types/index.ts";
 import { keptBackend } from "./affinity.ts";
-import type { Peer, Slot } from "./maps.ts";
+import { ServiceFlag, sources, type Peer, type Slot } from "./maps.ts";
 import { count } from "./metrics.ts";
-import type { DataPathOptions } from "./options.ts";
-import { refuse, type FoundService } from "./service.ts";
+import { refuse, type FoundService, type RefusalOptions } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /**
@@ -13,29 +12,42 @@ import type { Endpoint, SocketAddress } from "./socket-address.ts";
  */
 export function chooseBackend(
   b: BuilderWith<"getNetnsCookie" | "ktimeGetNs" | "setRetval", 0 | 1>,
-  to: SocketAddress, service: FoundService, seed: () => Scalar<"u32">, options: DataPathOptions,
+  to: SocketAddress, service: FoundService, seed: () => Scalar<"u32">, options: RefusalOptions,
 ): Ref<Peer> | Ref<Slot> {
   b.if(service.count.eq(0), () => {
     count(b, options, service.revNatIndex, "noBackend");
     refuse(b, options);
   });
   count(b, options, service.revNatIndex, "translated");
-  const choose = () => slotFor(b, to, service, seed(), options);
+  const choose = () => slotFor(b, to, service, options.maglev ? seedWithMaglev(b, to, service, seed) : seed(), options);
   return options.affinity ? keptBackend(b, to, service, choose) : choose();
 }
 
 function slotFor(
-  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, { base, count: slots }: FoundService, seed: Scalar<"u32">, options: DataPathOptions,
+  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, { base, count: slots }: FoundService, seed: Scalar<"u32">, options: RefusalOptions,
 ): Ref<Slot> {
   // In proportion to where the seed is among the 32-bit numbers: a multiplication where a remainder would divide.
   const index = seed.to(u64).mul(slots.to(u64)).shr(32).to(u32);
   return b.lookup(maps.slots, base.add(index)).orElse(() => refuse(b, options));
 }
 
-/** The same number for the whole life of a socket. Consecutive cookies are spread by Knuth's multiplicative hash. */
-export function seedOfSocket(b: BuilderWith<"getSocketCookie">, to: SocketAddress): Scalar<"u32"> {
-  return b.getSocketCookie(to.context).to(u32).mul(0x9e37_79b1);
+/** Where the service's slots are a Maglev table, the number of the socket's source; else the one that is given. */
+function seedWithMaglev(b: BuilderWith<"getNetnsCookie">, to: SocketAddress, { flags }: FoundService, otherwise: () => Scalar<"u32">): Scalar<"u32"> {
+  const seed = b.variable(u32, 0);
+  b.if(flags.hasBits(ServiceFlag.MAGLEV), () => {
+    const namespace = b.getNetnsCookie(to.context);
+    b.lookup(sources, namespace).match((source) => seed.set(source.value), () => seed.set(spread(namespace)));
+  }, () => seed.set(otherwise()));
+  return seed.get();
 }
+
+/** The same number for the whole life of a socket. */
+export function seedOfSocket(b: BuilderWith<"getSocketCookie">, to: SocketAddress): Scalar<"u32"> {
+  return spread(b.getSocketCookie(to.context));
+}
+
+/** Spreads consecutive cookies over 32 bits, by Knuth's multiplicative hash. */
+const spread = (cookie: Scalar<"u64">): Scalar<"u32"> => cookie.to(u32).mul(0x9e37_79b1);
 
 /** Sends the socket to the backend. */
 export function redirect(to: SocketAddress, backend: Endpoint): void {

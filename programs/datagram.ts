@@ -1,18 +1,19 @@
-import { PROCEED, type BuilderWith, type Nullable, type Ref } from "../src/dsl/index.ts";
+import { Errno, PROCEED, type BuilderWith, type Nullable, type Ref } from "../src/dsl/index.ts";
 import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";
+import { unlessLeftAlone, type LeftAloneHelper } from "./left-alone.ts";
 import type { Flow, SocketFlows } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
-import { findService, type FoundService } from "./service.ts";
+import { findService, refusingWith, type FoundService } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateDatagram` calls. */
-export type DatagramHelper = "getNetnsCookie" | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+export type DatagramHelper = LeftAloneHelper | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
 
 /** What is done besides. */
 interface DatagramSteps {
-  /** Where the address is no service's; unless given, the socket forgets that a service may have sent it there. */
+  /** Where the address is no service's, or not for this socket; unless given, the socket forgets that a service may have sent it there. */
   readonly elsewhere?: (storage: Nullable<SocketFlows>) => void;
   /** Where the socket is sent to a backend. The service is looked up for it, also where the socket has its flow at hand. */
   readonly redirected?: ((service: FoundService, backend: Endpoint) => void) | undefined;
@@ -29,12 +30,15 @@ export function translateDatagram(
 ): void {
   const storage = b.skStorageGet(to.maps.flows, to.sk);
   if (redirected === undefined) reuseFlow(b, to, storage, options);
-  const service = findService(b, to, () => {
+  const refusing = refusingWith(Errno.EHOSTUNREACH, options);
+  const notToService = () => {
     elsewhere(storage);
     b.return(PROCEED);
-  }, options);
+  };
+  const service = findService(b, to, notToService, refusing);
+  unlessLeftAlone(b, to, service, notToService, options);
   reuseEarlierFlow(b, to, storage, service, options, redirected);
-  const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), options);
+  const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), refusing);
   rememberDatagrams(b, to, service, backend, currentGeneration(b), options);
   redirected?.(service, backend);
   redirect(to, backend);

@@ -16,7 +16,7 @@ export function loadBalancerPrograms(options: DataPathOptions = defaultOptions):
   return [
     connect4(options), sendmsg4(options), recvmsg4(options), getpeername4(options),
     ...(options.ipv6 ? [connect6(options), sendmsg6(options), recvmsg6(options), getpeername6(options)] : []),
-    ...(options.nodePorts ? [postBind4(), ...(options.ipv6 ? [postBind6()] : [])] : []),
+    ...(options.nodePorts ? [postBind4(options), ...(options.ipv6 ? [postBind6(options)] : [])] : []),
     sockRelease(options),
   ];
 }

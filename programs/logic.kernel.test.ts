@@ -1,19 +1,22 @@
 /** The load balancer's logic, on the kernel: the cases that logic.test.ts plays in the simulator, with the same outcome, on real sockets. */
 import * as assert from "uvu/assert";
-import { dataPathSuite } from "./testing/index.ts";
+import { dataPathSuite, type SocketClient } from "./testing/index.ts";
 import { KernelStage } from "./testing/logic/kernel-stage.ts";
-import { builds, cases, HOSTS, isFor, LISTENING } from "./testing/logic/index.ts";
+import { cases, HOSTS, isFor, LISTENING, playedBuilds } from "./testing/logic/index.ts";
 
-for (const [build, options] of builds) {
+for (const [build, options] of playedBuilds) {
   const test = dataPathSuite(`logic on the kernel: ${build} build`, {
     options,
     oneClient: true,
+    container: true,
     addresses: [...HOSTS[4], ...HOSTS[6]],
     backends: { tcp: LISTENING, udp: LISTENING },
   });
+  let container: SocketClient | undefined;
   for (const { name, play } of cases.filter((each) => isFor(each, options))) {
     test(name, async ({ dataPath, client }) => {
-      const stage = new KernelStage(dataPath, client, options);
+      container ??= dataPath.client("container");
+      const stage = new KernelStage(dataPath, { host: client, container }, options);
       try {
         await play(stage);
       } finally {

@@ -1,16 +1,25 @@
 import * as assert from "uvu/assert";
+import { Errno } from "../src/dsl/index.ts";
+import type { DataPathOptions } from "./index.ts";
 import { dataPathSuite, errnoOf, SERVICE } from "./testing/index.ts";
 
-// A kernel without bpf_set_retval has EPERM alone to say; built for it, the programs do so on any kernel.
-for (const [setRetval, errno] of [[true, "EHOSTUNREACH"], [false, "EPERM"]] as const) {
-  const test = dataPathSuite(`data path: a service without backends, setRetval ${setRetval}`, { options: { setRetval } });
+const builds: readonly (readonly [name: string, options: Partial<DataPathOptions>, streams: string, datagrams: string])[] = [
+  ["as it is unless something else is asked for", {}, "ECONNREFUSED", "EHOSTUNREACH"],
+  ["ECONNREFUSED for all", { noBackendErrno: Errno.ECONNREFUSED }, "ECONNREFUSED", "ECONNREFUSED"],
+  ["EHOSTUNREACH for all", { noBackendErrno: Errno.EHOSTUNREACH }, "EHOSTUNREACH", "EHOSTUNREACH"],
+  // A kernel without bpf_set_retval has EPERM alone to say; built for it, the programs do so on any kernel.
+  ["without bpf_set_retval", { setRetval: false, noBackendErrno: Errno.ECONNREFUSED }, "EPERM", "EPERM"],
+];
 
-  test(`the call fails with ${errno}`, async ({ dataPath, client }) => {
+for (const [name, options, streams, datagrams] of builds) {
+  const test = dataPathSuite(`data path: a service without backends, ${name}`, { options });
+
+  test(`streams fail with ${streams}, datagrams with ${datagrams}`, async ({ dataPath, client }) => {
     for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, []);
-    assert.is(await errnoOf((await client.open("tcp")).connect(SERVICE)), errno, "TCP connect");
-    assert.is(await errnoOf((await client.open("tcp")).connectNonBlocking(SERVICE)), errno, "TCP connect, non-blocking");
-    assert.is(await errnoOf((await client.open("udp")).connect(SERVICE)), errno, "UDP connect");
-    assert.is(await errnoOf((await client.open("udp")).send("hello", SERVICE)), errno, "UDP send");
+    assert.is(await errnoOf((await client.open("tcp")).connect(SERVICE)), streams, "TCP connect");
+    assert.is(await errnoOf((await client.open("tcp")).connectNonBlocking(SERVICE)), streams, "TCP connect, non-blocking");
+    assert.is(await errnoOf((await client.open("udp")).connect(SERVICE)), datagrams, "UDP connect");
+    assert.is(await errnoOf((await client.open("udp")).send("hello", SERVICE)), datagrams, "UDP send");
     assert.equal(dataPath.reverseEntries(), []);
   });
 

@@ -1,5 +1,3 @@
-import { Errno } from "../src/dsl/index.ts";
-
 /** What the programs are built for. What is switched off here is not in the bytecode. */
 export interface DataPathOptions {
   /** The kernel has `bpf_set_retval` (Linux 5.18): a refused call gets the errno that says why, not EPERM. */
@@ -20,14 +18,18 @@ export interface DataPathOptions {
   readonly trackConnections: boolean;
   /** Calls are counted by service, and by what became of them. */
   readonly metrics: boolean;
-  /** What a call to a service without backends fails with, where the kernel has `bpf_set_retval`. */
-  readonly noBackendErrno: number;
+  /**
+   * What a call to a service without backends fails with, where the kernel has
+   * `bpf_set_retval`. Unless given, streams get ECONNREFUSED, as from a host on
+   * which nobody listens, and datagrams EHOSTUNREACH.
+   */
+  readonly noBackendErrno: number | undefined;
   /** Only sockets of the host's network namespace are balanced. */
   readonly hostNamespaceOnly: boolean;
   /** Some services have `ServiceFlag.HOST_NAMESPACE`. */
   readonly hostNamespaceServices: boolean;
-  /** Cookie of the network namespace that counts as the host's. */
-  readonly hostNetnsCookie: bigint;
+  /** Cookie of the network namespace that counts as the host's; undefined: it is the initial one, and the programs ask for its cookie. */
+  readonly hostNetnsCookie: bigint | undefined;
   /** Some services have `ServiceFlag.MAGLEV`. */
   readonly maglev: boolean;
   /** Some services have `ServiceFlag.SKIP_SELF`. */
@@ -40,7 +42,7 @@ export interface DataPathOptions {
 
 export const defaultOptions: DataPathOptions = {
   setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
-  metrics: false, noBackendErrno: Errno.EHOSTUNREACH,
+  metrics: false, noBackendErrno: undefined,
   hostNamespaceOnly: false, hostNamespaceServices: false, hostNetnsCookie: 1n, maglev: false, skipSelf: false,
   optOutNamespaces: false, optOutCgroupLevels: [],
 };

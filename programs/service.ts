@@ -17,7 +17,7 @@ export interface FoundService {
 }
 
 /** The service that the process asked for; where it is none, `missing` runs, which must end the program. */
-export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, missing: () => void, options: DataPathOptions): FoundService {
+export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, missing: () => void, options: RefusalOptions): FoundService {
   const { services } = to.maps;
   const key = b.struct(services.key, serviceKey(to, to));
   const range = b.variable(u64, 0);
@@ -54,8 +54,18 @@ function serviceKey(socket: SocketAddress, { address, port }: Endpoint) {
   return { address, port, protocol: socket.protocol.to(u8), scope: Scope.EVERYWHERE };
 }
 
+/** What `refuse` needs to know; of `DataPathOptions`, with the errno that there is in any case. */
+export interface RefusalOptions extends DataPathOptions {
+  readonly noBackendErrno: number;
+}
+
+/** The options, with this errno for refused calls unless another was chosen. */
+export function refusingWith(errno: number, options: DataPathOptions): RefusalOptions {
+  return { ...options, noBackendErrno: options.noBackendErrno ?? errno };
+}
+
 /** Has the system call fail. */
-export function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval, noBackendErrno }: DataPathOptions): void {
+export function refuse(b: BuilderWith<"setRetval", 0 | 1>, { setRetval, noBackendErrno }: RefusalOptions): void {
   if (setRetval) b.setRetval(-noBackendErrno);
   b.return(REJECT);
 }

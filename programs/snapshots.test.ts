@@ -12,16 +12,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatListing } from "../src/asm/index.ts";
 import type { Program } from "../src/types/index.ts";
-import { defaultOptions, loadBalancerPrograms, type DataPathOptions } from "./index.ts";
+import { loadBalancerPrograms, type DataPathOptions } from "./index.ts";
+import { builds } from "./testing/builds.ts";
 
 const repository = fileURLToPath(new URL("..", import.meta.url));
 const directory = fileURLToPath(new URL("snapshots", import.meta.url));
 const update = process.argv.includes("--update");
 
-function programs(switches: boolean): Program[] {
-  const options = Object.fromEntries(Object.entries(defaultOptions).map(([name, value]) => [name, typeof value === "boolean" ? switches : value]));
-  return loadBalancerPrograms(options as unknown as DataPathOptions).map((source) => source.compile());
-}
+const compiled = (options: DataPathOptions): Program[] => loadBalancerPrograms(options).map((source) => source.compile());
 
 function listing({ instructions, functions, maps, section, name }: Program): string {
   const head = [
@@ -36,8 +34,8 @@ function listing({ instructions, functions, maps, section, name }: Program): str
 /** The lines without the numbers of lines of TypeScript: a comment more in there changes no program. */
 const code = (text: string): string[] => text.split("\n").map((line) => line.replace(/:\d+$/, ""));
 
-const everything = programs(true);
-const nothing = programs(false);
+const everything = compiled(builds.full);
+const nothing = compiled(builds.minimal);
 const full = new Map(everything.map((program) => [`${program.name}.txt`, listing(program)]));
 const minimal = new Map(
   nothing

@@ -1,6 +1,9 @@
-import { attach, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
+import { mkdirSync, statSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { SocketDiagnosis } from "../../src/kernel/index.ts";
+import { attach, cgroupRoot, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
 import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
-import { runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
+import { removeCgroup, runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
 import { defaultOptions, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
 import { endpoint, entryText, type Endpoint } from "./endpoint.ts";
@@ -25,7 +28,20 @@ export interface DataPathSetup {
   readonly reverseEntries?: number;
   /** How the programs get into the kernel; by our own loader unless given. */
   readonly deploy?: Deploy;
+  /** Whether there is a container beside the host; default false. */
+  readonly container?: boolean;
 }
+
+/** Who a process is to the programs. */
+export interface Identity {
+  /** Of its network namespace. */
+  readonly netnsCookie: bigint;
+  /** Ids of its cgroup and of those above it, by their depth below the root of the hierarchy. */
+  readonly cgroupIds: readonly bigint[];
+}
+
+/** Whose sockets there are: those of the host, and of a container, which has a network namespace of its own and runs in a cgroup two below the host's. */
+export type Party = "host" | "container";
 
 /** Loads programs, attaches them to a cgroup while `work` runs, and gives it what was loaded. */
 export type Deploy = <T>(programs: readonly Program[], cgroup: string, work: (collection: Collection) => Promise<T>) => Promise<T>;
@@ -35,14 +51,17 @@ export class DataPath {
   readonly #collection: Collection;
   readonly #families: readonly Maps[];
   readonly #clients: SocketClient[] = [];
+  /** Where the host's processes are. */
   readonly place: Required<Place>;
+  readonly #container: Required<Place> | undefined;
   readonly services: ServiceTable;
 
   /** @param families the maps that the programs have: those of IPv6 only where they are built for it */
-  constructor(collection: Collection, families: readonly Maps[], place: Required<Place>) {
+  constructor(collection: Collection, families: readonly Maps[], place: Required<Place>, container?: Required<Place>) {
     this.#collection = collection;
     this.#families = families;
     this.place = place;
+    this.#container = container;
     this.services = new ServiceTable(((definition) => collection.map(definition)) as MapOpener);
   }
 
@@ -65,9 +84,22 @@ export class DataPath {
     this.services.remove(service, protocol);
   }
 
+  /** Where a party's processes are. */
+  placeOf(party: Party): Required<Place> {
+    const place = party === "host" ? this.place : this.#container;
+    if (place === undefined) throw new Error("this data path was set up without a container");
+    return place;
+  }
+
+  /** Who a party's processes are to the programs. */
+  identity(party: Party): Identity {
+    const { cgroup, networkNamespace } = this.placeOf(party);
+    return { netnsCookie: netnsCookie(networkNamespace), cgroupIds: cgroupIds(cgroup) };
+  }
+
   /** A client process. It ends with the data path at the latest. */
-  client(): SocketClient {
-    const client = new SocketClient(this.place);
+  client(party: Party = "host"): SocketClient {
+    const client = new SocketClient(this.placeOf(party));
     this.#clients.push(client);
     return client;
   }
@@ -122,16 +154,53 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
     reverseEntries = 16_384,
     deploy = deployByLoader,
   } = setup;
-  const options = { ...defaultOptions, ...setup.options };
-  const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile(), reverseEntries));
-  return withNetworkNamespace(addresses, (networkNamespace) => withCgroup((cgroup) => deploy(programs, cgroup, async (collection) => {
-    const server = await startBackends({ networkNamespace }, backends);
-    const dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace });
+  return withNetworkNamespace(addresses, (networkNamespace) => withCgroup((cgroup) => {
+    const options = { ...defaultOptions, ...setup.options, hostNetnsCookie: netnsCookie(networkNamespace) };
+    const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile(), reverseEntries));
+    return deploy(programs, cgroup, async (collection) => {
+      const servers = [await startBackends({ networkNamespace }, backends)];
+      let dataPath: DataPath | undefined;
+      const use = async (container?: Required<Place>) => {
+        if (container !== undefined) servers.push(await startBackends({ networkNamespace: container.networkNamespace }, backends));
+        dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace }, container);
+        return work(dataPath);
+      };
+      try {
+        return await (setup.container ? withContainer(cgroup, addresses, use) : use());
+      } finally {
+        for (const server of servers) server.kill();
+        await dataPath?.reset();
+      }
+    });
+  }));
+}
+
+/** Runs `work` with a network namespace that has the same addresses, and a cgroup in a cgroup below the host's. */
+function withContainer<T>(cgroup: string, addresses: readonly string[], work: (place: Required<Place>) => Promise<T>): Promise<T> {
+  return withNetworkNamespace(addresses, async (networkNamespace) => {
+    const pod = join(cgroup, "pod");
+    const container = join(pod, "container");
+    mkdirSync(container, { recursive: true });
     try {
-      return await work(dataPath);
+      return await work({ cgroup: container, networkNamespace });
     } finally {
-      server.kill();
-      await dataPath.reset();
+      await removeCgroup(container);
+      await removeCgroup(pod);
     }
-  })));
+  });
+}
+
+/** A network namespace's number, as programs get it from bpf_get_netns_cookie. */
+function netnsCookie(name: string): bigint {
+  using diagnosis = new SocketDiagnosis(`/run/netns/${name}`);
+  const cookie = diagnosis.namespaceCookie();
+  if (cookie === undefined) throw new Error("this kernel does not tell a network namespace's cookie; it needs Linux 5.14 or newer");
+  return cookie;
+}
+
+/** A cgroup's id is its directory's inode number. */
+function cgroupIds(cgroup: string): bigint[] {
+  const root = cgroupRoot();
+  const parts = relative(root, cgroup).split(sep);
+  return [root, ...parts.map((_, i) => join(root, ...parts.slice(0, i + 1)))].map((directory) => statSync(directory, { bigint: true }).ino);
 }

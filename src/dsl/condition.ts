@@ -5,7 +5,8 @@ import type { OpenBlock } from "./ssa.ts";
 type Test =
   | { readonly op: "compare"; readonly comparison: Comparison; readonly left: Value; readonly right: Value }
   | { readonly op: "and" | "or"; readonly first: Condition; readonly second: Condition | (() => Condition) }
-  | { readonly op: "not"; readonly operand: Condition };
+  | { readonly op: "not"; readonly operand: Condition }
+  | { readonly op: "branch"; readonly branch: (then: OpenBlock, otherwise: OpenBlock) => void };
 
 /**
  * Something that is true or false when the program runs, for `b.if` and its
@@ -23,6 +24,11 @@ export class Condition {
 
   static compare(emitter: Emitter, comparison: Comparison, left: Value, right: Value): Condition {
     return new Condition(emitter, { op: "compare", comparison, left, right });
+  }
+
+  /** One that writes its own jumps. */
+  static branching(emitter: Emitter, branch: (then: OpenBlock, otherwise: OpenBlock) => void): Condition {
+    return new Condition(emitter, { op: "branch", branch });
   }
 
   /** Both. Given as a function, the second is only computed where the first is true. */
@@ -48,6 +54,8 @@ export class Condition {
         return ssa.branch(test.comparison, test.left, test.right, then, otherwise, this.#emitter.source);
       case "not":
         return test.operand.branch(otherwise, then);
+      case "branch":
+        return test.branch(then, otherwise);
       case "and":
       case "or": {
         const next = ssa.createBlock();

@@ -33,10 +33,12 @@ export interface Helpers<R> {
   getCurrentUidGid(): Scalar<"u64">;
   /** Id of the current task's cgroup in the v2 hierarchy. */
   getCurrentCgroupId(): Scalar<"u64">;
+  /** Id of that cgroup or of the one above it which lies `level` below the root of the hierarchy (0: the root itself); 0 where it lies less deep. */
+  getCurrentAncestorCgroupId(level: number | Scalar<"i32"> | Constant<"i32">): Scalar<"u64">;
   /** The socket's number, unique while the system is up. */
   getSocketCookie(context: AnyContext): Scalar<"u64">;
-  /** The number of the socket's network namespace, unique while the system is up. */
-  getNetnsCookie(context: AnyContext): Scalar<"u64">;
+  /** The number of the socket's network namespace, unique while the system is up; without a context, that of the initial one. */
+  getNetnsCookie(context?: AnyContext): Scalar<"u64">;
   /** What the map keeps for this socket; with `create`, zeroes where it had nothing. */
   skStorageGet<V extends Schema>(map: SkStorage<V>, socket: Socket, options?: { create?: boolean }): Nullable<V, R>;
   /** Forgets what the map keeps for this socket: 0, or a negative errno. */
@@ -85,7 +87,16 @@ export const helperMethods: { readonly [N in HelperMethod]: Implementation } = {
   getCurrentUidGid: number("bpf_get_current_uid_gid", "u64", PURE),
   getCurrentCgroupId: number("bpf_get_current_cgroup_id", "u64", PURE),
   getSocketCookie: number("bpf_get_socket_cookie", "u64", PURE),
-  getNetnsCookie: number("bpf_get_netns_cookie", "u64", PURE),
+
+  getNetnsCookie(emitter: Emitter, context?: unknown) {
+    const argument = context === undefined ? emitter.constant("ptr", 0n) : pointerValue(emitter, context);
+    return new ScalarValue(emitter, "u64", callHelper(emitter, "bpf_get_netns_cookie", [argument], PURE));
+  },
+
+  getCurrentAncestorCgroupId(emitter: Emitter, level: unknown) {
+    const wide = emitter.emit({ op: "extend", bits: 32, signed: true, operand: operandValue(emitter, "i32", level) }, "i64");
+    return new ScalarValue(emitter, "u64", callHelper(emitter, "bpf_get_current_ancestor_cgroup_id", [wide], PURE));
+  },
 
   skStorageGet(emitter: Emitter, map: MapDefinition, socket: unknown, options: { create?: boolean } = {}) {
     const result = callHelper(emitter, "bpf_sk_storage_get", [

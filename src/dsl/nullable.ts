@@ -97,6 +97,11 @@ export class Nullable<out V extends Schema, in R = never> {
     ssa.enter(after);
   }
 
+  /** True where something was found, for who does not need what it is. */
+  isFound(): Condition {
+    return Condition.branching(this.#emitter, (there, absent) => this.#finding.branch(there, absent));
+  }
+
   /** Runs `found` with what was found, if anything was. */
   ifFound(found: (value: Ref<V>) => void): void {
     this.#emitter.mark(this.ifFound);

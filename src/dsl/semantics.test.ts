@@ -162,6 +162,10 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
       b.if(again.wide.eq(7), () => sum.set(sum.get().add(700)));
       b.if(b.delete(table, key).ne(0), () => b.return(3));
       b.lookup(table, key).ifFound(() => b.return(4));
+      b.update(table, key, { small: 5, port: be16(1), address: ipv4("10.0.0.1"), wide: 6, list: [0, 0, 60] });
+      b.if(b.lookup(table, key).isFound().not().or(() => b.lookup(table, { first: 2, second: 2 }).isFound()), () => b.return(6));
+      b.delete(table, key);
+      b.if(b.lookup(table, key).isFound().and(() => unknown(b, u32, 1).eq(1)), () => b.return(7));
       return sum.get();
     },
   },
@@ -182,6 +186,7 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
       const places = [10, 20, 30].map((first) => b.struct(Pair, { first, second: 0 }));
       const found = b.first(places, (place) => place.first.gt(unknown(b, u32, 20))).orReturn(1);
       b.first(places, (place) => place.first.eq(99)).ifFound(() => b.return(2));
+      b.if(b.first(places, (place) => place.first.eq(99)).isFound(), () => b.return(3));
       return found.first.add(1);
     },
   },

@@ -2,6 +2,7 @@
 import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } from "../../programs/index.ts";
 import { Errno } from "../dsl/index.ts";
 import { attach, cgroupRoot, checkHost, load, openCgroup, PinDirectory } from "../loader/index.ts";
+import { SocketDiagnosis } from "../kernel/index.ts";
 import type { Program } from "../types/index.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 import type { Config } from "./config/index.ts";
@@ -24,6 +25,8 @@ export interface LoadRequest {
   readonly pins: string;
   /** The host's own addresses, for NodePorts; those that it has at the moment if absent. */
   readonly localAddresses?: readonly string[] | undefined;
+  /** A file that stands for the network namespace which counts as the host's; this process's own if absent. */
+  readonly hostNetworkNamespace?: string | undefined;
 }
 
 export interface LoadResult {
@@ -45,12 +48,12 @@ export interface LoadResult {
  * @throws {LoaderError | LoadBalancerError} where this machine, the cgroup or the directory will not do
  * @throws {BpfError} where the kernel refuses; {VerifierError} where its verifier does
  */
-export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, localAddresses }: LoadRequest): Promise<LoadResult> {
+export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, localAddresses, hostNetworkNamespace = "/proc/self/ns/net" }: LoadRequest): Promise<LoadResult> {
   checkHost();
   const services = expandServices(config.services, localAddresses ?? hostAddresses());
   const families: readonly AddressFamily[] = config.options.ipv6 ? ["ipv4", "ipv6"] : ["ipv4"];
   const cgroup = wanted ?? cgroupRoot();
-  const options = dataPathOptions(config, services);
+  const options = dataPathOptions(config, services, hostNetworkNamespace);
   const target = openCgroup(cgroup);
   let programs: Program[];
   try {
@@ -114,17 +117,25 @@ function pinnedConnections(pins: PinDirectory, families: readonly AddressFamily[
 }
 
 /** What the programs are built for: what this kernel offers, and what the configuration makes use of. */
-function dataPathOptions({ options }: Config, services: readonly ServiceDefinition[]): DataPathOptions {
+function dataPathOptions({ options }: Config, services: readonly ServiceDefinition[], hostNetworkNamespace: string): DataPathOptions {
+  const nodePorts = services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT));
   return {
     ...defaultOptions,
     ...probeDataPath(),
     ipv6: options.ipv6,
     rememberStreams: options.getpeername === "service",
-    noBackendErrno: Errno[options.noBackend],
+    noBackendErrno: options.noBackend && Errno[options.noBackend],
     affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),
     trackConnections: services.some(({ frontEnds }) => frontEnds.some(({ flags }) => (flags & ServiceFlag.CLOSE_SOCKETS) !== 0)),
-    nodePorts: services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT)),
+    nodePorts,
+    ...(nodePorts && { hostNetnsCookie: netnsCookie(hostNetworkNamespace) }),
   };
+}
+
+/** A network namespace's number; undefined where the kernel does not tell (before Linux 5.14). */
+function netnsCookie(path: string): bigint | undefined {
+  using diagnosis = new SocketDiagnosis(path);
+  return diagnosis.namespaceCookie();
 }
 
 /** Entries by name of map; those maps that stand beside another are as large as that. */

@@ -171,11 +171,12 @@ test("time stands still, chance is seeded, and both can be given", () => {
 });
 
 test("the process under way", () => {
-  const task = { pid: 12, tid: 34, uid: 56, gid: 78, comm: "a-long-name-of-a-process", cgroupId: 99n };
+  const task = { pid: 12, tid: 34, uid: 56, gid: 78, comm: "a-long-name-of-a-process", cgroupId: 99n, ancestorCgroupIds: [1n, 50n] };
   const run = (...items: Item[]) => simulate(make("connect4", items), { task }).r0;
   assert.is(run(call("bpf_get_current_pid_tgid")), (12n << 32n) | 34n);
   assert.is(run(call("bpf_get_current_uid_gid")), (78n << 32n) | 56n);
   assert.is(run(call("bpf_get_current_cgroup_id")), 99n);
+  assert.equal([-1, 0, 1, 2, 3].map((level) => run(mov(r1, level), call("bpf_get_current_ancestor_cgroup_id"))), [0n, 1n, 50n, 99n, 0n]);
   const comm = run(mov(r1, r10), add(r1, -8), mov(r2, 8), call("bpf_get_current_comm"), load("u64", r0, r10, -8));
   assert.is(Buffer.from(comm.toString(16).padStart(16, "0"), "hex").reverse().toString("latin1"), "a-long-\0");
 });

@@ -28,6 +28,8 @@ export interface Task {
   /** Up to 15 bytes. */
   readonly comm: string;
   readonly cgroupId: bigint;
+  /** Of the cgroups above that one, from the root of the hierarchy down. */
+  readonly ancestorCgroupIds: readonly bigint[];
 }
 
 export interface WorldOptions {
@@ -124,7 +126,7 @@ export class World implements Environment {
     this.maps = options.maps ?? new SimulatedMaps();
     this.time = options.time ?? 0n;
     this.random = options.random ?? seededRandom(options.seed ?? 1);
-    this.task = { pid: 1000, tid: 1000, uid: 0, gid: 0, comm: "simulated", cgroupId: 1n, ...options.task };
+    this.task = { pid: 1000, tid: 1000, uid: 0, gid: 0, comm: "simulated", cgroupId: 1n, ancestorCgroupIds: [], ...options.task };
     this.netnsCookie = options.netnsCookie ?? 1n;
     this.#helpers = { ...builtInHelpers, ...options.helpers };
     this.#kernelFunctions = options.kernelFunctions ?? {};

@@ -68,7 +68,7 @@ function exchange(scene: Scene, client: Socket, to: Endpoint | undefined, backen
 }
 
 /** Without `bpf_set_retval` a refusal can only say EPERM. */
-const refusedCall = observed({ "5.10": "EPERM", [setRetval.since]: "EHOSTUNREACH" });
+const refusedCall = (errno: string) => observed({ "5.10": "EPERM", [setRetval.since]: errno });
 
 const stories: readonly Story[] = [
   ["TCP: a connection to the service is the backend's, and its peer the service", observed("request, reply, peer service"), (scene) => {
@@ -90,9 +90,9 @@ const stories: readonly Story[] = [
   ["UDP, the backend by its own address: the reply is the backend's", observed("reply from backend"), (scene) =>
     exchange(scene, scene.open("udp"), scene.seen(scene.backends.udp.local))],
   ["sockets of other cgroups are left alone", observed("ENETUNREACH"), ({ keep, client, asked }) => errorOf(() => keep(client.udp()).connect(asked))],
-  ["a service without backends refuses a TCP connect", refusedCall, ({ open, asked }) => errorOf(() => open("tcp").connect(asked)), "none"],
-  ["a service without backends refuses a UDP connect", refusedCall, ({ open, asked }) => errorOf(() => open("udp").connect(asked)), "none"],
-  ["a service without backends refuses a UDP send", refusedCall, ({ open, asked }) => errorOf(() => open("udp").send("x", asked)), "none"],
+  ["a service without backends refuses a TCP connect", refusedCall("ECONNREFUSED"), ({ open, asked }) => errorOf(() => open("tcp").connect(asked)), "none"],
+  ["a service without backends refuses a UDP connect", refusedCall("EHOSTUNREACH"), ({ open, asked }) => errorOf(() => open("udp").connect(asked)), "none"],
+  ["a service without backends refuses a UDP send", refusedCall("EHOSTUNREACH"), ({ open, asked }) => errorOf(() => open("udp").send("x", asked)), "none"],
   ["sockets that are closed leave nothing behind", observed("20 entries, then 0"), (scene) => {
     const clients = Array.from({ length: 20 }, () => scene.open("udp"));
     for (const client of clients) exchange(scene, client, scene.asked);

@@ -1,14 +1,15 @@
 import * as assert from "uvu/assert";
 import type { HelperTable } from "../../../src/sim/index.ts";
 import type { DataPathOptions } from "../../index.ts";
+import type { Party } from "../data-path.ts";
 import { reverseEntry, type Endpoint } from "../endpoint.ts";
 import type { Received } from "../socket-client.ts";
 import type { SimulatedStage } from "./simulated-stage.ts";
 import type { Stage, StageSocket } from "./stage.ts";
 import type { Scheme, View } from "./views.ts";
 
-/** What may be switched on and off when the programs are built. */
-export type Switch = { [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean ? K : never }[keyof DataPathOptions];
+/** What may be switched on and off when the programs are built; a list is off where it is empty. */
+export type Switch = { [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean | readonly unknown[] ? K : never }[keyof DataPathOptions];
 
 /** What happens to sockets, and what is to come of it: the same in the simulator and on the kernel. */
 export interface Case {
@@ -29,8 +30,10 @@ export interface SimulatorCase extends Omit<Case, "play"> {
 }
 
 /** Whether a case is one for programs that are built like this. */
-export const isFor = ({ needs = [], without = [] }: Pick<Case, "needs" | "without">, options: DataPathOptions): boolean =>
-  needs.every((name) => options[name]) && without.every((name) => !options[name]);
+export function isFor({ needs = [], without = [] }: Pick<Case, "needs" | "without">, options: DataPathOptions): boolean {
+  const isOn = (name: Switch) => (typeof options[name] === "boolean" ? options[name] : options[name].length > 0);
+  return needs.every(isOn) && !without.some(isOn);
+}
 
 /** How a datagram socket turns to a service: with each datagram, or by connecting. */
 export const ways = ["sendto", "connect"] as const;
@@ -50,13 +53,15 @@ export class Scene {
   readonly view: View;
   readonly scheme: Scheme;
   readonly way: Way;
+  readonly party: Party;
   #socket: StageSocket | undefined;
 
-  constructor(stage: Stage, view: View, scheme: Scheme, way: Way = "sendto") {
+  constructor(stage: Stage, view: View, scheme: Scheme, way: Way = "sendto", party: Party = "host") {
     this.stage = stage;
     this.view = view;
     this.scheme = scheme;
     this.way = way;
+    this.party = party;
   }
 
   get socket(): StageSocket {
@@ -66,7 +71,7 @@ export class Scene {
   /** Takes another socket, the first time or again. */
   async open(): Promise<void> {
     await this.#socket?.close();
-    this.#socket = await this.stage.socket("udp", this.view.family);
+    this.#socket = await this.stage.socket("udp", this.view.family, this.party);
   }
 
   /** Service `i` as the process calls it. */
@@ -115,4 +120,5 @@ export class Scene {
 }
 
 /** What a call to a service without a usable backend fails with. */
-export const refusal = ({ options }: Stage): string => (options.setRetval ? "EHOSTUNREACH" : "EPERM");
+export const refusal = ({ options }: Stage, sockets: "streams" | "datagrams"): string =>
+  (options.setRetval ? { streams: "ECONNREFUSED", datagrams: "EHOSTUNREACH" }[sockets] : "EPERM");

@@ -113,10 +113,10 @@ const everywhere: readonly Case[] = views.flatMap((view) => view.schemes.flatMap
     }),
     play("a service without backends refuses", async (scene) => {
       scene.stage.services.set(scheme.service(0), "udp", []);
-      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage));
+      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage, "datagrams"));
       scene.serve(1);
       await scene.askFor(1);
-      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage));
+      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage, "datagrams"));
       scene.holds(1);
     }),
     play("a service whose slots are not there refuses", async (scene) => {
@@ -124,7 +124,7 @@ const everywhere: readonly Case[] = views.flatMap((view) => view.schemes.flatMap
       const services = scene.stage.open(mapsFor(scheme.service(0).address).services);
       const key = serviceKey(scheme.service(0), "udp");
       services.set(key, { ...services.get(key)!, range: { base: 0x7fff_ffff, count: 1 } });
-      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage));
+      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage, "datagrams"));
       scene.holds();
     }),
     play("an element that says it is another service's is not believed", async (scene) => {
@@ -132,7 +132,7 @@ const everywhere: readonly Case[] = views.flatMap((view) => view.schemes.flatMap
       const services = scene.stage.open(mapsFor(scheme.service(0).address).services);
       const key = serviceKey(scheme.service(0), "udp");
       services.set(key, { ...services.get(key)!, key: serviceKey(scheme.service(1), "udp") });
-      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage));
+      assert.is(await errnoOf(ask(scene.socket, way, scene.asked(0))), refusal(scene.stage, "datagrams"));
       scene.holds();
     }),
   ];

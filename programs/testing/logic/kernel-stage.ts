@@ -1,30 +1,35 @@
-import { maps4, maps6, type DataPathOptions } from "../../index.ts";
-import type { DataPath } from "../data-path.ts";
-import type { MapOpener, ServiceTable } from "../service-table.ts";
+import type { MapDefinition } from "../../../src/types/index.ts";
+import { maps4, maps6, optOutCgroups, optOutNamespaces, sources, type DataPathOptions } from "../../index.ts";
+import type { DataPath, Identity, Party } from "../data-path.ts";
+import type { MapAccess, MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketClient, SocketKind } from "../socket-client.ts";
 import type { Stage } from "./stage.ts";
 
-/** The running kernel: the sockets of a client process in the cgroup that the programs are attached to. */
+/** The running kernel: the sockets of a client process in the cgroup that the programs are attached to, and of one in a container there. */
 export class KernelStage implements Stage {
   readonly options: DataPathOptions;
   readonly services: ServiceTable;
   readonly open: MapOpener;
   readonly #dataPath: DataPath;
-  readonly #client: SocketClient;
+  readonly #clients: Readonly<Record<Party, SocketClient>>;
   readonly #sockets: ClientSocket[] = [];
 
-  constructor(dataPath: DataPath, client: SocketClient, options: DataPathOptions) {
+  constructor(dataPath: DataPath, clients: Readonly<Record<Party, SocketClient>>, options: DataPathOptions) {
     this.options = options;
     this.services = dataPath.services;
     this.open = ((definition) => dataPath.map(definition)) as MapOpener;
     this.#dataPath = dataPath;
-    this.#client = client;
+    this.#clients = clients;
   }
 
-  async socket(kind: SocketKind, family: 4 | 6): Promise<ClientSocket> {
-    const socket = await this.#client.open(kind, family);
+  async socket(kind: SocketKind, family: 4 | 6, party: Party = "host"): Promise<ClientSocket> {
+    const socket = await this.#clients[party].open(kind, family);
     this.#sockets.push(socket);
     return socket;
+  }
+
+  identity(party: Party): Identity {
+    return this.#dataPath.identity(party);
   }
 
   reverseEntries(): string[] {
@@ -33,10 +38,18 @@ export class KernelStage implements Stage {
 
   async end(): Promise<void> {
     for (const socket of this.#sockets) await socket.close();
-    if (!this.options.affinity) return;
-    for (const { affinity } of this.options.ipv6 ? [maps4, maps6] : [maps4]) {
-      const map = this.open(affinity);
+    for (const definition of this.#filledByCases()) {
+      const map = this.open(definition) as MapAccess<unknown, unknown>;
       for (const key of [...map.keys()]) map.delete(key);
     }
+  }
+
+  /** Maps besides those of services, as far as the programs have them. */
+  #filledByCases(): MapDefinition[] {
+    const { ipv6, affinity, skipSelf, optOutNamespaces: namespaces, optOutCgroupLevels, maglev } = this.options;
+    const ofFamilies = (ipv6 ? [maps4, maps6] : [maps4]).flatMap((maps) => [...(affinity ? [maps.affinity] : []), ...(skipSelf ? [maps.skip] : [])]);
+    return [
+      ...ofFamilies, ...(namespaces ? [optOutNamespaces] : []), ...(optOutCgroupLevels.length > 0 ? [optOutCgroups] : []), ...(maglev ? [sources] : []),
+    ];
   }
 }

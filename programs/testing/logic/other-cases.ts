@@ -38,6 +38,19 @@ const bindCases: readonly Case[] = [
       await (await stage.socket("tcp", 4)).bind(ANY4);
     },
   },
+  {
+    name: "in another network namespace the same port can be bound",
+    needs: ["nodePorts", "ipv6"],
+    async play(stage) {
+      stage.services.reserve(ANY4, "udp");
+      stage.services.reserve(ANY6, "tcp");
+      for (const [protocol, family, address] of [["udp", 4, ANY4], ["udp", 6, ANY6], ["tcp", 6, ANY6]] as const) {
+        const socket = await stage.socket(protocol, family, "container");
+        await socket.bind(address);
+        await socket.close();
+      }
+    },
+  },
 ];
 
 const crossedCases: readonly Case[] = [

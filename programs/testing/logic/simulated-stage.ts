@@ -1,6 +1,7 @@
 import { Errno, type ProgramSource } from "../../../src/dsl/index.ts";
 import { World, type ContextValues, type SimulatedSocket, type WorldOptions } from "../../../src/sim/index.ts";
 import { maps4, maps6, type DataPathOptions } from "../../index.ts";
+import type { Identity, Party } from "../data-path.ts";
 import { endpointText, entryText, type Endpoint } from "../endpoint.ts";
 import { ServiceTable, type MapOpener } from "../service-table.ts";
 import type { Received, SocketKind } from "../socket-client.ts";
@@ -12,6 +13,12 @@ const SOME_HOURS = 10_000_000_000_000n;
 
 const backends = new Set(LISTENING);
 
+/** The host's network namespace is the initial one. */
+const identities: Readonly<Record<Party, Identity>> = {
+  host: { netnsCookie: 1n, cgroupIds: [1n, 10n] },
+  container: { netnsCookie: 4711n, cgroupIds: [1n, 10n, 20n, 21n] },
+};
+
 /** The simulator: which hooks a system call runs, and with what, is said here as the kernel does it. */
 export class SimulatedStage implements Stage {
   readonly options: DataPathOptions;
@@ -19,20 +26,32 @@ export class SimulatedStage implements Stage {
   readonly services: ServiceTable;
   readonly open: MapOpener;
   readonly #sockets: SimulatedClientSocket[] = [];
-  readonly #programs: ReadonlyMap<string, ProgramSource>;
+  readonly #builds: (options: DataPathOptions) => readonly ProgramSource[];
+  #programs: ReadonlyMap<string, ProgramSource> = new Map();
 
-  constructor(programs: readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}) {
+  /** @param builds the programs for options */
+  constructor(builds: (options: DataPathOptions) => readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}) {
     this.options = options;
+    this.#builds = builds;
     this.world = new World({ time: SOME_HOURS, ...world });
     this.open = ((definition) => this.world.map(definition)) as MapOpener;
     this.services = new ServiceTable(this.open);
-    this.#programs = new Map(programs.map((program) => [program.name, program]));
+    this.build(options);
   }
 
-  async socket(kind: SocketKind, family: 4 | 6): Promise<SimulatedClientSocket> {
-    const socket = new SimulatedClientSocket(this, kind, family);
+  /** From now on the programs are those for these options: another load balancer has taken over the maps. */
+  build(options: DataPathOptions): void {
+    this.#programs = new Map(this.#builds(options).map((program) => [program.name, program]));
+  }
+
+  async socket(kind: SocketKind, family: 4 | 6, party: Party = "host"): Promise<SimulatedClientSocket> {
+    const socket = new SimulatedClientSocket(this, kind, family, party);
     this.#sockets.push(socket);
     return socket;
+  }
+
+  identity(party: Party): Identity {
+    return identities[party];
   }
 
   async end(): Promise<void> {
@@ -44,13 +63,16 @@ export class SimulatedStage implements Stage {
   }
 
   /**
-   * Runs the program of a hook, where the load balancer has one.
+   * Runs the program of a hook for a process of a party, where the load balancer has one.
    * @returns the context as it is then
    * @throws {SocketError} where the program has the system call fail
    */
-  run(hook: string, socket: SimulatedSocket, ctx: ContextValues): ContextValues {
+  run(hook: string, party: Party, socket: SimulatedSocket, ctx: ContextValues): ContextValues {
     const program = this.#programs.get(hook);
     if (program === undefined) return ctx;
+    const ancestorCgroupIds = [...identities[party].cgroupIds];
+    const cgroupId = ancestorCgroupIds.pop()!;
+    this.world.task = { ...this.world.task, cgroupId, ancestorCgroupIds };
     const result = this.world.run(program, { socket, ctx });
     if (result.retval !== 0) throw new SocketError(hook, errnoName(-result.retval!));
     return result.ctx;
@@ -66,6 +88,7 @@ const [ESTABLISHED, CLOSED] = [1, 7];
 /** A socket of a `SimulatedStage`. */
 export class SimulatedClientSocket implements StageSocket {
   readonly #stage: SimulatedStage;
+  readonly #party: Party;
   readonly #socket: SimulatedSocket;
   readonly #stream: boolean;
   #family: 4 | 6;
@@ -73,12 +96,13 @@ export class SimulatedClientSocket implements StageSocket {
   readonly #received: Received[] = [];
   #closed = false;
 
-  constructor(stage: SimulatedStage, kind: SocketKind, family: 4 | 6) {
+  constructor(stage: SimulatedStage, kind: SocketKind, family: 4 | 6, party: Party) {
     this.#stage = stage;
+    this.#party = party;
     this.#stream = kind === "tcp" || kind === "mptcp";
     this.#family = family;
     this.#socket = stage.world.socket({
-      family: family === 6 ? "inet6" : "inet", type: this.#stream ? "stream" : "dgram",
+      netnsCookie: identities[party].netnsCookie, family: family === 6 ? "inet6" : "inet", type: this.#stream ? "stream" : "dgram",
       protocol: { tcp: 6, mptcp: 262, udp: 17, udplite: 136 }[kind], state: CLOSED,
     });
   }
@@ -90,7 +114,7 @@ export class SimulatedClientSocket implements StageSocket {
   /** Runs a hook of an address family on an address, and gives the address that it leaves. */
   translate(hook: string, family: 4 | 6, { address, port }: Endpoint): Endpoint {
     const name = family === 6 ? "userIp6" : "userIp4";
-    const ctx = this.#stage.run(`${hook}${family}`, this.#socket, { [name]: address, userPort: port });
+    const ctx = this.#stage.run(`${hook}${family}`, this.#party, this.#socket, { [name]: address, userPort: port });
     return { address: ctx[name]!, port: ctx.userPort! };
   }
 
@@ -152,13 +176,13 @@ export class SimulatedClientSocket implements StageSocket {
   }
 
   async bind({ address, port }: Endpoint): Promise<void> {
-    this.#stage.run(`post_bind${this.#family}`, this.#socket, { srcPort: port, [this.#family === 6 ? "srcIp6" : "srcIp4"]: address });
+    this.#stage.run(`post_bind${this.#family}`, this.#party, this.#socket, { srcPort: port, [this.#family === 6 ? "srcIp6" : "srcIp4"]: address });
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#stage.run("sock_release", this.#socket, {});
+    this.#stage.run("sock_release", this.#party, this.#socket, {});
     this.#stage.world.destroy(this.#socket);
   }
 

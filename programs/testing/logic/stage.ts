@@ -1,4 +1,5 @@
 import type { DataPathOptions } from "../../index.ts";
+import type { Identity, Party } from "../data-path.ts";
 import { endpointText } from "../endpoint.ts";
 import type { MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketKind } from "../socket-client.ts";
@@ -17,7 +18,10 @@ export interface Stage {
   readonly services: ServiceTable;
   /** The programs' maps. */
   readonly open: MapOpener;
-  socket(kind: SocketKind, family: 4 | 6): Promise<StageSocket>;
+  /** A socket of a party: of the host unless another is given. */
+  socket(kind: SocketKind, family: 4 | 6, party?: Party): Promise<StageSocket>;
+  /** Who a party's processes are to the programs. */
+  identity(party: Party): Identity;
   /** The reverse maps of all families, as text, sorted. */
   reverseEntries(): string[];
   /** Closes every socket that is still open. */

@@ -33,7 +33,7 @@ export const streamCases: readonly Case[] = views.flatMap((view) => view.schemes
       assert.equal(stage.reverseEntries(), [], "no stream has a reverse entry");
     },
   });
-  const refuses = async ({ stage, connect }: Streams) => assert.is(await errnoOf(connect()), refusal(stage));
+  const refuses = async ({ stage, connect }: Streams) => assert.is(await errnoOf(connect()), refusal(stage, "streams"));
   return [
     play("a service's backend; the peer is the service where streams are remembered", async ({ stage, connect }) => {
       const socket = await connect();

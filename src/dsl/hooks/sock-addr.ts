@@ -58,7 +58,7 @@ const source4 = { ...address4, msgSrcIp4: writable(40, "be32") } as const;
 const source6 = { ...address6, msgSrcIp6: { element: writable(44, "be32"), count: 4 as const } } as const;
 
 const helpers = [
-  "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId",
+  "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId", "getCurrentAncestorCgroupId",
   "getSocketCookie", "getNetnsCookie", "skStorageGet", "skStorageDelete", "ringbufOutput", "tailCall",
 ] as const;
 /** Hooks whose system call can be given an errno by the program. */

@@ -22,7 +22,7 @@ const settable = {
 } as const;
 
 const helpers = [
-  "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId",
+  "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId", "getCurrentAncestorCgroupId",
   "getSocketCookie", "getNetnsCookie", "skStorageGet", "ringbufOutput", "tailCall",
 ] as const;
 

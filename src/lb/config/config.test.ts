@@ -24,7 +24,7 @@ test("gives the services, and the maps' sizes", () => {
       },
       { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", externalAddresses: [], affinityTimeout: 0, backends: [] },
     ],
-    options: { ipv6: true, getpeername: "backend", noBackend: "EHOSTUNREACH" },
+    options: { ipv6: true, getpeername: "backend" },
     maps: {
       services: 65_536, slots: 262_144, backends: 262_144, affinity: 65_536, connections: 262_144, cilium_lb4_reverse_sk: 262_144,
       services6: 65_536, slots6: 262_144, backends6: 262_144, affinity6: 65_536, connections6: 262_144, cilium_lb6_reverse_sk: 262_144,

@@ -22,11 +22,11 @@ export interface ConfigOptions {
   readonly ipv6: boolean;
   /** What getpeername(2) tells a TCP client that it is connected to. */
   readonly getpeername: "service" | "backend";
-  /** What a call to a service without backends fails with. */
-  readonly noBackend: "EHOSTUNREACH" | "ECONNREFUSED";
+  /** What a call to a service without backends fails with; unless given, ECONNREFUSED over TCP and EHOSTUNREACH over UDP. */
+  readonly noBackend?: "EHOSTUNREACH" | "ECONNREFUSED" | undefined;
 }
 
-const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", noBackend: "EHOSTUNREACH" };
+const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend" };
 
 /** One mistake in a configuration file. */
 export interface ConfigProblem extends Position {

@@ -11,6 +11,7 @@ export const environmentHelpers: HelperTable = {
   bpf_get_current_pid_tgid: (_, { task }) => (BigInt(task.pid) << 32n) | BigInt(task.tid),
   bpf_get_current_uid_gid: (_, { task }) => (BigInt(task.gid) << 32n) | BigInt(task.uid),
   bpf_get_current_cgroup_id: (_, { task }) => task.cgroupId,
+  bpf_get_current_ancestor_cgroup_id: (call, { task }) => [...task.ancestorCgroupIds, task.cgroupId][call.u32(1)] ?? 0n,
 
   bpf_get_current_comm(call, { task }) {
     const buffer = call.writableBytes(1, call.u32(2));
