@@ -1,6 +1,8 @@
 import type { BuilderWith, Ref } from "../src/dsl/index.ts";
 import { u32, u64 } from "../src/types/index.ts";
 import { BackendState, type Peer, type Slot } from "./maps.ts";
+import { count } from "./metrics.ts";
+import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
@@ -12,8 +14,10 @@ const NANOSECONDS = 1_000_000_000n;
  * `choose` gives, from now on.
  */
 export function keptBackend(
-  b: BuilderWith<"getNetnsCookie" | "ktimeGetNs">, { maps, context }: SocketAddress, { revNatIndex, affinityTimeout }: FoundService, choose: () => Ref<Slot>,
+  b: BuilderWith<"getNetnsCookie" | "ktimeGetNs">, to: SocketAddress, { revNatIndex, affinityTimeout }: FoundService, choose: () => Ref<Slot>,
+  options: DataPathOptions,
 ): Ref<Peer> {
+  const { maps, context } = to;
   const backend = b.zeroed(maps.flows.value.fields.older.element);
   const found = b.variable(u32, 0);
   const client = b.struct(maps.affinity.key, { netnsCookie: b.getNetnsCookie(context), revNatIndex });
@@ -33,7 +37,10 @@ export function keptBackend(
   b.if(found.get().eq(0), () => {
     const { address, port } = choose();
     b.assign(backend, { address, port });
-    b.if(affinityTimeout.ne(0), () => { b.update(maps.affinity, client, { lastUsed: now, address, port }); });
+    b.if(affinityTimeout.ne(0), () => {
+      const result = b.update(maps.affinity, client, { lastUsed: now, address, port });
+      if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "affinityUpdateFailed"));
+    });
   });
   return backend;
 }

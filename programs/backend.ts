@@ -15,20 +15,24 @@ export function chooseBackend(
   to: SocketAddress, service: FoundService, seed: () => Scalar<"u32">, options: RefusalOptions,
 ): Ref<Peer> | Ref<Slot> {
   b.if(service.count.eq(0), () => {
-    count(b, options, service.revNatIndex, "noBackend");
+    count(b, to, options, service.revNatIndex, "noBackend");
     refuse(b, options);
   });
-  count(b, options, service.revNatIndex, "translated");
   const choose = () => slotFor(b, to, service, options.maglev ? seedWithMaglev(b, to, service, seed) : seed(), options);
-  return options.affinity ? keptBackend(b, to, service, choose) : choose();
+  const backend = options.affinity ? keptBackend(b, to, service, choose, options) : choose();
+  count(b, to, options, service.revNatIndex, "translated");
+  return backend;
 }
 
 function slotFor(
-  b: BuilderWith<"setRetval", 0 | 1>, { maps }: SocketAddress, { base, count: slots }: FoundService, seed: Scalar<"u32">, options: RefusalOptions,
+  b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, { base, count: slots, revNatIndex }: FoundService, seed: Scalar<"u32">, options: RefusalOptions,
 ): Ref<Slot> {
   // In proportion to where the seed is among the 32-bit numbers: a multiplication where a remainder would divide.
   const index = seed.to(u64).mul(slots.to(u64)).shr(32).to(u32);
-  return b.lookup(maps.slots, base.add(index)).orElse(() => refuse(b, options));
+  return b.lookup(to.maps.slots, base.add(index)).orElse(() => {
+    count(b, to, options, revNatIndex, "noBackend");
+    refuse(b, options);
+  });
 }
 
 /** Where the service's slots are a Maglev table, the number of the socket's source; else the one that is given. */

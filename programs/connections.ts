@@ -7,6 +7,7 @@
 import type { AnyContext, BuilderWith, KernelPointer, Scalar } from "../src/dsl/index.ts";
 import { u8 } from "../src/types/index.ts";
 import { connected, maps4, maps6, ServiceFlag } from "./maps.ts";
+import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
@@ -32,12 +33,13 @@ export function deleteConnection(
 /** The socket is being connected to the service's backend. */
 export function rememberConnection(
   b: BuilderWith<"getNetnsCookie" | "getSocketCookie" | "skStorageGet">, to: SocketAddress, { flags, revNatIndex }: FoundService,
-  { address, port }: Endpoint, { trackConnections }: DataPathOptions,
+  { address, port }: Endpoint, options: DataPathOptions,
 ): void {
-  if (!trackConnections) return;
+  if (!options.trackConnections) return;
   b.if(flags.and(ServiceFlag.CLOSE_SOCKETS).ne(0), () => b.skStorageGet(connected, to.sk, { create: true }).ifFound((mark) => {
     mark.value.set(1);
     const connection = { netnsCookie: b.getNetnsCookie(to.context), address, port, revNatIndex, protocol: to.protocol.to(u8) };
-    b.update(to.maps.connections, b.getSocketCookie(to.context), connection);
+    const result = b.update(to.maps.connections, b.getSocketCookie(to.context), connection);
+    if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "connectionUpdateFailed"));
   }));
 }

@@ -72,7 +72,7 @@ function reuseEarlierFlow(
 }
 
 function follow(b: BuilderWith, to: SocketAddress, flow: Ref<Flow>, options: DataPathOptions): void {
-  count(b, options, flow.revNatIndex, "translated");
+  count(b, to, options, flow.revNatIndex, "translated");
   redirect(to, { address: flow.backendAddress, port: flow.backendPort });
   b.return(PROCEED);
 }

@@ -76,7 +76,7 @@ function writeReverse(
   const { reverseSk } = to.maps;
   const write = () => {
     const result = b.update(reverseSk, key, { address: to.address, port: to.port, revNatIndex });
-    if (options.metrics) b.if(result.ne(0), () => count(b, options, revNatIndex, "reverseUpdateFailed"));
+    if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "reverseUpdateFailed"));
   };
   b.lookup(reverseSk, key).match(
     (entry) => b.if(

@@ -8,7 +8,7 @@ import { sendmsg4, sendmsg6 } from "./sendmsg.ts";
 import { sockRelease } from "./sock-release.ts";
 
 export * from "./maps.ts";
-export { Counters, metrics } from "./metrics.ts";
+export { NO_SERVICE, type Counter } from "./metrics.ts";
 export { defaultOptions, type DataPathOptions } from "./options.ts";
 
 /** Every program of the load balancer, built for the kernel and the configuration that `options` describe. */

@@ -6,6 +6,7 @@
  */
 import type { BuilderWith, Condition } from "../src/dsl/index.ts";
 import { optOutCgroups, optOutNamespaces, ServiceFlag } from "./maps.ts";
+import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { isOfHost } from "./network-namespace.ts";
 import type { FoundService } from "./service.ts";
@@ -20,7 +21,11 @@ export function unlessLeftAlone(
 ): void {
   const [first, ...others] = reasons(b, to, service, options);
   // Without any, nothing is written.
-  if (first !== undefined) b.if(others.reduce((any, other) => any.or(other), first()), leave);
+  if (first === undefined) return;
+  b.if(others.reduce((any, other) => any.or(other), first()), () => {
+    count(b, to, options, service.revNatIndex, "leftAlone");
+    leave();
+  });
 }
 
 /** Why a socket may be left alone, as far as the programs are built for it. */

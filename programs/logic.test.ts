@@ -19,6 +19,9 @@ function programsFor(options: DataPathOptions): readonly ProgramSource[] {
   return programs;
 }
 
+/** The arguments after the first. */
+type Tail<F> = F extends (first: never, ...rest: infer R) => infer T ? (...rest: R) => T : never;
+
 /** What the cases have covered of each program. */
 const covered: { readonly name: string; readonly program: ProgramSource; coverage?: Coverage }[] = [];
 
@@ -27,9 +30,9 @@ for (const [build, options] of playedBuilds) {
   const ofBuild = programsFor(options).map((program): (typeof covered)[number] => ({ name: `${program.name} (${build})`, program }));
   covered.push(...ofBuild);
 
-  const play = (name: string, work: (stage: SimulatedStage) => Promise<void>, world?: () => WorldOptions): void => {
+  const playWith = (withCounters: boolean, name: string, work: (stage: SimulatedStage) => Promise<void>, world?: () => WorldOptions): void => {
     test(name, async () => {
-      const stage = new SimulatedStage(programsFor, options, world?.());
+      const stage = new SimulatedStage(programsFor, options, world?.(), withCounters);
       await work(stage);
       await stage.end();
       assert.equal(stage.reverseEntries(), [], "closed sockets leave nothing");
@@ -39,6 +42,10 @@ for (const [build, options] of playedBuilds) {
         else each.coverage.merge(coverage);
       }
     });
+  };
+  const play: Tail<typeof playWith> = (name, ...rest) => {
+    playWith(options.metrics, name, ...rest);
+    if (options.metrics) playWith(false, `${name}, of services that have no counters`, ...rest);
   };
   for (const each of cases) if (isFor(each, options)) play(each.name, each.play);
   for (const each of simulatorCases) if (isFor(each, options)) play(each.name, each.play, () => ({ helpers: each.helpers?.() ?? {} }));

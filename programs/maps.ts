@@ -8,7 +8,7 @@
  * Each address family has maps of its own, alike but for the address.
  */
 import {
-  array, arrayOf, be16, hash, ipv4, ipv6, lruHash, MapFlag, scalar, skStorage, struct, u16, u32, u64, u8,
+  array, arrayOf, be16, hash, ipv4, ipv6, lruHash, MapFlag, percpuHash, scalar, skStorage, struct, u16, u32, u64, u8,
 } from "../src/types/index.ts";
 
 /** A row of slots in one number, so that it is read in one piece: the first slot's index below, how many in the upper half. */
@@ -55,6 +55,29 @@ export const RECENT_FLOWS = 4;
 
 /** How many older flows of a socket stay in the reverse map. A power of two. With more, the oldest gives way. */
 export const OLDER_FLOWS = 32;
+
+/** How often what became of a service's calls. */
+export const Counters = struct("lb_counters", {
+  /** Connects and datagrams that were sent to a backend. */
+  translated: u64,
+  /** Connects and datagrams that were refused for want of a backend. */
+  noBackend: u64,
+  /** Connects and datagrams that were left alone, since their socket is not to be balanced. */
+  leftAlone: u64,
+  /** Connects and datagrams that were refused since the service's element was another's each time that it was looked at. */
+  tornValues: u64,
+  /** Replies and peers that were shown as the service. */
+  replies: u64,
+  /** Flows whose service was gone or another when a reply came. */
+  reverseMisses: u64,
+  /** Reverse entries that could not be written. */
+  reverseUpdateFailed: u64,
+  /** Clients whose backend could not be kept. */
+  affinityUpdateFailed: u64,
+  /** Connections that could not be noted, and will not be closed with their backend. */
+  connectionUpdateFailed: u64,
+});
+export type Counters = typeof Counters;
 
 /** The maps of one address family. */
 function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "" | "6"; reverse: "ipv4" | "ipv6" }) {
@@ -149,6 +172,12 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
     /** Of open sockets that are to be closed when the service loses the backend, by their cookies: see `ServiceFlag.CLOSE_SOCKETS`. */
     connections: hash(`connections${suffix}`, { key: u64, value: Connection, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
+    /**
+     * Counters by `revNatIndex`, for each CPU. The control plane makes and
+     * deletes the elements with the services, so that memory is taken for those
+     * that exist; 0 is for what no service can be named for.
+     */
+    metrics: percpuHash(`metrics${suffix}`, { key: u32, value: Counters, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC }),
   };
 }
 

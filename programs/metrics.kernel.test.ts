@@ -1,20 +1,12 @@
 import * as assert from "uvu/assert";
-import { metrics } from "./index.ts";
-import { BACKENDS, dataPathSuite, errnoOf, SERVICE, type DataPath } from "./testing/index.ts";
+import { maps4, maps6, NO_SERVICE, type Maps } from "./index.ts";
+import { counted } from "./testing/counters.ts";
+import { BACKENDS, BACKENDS6, dataPathSuite, errnoOf, SERVICE, SERVICE6, type DataPath } from "./testing/index.ts";
 
-const test = dataPathSuite("data path: counters", { options: { metrics: true } });
+const test = dataPathSuite("data path: counters", { options: { metrics: true, ipv6: true } });
 
-/** A service's counters, over all CPUs, those that are not 0. */
-function counted(dataPath: DataPath, revNatIndex: number): Record<string, number> {
-  const perCpu = dataPath.map(metrics).get(revNatIndex)!;
-  const sums: Record<string, number> = {};
-  for (const counters of perCpu) {
-    for (const [name, value] of Object.entries(counters)) {
-      if (value > 0n) sums[name] = (sums[name] ?? 0) + Number(value);
-    }
-  }
-  return sums;
-}
+const countersOf = (dataPath: DataPath, revNatIndex: number, { metrics }: Maps = maps4): Record<string, number> =>
+  counted(dataPath.map(metrics).get(revNatIndex)!);
 
 test("connects and datagrams are counted when they are sent to a backend, replies when they are translated", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "tcp", BACKENDS, 11);
@@ -22,8 +14,19 @@ test("connects and datagrams are counted when they are sent to a backend, replie
   for (let i = 0; i < 3; i++) await (await client.open("tcp")).connect(SERVICE);
   const socket = await client.open("udp");
   for (let i = 0; i < 5; i++) await socket.exchange("hello", SERVICE);
-  assert.equal(counted(dataPath, 11), { translated: 3 });
-  assert.equal(counted(dataPath, 12), { translated: 5, replies: 5 });
+  assert.equal(countersOf(dataPath, 11), { translated: 3 });
+  assert.equal(countersOf(dataPath, 12), { translated: 5, replies: 5 });
+});
+
+test("services of the two address families have counters of their own, under the same index too", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS, 5);
+  dataPath.setService(SERVICE6, "udp", BACKENDS6, 5);
+  await (await client.open("udp", 4)).exchange("hello", SERVICE);
+  const socket = await client.open("udp", 6);
+  for (let i = 0; i < 2; i++) await socket.exchange("hello", SERVICE6);
+  await socket.exchange("hello", { address: `::ffff:${SERVICE.address}`, port: SERVICE.port });
+  assert.equal(countersOf(dataPath, 5), { translated: 2, replies: 2 });
+  assert.equal(countersOf(dataPath, 5, maps6), { translated: 2, replies: 2 });
 });
 
 test("refused calls, and replies whose service is gone", async ({ dataPath, client }) => {
@@ -32,10 +35,19 @@ test("refused calls, and replies whose service is gone", async ({ dataPath, clie
   assert.ok(await errnoOf((await client.open("tcp")).connect(SERVICE)));
   const socket = await client.open("udp");
   await socket.send("hello", SERVICE);
+  assert.equal(countersOf(dataPath, 14), { translated: 1 });
   dataPath.removeService(SERVICE, "udp");
   await socket.receive();
-  assert.equal(counted(dataPath, 13), { noBackend: 1 });
-  assert.equal(counted(dataPath, 14), { translated: 1, reverseMisses: 1 });
+  assert.equal(countersOf(dataPath, 13), { noBackend: 1 });
+  assert.equal(countersOf(dataPath, NO_SERVICE), { reverseMisses: 1 }, "its own counters are gone with it");
+});
+
+test("a call whose service has no counters goes where it goes", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS, 15);
+  dataPath.map(maps4.metrics).delete(15);
+  const { port, address } = await (await client.open("udp")).exchange("hello", SERVICE);
+  assert.equal({ port, address }, SERVICE);
+  assert.not(dataPath.map(maps4.metrics).has(15), "no program makes any");
 });
 
 test.run();

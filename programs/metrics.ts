@@ -1,26 +1,36 @@
-import type { BuilderWith, Scalar } from "../src/dsl/index.ts";
-import { percpuArray, struct, u32, u64 } from "../src/types/index.ts";
+import type { BuilderWith, Ref, Scalar } from "../src/dsl/index.ts";
+import { u32 } from "../src/types/index.ts";
+import type { Counters } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
+import type { SocketAddress } from "./socket-address.ts";
 
-/** How often what became of a service's calls. */
-export const Counters = struct("lb_counters", {
-  /** Connects and datagrams that were sent to a backend. */
-  translated: u64,
-  /** Connects and datagrams that were refused for want of a backend. */
-  noBackend: u64,
-  /** Replies and peers that were shown as the service. */
-  replies: u64,
-  /** Flows whose service was gone or another when a reply came. */
-  reverseMisses: u64,
-  /** Reverse entries that could not be written. */
-  reverseUpdateFailed: u64,
-});
+/** Something that is counted. */
+export type Counter = keyof Counters["fields"];
 
-/** By `revNatIndex`, for each CPU. */
-export const metrics = percpuArray("metrics", { value: Counters, maxEntries: 65_536 });
+/** The index of what no service can be named for, in the maps of counters. */
+export const NO_SERVICE = 0;
 
-/** Counts something of a service, where the programs are built to count. */
-export function count(b: BuilderWith, { metrics: counting }: DataPathOptions, revNatIndex: Scalar<"u16">, what: keyof typeof Counters["fields"]): void {
+/**
+ * Counts something of a service, where the programs are built to count. What
+ * has no counters, since the service has just been taken away, is not counted.
+ */
+export function count(
+  b: BuilderWith, { maps }: SocketAddress, { metrics: counting }: DataPathOptions, revNatIndex: Scalar<"u16"> | typeof NO_SERVICE, what: Counter,
+): void {
   if (!counting) return;
-  b.lookup(metrics, revNatIndex.to(u32)).ifFound((counters) => counters[what].set(counters[what].add(1)));
+  b.lookup(maps.metrics, indexOf(revNatIndex)).ifFound((counters) => add(counters, what));
 }
+
+/** Counts a flow whose service is no more, or another: under its index as long as that is somebody's, then under `NO_SERVICE`. */
+export function countMiss(b: BuilderWith, from: SocketAddress, options: DataPathOptions, revNatIndex: Scalar<"u16">): void {
+  if (!options.metrics) return;
+  b.lookup(from.maps.metrics, indexOf(revNatIndex)).match(
+    (counters) => add(counters, "reverseMisses"),
+    () => count(b, from, options, NO_SERVICE, "reverseMisses"));
+}
+
+function add(counters: Ref<Counters>, what: Counter): void {
+  counters[what].set(counters[what].add(1));
+}
+
+const indexOf = (revNatIndex: Scalar<"u16"> | typeof NO_SERVICE) => (revNatIndex === NO_SERVICE ? revNatIndex : revNatIndex.to(u32));

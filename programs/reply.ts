@@ -1,7 +1,7 @@
 import { PROCEED, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
 import { redirect } from "./backend.ts";
 import { currentGeneration, findRecent, forgetFlow, withBackend } from "./flows.ts";
-import { count } from "./metrics.ts";
+import { count, countMiss } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import { unlessStillService } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
@@ -17,11 +17,11 @@ export function translateReply(b: BuilderWith<"getSocketCookie" | "skStorageGet"
   findRecent(b, known, (flow) => withBackend(flow, from).and(() => flow.revNatIndex.ne(0))).ifFound((flow) => {
     const service = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
     b.if(flow.generation.ne(now), () => unlessStillService(b, from, service, () => {
-      count(b, options, flow.revNatIndex, "reverseMisses");
+      countMiss(b, from, options, flow.revNatIndex);
       forgetFlow(b, from, flow);
       b.return(PROCEED);
     }));
-    count(b, options, flow.revNatIndex, "replies");
+    count(b, from, options, flow.revNatIndex, "replies");
     redirect(from, service);
     b.return(PROCEED);
   });
@@ -34,10 +34,10 @@ function translateOlder(b: BuilderWith, from: SocketAddress, cookie: Scalar<"u64
   const key = { cookie, address: from.address, port: from.port };
   const entry = b.lookup(reverseSk, key).orReturn(PROCEED);
   unlessStillService(b, from, entry, () => {
-    count(b, options, entry.revNatIndex, "reverseMisses");
+    countMiss(b, from, options, entry.revNatIndex);
     b.delete(reverseSk, key);
     b.return(PROCEED);
   });
-  count(b, options, entry.revNatIndex, "replies");
+  count(b, from, options, entry.revNatIndex, "replies");
   redirect(from, entry);
 }

@@ -1,6 +1,7 @@
 import { PROCEED, REJECT, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
 import { u16, u32, u64, u8 } from "../src/types/index.ts";
 import { Scope, type Service } from "./maps.ts";
+import { count, NO_SERVICE } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
@@ -33,7 +34,10 @@ export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddres
     b.if(b.equal(service.key, key).not(), torn);
   };
   // An element that has become another service's in the meantime is looked up again; twice in a row is beyond bad luck.
-  look(missing, () => look(() => b.return(PROCEED), () => refuse(b, options)));
+  look(missing, () => look(() => b.return(PROCEED), () => {
+    count(b, to, options, NO_SERVICE, "tornValues");
+    refuse(b, options);
+  }));
   return {
     revNatIndex: revNatIndex.get(), flags: flags.get(), affinityTimeout: affinityTimeout.get(),
     base: range.get().to(u32), count: range.get().shr(32).to(u32),

@@ -69,7 +69,7 @@ await withCgroup(async (cgroup) => {
     using collection = load(loadBalancerPrograms({ ...defaultOptions, trackConnections: true }).map((source) => source.compile()));
     const attached = attach(collection, { cgroup });
     try {
-      const table = new ServiceTable(((definition) => collection.map(definition)) as MapOpener);
+      const table = new ServiceTable(((definition) => collection.map(definition)) as MapOpener, 0);
       const set = (i: 0 | 1 | 2, ...members: readonly string[]) => (["tcp", "udp"] as const).forEach((protocol, j) =>
         table.set(services[i], protocol, members, { revNatIndex: 1 + 2 * i + j, flags: ServiceFlag.CLOSE_SOCKETS }));
       set(0, backends[0]);

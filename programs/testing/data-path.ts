@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { SocketDiagnosis } from "../../src/kernel/index.ts";
+import { possibleCpus, SocketDiagnosis } from "../../src/kernel/index.ts";
 import { attach, cgroupRoot, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
 import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
 import { removeCgroup, runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
@@ -57,12 +57,12 @@ export class DataPath {
   readonly services: ServiceTable;
 
   /** @param families the maps that the programs have: those of IPv6 only where they are built for it */
-  constructor(collection: Collection, families: readonly Maps[], place: Required<Place>, container?: Required<Place>) {
+  constructor(collection: Collection, families: readonly Maps[], place: Required<Place>, options: DataPathOptions, container?: Required<Place>) {
     this.#collection = collection;
     this.#families = families;
     this.place = place;
     this.#container = container;
-    this.services = new ServiceTable(((definition) => collection.map(definition)) as MapOpener);
+    this.services = new ServiceTable(((definition) => collection.map(definition)) as MapOpener, options.metrics ? possibleCpus() : 0);
   }
 
   /** The reverse map of IPv4. */
@@ -162,7 +162,7 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
       let dataPath: DataPath | undefined;
       const use = async (container?: Required<Place>) => {
         if (container !== undefined) servers.push(await startBackends({ networkNamespace: container.networkNamespace }, backends));
-        dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace }, container);
+        dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace }, options, container);
         return work(dataPath);
       };
       try {

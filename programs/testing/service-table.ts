@@ -1,5 +1,5 @@
-import type { Infer, MapDefinition } from "../../src/types/index.ts";
-import { BackendState, generation, maps4, maps6, Scope, type Maps } from "../index.ts";
+import { decodeValue, type Infer, type MapDefinition } from "../../src/types/index.ts";
+import { BackendState, Counters, generation, maps4, maps6, NO_SERVICE, Scope, type Maps } from "../index.ts";
 import { endpoint, endpointText, type Endpoint } from "./endpoint.ts";
 
 const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
@@ -28,11 +28,14 @@ export interface ServiceSettings {
 /** The services in the load balancer's maps, written by hand in the order in which the control plane writes them. */
 export class ServiceTable {
   readonly #open: MapOpener;
+  readonly #cpus: number;
   /** The slots before this one are in use or were. */
   #nextSlot = 0;
 
-  constructor(open: MapOpener) {
+  /** @param cpus for how many CPUs each service has counters, where the programs are built to count; 0: it has none */
+  constructor(open: MapOpener, cpus: number) {
     this.#open = open;
+    this.#cpus = cpus;
   }
 
   /** Gives a service its backends: in slots of their own, then in one write, then announced. */
@@ -41,6 +44,7 @@ export class ServiceTable {
     { revNatIndex = 1, affinityTimeout = 0, flags = 0 }: ServiceSettings = {},
   ): void {
     const maps = mapsFor(service.address);
+    if (this.#cpus > 0) this.#makeCounters(maps, revNatIndex);
     const base = this.#nextSlot;
     this.#nextSlot += backends.length;
     const members = this.#open(maps.backends);
@@ -64,6 +68,7 @@ export class ServiceTable {
     services.delete(key);
     const members = this.#open(maps.backends);
     for (const member of [...members.keys()]) if (member.revNatIndex === revNatIndex) members.delete(member);
+    if (this.#cpus > 0 && revNatIndex !== undefined) this.#open(maps.metrics).delete(revNatIndex);
     this.announce();
   }
 
@@ -81,10 +86,19 @@ export class ServiceTable {
     this.announce();
   }
 
+  /** A service's counters at 0, and those of no service, unless they are there. */
+  #makeCounters({ metrics }: Maps, revNatIndex: number): void {
+    const map = this.#open(metrics);
+    // One for each CPU, which the type of a map that may be a simulated one does not tell.
+    const zero = Array.from({ length: this.#cpus }, () => decodeValue(Counters, new Uint8Array(Counters.size))) as unknown as Infer<typeof Counters>;
+    for (const index of [NO_SERVICE, revNatIndex]) if (map.get(index) === undefined) map.set(index, zero);
+  }
+
   /** Removes every service. */
   clear(families: readonly Maps[]): void {
-    for (const { services, backends } of families) {
-      for (const map of [this.#open(services), this.#open(backends)] as MapAccess<unknown, unknown>[]) for (const key of [...map.keys()]) map.delete(key);
+    for (const { services, backends, metrics } of families) {
+      const maps = [this.#open(services), this.#open(backends), ...(this.#cpus > 0 ? [this.#open(metrics)] : [])] as MapAccess<unknown, unknown>[];
+      for (const map of maps) for (const key of [...map.keys()]) map.delete(key);
     }
     this.announce();
     this.#nextSlot = 0;

@@ -3,7 +3,7 @@ import { maps4, maps6 } from "../../programs/index.ts";
 import { DataPath } from "../../programs/testing/index.ts";
 import { attach, load } from "../../src/loader/index.ts";
 import { inTestCgroup, type TestCgroup } from "./cgroup.ts";
-import { fullPrograms } from "./configurations.ts";
+import { configurations, fullPrograms } from "./configurations.ts";
 
 /** Sizes that are quick to make. */
 const MAX_ENTRIES = 1024;
@@ -17,7 +17,7 @@ export function withDataPath<T>(use: (dataPath: DataPath, cgroup: TestCgroup) =>
     const attached = attach(collection, { cgroup: cgroup.path });
     try {
       // The sockets are this process's own, in the network namespace that it has entered.
-      return use(new DataPath(collection, [maps4, maps6], { cgroup: cgroup.path, networkNamespace: "" }), cgroup);
+      return use(new DataPath(collection, [maps4, maps6], { cgroup: cgroup.path, networkNamespace: "" }, configurations["full"]!), cgroup);
     } finally {
       attached.close();
     }

@@ -1,9 +1,11 @@
+import * as assert from "uvu/assert";
 import { Errno, type ProgramSource } from "../../../src/dsl/index.ts";
 import { World, type ContextValues, type SimulatedSocket, type WorldOptions } from "../../../src/sim/index.ts";
 import { maps4, maps6, type DataPathOptions } from "../../index.ts";
+import { counted } from "../counters.ts";
 import type { Identity, Party } from "../data-path.ts";
 import { endpointText, entryText, type Endpoint } from "../endpoint.ts";
-import { ServiceTable, type MapOpener } from "../service-table.ts";
+import { mapsFor, ServiceTable, type MapOpener } from "../service-table.ts";
 import type { Received, SocketKind } from "../socket-client.ts";
 import { SocketError } from "../socket-error.ts";
 import { LISTENING, type Stage, type StageSocket } from "./stage.ts";
@@ -25,17 +27,24 @@ export class SimulatedStage implements Stage {
   readonly world: World;
   readonly services: ServiceTable;
   readonly open: MapOpener;
+  readonly #counted: boolean;
   readonly #sockets: SimulatedClientSocket[] = [];
   readonly #builds: (options: DataPathOptions) => readonly ProgramSource[];
   #programs: ReadonlyMap<string, ProgramSource> = new Map();
 
-  /** @param builds the programs for options */
-  constructor(builds: (options: DataPathOptions) => readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}) {
+  /**
+   * @param builds the programs for options
+   * @param withCounters whether services have counters; as the options have it unless given
+   */
+  constructor(
+    builds: (options: DataPathOptions) => readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}, withCounters = options.metrics,
+  ) {
     this.options = options;
     this.#builds = builds;
     this.world = new World({ time: SOME_HOURS, ...world });
     this.open = ((definition) => this.world.map(definition)) as MapOpener;
-    this.services = new ServiceTable(this.open);
+    this.#counted = withCounters;
+    this.services = new ServiceTable(this.open, withCounters ? this.world.maps.cpus : 0);
     this.build(options);
   }
 
@@ -60,6 +69,12 @@ export class SimulatedStage implements Stage {
 
   reverseEntries(): string[] {
     return [maps4, maps6].flatMap(({ reverseSk }) => Array.from(this.open(reverseSk), ([key, value]) => entryText(key, value))).sort();
+  }
+
+  /** A service's counters are these, those that are 0 left out; where services have none, that is still so. */
+  checkCounters(address: string, revNatIndex: number, expected: Readonly<Record<string, number>>): void {
+    const counters = this.world.map(mapsFor(address).metrics).get(revNatIndex);
+    assert.equal(counters && counted(counters), this.#counted ? expected : undefined);
   }
 
   /**

@@ -14,9 +14,4 @@ export const neverNull: readonly NeverNull[] = [
     line: "return b.lookup(generation, 0).orReturn(1).value;",
     why: "the array has an element 0",
   },
-  {
-    file: "metrics.ts",
-    line: "b.lookup(metrics, revNatIndex.to(u32)).ifFound((counters) => counters[what].set(counters[what].add(1)));",
-    why: "the array has an element for each number of 16 bits",
-  },
 ];

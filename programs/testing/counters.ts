@@ -1,0 +1,13 @@
+import type { Infer } from "../../src/types/index.ts";
+import type { Counters } from "../index.ts";
+
+/** Counters, summed over all CPUs: those that are not 0. */
+export function counted(perCpu: readonly Infer<Counters>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counters of perCpu) {
+    for (const [name, value] of Object.entries(counters)) {
+      if (value > 0n) sums[name] = (sums[name] ?? 0) + Number(value);
+    }
+  }
+  return sums;
+}
