@@ -26,7 +26,7 @@ export type BackendState = (typeof BackendState)[keyof typeof BackendState];
 export const Scope = {
   /** Sockets that connect or send. */
   EVERYWHERE: 0,
-  /** Sockets that are bound: the entry, under the unspecified address, takes its port on every local one. */
+  /** Sockets that are bound: the entry, under the unspecified address, takes its port on every address of the host's network namespace. */
   NODE_PORT: 1,
 } as const;
 
@@ -46,7 +46,12 @@ export const ServiceFlag = {
   LOCAL_SCOPE: 32,
   /** It takes the place of an address that exists, for as long as this node has a backend. */
   LOCAL_REDIRECT: 64,
-  /** It is a port of one or all of the host's addresses, for a container's. */
+  /**
+   * It is a port of one or all of the host's addresses, for a container's. It
+   * takes no port from processes that bind, as in Kubernetes: with one address
+   * it is not the others' matter, and with all the host's own processes may
+   * still serve who does not come through a balanced socket.
+   */
   HOST_PORT: 128,
 } as const;
 

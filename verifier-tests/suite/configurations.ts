@@ -1,10 +1,15 @@
-/** The load balancer's configurations: everything off that can be, as it comes, everything on, and what does not go with that. */
+/** The load balancer's configurations: everything off that can be, as it comes, everything on, what does not go with that, and both for older kernels. */
 import { loadBalancerPrograms, type DataPathOptions } from "../../programs/index.ts";
 import { builds } from "../../programs/testing/builds.ts";
 import type { Program } from "../../src/types/index.ts";
 import { isPresent, setRetval } from "./features.ts";
 
-export const configurations: Readonly<Record<string, DataPathOptions>> = builds;
+export const configurations: Readonly<Record<string, DataPathOptions>> = {
+  ...builds,
+  // What kernels have everything of that have no bpf_set_retval.
+  fullBeforeSetRetval: { ...builds.full, setRetval: false },
+  hostOnlyBeforeSetRetval: { ...builds.hostOnly, setRetval: false },
+};
 
 let compiled: readonly Program[] | undefined;
 
