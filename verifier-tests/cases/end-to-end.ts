@@ -1,6 +1,9 @@
 /** The load balancer's story, with real sockets: to a service, to its backend, and back as from the service. */
+import { statSync } from "node:fs";
+import { optOutCgroups, ServiceFlag } from "../../programs/index.ts";
 import { endpointText, type DataPath } from "../../programs/testing/index.ts";
 import { observed, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
+import { withChild, type TestCgroup } from "../suite/cgroup.ts";
 import { withDataPath } from "../suite/data-path.ts";
 import { setRetval } from "../suite/features.ts";
 import { addresses, services } from "../suite/network.ts";
@@ -36,6 +39,8 @@ const families: readonly Family[] = [
 
 interface Scene extends Family {
   readonly dataPath: DataPath;
+  /** Whose processes are balanced. */
+  readonly cgroup: TestCgroup;
   readonly keep: (socket: Socket) => Socket;
   /** Makes a socket as a process that is balanced. */
   readonly open: (protocol: Protocol) => Socket;
@@ -90,6 +95,24 @@ const stories: readonly Story[] = [
   ["UDP, the backend by its own address: the reply is the backend's", observed("reply from backend"), (scene) =>
     exchange(scene, scene.open("udp"), scene.seen(scene.backends.udp.local))],
   ["sockets of other cgroups are left alone", observed("ENETUNREACH"), ({ keep, client, asked }) => errorOf(() => keep(client.udp()).connect(asked))],
+  ["a service of the initial network namespace is nobody else's", observed("ENETUNREACH, later reply from service"), (scene) => {
+    const { dataPath, service, backends, open, asked } = scene;
+    const set = (flags: number) => dataPath.services.set(service, "udp", [endpointText(backends.udp.local)], { revNatIndex: revNatIndex.udp, flags });
+    set(ServiceFlag.HOST_NAMESPACE);
+    const left = errorOf(() => open("udp").connect(asked));
+    set(0);
+    return `${left}, later ${exchange(scene, open("udp"), asked)}`;
+  }],
+  ["a process in a cgroup that has opted out is left alone, as long as it is there", observed("ENETUNREACH, later reply from service"), (scene) => {
+    const { dataPath, cgroup, open, asked } = scene;
+    const client = open("udp");
+    // The balanced cgroup lies one below the root of the hierarchy, this one two: at a depth that the programs look at.
+    const left = withChild(cgroup, (child) => {
+      dataPath.map(optOutCgroups).set(statSync(child.path, { bigint: true }).ino, 1);
+      return child.inside(() => errorOf(() => client.connect(asked)));
+    });
+    return `${left}, later ${exchange(scene, client, asked)}`;
+  }],
   ["a service without backends refuses a TCP connect", refusedCall("ECONNREFUSED"), ({ open, asked }) => errorOf(() => open("tcp").connect(asked)), "none"],
   ["a service without backends refuses a UDP connect", refusedCall("EHOSTUNREACH"), ({ open, asked }) => errorOf(() => open("udp").connect(asked)), "none"],
   ["a service without backends refuses a UDP send", refusedCall("EHOSTUNREACH"), ({ open, asked }) => errorOf(() => open("udp").send("x", asked)), "none"],
@@ -122,7 +145,7 @@ function storyCase(family: Family, [name, expect, play, without]: Story): Case {
         dataPath.setService(family.service, protocol, without === "none" ? [] : [endpointText(backends[protocol].local)], revNatIndex[protocol]);
       }
       const open = (protocol: Protocol) => keep(cgroup.inside(family.client[protocol]));
-      return { kind: "observed", value: play({ ...family, dataPath, keep, open, asked: family.seen(family.service), backends }) };
+      return { kind: "observed", value: play({ ...family, dataPath, cgroup, keep, open, asked: family.seen(family.service), backends }) };
     })),
   };
 }

@@ -16,7 +16,7 @@ let compiled: readonly Program[] | undefined;
 /** The programs of the full configuration, as far as the running kernel can have it. Compiled once. */
 export async function fullPrograms(): Promise<readonly Program[]> {
   if (compiled === undefined) {
-    const options = { ...builds.full, setRetval: await isPresent(setRetval) };
+    const options = { ...builds.full, setRetval: await isPresent(setRetval), hostNetnsCookie: undefined };
     compiled = loadBalancerPrograms(options).map((source) => source.compile());
   }
   return compiled;
