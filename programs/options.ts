@@ -12,7 +12,7 @@ export interface DataPathOptions {
   readonly ipv6: boolean;
   /** Some services keep their clients' backends: see `affinityTimeout`. */
   readonly affinity: boolean;
-  /** Some services take a port of the host's own addresses: no process may bind it. */
+  /** Some services take a port of the host's own addresses: no process of its network namespace may bind it. */
   readonly nodePorts: boolean;
   /** Some services have `ServiceFlag.CLOSE_SOCKETS`: sockets remember that they are connected through them. */
   readonly trackConnections: boolean;
