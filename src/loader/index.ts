@@ -1,6 +1,7 @@
 /** From programs and declarations to what runs in the kernel: loaded, attached, pinned, replaced. */
 export { attach, type Attached, type Attachment, type AttachOptions } from "./attach.ts";
 export { Collection, load, type LoadedMap, type LoadedProgram, type LoadOptions } from "./collection.ts";
+export { keptElementCount } from "./element-count.ts";
 export { LoaderError } from "./error.ts";
 export { mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";

@@ -1,0 +1,51 @@
+import * as assert from "uvu/assert";
+import { kernelBtf } from "../btf/index.ts";
+import { possibleCpus } from "../kernel/index.ts";
+import { kernelSuite } from "../testing/index.ts";
+import { array, hash, lruHash, lruPercpuHash, MapFlag, percpuHash, u32, u64, type MapDefinition } from "../types/index.ts";
+import { keptElementCount, load, type TypedMap } from "./index.ts";
+
+const test = kernelSuite("elements of a map, as the kernel counts them");
+
+const kept = kernelBtf().find("func", "bpf_map_sum_elem_count") !== undefined;
+const shape = { key: u32, value: u64, maxEntries: 3_000 };
+const perCpu = new Array<bigint>(possibleCpus()).fill(1n);
+
+const maps: readonly (readonly [what: string, definition: MapDefinition, value: unknown])[] = [
+  ["hash", hash("counted_hash", shape), 1n],
+  ["hash that is not allocated beforehand", hash("counted_lazy", { ...shape, flags: MapFlag.NO_PREALLOC }), 1n],
+  ["per-CPU hash", percpuHash("counted_percpu", shape), perCpu],
+  ["LRU hash", lruHash("counted_lru", shape), 1n],
+  ["per-CPU LRU hash", lruPercpuHash("counted_lrup", shape), perCpu],
+];
+
+for (const [what, definition, value] of maps) {
+  test(`${what}: as many as one meets by walking, whatever has come and gone`, () => {
+    using collection = load([], { maps: [definition] });
+    const map = collection.map(definition) as unknown as TypedMap<number, unknown>;
+    const check = () => assert.is(keptElementCount(definition, map.fd), kept ? map.count() : undefined);
+    check();
+    for (let i = 0; i < 2_000; i++) map.set(i, value);
+    // Written again they are no more than before; and what is not there cannot go.
+    for (let i = 0; i < 500; i++) map.set(i, value);
+    check();
+    for (let i = 1_500; i < 2_500; i++) map.delete(i);
+    check();
+    assert.is(map.count(), 1_500);
+    // More than an LRU map has room for: it makes some.
+    if (what.includes("LRU")) for (let i = 10_000; i < 20_000; i++) map.set(i, value);
+    else assert.throws(() => { for (let i = 10_000; i < 20_000; i++) map.set(i, value); }, /E2BIG/);
+    check();
+    map.deleteMany([...map.keys()]);
+    check();
+    assert.is(map.count(), 0);
+  });
+}
+
+test("an array has no such count", () => {
+  const definition = array("uncounted", { value: u64, maxEntries: 4 });
+  using collection = load([], { maps: [definition] });
+  assert.is(keptElementCount(definition, collection.map(definition).fd), undefined);
+});
+
+test.run();
