@@ -1,5 +1,6 @@
 import { Errno, PROCEED, type BuilderWith, type Nullable, type Ref } from "../src/dsl/index.ts";
 import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
+import { EventKind, tell, type EventHelper } from "./events.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";
 import { unlessLeftAlone, type LeftAloneHelper } from "./left-alone.ts";
 import type { Flow, SocketFlows } from "./maps.ts";
@@ -9,7 +10,7 @@ import { findService, refusingWith, type FoundService } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateDatagram` calls. */
-export type DatagramHelper = LeftAloneHelper | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+export type DatagramHelper = LeftAloneHelper | EventHelper | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
 
 /** What is done besides. */
 interface DatagramSteps {
@@ -37,25 +38,30 @@ export function translateDatagram(
   };
   const service = findService(b, to, notToService, refusing);
   unlessLeftAlone(b, to, service, notToService, options);
+  tell(b, to, options, EventKind.PRE_FORWARD, () => service);
   reuseEarlierFlow(b, to, storage, service, options, redirected);
   const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), refusing);
   rememberDatagrams(b, to, service, backend, currentGeneration(b), options);
   redirected?.(service, backend);
+  tell(b, to, options, EventKind.POST_FORWARD, () => ({ ...service, translated: backend }));
   redirect(to, backend);
 }
 
 /** Takes the flow that was chosen in this generation: no service has changed since. */
-function reuseFlow(b: BuilderWith, to: SocketAddress, storage: Nullable<SocketFlows>, options: DataPathOptions): void {
+function reuseFlow(b: BuilderWith<EventHelper>, to: SocketAddress, storage: Nullable<SocketFlows>, options: DataPathOptions): void {
   storage.ifFound((known) => {
     const now = currentGeneration(b);
     findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
-      .ifFound((flow) => follow(b, to, flow, options));
+      .ifFound((flow) => {
+        tell(b, to, options, EventKind.PRE_FORWARD, () => flow);
+        follow(b, to, flow, options);
+      });
   });
 }
 
 /** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */
 function reuseEarlierFlow(
-  b: BuilderWith, to: SocketAddress, storage: Nullable<SocketFlows>, service: FoundService, options: DataPathOptions,
+  b: BuilderWith<EventHelper>, to: SocketAddress, storage: Nullable<SocketFlows>, service: FoundService, options: DataPathOptions,
   redirected: DatagramSteps["redirected"],
 ): void {
   const { revNatIndex } = service;
@@ -71,8 +77,10 @@ function reuseEarlierFlow(
   });
 }
 
-function follow(b: BuilderWith, to: SocketAddress, flow: Ref<Flow>, options: DataPathOptions): void {
+function follow(b: BuilderWith<EventHelper>, to: SocketAddress, flow: Ref<Flow>, options: DataPathOptions): void {
+  const backend = () => ({ address: flow.backendAddress, port: flow.backendPort });
   count(b, to, options, flow.revNatIndex, "translated");
-  redirect(to, { address: flow.backendAddress, port: flow.backendPort });
+  tell(b, to, options, EventKind.POST_FORWARD, () => ({ revNatIndex: flow.revNatIndex, translated: backend() }));
+  redirect(to, backend());
   b.return(PROCEED);
 }

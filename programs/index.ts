@@ -8,6 +8,7 @@ import { sendmsg4, sendmsg6 } from "./sendmsg.ts";
 import { sockRelease } from "./sock-release.ts";
 
 export * from "./maps.ts";
+export { Event, EventKind, events, eventsLost } from "./events.ts";
 export { NO_SERVICE, type Counter } from "./metrics.ts";
 export { defaultOptions, type DataPathOptions } from "./options.ts";
 

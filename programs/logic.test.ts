@@ -19,9 +19,6 @@ function programsFor(options: DataPathOptions): readonly ProgramSource[] {
   return programs;
 }
 
-/** The arguments after the first. */
-type Tail<F> = F extends (first: never, ...rest: infer R) => infer T ? (...rest: R) => T : never;
-
 /** What the cases have covered of each program. */
 const covered: { readonly name: string; readonly program: ProgramSource; coverage?: Coverage }[] = [];
 
@@ -30,22 +27,20 @@ for (const [build, options] of playedBuilds) {
   const ofBuild = programsFor(options).map((program): (typeof covered)[number] => ({ name: `${program.name} (${build})`, program }));
   covered.push(...ofBuild);
 
-  const playWith = (withCounters: boolean, name: string, work: (stage: SimulatedStage) => Promise<void>, world?: () => WorldOptions): void => {
-    test(name, async () => {
-      const stage = new SimulatedStage(programsFor, options, world?.(), withCounters);
-      await work(stage);
-      await stage.end();
-      assert.equal(stage.reverseEntries(), [], "closed sockets leave nothing");
-      for (const each of ofBuild) {
-        const coverage = stage.world.coverage(each.program);
-        if (each.coverage === undefined) each.coverage = coverage;
-        else each.coverage.merge(coverage);
-      }
-    });
-  };
-  const play: Tail<typeof playWith> = (name, ...rest) => {
-    playWith(options.metrics, name, ...rest);
-    if (options.metrics) playWith(false, `${name}, of services that have no counters`, ...rest);
+  const play = (name: string, work: (stage: SimulatedStage) => Promise<void>, world?: () => WorldOptions): void => {
+    for (const wanting of options.metrics ? [false, true] : [false]) {
+      test(wanting ? `${name}; with nowhere to count or tell` : name, async () => {
+        const stage = new SimulatedStage(programsFor, options, world?.(), wanting);
+        await work(stage);
+        await stage.end();
+        assert.equal(stage.reverseEntries(), [], "closed sockets leave nothing");
+        for (const each of ofBuild) {
+          const coverage = stage.world.coverage(each.program);
+          if (each.coverage === undefined) each.coverage = coverage;
+          else each.coverage.merge(coverage);
+        }
+      });
+    }
   };
   for (const each of cases) if (isFor(each, options)) play(each.name, each.play);
   for (const each of simulatorCases) if (isFor(each, options)) play(each.name, each.play, () => ({ helpers: each.helpers?.() ?? {} }));

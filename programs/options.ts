@@ -18,6 +18,8 @@ export interface DataPathOptions {
   readonly trackConnections: boolean;
   /** Calls are counted by service, and by what became of them. */
   readonly metrics: boolean;
+  /** Each translation is told of in the `events` map: for as long as somebody listens. */
+  readonly events: boolean;
   /**
    * What a call to a service without backends fails with, where the kernel has
    * `bpf_set_retval`. Unless given, streams get ECONNREFUSED, as from a host on
@@ -42,7 +44,7 @@ export interface DataPathOptions {
 
 export const defaultOptions: DataPathOptions = {
   setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
-  metrics: false, noBackendErrno: undefined,
+  metrics: false, events: false, noBackendErrno: undefined,
   hostNamespaceOnly: false, hostNamespaceServices: false, hostNetnsCookie: 1n, maglev: false, skipSelf: false,
   optOutNamespaces: false, optOutCgroupLevels: [],
 };

@@ -1,4 +1,5 @@
 import { cgroup, PROCEED, type BuilderWith, type SockAddr6 } from "../src/dsl/index.ts";
+import type { EventHelper } from "./events.ts";
 import type { DataPathOptions } from "./options.ts";
 import { translateReply } from "./reply.ts";
 import { ipv4Address, ipv6Address, mappedAddress } from "./socket-address.ts";
@@ -27,7 +28,7 @@ export const getpeername6 = (options: DataPathOptions) => cgroup.getpeername6("g
   return PROCEED;
 });
 
-function translateReply6(b: BuilderWith<"getSocketCookie" | "skStorageGet">, ctx: SockAddr6, options: DataPathOptions): void {
+function translateReply6(b: BuilderWith<EventHelper | "skStorageGet">, ctx: SockAddr6, options: DataPathOptions): void {
   b.if(ctx.userIp6.isV4Mapped(),
     () => translateReply(b, mappedAddress(ctx), options),
     () => translateReply(b, ipv6Address(ctx), options));

@@ -9,12 +9,15 @@ const withSwitches = (on: boolean): DataPathOptions => ({
   optOutCgroupLevels: on ? OPT_OUT_LEVELS : [],
   // It would leave nothing for the services of the host's namespace alone to decide.
   hostNamespaceOnly: false,
+  // Never for longer than somebody listens.
+  events: false,
 });
 
-/** Everything switched off that can be; as it comes; everything on that goes together; and what does not go with it. */
+/** Everything switched off that can be; as it comes; everything on that goes together; the same while somebody listens; and what does not go with it. */
 export const builds = {
   minimal: withSwitches(false),
   default: defaultOptions,
   full: withSwitches(true),
+  events: { ...withSwitches(true), events: true },
   hostOnly: { ...defaultOptions, ipv6: true, nodePorts: true, hostNamespaceOnly: true, hostNetnsCookie: undefined },
 } as const satisfies Readonly<Record<string, DataPathOptions>>;

@@ -4,6 +4,7 @@ import { affinityCases } from "./affinity-cases.ts";
 import type { Case, SimulatorCase } from "./case.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { datagramCases } from "./datagram-cases.ts";
+import { eventCases } from "./event-cases.ts";
 import { leftAloneCases, leftAloneSimulatorCases } from "./left-alone-cases.ts";
 import { maglevCases } from "./maglev-cases.ts";
 import { otherCases } from "./other-cases.ts";
@@ -15,7 +16,7 @@ export { isFor } from "./case.ts";
 export { SimulatedStage } from "./simulated-stage.ts";
 export { HOSTS, LISTENING, type Stage, type StageSocket } from "./stage.ts";
 
-export const cases: readonly Case[] = [...datagramCases, ...replyCases, ...streamCases, ...affinityCases, ...connectionCases, ...leftAloneCases, ...maglevCases, ...otherCases];
+export const cases: readonly Case[] = [...datagramCases, ...replyCases, ...streamCases, ...affinityCases, ...connectionCases, ...leftAloneCases, ...maglevCases, ...eventCases, ...otherCases];
 export const simulatorCases: readonly SimulatorCase[] = [...generalSimulatorCases, ...leftAloneSimulatorCases];
 export { neverNull } from "./unreachable.ts";
 

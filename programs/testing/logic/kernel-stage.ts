@@ -1,9 +1,11 @@
-import type { MapDefinition } from "../../../src/types/index.ts";
-import { maps4, maps6, optOutCgroups, optOutNamespaces, sources, type DataPathOptions } from "../../index.ts";
+import * as assert from "uvu/assert";
+import { readRingBuffer, type RingBufferReader } from "../../../src/loader/index.ts";
+import type { Infer, MapDefinition } from "../../../src/types/index.ts";
+import { events, maps4, maps6, optOutCgroups, optOutNamespaces, sources, type DataPathOptions, type Event } from "../../index.ts";
 import type { DataPath, Identity, Party } from "../data-path.ts";
 import type { MapAccess, MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketClient, SocketKind } from "../socket-client.ts";
-import type { Stage } from "./stage.ts";
+import { eventsAsExpected, type ExpectedEvent, type Stage } from "./stage.ts";
 
 /** The running kernel: the sockets of a client process in the cgroup that the programs are attached to, and of one in a container there. */
 export class KernelStage implements Stage {
@@ -13,6 +15,7 @@ export class KernelStage implements Stage {
   readonly #dataPath: DataPath;
   readonly #clients: Readonly<Record<Party, SocketClient>>;
   readonly #sockets: ClientSocket[] = [];
+  readonly #events: RingBufferReader<Infer<typeof Event>> | undefined;
 
   constructor(dataPath: DataPath, clients: Readonly<Record<Party, SocketClient>>, options: DataPathOptions) {
     this.options = options;
@@ -20,6 +23,9 @@ export class KernelStage implements Stage {
     this.open = ((definition) => dataPath.map(definition)) as MapOpener;
     this.#dataPath = dataPath;
     this.#clients = clients;
+    this.#events = options.events ? readRingBuffer(events, dataPath.map(events).fd) : undefined;
+    // Those of the case before.
+    this.#events?.read();
   }
 
   async socket(kind: SocketKind, family: 4 | 6, party: Party = "host"): Promise<ClientSocket> {
@@ -36,7 +42,12 @@ export class KernelStage implements Stage {
     return this.#dataPath.reverseEntries();
   }
 
+  checkEvents(...expected: readonly ExpectedEvent[]): void {
+    assert.equal(eventsAsExpected(this.#events?.read() ?? []), expected);
+  }
+
   async end(): Promise<void> {
+    this.#events?.close();
     for (const socket of this.#sockets) await socket.close();
     for (const definition of this.#filledByCases()) {
       const map = this.open(definition) as MapAccess<unknown, unknown>;

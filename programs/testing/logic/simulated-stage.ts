@@ -1,19 +1,21 @@
 import * as assert from "uvu/assert";
 import { Errno, type ProgramSource } from "../../../src/dsl/index.ts";
 import { World, type ContextValues, type SimulatedSocket, type WorldOptions } from "../../../src/sim/index.ts";
-import { maps4, maps6, type DataPathOptions } from "../../index.ts";
+import { events, eventsLost, maps4, maps6, type DataPathOptions } from "../../index.ts";
 import { counted } from "../counters.ts";
 import type { Identity, Party } from "../data-path.ts";
 import { endpointText, entryText, type Endpoint } from "../endpoint.ts";
 import { mapsFor, ServiceTable, type MapOpener } from "../service-table.ts";
 import type { Received, SocketKind } from "../socket-client.ts";
 import { SocketError } from "../socket-error.ts";
-import { LISTENING, type Stage, type StageSocket } from "./stage.ts";
+import { eventsAsExpected, LISTENING, type ExpectedEvent, type Stage, type StageSocket } from "./stage.ts";
 
 /** The clock's start: as if the machine had been up for a while. */
 const SOME_HOURS = 10_000_000_000_000n;
 
 const backends = new Set(LISTENING);
+
+const EAGAIN = 11;
 
 /** The host's network namespace is the initial one. */
 const identities: Readonly<Record<Party, Identity>> = {
@@ -27,6 +29,7 @@ export class SimulatedStage implements Stage {
   readonly world: World;
   readonly services: ServiceTable;
   readonly open: MapOpener;
+  readonly #heard: boolean;
   readonly #counted: boolean;
   readonly #sockets: SimulatedClientSocket[] = [];
   readonly #builds: (options: DataPathOptions) => readonly ProgramSource[];
@@ -34,17 +37,19 @@ export class SimulatedStage implements Stage {
 
   /**
    * @param builds the programs for options
-   * @param withCounters whether services have counters; as the options have it unless given
+   * @param wanting whether services have no counters, and events no room
    */
   constructor(
-    builds: (options: DataPathOptions) => readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}, withCounters = options.metrics,
+    builds: (options: DataPathOptions) => readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}, wanting = false,
   ) {
     this.options = options;
     this.#builds = builds;
-    this.world = new World({ time: SOME_HOURS, ...world });
+    const { helpers } = world;
+    this.world = new World({ time: SOME_HOURS, ...world, helpers: wanting ? { ...helpers, bpf_ringbuf_output: () => -EAGAIN } : { ...helpers } });
     this.open = ((definition) => this.world.map(definition)) as MapOpener;
-    this.#counted = withCounters;
-    this.services = new ServiceTable(this.open, withCounters ? this.world.maps.cpus : 0);
+    this.#heard = !wanting;
+    this.#counted = options.metrics && !wanting;
+    this.services = new ServiceTable(this.open, this.#counted ? this.world.maps.cpus : 0);
     this.build(options);
   }
 
@@ -75,6 +80,13 @@ export class SimulatedStage implements Stage {
   checkCounters(address: string, revNatIndex: number, expected: Readonly<Record<string, number>>): void {
     const counters = this.world.map(mapsFor(address).metrics).get(revNatIndex);
     assert.equal(counters && counted(counters), this.#counted ? expected : undefined);
+  }
+
+  checkEvents(...expected: readonly ExpectedEvent[]): void {
+    const lost = this.world.map(eventsLost);
+    assert.equal(eventsAsExpected(this.world.map(events).read()), this.#heard ? expected : []);
+    assert.equal(lost.get(0), [this.#heard ? 0n : BigInt(expected.length)]);
+    lost.set(0, [0n]);
   }
 
   /**

@@ -1,12 +1,30 @@
-import type { DataPathOptions } from "../../index.ts";
+import * as assert from "uvu/assert";
+import type { Infer } from "../../../src/types/index.ts";
+import type { DataPathOptions, Event } from "../../index.ts";
 import type { Identity, Party } from "../data-path.ts";
-import { endpointText } from "../endpoint.ts";
+import { endpointText, type Endpoint } from "../endpoint.ts";
 import type { MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketKind } from "../socket-client.ts";
 
 /** What a case does with a socket: system calls, whose results it is told. */
 export type StageSocket = Pick<ClientSocket,
   "cookie" | "connect" | "dissolve" | "send" | "receive" | "exchange" | "peer" | "becomeIpv4" | "bind" | "close">;
+
+/** An event, but for its time and process. */
+export interface ExpectedEvent extends Pick<Infer<typeof Event>, "kind" | "cookie" | "netnsCookie" | "cgroupId" | "protocol" | "revNatIndex"> {
+  readonly original: Endpoint;
+  readonly translated: Endpoint | undefined;
+}
+
+/** Events in the form in which they are expected; each is of a time after the one before. */
+export function eventsAsExpected(events: readonly Infer<typeof Event>[]): ExpectedEvent[] {
+  return events.map(({ time, pid, original, originalPort, translated, translatedPort, ...rest }, i) => {
+    assert.ok(i === 0 || time >= events[i - 1]!.time, "in the order of time");
+    assert.ok(pid > 0);
+    const endpoint = (address: string, port: number): Endpoint => ({ address: address.replace(/^::ffff:(?=.*\.)/, ""), port });
+    return { ...rest, original: endpoint(original, originalPort), translated: translatedPort === 0 ? undefined : endpoint(translated, translatedPort) };
+  });
+}
 
 /**
  * Where a case is played: the load balancer's programs with their maps, and
@@ -24,6 +42,8 @@ export interface Stage {
   identity(party: Party): Identity;
   /** The reverse maps of all families, as text, sorted. */
   reverseEntries(): string[];
+  /** What was told since this was last asked is this, in this order. */
+  checkEvents(...expected: readonly ExpectedEvent[]): void;
   /** Closes every socket that is still open. */
   end(): Promise<void>;
 }
