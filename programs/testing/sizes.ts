@@ -76,7 +76,8 @@ ${table(["program", "minimal", "default", "full"], [
 
 Minimal: every option off. Default: as an empty configuration with \`ipv6: false\` has
 it on a kernel from Linux 5.18. Full: every option on but \`hostNamespaceOnly\`, which leaves
-\`hostNamespaceServices\` nothing to decide; two depths of cgroups.
+\`hostNamespaceServices\` nothing to decide, and \`events\`, which is for as long as somebody
+listens; two depths of cgroups.
 
 ## What an option adds
 

@@ -11,6 +11,7 @@
 #define SOCK_DGRAM 2
 #define AF_INET6 10
 #define CONNECTED 1 /* TCP_ESTABLISHED */
+#define ECONNREFUSED 111
 #define EHOSTUNREACH 113
 #define MAPPED_MIDDLE 0xffff0000u /* bytes 00 00 ff ff on a little-endian machine */
 

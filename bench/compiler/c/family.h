@@ -90,8 +90,8 @@ static __always_inline void N(forget_flow)(void *ctx, struct N(flow) *flow) {
   __builtin_memset(flow, 0, sizeof(*flow));
 }
 
-static __always_inline int N(refuse)(void) {
-  bpf_set_retval(-EHOSTUNREACH);
+static __always_inline int N(refuse)(int error) {
+  bpf_set_retval(-error);
   return REJECT;
 }
 
@@ -127,10 +127,10 @@ static __always_inline struct N(slot) *N(choose_backend)(const struct N(found) *
 static __always_inline int N(translate_stream)(struct bpf_sock_addr *ctx, int mapped) {
   struct N(found) service;
   int outcome = N(find_service)(ctx, mapped, &service);
-  if (outcome == N(TORN)) return N(refuse)();
+  if (outcome == N(TORN)) return N(refuse)(ECONNREFUSED);
   if (outcome != N(FOUND)) return PROCEED;
   struct N(slot) *backend = N(choose_backend)(&service, bpf_get_prandom_u32());
-  if (!backend) return N(refuse)();
+  if (!backend) return N(refuse)(ECONNREFUSED);
   N(redirect)(ctx, mapped, backend->address, backend->port);
   return PROCEED;
 }
@@ -202,7 +202,7 @@ static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int 
   }
   struct N(found) service;
   int outcome = N(find_service)(ctx, mapped, &service);
-  if (outcome == N(TORN)) return N(refuse)();
+  if (outcome == N(TORN)) return N(refuse)(EHOSTUNREACH);
   if (outcome == N(GONE)) return PROCEED;
   if (outcome == N(MISSING)) return spared && spared(ctx) ? PROCEED : N(forget_backend)(ctx, mapped);
   known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, 0);
@@ -223,7 +223,7 @@ static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int 
   }
   __u64 cookie = bpf_get_socket_cookie(ctx);
   struct N(slot) *backend = N(choose_backend)(&service, (__u32)cookie * 0x9e3779b1u);
-  if (!backend) return N(refuse)();
+  if (!backend) return N(refuse)(EHOSTUNREACH);
 
   struct N(flow) flow = {
     .service_address = N(read_address)(ctx, mapped), .service_port = ctx->user_port,
