@@ -1,7 +1,8 @@
 /** Network namespaces: which there are, and doing something in one of them. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { BpfError } from "./bpf-error.ts";
-import { syscall } from "./ffi.ts";
+import { Fd } from "./fd.ts";
+import { addressOf, syscall } from "./ffi.ts";
 import { syscallNumbers } from "./syscall-numbers.ts";
 
 /**
@@ -60,6 +61,39 @@ export function inNetworkNamespace<T>(path: string, work: () => T): T {
     }
   } finally {
     closeSync(own);
+  }
+}
+
+/** `SOL_SOCKET`, `SO_NETNS_COOKIE` (asm-generic/socket.h). */
+const SOCKET_LEVEL = 1;
+const NETNS_COOKIE = 71;
+
+/** The number of a socket's network namespace, as programs get it from bpf_get_netns_cookie; undefined before Linux 5.14. */
+export function namespaceCookieOf(socket: Fd): bigint | undefined {
+  const cookie = Buffer.alloc(8);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(cookie.length);
+  const { result } = syscall(syscallNumbers().getsockopt, socket.number, SOCKET_LEVEL, NETNS_COOKIE, addressOf(cookie), addressOf(length));
+  return result < 0 ? undefined : cookie.readBigUInt64LE();
+}
+
+/** `AF_INET`, `SOCK_RAW | SOCK_CLOEXEC`. */
+const INET = 2;
+const RAW = 3 | 0o2000000;
+
+/**
+ * Does something with a raw IPv4 socket of the network namespace that this thread is in.
+ * @param protocol IP protocol number
+ * @throws {BpfError}
+ */
+export function withRawSocket<T>(protocol: number, work: (socket: Fd) => T): T {
+  const { result, errno } = syscall(syscallNumbers().socket, INET, RAW, protocol);
+  if (result < 0) throw new BpfError("socket", `raw IPv4 socket of protocol ${protocol}`, errno, { hint: "it takes CAP_NET_RAW" });
+  const socket = new Fd(result);
+  try {
+    return work(socket);
+  } finally {
+    socket.close();
   }
 }
 

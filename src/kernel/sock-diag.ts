@@ -3,7 +3,7 @@ import { BpfError } from "./bpf-error.ts";
 import { Errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
-import { inNetworkNamespace } from "./network-namespaces.ts";
+import { inNetworkNamespace, namespaceCookieOf } from "./network-namespaces.ts";
 import {
   datagramSocketMessage, decodeReplies, destroyMessage, listMessage, SocketState, type DiagnosedSocket, type DiagReply, type SocketQuery,
 } from "./sock-diag-message.ts";
@@ -21,10 +21,6 @@ const REPLY_SIZE = 65_536;
 
 /** Requests whose replies are waiting at a time; they have room in a socket's smallest receive buffer. */
 const BATCH = 32;
-
-/** `SOL_SOCKET`, `SO_NETNS_COOKIE` (asm-generic/socket.h). */
-const SOCKET_LEVEL = 1;
-const NETNS_COOKIE = 71;
 
 const TCP = 6;
 
@@ -49,11 +45,7 @@ export class SocketDiagnosis {
 
   /** The namespace's number, as programs get it from bpf_get_netns_cookie; undefined before Linux 5.14. */
   namespaceCookie(): bigint | undefined {
-    const cookie = Buffer.alloc(8);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(cookie.length);
-    const { result } = syscall(syscallNumbers().getsockopt, this.#fd.number, SOCKET_LEVEL, NETNS_COOKIE, addressOf(cookie), addressOf(length));
-    return result < 0 ? undefined : cookie.readBigUInt64LE();
+    return namespaceCookieOf(this.#fd);
   }
 
   /**

@@ -1,6 +1,7 @@
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { linux, type Kernel } from "../kernel/index.ts";
+import { cgroupRoot } from "../loader/index.ts";
 
 /**
  * The directory of a cgroup by its id, which is the directory's inode number;
@@ -22,4 +23,16 @@ export function cgroupPath(id: bigint, kernel: Kernel = linux): string | undefin
     level = next;
   }
   return undefined;
+}
+
+/**
+ * The directory of the cgroup that this process is in (cgroups(7)), or the
+ * topmost that can be seen where it lies outside of that.
+ * @throws {LoaderError} where there is no cgroup v2
+ */
+export function ownCgroup(kernel: Kernel = linux): string {
+  const root = cgroupRoot(kernel);
+  const [, path = "/"] = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8")) ?? [];
+  const directory = join(root, path);
+  return directory.startsWith(root) && existsSync(directory) ? directory : root;
 }

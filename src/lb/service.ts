@@ -94,6 +94,11 @@ export function isReachable({ scope }: { readonly scope: number }): boolean {
   return scope === Scope.EVERYWHERE;
 }
 
+/** Whether a service has a `ServiceFlag` under one of its addresses. */
+export function hasFlag({ frontEnds }: { readonly frontEnds: readonly { readonly flags: number }[] }, flag: number): boolean {
+  return frontEnds.some(({ flags }) => (flags & flag) !== 0);
+}
+
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */
 export function endpointText({ address, port }: Endpoint): string {
   return familyOf(address) === "ipv4" ? `${address}:${port}` : `[${address}]:${port}`;

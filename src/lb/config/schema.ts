@@ -4,10 +4,12 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
+import { MAGLEV_TABLE_SIZES } from "../maglev.ts";
 import { familyMaps } from "../maps.ts";
+import type { BackendConfig } from "../front-ends.ts";
 import {
   backendStates, canonicalAddress, MAX_NAME_BYTES, MAX_WEIGHT, ProtocolNumber,
-  type BackendDefinition, type BackendStateName, type Endpoint, type Protocol,
+  type BackendStateName, type Endpoint, type Protocol,
 } from "../service.ts";
 
 /** Entries of the largest map that can be asked for: 16 Mi, the field's own limit for reverse entries. */
@@ -56,6 +58,9 @@ function parseEndpoint(value: unknown): Endpoint | undefined {
   return { address: canonicalAddress(address), port };
 }
 
+/** Kubernetes' names of nodes are DNS subdomains, at most 253 characters. */
+const nodeName = check<string>("a node's name of 1 to 253 characters without blanks", (value) => typeof value === "string" && /^[^\s\p{Cc}]{1,253}$/u.test(value));
+
 const name = check<string>(
   `a name of 1 to ${MAX_NAME_BYTES} bytes without control characters`,
   (value) => typeof value === "string" && /^\P{Cc}+$/u.test(value) && Buffer.byteLength(value) <= MAX_NAME_BYTES,
@@ -76,11 +81,12 @@ const detailedBackend = z.strictObject({
   address: endpoint,
   weight: wholeNumber(1, MAX_WEIGHT).optional(),
   state: oneOf(...(Object.keys(backendStates) as BackendStateName[])).optional(),
-}).transform(({ address, weight = 1, state = "active" }): BackendDefinition => ({ ...address, weight, state }));
+  node: nodeName.optional(),
+}).transform(({ address, weight = 1, state = "active", node }): BackendConfig => ({ ...address, weight, state, ...(node !== undefined && { node }) }));
 
 /** `parseConfig` tells of a mapping what is wrong with it as the second, of all else as the first. */
 export const backend = z.union([
-  endpoint.transform((address): BackendDefinition => ({ ...address, weight: 1, state: "active" })),
+  endpoint.transform((address): BackendConfig => ({ ...address, weight: 1, state: "active" })),
   detailedBackend,
 ]);
 
@@ -91,16 +97,25 @@ const affinity = z.strictObject(
 
 const boolean = check<boolean>("true or false", (value) => typeof value === "boolean");
 
+const trafficPolicy = oneOf("cluster", "local").optional();
+
 const service = z.strictObject({
   name,
   address: unicast.optional(),
   port: wholeNumber(1, 65535).optional(),
   protocol: oneOf(...(Object.keys(ProtocolNumber) as Protocol[])),
   nodePort: wholeNumber(1, 65535).optional(),
+  hostPort: wholeNumber(1, 65535).optional(),
+  hostIP: unicast.optional(),
   externalAddresses: z.array(unicast, structure("a list of addresses of this host")).optional(),
+  internalTrafficPolicy: trafficPolicy,
+  externalTrafficPolicy: trafficPolicy,
+  localRedirect: boolean.optional(),
   backends: z.array(backend, structure("a list of backends, [] for none")),
+  algorithm: oneOf("random", "maglev").optional(),
   affinity: affinity.optional(),
   closeSockets: boolean.optional(),
+  skipSelf: boolean.optional(),
 }, structure("a service: name, address, port, protocol, backends"));
 
 /** What people choose about the data path. */
@@ -109,9 +124,28 @@ const options = z.strictObject({
   ipv6: boolean.optional(),
   /** What getpeername(2) tells a TCP client. */
   getpeername: oneOf("service", "backend").optional(),
+  /** Only sockets of the host's network namespace are balanced. */
+  hostNamespaceOnly: boolean.optional(),
+  /** Slots of a service whose algorithm is maglev. */
+  maglevTableSize: check<number>(`one of ${MAGLEV_TABLE_SIZES.join(", ")}`, (value) => (MAGLEV_TABLE_SIZES as readonly unknown[]).includes(value)).optional(),
   /** What a call to a service without backends fails with. */
   noBackend: oneOf("EHOSTUNREACH", "ECONNREFUSED").optional(),
-}, structure("options: ipv6, getpeername, noBackend"));
+}, structure("options: ipv6, getpeername, hostNamespaceOnly, maglevTableSize, noBackend"));
+
+/** Who is left alone, found out when the file is loaded. */
+const optOut = z.strictObject({
+  /** Below where cgroup v2 is mounted, or absolute. */
+  cgroups: z.array(check<string>("a cgroup's directory, such as system.slice or /sys/fs/cgroup/system.slice", isPath), structure("a list of cgroups' directories")).optional(),
+  /** Names, as `ip netns` has them, or files. */
+  networkNamespaces: z.array(
+    check<string>("a network namespace: a name as ip netns has it, or a file such as /proc/1/ns/net", (value) => isPath(value) && (value.startsWith("/") || /^(?!\.{1,2}$)[^/]+$/.test(value))),
+    structure("a list of network namespaces"),
+  ).optional(),
+}, structure("who is left alone: cgroups, networkNamespaces"));
+
+function isPath(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && !value.includes("\0");
+}
 
 /** The maps whose size can be chosen. */
 const sizedMaps = [familyMaps.ipv4, familyMaps.ipv6].flatMap(({ services, slots, backends, affinity, connections, reverseSk }) => [services, slots, backends, affinity, connections, reverseSk]);
@@ -127,7 +161,9 @@ const maps = z.strictObject(
 );
 
 export const configSchema = z.strictObject({
+  node: nodeName.optional(),
   services: z.array(service, structure("a list of services, [] for none")),
+  optOut: optOut.optional(),
   options: options.optional(),
   maps: maps.optional(),
 }, structure("a mapping with the field services"));
@@ -138,6 +174,7 @@ export function knownFields(path: readonly PropertyKey[]): readonly string[] {
   if (top === undefined) return Object.keys(configSchema.shape);
   if (top === "maps") return Object.keys(maps.shape);
   if (top === "options") return Object.keys(options.shape);
+  if (top === "optOut") return Object.keys(optOut.shape);
   if (field === "backends") return Object.keys(detailedBackend.in.shape);
   if (field === "affinity") return Object.keys(affinity.shape);
   return Object.keys(service.shape);
