@@ -12,9 +12,9 @@ const text = readFileSync(new URL("configuration.md", import.meta.url), "utf8");
 const [, example = ""] = /```yaml\n([^]*?)```/.exec(text) ?? [];
 
 test("the example can be loaded", () => {
-  const { services, maps } = parseConfig(example, "example");
-  assert.equal(expandServices(services, ["127.0.0.1", "::1"]).map(({ name, frontEnds }) => [name, frontEnds.length]),
-    [["web", 1], ["dns", 1], ["web6", 1], ["ingress", 3]]);
+  const { maps, ...config } = parseConfig(example, "example");
+  assert.equal(expandServices(config, ["127.0.0.1", "::1"]).map(({ name, frontEnds }) => [name, frontEnds.length]),
+    [["web", 1], ["dns", 1], ["web6", 1], ["ingress", 1], ["ingress", 2], ["console", 1], ["cache", 1], ["node-local-dns", 1]]);
   assert.equal(maps, defaultMapSizes);
 });
 
@@ -22,13 +22,14 @@ test("the example can be loaded", () => {
 const withoutDefault = ["noBackend"];
 
 test("the example says every field, options and sizes as they are unless given", () => {
-  const { services, ...rest } = parse(example) as { services: { backends: unknown[]; affinity?: object }[]; options: object; maps: object };
+  const { services, ...rest } = parse(example) as { services: { backends: unknown[]; affinity?: object }[]; optOut: object; options: object; maps: object };
   const fields = (...objects: readonly unknown[]) => [...new Set(objects.flatMap((object) => (typeof object === "object" && object !== null ? Object.keys(object) : [])))].sort();
   const known = (...path: readonly (string | number)[]) => [...knownFields(path)].sort();
   assert.equal(fields({ services, ...rest }), known());
   assert.equal(fields(...services), known("services", 0));
   assert.equal(fields(...services.flatMap(({ backends }) => backends)), known("services", 0, "backends", 0));
   assert.equal(fields(...services.map(({ affinity }) => affinity)), known("services", 0, "affinity"));
+  assert.equal(fields(rest.optOut), known("optOut"));
   assert.equal(fields(rest.options), known("options"));
   assert.equal(fields(rest.maps), known("maps"));
   const options = Object.entries(parseConfig(example, "example").options).filter(([name]) => !withoutDefault.includes(name));
@@ -37,7 +38,7 @@ test("the example says every field, options and sizes as they are unless given",
 
 test("the tables tell of every field", () => {
   const told = new Set(Array.from(text.matchAll(/^\| `(\w+)`/gm), ([, field]) => field));
-  for (const path of [["services", 0], ["services", 0, "backends", 0], ["options"]]) {
+  for (const path of [["services", 0], ["services", 0, "backends", 0], ["optOut"], ["options"]]) {
     for (const field of knownFields(path)) assert.ok(told.has(field), `nothing is said of ${path[0]}: ${field}`);
   }
 });

@@ -204,7 +204,7 @@ test("where one program cannot be attached, everything is as it was, and a first
   - { name: web-tcp, address: 100.0.0.1, port: 80, nodePort: 30080, protocol: tcp, affinity: { timeout: 60 }, backends: ${backends} }
   - { name: other, nodePort: 30081, protocol: udp, backends: ["20.0.0.1:80"] }
 `;
-  await loadLoadBalancer({ config: parseConfig(services + SIZES, "test"), cgroup, pins, localAddresses: ["127.0.0.1", "20.0.0.1"] });
+  await loadLoadBalancer({ config: parseConfig(services + SIZES, "test"), cgroup, pins });
   const before = snapshot(pins);
   await withCgroup(async (full) => {
     // The kernel takes 64 programs on one hook.

@@ -53,7 +53,7 @@ const service = (port: number, backends: readonly string[], address = "100.0.0.1
 
 function apply(maps: ControlMaps, services: readonly ServiceDefinition[], wait = () => {}, services6: readonly ServiceDefinition[] = []): void {
   const wanted = { ipv4: services, ipv6: services6 };
-  applyPlans(maps, new Map(Array.from(maps.families, ([family, map]: [AddressFamily, FamilyMaps]) => [family, planServices(readState(map), wanted[family])])), wait);
+  applyPlans(maps, new Map(Array.from(maps.families, ([family, map]: [AddressFamily, FamilyMaps]) => [family, planServices(readState(map), wanted[family])])), [], wait);
 }
 
 test("writes slots before the service that names them, waits before slots are used anew, and bumps the generation last", () => {

@@ -1,4 +1,5 @@
 /** The control plane's hands: plans written to the maps. */
+import type { EntryChange } from "./entry-change.ts";
 import { waitForRunningPrograms } from "./grace-period.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
 import type { Plan } from "./plan.ts";
@@ -16,21 +17,39 @@ import type { AddressFamily } from "./service.ts";
  * the new generation. It is bumped for an empty plan too, since the process
  * that wrote the services may not have come so far.
  *
+ * @param changes of other maps, which new services may need and former ones may have needed
  * @throws {BpfError}
  */
 export function applyPlans(
-  { generation, families }: ControlMaps, plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds">>, wait: () => void = waitForRunningPrograms,
+  maps: ControlMaps, plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds">>, changes: readonly EntryChange[] = [],
+  wait: () => void = waitForRunningPrograms,
 ): void {
+  for (const change of changes) change.add();
   const rounds = Math.max(0, ...Array.from(plans.values(), (plan) => plan.rounds.length));
   for (let i = 0; i < rounds; i++) {
     for (const [family, plan] of plans) {
       const round = plan.rounds[i];
-      if (round !== undefined) writeRound(families.get(family)!, round);
+      if (round !== undefined) writeRound(maps.families.get(family)!, round);
     }
     wait();
   }
-  generation.set(0, ((generation.get(0) ?? 0) + 1) >>> 0);
+  for (const change of changes) change.remove();
+  bump(maps);
   wait();
+}
+
+/**
+ * Has every flow checked against its service again, and by the programs that
+ * are attached by now: those that were replaced run no more when it is called for.
+ * @throws {BpfError}
+ */
+export function announce(maps: ControlMaps, wait: () => void = waitForRunningPrograms): void {
+  wait();
+  bump(maps);
+}
+
+function bump({ generation }: ControlMaps): void {
+  generation.set(0, ((generation.get(0) ?? 0) + 1) >>> 0);
 }
 
 function writeRound(maps: FamilyMaps, round: Round): void {

@@ -1,21 +1,23 @@
 /** Programs, maps and services into the kernel, over what is there already or afresh. */
 import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } from "../../programs/index.ts";
 import { Errno } from "../dsl/index.ts";
-import { attach, cgroupRoot, checkHost, load, openCgroup, PinDirectory } from "../loader/index.ts";
-import { SocketDiagnosis } from "../kernel/index.ts";
+import { attach, cgroupRoot, checkHost, instructionSetLevel, load, openCgroup, PinDirectory, type Collection } from "../loader/index.ts";
 import type { Program } from "../types/index.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 import type { Config } from "./config/index.ts";
-import { applyPlans } from "./control.ts";
-import { expandServices, hostAddresses } from "./front-ends.ts";
+import { announce, applyPlans } from "./control.ts";
+import { EntryChange } from "./entry-change.ts";
+import { expandServices } from "./front-ends.ts";
 import { attachOrder, checkHooks } from "./hooks.ts";
 import { exclusively } from "./lock.ts";
 import { controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
+import { addressesOf } from "./namespaces.ts";
 import { planServices, type Plan } from "./plan.ts";
 import { probeDataPath } from "./probe.ts";
-import { familyOf, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
+import { familyOf, hasFlag, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
 import { definitionOf, readState, storedServices, type State } from "./state.ts";
 import { OWNER, reportStatus, type Status } from "./status.ts";
+import { readSurroundings, type Surroundings } from "./surroundings.ts";
 
 export interface LoadRequest {
   readonly config: Config;
@@ -23,9 +25,7 @@ export interface LoadRequest {
   readonly cgroup?: string | undefined;
   /** A directory on a BPF file system for programs, links and maps to outlive this process. */
   readonly pins: string;
-  /** The host's own addresses, for NodePorts; those that it has at the moment if absent. */
-  readonly localAddresses?: readonly string[] | undefined;
-  /** A file that stands for the network namespace which counts as the host's; this process's own if absent. */
+  /** A file that stands for the network namespace which counts as the host's, with its addresses; this process's own if absent. */
   readonly hostNetworkNamespace?: string | undefined;
 }
 
@@ -48,19 +48,20 @@ export interface LoadResult {
  * @throws {LoaderError | LoadBalancerError} where this machine, the cgroup or the directory will not do
  * @throws {BpfError} where the kernel refuses; {VerifierError} where its verifier does
  */
-export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, localAddresses, hostNetworkNamespace = "/proc/self/ns/net" }: LoadRequest): Promise<LoadResult> {
+export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, hostNetworkNamespace }: LoadRequest): Promise<LoadResult> {
   checkHost();
-  const services = expandServices(config.services, localAddresses ?? hostAddresses());
+  const services = expandServices(config, addressesOf(hostNetworkNamespace));
+  const surroundings = readSurroundings(config, services, hostNetworkNamespace);
   const families: readonly AddressFamily[] = config.options.ipv6 ? ["ipv4", "ipv6"] : ["ipv4"];
   const cgroup = wanted ?? cgroupRoot();
-  const options = dataPathOptions(config, services, hostNetworkNamespace);
+  const options = dataPathOptions(config, services, surroundings);
   const target = openCgroup(cgroup);
   let programs: Program[];
   try {
     const sources = loadBalancerPrograms(options);
     checkHooks(target, sources.map(({ hook }) => hook.expectedAttachType).filter((attachType) => attachType !== undefined));
     programs = sources
-      .map((source) => source.compile())
+      .map((source) => source.compile({ isa: instructionSetLevel() }))
       .sort((a, b) => attachOrder(a.expectedAttachType) - attachOrder(b.expectedAttachType));
   } finally {
     target.close();
@@ -80,16 +81,19 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
       const maps = controlMaps(collection, families);
       const before = new Map(Array.from(maps.families, ([family, map]) => [family, readState(map)]));
       const plans = plansFor(before, services);
+      const changes = entryChanges(collection, surroundings);
       let replaced: boolean;
       try {
-        applyPlans(maps, plans);
+        applyPlans(maps, plans, changes);
         const attached = attach(collection, { cgroup, pins });
         replaced = attached.attachments.some(({ how }) => how === "replaced");
         attached.close();
       } catch (error) {
-        restore(maps, before);
+        restore(maps, before, changes);
         throw error;
       }
+      // A program of before, built for other checks, may have found flows true under the new generation.
+      if (replaced) announce(maps);
       const total = (what: keyof LoadResult["services"]) => Array.from(plans.values(), (plan) => plan[what]).reduce((sum, number) => sum + number, 0);
       const connections = new Map(Array.from(maps.families, ([family, { services, backends }]) => {
         // Where no service asks for it any more, those that did have their sockets closed for the last time.
@@ -117,8 +121,8 @@ function pinnedConnections(pins: PinDirectory, families: readonly AddressFamily[
 }
 
 /** What the programs are built for: what this kernel offers, and what the configuration makes use of. */
-function dataPathOptions({ options }: Config, services: readonly ServiceDefinition[], hostNetworkNamespace: string): DataPathOptions {
-  const nodePorts = services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT));
+function dataPathOptions({ options }: Config, services: readonly ServiceDefinition[], surroundings: Surroundings): DataPathOptions {
+  const uses = (flag: number) => services.some((service) => hasFlag(service, flag));
   return {
     ...defaultOptions,
     ...probeDataPath(),
@@ -126,16 +130,16 @@ function dataPathOptions({ options }: Config, services: readonly ServiceDefiniti
     rememberStreams: options.getpeername === "service",
     noBackendErrno: options.noBackend && Errno[options.noBackend],
     affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),
-    trackConnections: services.some(({ frontEnds }) => frontEnds.some(({ flags }) => (flags & ServiceFlag.CLOSE_SOCKETS) !== 0)),
-    nodePorts,
-    ...(nodePorts && { hostNetnsCookie: netnsCookie(hostNetworkNamespace) }),
+    trackConnections: uses(ServiceFlag.CLOSE_SOCKETS),
+    nodePorts: services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT)),
+    hostNamespaceOnly: options.hostNamespaceOnly,
+    hostNamespaceServices: uses(ServiceFlag.HOST_NAMESPACE),
+    hostNetnsCookie: surroundings.hostNetnsCookie,
+    maglev: uses(ServiceFlag.MAGLEV),
+    skipSelf: uses(ServiceFlag.SKIP_SELF),
+    optOutNamespaces: surroundings.optOutNamespaces,
+    optOutCgroupLevels: surroundings.optOutCgroupLevels,
   };
-}
-
-/** A network namespace's number; undefined where the kernel does not tell (before Linux 5.14). */
-function netnsCookie(path: string): bigint | undefined {
-  using diagnosis = new SocketDiagnosis(path);
-  return diagnosis.namespaceCookie();
 }
 
 /** Entries by name of map; those maps that stand beside another are as large as that. */
@@ -153,10 +157,16 @@ function plansFor(states: ReadonlyMap<AddressFamily, State>, services: readonly 
     [family, planServices(state, services.filter(({ frontEnds }) => familyOf(frontEnds[0]!.address) === family))]));
 }
 
-/** Brings the services back that were there before a load that failed. */
-function restore(maps: ControlMaps, before: ReadonlyMap<AddressFamily, State>): void {
+/** What the maps of network namespaces and cgroups need; those that no program reads are not there. */
+function entryChanges(collection: Collection, { entries }: Surroundings): EntryChange[] {
+  return entries.filter(({ definition }) => collection.maps.has(definition.name))
+    .map(({ definition, entries }) => new EntryChange(collection.map(definition), entries));
+}
+
+/** Brings back what was there before a load that failed. */
+function restore(maps: ControlMaps, before: ReadonlyMap<AddressFamily, State>, changes: readonly EntryChange[]): void {
   applyPlans(maps, new Map(Array.from(before, ([family, state]) => {
     const services = storedServices(state).map(definitionOf).filter((service) => service !== undefined);
     return [family, planServices(readState(maps.families.get(family)!), services)];
-  })));
+  })), changes.map((change) => change.reversed()));
 }

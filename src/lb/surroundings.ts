@@ -33,7 +33,7 @@ export function readSurroundings(
   using reader = new NamespaceReader();
   const uses = (flag: number) => services.some((service) => hasFlag(service, flag));
   const optOut = findOptOut(left, reader);
-  const needsHost = options.hostNamespaceOnly || uses(ServiceFlag.HOST_NAMESPACE) || uses(ServiceFlag.SKIP_SELF);
+  const needsHost = options.hostNamespaceOnly || [ServiceFlag.HOST_NAMESPACE, ServiceFlag.NODE_PORT, ServiceFlag.SKIP_SELF].some(uses);
   const hostNetnsCookie = needsHost ? reader.cookie(hostNetworkNamespace) : undefined;
   const namespaces = uses(ServiceFlag.MAGLEV) || uses(ServiceFlag.SKIP_SELF) ? reader.readAll() : [];
   const others = namespaces.filter(({ cookie }) => cookie !== hostNetnsCookie);

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LoadBalancerError } from "../error.ts";
@@ -17,6 +18,7 @@ services:
 
 test("gives the services, and the maps' sizes", () => {
   assert.equal(parseConfig(good, "good.yaml"), {
+    node: hostname(),
     services: [
       {
         name: "web", address: "100.0.0.1", port: 80, protocol: "tcp", externalAddresses: [], affinityTimeout: 0,
@@ -24,7 +26,8 @@ test("gives the services, and the maps' sizes", () => {
       },
       { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", externalAddresses: [], affinityTimeout: 0, backends: [] },
     ],
-    options: { ipv6: true, getpeername: "backend" },
+    optOut: { cgroups: [], networkNamespaces: [] },
+    options: { ipv6: true, getpeername: "backend", hostNamespaceOnly: false, maglevTableSize: 1021 },
     maps: {
       services: 65_536, slots: 262_144, backends: 262_144, affinity: 65_536, connections: 262_144, cilium_lb4_reverse_sk: 262_144,
       services6: 65_536, slots6: 262_144, backends6: 262_144, affinity6: 65_536, connections6: 262_144, cilium_lb6_reverse_sk: 262_144,
@@ -64,8 +67,8 @@ test("takes weights and states of backends", () => {
 test("takes session affinity, UDP-Lite and options", () => {
   const { affinityTimeout, protocol } = parsed({ affinity: { timeout: 10_800 }, protocol: "udplite" });
   assert.equal([affinityTimeout, protocol], [10_800, "udplite"]);
-  assert.equal(parseConfig("services: []\noptions: { ipv6: false, getpeername: service, noBackend: ECONNREFUSED }", "f").options,
-    { ipv6: false, getpeername: "service", noBackend: "ECONNREFUSED" });
+  assert.equal(parseConfig("services: []\noptions: { ipv6: false, getpeername: service, hostNamespaceOnly: true, maglevTableSize: 251, noBackend: ECONNREFUSED }", "f").options,
+    { ipv6: false, getpeername: "service", hostNamespaceOnly: true, maglevTableSize: 251, noBackend: "ECONNREFUSED" });
 });
 
 test("takes node ports with and without an address, and external addresses", () => {
@@ -73,6 +76,40 @@ test("takes node ports with and without an address, and external addresses", () 
   assert.equal([bare.address, bare.port, bare.nodePort], [undefined, undefined, 30_080]);
   const { address, port, nodePort, externalAddresses } = parsed({ nodePort: 30_080, externalAddresses: ["192.0.2.1"] });
   assert.equal([address, port, nodePort, externalAddresses], ["100.0.0.1", 80, 30_080, ["192.0.2.1"]]);
+});
+
+test("takes host ports, with an address and without", () => {
+  const { port, hostPort, hostIP } = parsed({ address: undefined, port: undefined, hostPort: 8080 });
+  assert.equal([port, hostPort, hostIP], [undefined, 8080, undefined]);
+  assert.is(parsed({ hostPort: 8080, hostIP: "192.0.2.1" }).hostIP, "192.0.2.1");
+  assert.is(parseConfig(JSON.stringify({ services: ["192.0.2.1", "192.0.2.2"].map((hostIP) => ({ name: hostIP, protocol: "tcp", hostPort: 80, hostIP, backends: [] })) }), "f").services.length, 2);
+});
+
+test("takes what is local, and how a backend is chosen", () => {
+  const { backends, internalTrafficPolicy, externalTrafficPolicy, algorithm, skipSelf } = parsed({
+    internalTrafficPolicy: "local", externalTrafficPolicy: "cluster", algorithm: "maglev", skipSelf: true,
+    backends: [{ address: "20.0.0.1:80", node: "node-1" }, "20.0.0.2:80"],
+  });
+  assert.equal([internalTrafficPolicy, externalTrafficPolicy, algorithm, skipSelf], ["local", "cluster", "maglev", true]);
+  assert.equal(backends, [{ ...plain("20.0.0.1", 80), node: "node-1" }, plain("20.0.0.2", 80)]);
+  assert.is(parsed({ localRedirect: true }).localRedirect, true);
+  assert.is(parseConfig("services: []\nnode: node-1", "f").node, "node-1");
+});
+
+test("takes who is left alone", () => {
+  assert.equal(parseConfig("services: []\noptOut: { cgroups: [system.slice], networkNamespaces: [blue, /proc/1/ns/net] }", "f").optOut,
+    { cgroups: ["system.slice"], networkNamespaces: ["blue", "/proc/1/ns/net"] });
+  assert.equal(parseConfig("services: []\noptOut: {}", "f").optOut, { cgroups: [], networkNamespaces: [] });
+});
+
+test("counts a Maglev table's slots, and those of both parts of a service", () => {
+  const load = (fields: Record<string, unknown>, slots: number) => parseConfig(JSON.stringify({ services: [{ ...JSON.parse(service(fields)).services[0] }], maps: { slots }, options: { maglevTableSize: 251 }, node: "here" }), "f");
+  const backends = [{ address: "20.0.0.1:80", node: "here" }, { address: "20.0.0.2:80", weight: 1000, state: "terminating" }, { address: "20.0.0.3:80", weight: 3 }];
+  const twoParts = { backends, nodePort: 30_080, externalTrafficPolicy: "local" };
+  for (const [fields, slots] of [[{ backends, algorithm: "maglev" }, 251], [{ ...twoParts, algorithm: "maglev" }, 502], [twoParts, 5], [{ backends, internalTrafficPolicy: "local" }, 1], [{ backends, internalTrafficPolicy: "cluster" }, 4]] as const) {
+    load(fields, slots);
+    assert.throws(() => load(fields, slots - 1), /expected (backends that take at most|a whole number)/, JSON.stringify(fields));
+  }
 });
 
 /** What is said of one service's one field. */
@@ -108,7 +145,7 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [{ backends: [{ address: "20.0.0.1" }] }, 'services[0].backends[0].address: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found the text "20.0.0.1"'],
   [{ backends: [{ address: "20.0.0.1:80", weight: 0 }] }, "services[0].backends[0].weight: expected a whole number from 1 to 65535, but found 0"],
   [{ backends: [{ address: "20.0.0.1:80", state: "dead" }] }, 'services[0].backends[0].state: expected one of active, terminating, quarantined, maintenance, but found the text "dead"'],
-  [{ backends: [{ address: "20.0.0.1:80", wait: 3 }] }, "services[0].backends[0].wait: expected no such field; known are address, weight, state"],
+  [{ backends: [{ address: "20.0.0.1:80", wait: 3 }] }, "services[0].backends[0].wait: expected no such field; known are address, weight, state, node"],
   [{ backends: [{ address: "20.0.0.1:80", weigth: 3 }] }, "services[0].backends[0].weigth: expected no such field; did you mean weight?"],
   [
     { backends: [{ address: "20.0.0.1:80", weight: 65_535 }, { address: "20.0.0.2:80", weight: 2 }] },
@@ -126,7 +163,22 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [{ backends: ["20.0.0.1:80", "20.0.0.2:80", "20.0.0.1:80"] }, "services[0].backends[2]: expected each backend once, but services[0].backends[0] (line 1) is 20.0.0.1:80 too"],
   [{ backend: [] }, "services[0].backend: expected no such field; did you mean backends?"],
   [{ closeSockets: "yes" }, 'services[0].closeSockets: expected true or false, but found the text "yes"'],
-  [{ quality: 3 }, "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, externalAddresses, backends, affinity, closeSockets"],
+  [{ skipSelf: 1 }, "services[0].skipSelf: expected true or false, but found 1"],
+  [{ hostPort: 0 }, "services[0].hostPort: expected a whole number from 1 to 65535, but found 0"],
+  [{ hostIP: "192.0.2.1" }, "services[0].hostPort: expected a whole number from 1 to 65535, but it is missing"],
+  [{ hostPort: 80, hostIP: "eth0" }, 'services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "eth0"'],
+  [{ hostPort: 80, hostIP: "fd00::1" }, "services[0].hostIP: expected an IPv4 address like the service's others, but found fd00::1"],
+  [{ hostPort: 80, hostIP: "100.0.0.1" }, "services[0].hostIP: expected an address, port and protocol of its own, but services[0] (line 1) is 100.0.0.1:80/tcp too"],
+  [{ hostPort: 8080, nodePort: 8080 }, "services[0].hostPort: expected a hostPort and protocol of its own, but services[0].nodePort (line 1) is 8080/tcp too"],
+  [{ internalTrafficPolicy: "Local" }, 'services[0].internalTrafficPolicy: expected cluster or local, but found the text "Local"'],
+  [{ externalTrafficPolicy: true }, "services[0].externalTrafficPolicy: expected cluster or local, but found true"],
+  [{ algorithm: "ring" }, 'services[0].algorithm: expected random or maglev, but found the text "ring"'],
+  [{ algorithm: "maglev", backends: Array.from({ length: 1022 }, (_, i) => `20.0.${i >> 8}.${i & 255}:80`) }, "services[0].backends: expected at most 1021 backends, options.maglevTableSize, but these are 1022"],
+  [{ localRedirect: true, nodePort: 30_080 }, "services[0].nodePort: expected no such field beside localRedirect, which is about the service's address alone"],
+  [{ localRedirect: true, internalTrafficPolicy: "cluster" }, "services[0].internalTrafficPolicy: expected no such field beside localRedirect, which is about the service's address alone"],
+  [{ localRedirect: true, address: undefined }, "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but it is missing"],
+  [{ backends: [{ address: "20.0.0.1:80", node: "a node" }] }, 'services[0].backends[0].node: expected a node\'s name of 1 to 253 characters without blanks, but found the text "a node"'],
+  [{ quality: 3 }, "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, hostPort, hostIP, externalAddresses, internalTrafficPolicy, externalTrafficPolicy, localRedirect, backends, algorithm, affinity, closeSockets, skipSelf"],
 ];
 
 for (const [field, message] of fields) {
@@ -147,9 +199,15 @@ const files: readonly [what: string, text: string, message: string][] = [
   ["an unknown map", "services: []\nmaps: { reverse: 5 }", "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, affinity, connections, cilium_lb4_reverse_sk, services6, slots6, backends6, affinity6, connections6, cilium_lb6_reverse_sk"],
   ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
   ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
-  ["options that are none", "services: []\noptions: none", 'f:2:10: options: expected options: ipv6, getpeername, noBackend, but found the text "none"'],
+  ["options that are none", "services: []\noptions: none", 'f:2:10: options: expected options, such as { ipv6: false }, but found the text "none"'],
   ["an option that is not true or false", "services: []\noptions: { ipv6: 1 }", "f:2:18: options.ipv6: expected true or false, but found 1"],
   ["a choice that there is not", "services: []\noptions: { getpeername: proxy }", 'f:2:25: options.getpeername: expected service or backend, but found the text "proxy"'],
+  ["a table whose size is no prime", "services: []\noptions: { maglevTableSize: 1024 }", "f:2:29: options.maglevTableSize: expected one of 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, but found 1024"],
+  ["a node that has no name", "node: ''\nservices: []", "f:1:7: node: expected a node's name of 1 to 253 characters without blanks, but found the text \"\""],
+  ["an opt-out that is none", "services: []\noptOut: [a]", "f:2:9: optOut: expected who is left alone: cgroups, networkNamespaces, but found a list"],
+  ["an opt-out of something else", "services: []\noptOut: { cgroup: [a] }", "f:2:11: optOut.cgroup: expected no such field; did you mean cgroups?"],
+  ["a cgroup that is none", "services: []\noptOut: { cgroups: [''] }", "f:2:21: optOut.cgroups[0]: expected a cgroup's directory, such as system.slice or /sys/fs/cgroup/system.slice, but found the text \"\""],
+  ["a network namespace that is none", "services: []\noptOut: { networkNamespaces: [ns/net] }", "f:2:31: optOut.networkNamespaces[0]: expected a network namespace: a name as ip netns has it, or a file such as /proc/1/ns/net, but found the text \"ns/net\""],
   ["an unknown option", "services: []\noptions: { ip6: true }", "f:2:12: options.ip6: expected no such field; did you mean ipv6?"],
   [
     "an IPv6 service where IPv6 is switched off",
