@@ -3,6 +3,7 @@ import type { Operation } from "./client.ts";
 import type { Measurement } from "./measure.ts";
 import { netfilterKinds } from "./netfilter.ts";
 import { Side } from "./place.ts";
+import type { Result } from "./result.ts";
 import type { Target } from "./services.ts";
 
 /** One program at one kind of work. */
@@ -53,6 +54,9 @@ export const cases: readonly Case[] = [
   elsewhere("sock_release", "TCP socket", "tcp"),
 ];
 
+/** Every program that is measured. */
+export const programNames: string[] = [...new Set(cases.map(({ program }) => program))];
+
 /** Nanoseconds a run at one number of services and of processors. */
 export interface Row {
   readonly services: number;
@@ -65,6 +69,9 @@ export interface Row {
 export const gross = ({ peer, ours }: Row): number => ours / peer;
 export const net = ({ floor, peer, ours }: Row): number => (ours - floor) / (peer - floor);
 export const aboveFloor = ({ floor, ours }: Row): number => ours - floor;
+
+/** The cases of the programs that were measured. */
+export const casesOf = (programs: readonly string[]): readonly Case[] => cases.filter(({ program }) => programs.includes(program));
 
 /** The rows of a case, in the order of the measurements. */
 export function rowsOf({ program, operation, target, ours }: Case, measurements: readonly Measurement[]): Row[] {
@@ -86,8 +93,8 @@ export interface Verdict {
   readonly met: boolean;
 }
 
-export function verdicts(measurements: readonly Measurement[]): Verdict[] {
-  const programs = cases.flatMap((one): Verdict[] => {
+export function verdicts({ measurements, programs }: Pick<Result, "measurements" | "programs">): Verdict[] {
+  const goals = casesOf(programs).flatMap((one): Verdict[] => {
     if (one.goal === undefined) return [];
     const rows = rowsOf(one, measurements);
     const judge = (goal: string, of: (row: Row) => number, most: number, digits: number): Verdict => {
@@ -104,7 +111,7 @@ export function verdicts(measurements: readonly Measurement[]): Verdict[] {
       judge(`${one.goal.net.toFixed(2)} of C, above the floor`, net, one.goal.net, 3),
     ];
   });
-  return [...programs, ...netfilterVerdicts(measurements)];
+  return [...goals, ...netfilterVerdicts(measurements)];
 }
 
 /** The operations as a whole, and the sides that do them. */

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { whyNoKernel } from "../../src/testing/index.ts";
+import { cases, programNames } from "./cases.ts";
 import { compileClient } from "./client.ts";
 import { countLeftovers, measure, type Measurement, type Settings } from "./measure.ts";
 import { plotOf } from "./plot.ts";
@@ -24,6 +25,7 @@ interface Options {
   readonly netfilter: boolean;
   readonly services?: number[];
   readonly rounds?: number;
+  readonly only?: string[];
 }
 
 const command = new Command("bench:datapath")
@@ -31,6 +33,7 @@ const command = new Command("bench:datapath")
   .option("--quick", "1 and 1,000 services and few rounds: about a minute")
   .option("--services <numbers>", "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)", numbers)
   .option("--rounds <number>", "rounds of which the median is taken (default: 21; quick: 7)", number)
+  .option("--only <programs>", `these programs alone, separated by commas (${programNames.join(", ")})`, programs)
   .option("--no-netfilter", "leave nftables, iptables and IPVS out")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
   .option("--json", "print one JSON document for other programs to read")
@@ -47,10 +50,11 @@ try {
   }
 }
 
-async function run({ quick, json, write, netfilter, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
+async function run({ quick, json, write, netfilter, only = programNames, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
   const why = whyNoKernel();
   if (why !== undefined) throw new Error(`programs are loaded into the kernel, which takes root on Linux, and ${why}`);
-  const result = await takeResult({ services, rounds, netfilter });
+  if (write && only.length < programNames.length) throw new Error("the page is written from a run of every program: leave --only out");
+  const result = await takeResult({ services, rounds, netfilter, only });
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   else process.stdout.write(`${[...tablesOf(result).map(textOf), ...remarksOf(result)].join("\n")}\n`);
   if (write) {
@@ -60,7 +64,7 @@ async function run({ quick, json, write, netfilter, services = quick ? [1, 1000]
   }
 }
 
-async function takeResult({ services, rounds, netfilter }: { services: readonly number[]; rounds: number; netfilter: boolean }): Promise<Result> {
+async function takeResult({ services, rounds, netfilter, only }: Required<Pick<Options, "rounds" | "netfilter" | "only">> & { services: readonly number[] }): Promise<Result> {
   let stopped = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (stopped = true));
   const notes = new Set<string>();
@@ -68,6 +72,7 @@ async function takeResult({ services, rounds, netfilter }: { services: readonly 
   const note = (text: string): unknown => notes.add(text);
   const settings: Settings = {
     rounds,
+    operations: [...new Set(cases.filter(({ program }) => only.includes(program)).map(({ operation }) => operation))],
     processors: Array.from({ length: processors }, (_, i) => i + 1),
     // What is attached is taken away on the way out.
     check: () => {
@@ -87,7 +92,7 @@ async function takeResult({ services, rounds, netfilter }: { services: readonly 
         leftovers = await countLeftovers(places);
       });
     }
-    return { machine: machine(), rounds, measurements, leftovers, notes: [...notes] };
+    return { machine: machine(), rounds, programs: only, measurements, leftovers, notes: [...notes] };
   } finally {
     rmSync(directory, { recursive: true });
     progress("");
@@ -113,4 +118,10 @@ function numbers(text: string): number[] {
   const values = text.split(",").map(number);
   if (values.some((value, i) => value > 60_000 || (i > 0 && value <= values[i - 1]!))) throw new InvalidArgumentError("ascending numbers up to 60000 are wanted");
   return values;
+}
+
+function programs(text: string): string[] {
+  const names = text.split(",");
+  if (names.some((name) => !programNames.includes(name))) throw new InvalidArgumentError(`wanted are some of ${programNames.join(", ")}`);
+  return names;
 }

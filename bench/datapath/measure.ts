@@ -8,6 +8,7 @@ export interface Settings {
   /** With one client, with two. */
   readonly processors: readonly number[];
   readonly rounds: number;
+  readonly operations: readonly Operation[];
   /** Between two steps: throws where the user wants it to end. */
   readonly check: () => void;
   /** Told what is going on. */
@@ -32,16 +33,15 @@ export interface Measurement {
 const counts: Readonly<Record<Operation, number>> = {
   connect: 1000, exchange: 250, getpeername: 2000, "new-connect": 400, "new-exchange": 200, tcp: 100,
 };
-const operations = Object.keys(counts) as Operation[];
 const throughNetfilter: ReadonlySet<Operation> = new Set(["exchange", "new-exchange", "tcp"]);
 
 interface Task { readonly place: Place; readonly operation: Operation; readonly target: Target }
 
-export async function measure(places: readonly Place[], services: number, { processors, rounds, check, progress }: Settings): Promise<Measurement[]> {
+export async function measure(places: readonly Place[], services: number, { processors, rounds, operations, check, progress }: Settings): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   for (const clients of processors) {
     const samples = new Map<Task, { readonly programs: Map<string, number[]>; readonly operation: number[] }>(
-      tasksOf(places, clients).map((task) => [task, { programs: new Map(), operation: [] }]));
+      tasksOf(places, clients, operations).map((task) => [task, { programs: new Map(), operation: [] }]));
     for (let round = 0; round < rounds; round++) {
       progress(`${services} services, ${clients} ${clients === 1 ? "processor" : "processors"}: round ${round + 1} of ${rounds}`);
       const statistics = linux.enableStatistics();
@@ -73,7 +73,7 @@ export async function measure(places: readonly Place[], services: number, { proc
 }
 
 /** What is compared lies next to each other in time. */
-function tasksOf(places: readonly Place[], clients: number): Task[] {
+function tasksOf(places: readonly Place[], clients: number, operations: readonly Operation[]): Task[] {
   return operations.flatMap((operation) => (["service", "foreign"] as const).flatMap((target) => places
     .filter((place) => place.clients.length >= clients)
     .filter(({ side }) => side !== Side.STREAMS || operation === "tcp")

@@ -5,6 +5,8 @@ export interface Result {
   /** Kernel and processor. */
   readonly machine: string;
   readonly rounds: number;
+  /** Those that were measured. */
+  readonly programs: readonly string[];
   readonly measurements: readonly Measurement[];
   /** What the programs still remember after every socket was closed, at the greatest number of services. */
   readonly leftovers: readonly { readonly side: string; readonly entries: number }[];

@@ -1,5 +1,5 @@
 /** The result as tables, for a terminal and in Markdown. */
-import { aboveFloor, cases, countsOf, gross, net, rowsOf, sidesOf, verdicts, wholeOperation, wholeOperations } from "./cases.ts";
+import { aboveFloor, casesOf, countsOf, gross, net, rowsOf, sidesOf, verdicts, wholeOperation, wholeOperations } from "./cases.ts";
 import type { Result } from "./result.ts";
 import { Side } from "./place.ts";
 
@@ -18,9 +18,9 @@ export function tablesOf(result: Result): Table[] {
   return [...processors.map((count) => programTable(result, count)), ...operationTables(result), goalTable(result)];
 }
 
-function programTable({ measurements }: Result, processors: number): Table {
+function programTable({ measurements, programs }: Result, processors: number): Table {
   const counts = countsOf(measurements);
-  const rows = cases.map((one) => [one, rowsOf(one, measurements).filter((row) => row.processors === processors)] as const);
+  const rows = casesOf(programs).map((one) => [one, rowsOf(one, measurements).filter((row) => row.processors === processors)] as const);
   return {
     title: `Nanoseconds a run, ${processors === 1 ? "one client on one processor" : `${processors} clients on a processor each`}`,
     caption: "For each number of services: floor / C / tsbpf, then tsbpf as a part of C, gross and (net of the floor); where there is no service, nanoseconds above the floor, of C and of tsbpf.",
@@ -40,7 +40,7 @@ function programTable({ measurements }: Result, processors: number): Table {
 
 function operationTables({ measurements }: Result): Table[] {
   const sides = sidesOf(measurements);
-  return wholeOperations.map(({ operation, what }) => ({
+  return wholeOperations.filter(({ operation }) => measurements.some((measurement) => measurement.operation === operation)).map(({ operation, what }) => ({
     title: what,
     caption: "Operations a second of one processor, the backend's part included (nanoseconds each).",
     header: ["services", ...sides],
@@ -61,13 +61,13 @@ function withoutEmptyColumns(table: Table): Table {
   return { ...table, header: select(table.header), rows: table.rows.map(select) };
 }
 
-function goalTable({ measurements }: Result): Table {
-  const counts = countsOf(measurements);
+function goalTable(result: Result): Table {
+  const counts = countsOf(result.measurements);
   return {
     title: "Goals, and what was reached",
     caption: "By number of services; the worse of one client and two. A goal is met where it is at every number.",
     header: ["of", "at most", ...counts.map((count) => count.toLocaleString("en-GB")), ""],
-    rows: verdicts(measurements).map(({ subject, goal, reached, met }) =>
+    rows: verdicts(result).map(({ subject, goal, reached, met }) =>
       [subject, goal, ...counts.map((count) => reached.get(count) ?? ""), met ? "met" : "MISSED"]),
     textColumns: 2,
   };
