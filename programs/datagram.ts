@@ -6,7 +6,7 @@ import { unlessLeftAlone, type LeftAloneHelper } from "./left-alone.ts";
 import type { Flow, SocketFlows } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
-import { findService, refusingWith, type FoundService } from "./service.ts";
+import { findService, mayBeService, refusingWith, type FoundService } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateDatagram` calls. */
@@ -30,13 +30,18 @@ export function translateDatagram(
   { elsewhere = (storage) => forgetBackend(b, to, storage), redirected }: DatagramSteps = {},
 ): void {
   const storage = b.skStorageGet(to.maps.flows, to.sk);
-  if (redirected === undefined) reuseFlow(b, to, storage, options);
   const refusing = refusingWith(Errno.EHOSTUNREACH, options);
+  storage.match(
+    (known) => {
+      if (redirected === undefined) reuseFlow(b, to, known, options);
+    },
+    // A socket that has never been sent anywhere is done with here.
+    () => b.if(mayBeService(b, to).not(), () => b.return(PROCEED)));
   const notToService = () => {
     elsewhere(storage);
     b.return(PROCEED);
   };
-  const service = findService(b, to, notToService, refusing);
+  const service = findService(b, to, mayBeService(b, to), notToService, refusing);
   unlessLeftAlone(b, to, service, notToService, options);
   tell(b, to, options, EventKind.PRE_FORWARD, () => service);
   reuseEarlierFlow(b, to, storage, service, options, redirected);
@@ -48,15 +53,13 @@ export function translateDatagram(
 }
 
 /** Takes the flow that was chosen in this generation: no service has changed since. */
-function reuseFlow(b: BuilderWith<EventHelper>, to: SocketAddress, storage: Nullable<SocketFlows>, options: DataPathOptions): void {
-  storage.ifFound((known) => {
-    const now = currentGeneration(b);
-    findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
-      .ifFound((flow) => {
-        tell(b, to, options, EventKind.PRE_FORWARD, () => flow);
-        follow(b, to, flow, options);
-      });
-  });
+function reuseFlow(b: BuilderWith<EventHelper>, to: SocketAddress, known: Ref<SocketFlows>, options: DataPathOptions): void {
+  const now = currentGeneration(b);
+  findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
+    .ifFound((flow) => {
+      tell(b, to, options, EventKind.PRE_FORWARD, () => flow);
+      follow(b, to, flow, options);
+    });
 }
 
 /** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */

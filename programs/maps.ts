@@ -10,6 +10,7 @@
 import {
   array, arrayOf, be16, hash, ipv4, ipv6, lruHash, MapFlag, percpuHash, scalar, skStorage, struct, u16, u32, u64, u8,
 } from "../src/types/index.ts";
+import { FILTER_WORDS } from "./service-filter.ts";
 
 /** A row of slots in one number, so that it is read in one piece: the first slot's index below, how many in the upper half. */
 const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
@@ -167,6 +168,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
 
   return {
     services: hash(`services${suffix}`, { key: ServiceKey, value: Service, maxEntries: 65_536 }),
+    /** Bits without which no program looks for a service: see service-filter.ts. */
+    serviceFilter: array(`service_filter${suffix}`, { value: u64, maxEntries: FILTER_WORDS }),
     slots: array(`slots${suffix}`, { value: Slot, maxEntries: 262_144 }),
     /** Every service's backends that a flow may stay with, whatever their slots: active and terminating ones. */
     backends: hash(`backends${suffix}`, { key: BackendKey, value: u32, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
@@ -202,7 +205,7 @@ export type SocketFlows = Maps["flows"]["value"];
 export type Peer = SocketFlows["fields"]["older"]["element"];
 export type Flow = SocketFlows["fields"]["recent"]["element"];
 
-export const { services, slots, backends, affinity, reverseSk, flows } = maps4;
+export const { services, serviceFilter, slots, backends, affinity, reverseSk, flows } = maps4;
 
 /** 1 where the socket may be in a `connections` map: the others' end and reconnecting cost no search there. */
 export const connected = skStorage("connected", { value: u32 });

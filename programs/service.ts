@@ -1,4 +1,4 @@
-import { PROCEED, REJECT, type BuilderWith, type Ref, type Scalar } from "../src/dsl/index.ts";
+import { PROCEED, REJECT, type BuilderWith, type Condition, type Nullable, type Scalar } from "../src/dsl/index.ts";
 import { u16, u32, u64, u8 } from "../src/types/index.ts";
 import { Scope, type Service } from "./maps.ts";
 import { count, NO_SERVICE } from "./metrics.ts";
@@ -17,16 +17,28 @@ export interface FoundService {
   readonly count: Scalar<"u32">;
 }
 
-/** The service that the process asked for; where it is none, `missing` runs, which must end the program. */
-export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, missing: () => void, options: RefusalOptions): FoundService {
+/** False where the filter says that there is no service under this address. */
+export function mayBeService(b: BuilderWith<never, 0 | 1>, to: SocketAddress): Condition {
+  const { word, bit } = to.filterPlace;
+  const bits = b.lookup(to.maps.serviceFilter, word).orReturn(PROCEED);
+  return bits.value.shr(bit).and(1).ne(0);
+}
+
+/**
+ * The service that the process asked for; where it is none, `missing` runs,
+ * which must end the program. It is looked for where `likely` holds.
+ */
+export function findService(
+  b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, likely: Condition, missing: () => void, options: RefusalOptions,
+): FoundService {
   const { services } = to.maps;
   const key = b.struct(services.key, serviceKey(to, to));
   const range = b.variable(u64, 0);
   const revNatIndex = b.variable(u16, 0);
   const flags = b.variable(u16, 0);
   const affinityTimeout = b.variable(u32, 0);
-  const look = (missing: () => void, torn: () => void) => {
-    const service: Ref<Service> = b.lookup(services, key).orElse(missing);
+  const read = (found: Nullable<Service, 0 | 1>, missing: () => void, torn: () => void) => {
+    const service = found.orElse(missing);
     range.set(service.range);
     revNatIndex.set(service.revNatIndex);
     flags.set(service.flags);
@@ -34,7 +46,7 @@ export function findService(b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddres
     b.if(b.equal(service.key, key).not(), torn);
   };
   // An element that has become another service's in the meantime is looked up again; twice in a row is beyond bad luck.
-  look(missing, () => look(() => b.return(PROCEED), () => {
+  read(b.lookupIf(likely, services, key), missing, () => read(b.lookup(services, key), () => b.return(PROCEED), () => {
     count(b, to, options, NO_SERVICE, "tornValues");
     refuse(b, options);
   }));

@@ -1,5 +1,7 @@
-import type { AnyContext, Field, KernelPointer, Scalar, SockAddr4, SockAddr6 } from "../src/dsl/index.ts";
+import type { AnyContext, Field, Ipv6, KernelPointer, Scalar, SockAddr4, SockAddr6 } from "../src/dsl/index.ts";
+import { u32, u64 } from "../src/types/index.ts";
 import { maps4, maps6, type Maps } from "./maps.ts";
+import { FILTER_FACTOR, FILTER_FACTOR_32, FILTER_PORT_SHIFT, type FilterPlace } from "./service-filter.ts";
 
 /** An address and port, wherever they are: in a flow, a slot, a service's key. */
 export interface Endpoint {
@@ -20,21 +22,24 @@ export interface SocketAddress {
   /** Of `maps`' family; read anew each time that it is named. */
   readonly address: Field<"be32">;
   readonly port: Field<"be16">;
+  /** Of the address and port, in `maps`' service filter. The bit's upper bits are of no meaning. */
+  readonly filterPlace: FilterPlace<Scalar<"u32">, Scalar<"u64">>;
 }
 
 /** An IPv4 socket's address. */
-export const ipv4Address = (ctx: SockAddr4): SocketAddress => addressOf(ctx, maps4, () => ctx.userIp4);
+export const ipv4Address = (ctx: SockAddr4): SocketAddress => addressOf(ctx, maps4, () => ctx.userIp4, () => placeOfIpv4(ctx.userIp4, ctx.userPort));
 
 /** An IPv6 socket's address; see `maps6` for why its type is that of an IPv4 one. */
-export const ipv6Address = (ctx: SockAddr6): SocketAddress => addressOf(ctx, maps6, () => ctx.userIp6 as unknown as Field<"be32">);
+export const ipv6Address = (ctx: SockAddr6): SocketAddress =>
+  addressOf(ctx, maps6, () => ctx.userIp6 as unknown as Field<"be32">, () => placeOfIpv6(ctx.userIp6, ctx.userPort));
 
 /** The IPv4 address that an IPv6 socket names in its mapped form. */
 export const mappedAddress = (ctx: SockAddr6): SocketAddress => addressOf(ctx, maps4, () => {
   const address = ctx.userIp6;
   return Object.assign(address.v4(), { set: (value: Scalar<"be32">) => address.setV4Mapped(value) }) as Field<"be32">;
-});
+}, () => placeOfIpv4(ctx.userIp6.v4(), ctx.userPort));
 
-function addressOf(ctx: SockAddr4 | SockAddr6, maps: Maps, address: () => Field<"be32">): SocketAddress {
+function addressOf(ctx: SockAddr4 | SockAddr6, maps: Maps, address: () => Field<"be32">, filterPlace: () => SocketAddress["filterPlace"]): SocketAddress {
   return {
     maps,
     context: ctx,
@@ -42,5 +47,23 @@ function addressOf(ctx: SockAddr4 | SockAddr6, maps: Maps, address: () => Field<
     get protocol() { return ctx.protocol; },
     get address() { return address(); },
     get port() { return ctx.userPort; },
+    get filterPlace() { return filterPlace(); },
   };
+}
+
+function placeOfIpv4(address: Scalar<"be32">, port: Scalar<"be16">): SocketAddress["filterPlace"] {
+  const network = address.toHost().shr(8);
+  const hash = network.to(u64).or(port.toHost().to(u64).shl(FILTER_PORT_SHIFT.ipv4)).mul(FILTER_FACTOR);
+  return placeOf(network.shr(8).mul(FILTER_FACTOR_32).shr(25), hash);
+}
+
+function placeOfIpv6(address: Ipv6, port: Scalar<"be16">): SocketAddress["filterPlace"] {
+  const [first, last] = address.halves();
+  const upper = first.toHost().mul(FILTER_FACTOR);
+  const hash = upper.xor(last.toHost().shr(8)).xor(port.toHost().to(u64).shl(FILTER_PORT_SHIFT.ipv6)).mul(FILTER_FACTOR);
+  return placeOf(upper.shr(57).to(u32), hash);
+}
+
+function placeOf(group: Scalar<"u32">, hash: Scalar<"u64">): SocketAddress["filterPlace"] {
+  return { word: group.shl(3).or(hash.shr(61).to(u32)), bit: hash.shr(55) };
 }

@@ -5,7 +5,7 @@ import { EventKind, tell, type EventHelper } from "./events.ts";
 import { currentGeneration, rememberStream } from "./flows.ts";
 import type { DataPathOptions } from "./options.ts";
 import { unlessLeftAlone, type LeftAloneHelper } from "./left-alone.ts";
-import { findService, refusingWith } from "./service.ts";
+import { findService, mayBeService, refusingWith } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateStream` calls. */
@@ -18,7 +18,7 @@ export function translateStream(
   forgetConnection(b, to, options);
   const refusing = refusingWith(Errno.ECONNREFUSED, options);
   const elsewhere = () => b.return(PROCEED);
-  const service = findService(b, to, elsewhere, refusing);
+  const service = findService(b, to, mayBeService(b, to), elsewhere, refusing);
   unlessLeftAlone(b, to, service, elsewhere, options);
   tell(b, to, options, EventKind.PRE_FORWARD, () => service);
   const backend = chooseBackend(b, to, service, () => b.getPrandomU32(), refusing);

@@ -1,5 +1,5 @@
 /** The load balancer of programs/, and the programs that do nothing. */
-import { BackendState, generation, loadBalancerPrograms, backends, services, slots, defaultOptions, type DataPathOptions } from "../../programs/index.ts";
+import { BackendState, filterWords, generation, loadBalancerPrograms, backends, services, serviceFilter, slots, defaultOptions, type DataPathOptions } from "../../programs/index.ts";
 import { cgroup, PROCEED } from "../../src/index.ts";
 import type { Collection } from "../../src/loader/index.ts";
 import type { Program } from "../../src/types/index.ts";
@@ -19,6 +19,7 @@ export function writeToBalancer(collection: Collection, added: readonly Service[
   const state = BackendState.ACTIVE;
   collection.map(slots).setMany(added.flatMap(({ backends: all, firstBackend }) => all.map((backend, i) => [firstBackend + i, { ...backend, state }] as const)));
   collection.map(backends).setMany(added.flatMap(({ backends: all, index }) => all.map((backend) => [{ ...backend, revNatIndex: index }, state] as const)));
+  collection.map(serviceFilter).setMany([...filterWords(added)]);
   collection.map(services).setMany(added.map(({ address, port, protocol, index, firstBackend, backends: all }) => {
     const key = { address, port, protocol, scope: 0 };
     return [key, { key, revNatIndex: index, flags: 0, affinityTimeout: 0, range: { base: firstBackend, count: all.length } }] as const;

@@ -1,5 +1,5 @@
 import { decodeValue, type Infer, type MapDefinition } from "../../src/types/index.ts";
-import { BackendState, Counters, generation, maps4, maps6, NO_SERVICE, Scope, type Maps } from "../index.ts";
+import { BackendState, Counters, filterPlace, filterWords, generation, maps4, maps6, NO_SERVICE, Scope, type Maps } from "../index.ts";
 import { endpoint, endpointText, type Endpoint } from "./endpoint.ts";
 
 const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
@@ -55,6 +55,7 @@ export class ServiceTable {
       members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
     });
     const key = serviceKey(service, protocol);
+    this.#addToFilter(service);
     this.#open(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags, affinityTimeout });
     for (const member of gone) members.delete(member);
     this.announce();
@@ -66,6 +67,7 @@ export class ServiceTable {
     const key = serviceKey(service, protocol);
     const revNatIndex = services.get(key)?.revNatIndex;
     services.delete(key);
+    this.#narrowFilter(maps, [key]);
     const members = this.#open(maps.backends);
     for (const member of [...members.keys()]) if (member.revNatIndex === revNatIndex) members.delete(member);
     if (this.#cpus > 0 && revNatIndex !== undefined) this.#open(maps.metrics).delete(revNatIndex);
@@ -96,12 +98,28 @@ export class ServiceTable {
 
   /** Removes every service. */
   clear(families: readonly Maps[]): void {
-    for (const { services, backends, metrics } of families) {
-      const maps = [this.#open(services), this.#open(backends), ...(this.#cpus > 0 ? [this.#open(metrics)] : [])] as MapAccess<unknown, unknown>[];
-      for (const map of maps) for (const key of [...map.keys()]) map.delete(key);
+    for (const maps of families) {
+      const { services, backends, metrics } = maps;
+      const removed = [...this.#open(services).keys()];
+      const emptied = [this.#open(services), this.#open(backends), ...(this.#cpus > 0 ? [this.#open(metrics)] : [])] as MapAccess<unknown, unknown>[];
+      for (const map of emptied) for (const key of [...map.keys()]) map.delete(key);
+      this.#narrowFilter(maps, removed);
     }
     this.announce();
     this.#nextSlot = 0;
+  }
+
+  #addToFilter(service: Endpoint): void {
+    const filter = this.#open(mapsFor(service.address).serviceFilter);
+    const { word, bit } = filterPlace(service);
+    filter.set(word, filter.get(word)! | (1n << BigInt(bit)));
+  }
+
+  /** Takes out of the filter what no service needs that is left. */
+  #narrowFilter(maps: Maps, removed: readonly Endpoint[]): void {
+    const filter = this.#open(maps.serviceFilter);
+    const needed = filterWords([...this.#open(maps.services).keys()].filter(({ scope }) => scope === Scope.EVERYWHERE));
+    for (const word of filterWords(removed).keys()) filter.set(word, needed.get(word) ?? 0n);
   }
 
   /** Tells the programs that something has changed. */

@@ -74,6 +74,8 @@ export interface CoreBuilder<R> {
   clear(target: InMemory<Schema>): void;
   /** The element under a key, or null. */
   lookup<M extends LookupMap>(map: M, key: Init<M["key"]>): Nullable<M["value"], R>;
+  /** The same where a condition holds; null where not, and then it is not looked up. */
+  lookupIf<M extends LookupMap>(condition: Condition, map: M, key: Init<M["key"]>): Nullable<M["value"], R>;
   /** Writes an element: 0, or a negative errno (bpf(2)). */
   update<M extends LookupMap>(map: M, key: Init<M["key"]>, value: Init<M["value"]>, flag?: UpdateFlag): Scalar<"i64">;
   /** Deletes an element: 0, or a negative errno. */

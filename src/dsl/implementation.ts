@@ -211,10 +211,17 @@ export class BuilderImplementation {
 
   lookup(map: MapDefinition, key: unknown): unknown {
     this.emitter.mark(this.lookup);
-    const address = callHelper(this.emitter, "bpf_map_lookup_elem", [
-      this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
-    ], { removable: true, reads: [1] }, "ptr");
-    return Nullable.lookup(this.emitter, map.value, address);
+    return Nullable.lookup(this.emitter, map.value, this.#look(map, valueAddress(this.emitter, map.key, key)));
+  }
+
+  lookupIf(condition: Condition, map: MapDefinition, key: unknown): unknown {
+    this.emitter.mark(this.lookupIf);
+    const address = valueAddress(this.emitter, map.key, key);
+    return Nullable.lookupIf(this.emitter, map.value, condition, () => this.#look(map, address));
+  }
+
+  #look(map: MapDefinition, key: Value): Value {
+    return callHelper(this.emitter, "bpf_map_lookup_elem", [this.emitter.emit({ op: "map", map }, "ptr"), key], { removable: true, reads: [1] }, "ptr");
   }
 
   update(map: MapDefinition, key: unknown, value: unknown, flag: UpdateFlag = UpdateFlag.ANY): ScalarValue {

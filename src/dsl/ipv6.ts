@@ -17,6 +17,8 @@ export interface Ipv6 {
   isV4Mapped(): Condition;
   /** The IPv4 address that a mapped one stands for: the last four bytes. */
   v4(): Scalar<"be32">;
+  /** The first eight bytes and the last eight. */
+  halves(): readonly [Scalar<"be64">, Scalar<"be64">];
 }
 
 /** An IPv6 address in memory: its value as it was read when it was named, and the right to write it. */
@@ -77,6 +79,12 @@ export class Ipv6Value {
     const [, low] = this.use();
     const last = this.#emitter.emit({ op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) }, "i64");
     return new ScalarValue(this.#emitter, "be32", this.#emitter.emit({ op: "truncate", operand: last }, "i32"));
+  }
+
+  halves(): readonly [ScalarValue, ScalarValue] {
+    this.#emitter.mark(this.halves);
+    const [high, low] = this.use();
+    return [new ScalarValue(this.#emitter, "be64", high), new ScalarValue(this.#emitter, "be64", low)];
   }
 
   set(value: unknown): void {

@@ -42,6 +42,23 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
+  /** What a helper gives where a condition holds; null where not, and then it is not called. */
+  static lookupIf<V extends Schema, R>(emitter: Emitter, schema: V, condition: Condition, look: () => Value): Nullable<V, R> {
+    const { ssa } = emitter;
+    let address: Value;
+    return new Nullable(emitter, schema, {
+      branch(there, absent) {
+        const holds = ssa.createBlock();
+        condition.branch(holds, absent);
+        ssa.enter(holds);
+        address = look();
+        Condition.compare(emitter, "ne", address, emitter.constant("ptr", 0n)).branch(there, absent);
+      },
+      address: () => address,
+      space: "map", align: 8,
+    });
+  }
+
   /** The first of some places in memory for which a condition holds. */
   static first<V extends Schema, R>(
     emitter: Emitter, schema: V, candidates: readonly InMemory<V>[], condition: (candidate: Ref<V>) => Condition,

@@ -95,6 +95,16 @@ const everywhere: readonly Case[] = views.flatMap((view) => view.schemes.flatMap
       await scene.askDirectly(5);
       scene.holds(...FLOWS, 4);
     }),
+    play("no service, but beside one in the filter: it stays as it is, whatever the socket knows", async (scene) => {
+      for (const i of [0, 4]) scene.stage.services.set(scheme.besideBackend(i), "udp", [scheme.backend(5)], { revNatIndex: 20 + i });
+      await scene.askDirectly(4);
+      scene.serveAll(4);
+      await scene.askAll(4);
+      await scene.askDirectly(4);
+      scene.holds(...FLOWS);
+      await scene.askDirectly(0);
+      scene.holds(1, 2, 3);
+    }),
     play("a service's backend is asked directly: what it answers is its own, until the service is asked again", async (scene) => {
       scene.serveAll(4);
       await scene.askAll(4);

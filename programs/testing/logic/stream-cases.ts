@@ -49,6 +49,11 @@ export const streamCases: readonly Case[] = views.flatMap((view) => view.schemes
       await socket.connect(other);
       assert.is((await socket.exchange(GET)).text, scheme.backend(1));
       assert.equal(await socket.peer(), other);
+      // The filter does not tell it from a service.
+      stage.services.set(scheme.besideBackend(1), "tcp", [backend]);
+      const another = await stage.socket("tcp", view.family);
+      await another.connect(other);
+      assert.is((await another.exchange(GET)).text, scheme.backend(1));
     }),
     play("a service without backends refuses", async (streams) => {
       streams.stage.services.set(service, "tcp", []);

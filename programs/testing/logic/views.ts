@@ -8,6 +8,8 @@ export interface Scheme {
   service(i: number): Endpoint;
   backendEndpoint(i: number): Endpoint;
   backend(i: number): string;
+  /** An address that nobody has, with the port of backend `i`, and beside it in the service filter. */
+  besideBackend(i: number): Endpoint;
 }
 
 /** How sockets and addresses are: of IPv4, of IPv6, or IPv4 addresses that an IPv6 socket names in their mapped form. */
@@ -22,7 +24,13 @@ export interface View {
 }
 
 function scheme(name: string, service: (i: number) => Endpoint, backendEndpoint: (i: number) => Endpoint): Scheme {
-  return { name, service, backendEndpoint, backend: (i) => endpointText(backendEndpoint(i)) };
+  return {
+    name, service, backendEndpoint, backend: (i) => endpointText(backendEndpoint(i)),
+    besideBackend(i) {
+      const { address, port } = backendEndpoint(i);
+      return { address: address.replace(/[0-9a-f]+$/, address.includes(":") ? "fa" : "250"), port };
+    },
+  };
 }
 
 const schemes4 = [

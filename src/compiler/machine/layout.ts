@@ -88,7 +88,12 @@ export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): It
           items.push(conditional(terminator, inverse, otherwise));
         } else if (canSay(comparison)) {
           items.push(conditional(terminator, comparison, then));
-          if (otherwise !== next) items.push(jump(otherwise, terminator.source));
+          if (otherwise !== next) {
+            if (fn.blocks[otherwise]!.terminator.op === "exit" && fn.blocks[otherwise]!.instructions.length <= 1) {
+              for (const i of fn.blocks[otherwise]!.instructions) items.push(finished(i, frame));
+              items.push(makeInstruction(Opcode.EXIT, 0, 0, 0, 0, undefined, undefined, terminator.source));
+            } else items.push(jump(otherwise, terminator.source));
+          }
         } else {
           items.push(conditional(terminator, inverse!, otherwise));
           if (then !== next) items.push(jump(then, terminator.source));
