@@ -1,7 +1,7 @@
 /** Nanoseconds a run of the IPv4 programs: ours and clang's in a cgroup each, which see the same traffic in turns. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { generation, services, slots } from "../../programs/index.ts";
+import { filterWords, generation, services, serviceFilter, slots } from "../../programs/index.ts";
 import { linux } from "../../src/kernel/index.ts";
 import { attach, load, type Collection } from "../../src/loader/index.ts";
 import { runScriptIn, withCgroup } from "../../src/testing/index.ts";
@@ -82,6 +82,7 @@ async function withCollections<T>([first, ...others]: readonly (readonly Program
 
 function fill(collection: Collection, port: number): void {
   collection.map(slots).set(0, { address: "127.0.0.1", port, state: 0 });
+  collection.map(serviceFilter).setMany([...filterWords([SERVICE])]);
   collection.map(services).set({ ...SERVICE, protocol: UDP, scope: 0 }, {
     key: { ...SERVICE, protocol: UDP, scope: 0 }, revNatIndex: 1, flags: 0, affinityTimeout: 0, range: { base: 0, count: 1 },
   });

@@ -34,6 +34,7 @@ function fakeMaps(log: string[]): ControlMaps {
   };
   const family = (suffix: string) => ({
     services: fake(`services${suffix}`, 8),
+    serviceFilter: fake(`filter${suffix}`, 1024),
     slots: fake(`slots${suffix}`, 5),
     backends: fake(`backends${suffix}`, 9),
     serviceNames: fake(`names${suffix}`, 8),
@@ -56,7 +57,7 @@ function apply(maps: ControlMaps, services: readonly ServiceDefinition[], wait =
   applyPlans(maps, new Map(Array.from(maps.families, ([family, map]: [AddressFamily, FamilyMaps]) => [family, planServices(readState(map), wanted[family])])), [], wait);
 }
 
-test("writes slots before the service that names them, waits before slots are used anew, and bumps the generation last", () => {
+test("writes the filter and slots before the service that needs them, waits before slots are used anew and the filter is narrowed, and bumps the generation last", () => {
   const log: string[] = [];
   const maps = fakeMaps(log);
   const wait = () => void log.push("wait");
@@ -66,17 +67,18 @@ test("writes slots before the service that names them, waits before slots are us
     return log.slice();
   };
   assert.equal(change([service(1, ["20.0.0.1"]), service(2, ["20.0.0.1", "20.0.0.2"])]),
-    ["allocation set", "slots set 3", "backends set 3", "names set 2", "services set 2", "wait", "generation set", "wait"]);
+    ["filter set 2", "allocation set", "slots set 3", "backends set 3", "names set 2", "services set 2", "wait", "generation set", "wait"]);
   assert.is(maps.generation.get(0), 0, "the generation goes on from the beginning behind 2^32 - 1");
   assert.equal(change([service(1, ["20.0.0.3"]), service(2, ["20.0.0.3", "20.0.0.4"])]), [
     "allocation set", "slots set 2", "backends set 2", "services set 1", "backends delete 2", "wait",
     "allocation set", "slots set 1", "backends set 1", "services set 1", "backends delete 1", "wait",
     "generation set", "wait",
   ]);
-  assert.equal(change([]), ["allocation set", "services delete 2", "names delete 2", "backends delete 3", "wait", "generation set", "wait"]);
+  assert.equal(change([]), ["allocation set", "services delete 2", "names delete 2", "backends delete 3", "wait", "filter set 2", "generation set", "wait"]);
   assert.equal(change([]), ["generation set", "wait"], "the process that wrote the services may have died before that");
   const weighted = service(1, ["20.0.0.1"]);
   assert.equal(change([{ ...weighted, backends: [{ ...weighted.backends[0]!, weight: 2 }] }], [service(1, ["fd00::1"], "fd00::2")]), [
+    "filter set 1", "filter6 set 1",
     "allocation set", "slots set 1", "backends set 1", "settings set 1", "names set 1", "services set 1",
     "allocation6 set", "slots6 set 1", "backends6 set 1", "names6 set 1", "services6 set 1",
     "wait", "generation set", "wait",
@@ -84,7 +86,7 @@ test("writes slots before the service that names them, waits before slots are us
   assert.equal(change([]), [
     "allocation set", "services delete 1", "names delete 1", "backends delete 1", "settings delete 1",
     "allocation6 set", "services6 delete 1", "names6 delete 1", "backends6 delete 1",
-    "wait", "generation set", "wait",
+    "wait", "filter set 1", "filter6 set 1", "generation set", "wait",
   ]);
 });
 

@@ -12,6 +12,9 @@ import type { AddressFamily } from "./service.ts";
  * that dies on the way leaves every service as it was or as it is to be, and
  * the next plan takes it from there.
  *
+ * The filter has a service's bit before the service is there, and until it is
+ * gone, so that none is ever missed.
+ *
  * The generation is bumped only when no program is left that read a service of
  * the one before: such a program could otherwise remember an old backend under
  * the new generation. It is bumped for an empty plan too, since the process
@@ -21,10 +24,11 @@ import type { AddressFamily } from "./service.ts";
  * @throws {BpfError}
  */
 export function applyPlans(
-  maps: ControlMaps, plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds">>, changes: readonly EntryChange[] = [],
+  maps: ControlMaps, plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds" | "filter">>, changes: readonly EntryChange[] = [],
   wait: () => void = waitForRunningPrograms,
 ): void {
   for (const change of changes) change.add();
+  for (const [family, { filter }] of plans) maps.families.get(family)!.serviceFilter.setMany(filter.wider);
   const rounds = Math.max(0, ...Array.from(plans.values(), (plan) => plan.rounds.length));
   for (let i = 0; i < rounds; i++) {
     for (const [family, plan] of plans) {
@@ -33,6 +37,7 @@ export function applyPlans(
     }
     wait();
   }
+  for (const [family, { filter }] of plans) maps.families.get(family)!.serviceFilter.setMany(filter.narrower);
   for (const change of changes) change.remove();
   bump(maps);
   wait();

@@ -66,8 +66,8 @@ export const familyMaps = {
 
 /** Those of a family that are made though no program refers to them. */
 export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefinition[] {
-  const { services, slots, backends, serviceNames, backendSettings, allocation } = familyMaps[family];
-  return [services, slots, backends, serviceNames, backendSettings, allocation];
+  const { services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation } = familyMaps[family];
+  return [services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation];
 }
 
 /** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
@@ -79,7 +79,7 @@ type DeclaredMaps = (typeof familyMaps)["ipv4"];
 
 /** The maps that the services of a family are written to and read from. */
 export type FamilyMaps = {
-  readonly [K in "services" | "slots" | "backends" | "serviceNames" | "backendSettings" | "allocation"]: MapHandle<DeclaredMaps[K]>;
+  readonly [K in "services" | "serviceFilter" | "slots" | "backends" | "serviceNames" | "backendSettings" | "allocation"]: MapHandle<DeclaredMaps[K]>;
 };
 
 /** The same of all families that are balanced. */
@@ -96,6 +96,7 @@ export function controlMaps(source: { map<D extends MapDefinition>(definition: D
       const maps = familyMaps[family];
       return [family, {
         services: source.map(maps.services),
+        serviceFilter: source.map(maps.serviceFilter),
         slots: source.map(maps.slots),
         backends: source.map(maps.backends),
         serviceNames: source.map(maps.serviceNames),

@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { filterPlace, filterWords } from "../../programs/service-filter.ts";
 import { slotsNeeded } from "./backend-slots.ts";
 import { LoadBalancerError } from "./error.ts";
+import type { FilterWords } from "./filter.ts";
 import { maglevTable } from "./maglev.ts";
 import { planServices, type Plan } from "./plan.ts";
 import { NO_SLOTS } from "./rounds.ts";
-import { endpointText, ServiceFlag, type BackendDefinition, type BackendStateName, type FrontEnd, type ServiceDefinition } from "./service.ts";
+import { endpointText, isReachable, ServiceFlag, type BackendDefinition, type BackendStateName, type FrontEnd, type ServiceDefinition } from "./service.ts";
 import {
   definitionOf, keyText, memberText, storedServices,
   type Member, type ServiceKeyValue, type ServiceValue, type Setting, type SlotValue, type State,
@@ -31,6 +33,7 @@ class Maps {
   readonly names = new Map<string, { key: ServiceKeyValue; name: string }>();
   readonly members = new Map<string, Member>();
   readonly settings = new Map<string, Setting>();
+  readonly filter = new Map<number, bigint>();
   readonly slots: SlotValue[];
   readonly serviceRoom: number;
   readonly memberRoom: number;
@@ -49,6 +52,7 @@ class Maps {
       strayNames: [...this.names.values()].map(({ key }) => key).filter((key) => !this.services.has(keyText(key))),
       members: [...this.members.values()],
       settings: [...this.settings.values()],
+      filter: new Map(this.filter),
       allocation: this.allocation,
       memberRoom: this.memberRoom,
       serviceRoom: this.serviceRoom,
@@ -57,6 +61,13 @@ class Maps {
   }
 
   apply(plan: Plan, afterWrite: () => void = () => {}): void {
+    const writeFilter = (words: FilterWords) => {
+      for (const [word, bits] of words) {
+        this.filter.set(word, bits);
+        afterWrite();
+      }
+    };
+    writeFilter(plan.filter.wider);
     for (const round of plan.rounds) {
       // A program that read a service before this round may still read its slots in it.
       const used = new Set(this.state().frontEnds.flatMap(({ value }) => Array.from({ length: value.range.count }, (_, i) => value.range.base + i)));
@@ -86,6 +97,15 @@ class Maps {
         afterWrite();
       }
     }
+    writeFilter(plan.filter.narrower);
+  }
+
+  /** Services that no program would look for. */
+  hidden(): string[] {
+    return [...this.services.values()].filter(({ key }) => isReachable(key)).filter(({ key }) => {
+      const { word, bit } = filterPlace(key);
+      return ((this.filter.get(word) ?? 0n) >> BigInt(bit) & 1n) === 0n;
+    }).map(({ key }) => keyText(key));
   }
 
   /** Backends in slots of a service that a flow could not stay with. */
@@ -129,7 +149,7 @@ test("gives each service slots in a row, an index of its own, and its name", () 
 test("is empty where nothing is to change, whatever the order of the backends", () => {
   const maps = loaded(10, [service(1, [backend(1), backend(2)])]);
   const plan = planServices(maps.state(), [service(1, [backend(2), backend(1)])]);
-  assert.equal(plan, { rounds: [], added: 0, changed: 0, removed: 0, unchanged: 1 });
+  assert.equal(plan, { rounds: [], filter: { wider: [], narrower: [] }, added: 0, changed: 0, removed: 0, unchanged: 1 });
 });
 
 test("puts a changed service into fresh slots, and keeps its index and the places of backends that stay", () => {
@@ -388,8 +408,8 @@ test("a service in two parts has two rows of slots and two indices, and is one",
   assert.equal([...maps.seen()], [["100.0.0.1:80/6/0", "20.0.0.1:80 20.0.0.2:80"], ["100.0.0.2:80/6/0", "20.0.0.1:80"]]);
   assert.equal(maps.definitions(), parts(backend(1)));
   const change = (wanted: readonly ServiceDefinition[]) => {
-    const { rounds, ...counts } = planServices(maps.state(), wanted);
-    maps.apply({ rounds, ...counts });
+    const { rounds, filter, ...counts } = planServices(maps.state(), wanted);
+    maps.apply({ rounds, filter, ...counts });
     return counts;
   };
   assert.equal(change(parts(backend(1))), { added: 0, changed: 0, removed: 0, unchanged: 1 });
@@ -400,6 +420,22 @@ test("a service in two parts has two rows of slots and two indices, and is one",
   assert.equal(change([service(1, [backend(2)], { frontEnds: [{ ...frontEnd(1), flags: ServiceFlag.LOCAL_SCOPE }, frontEnd(2)] })]), { added: 0, changed: 1, removed: 0, unchanged: 0 });
   assert.is(maps.members.size, 1);
   assert.equal(change([]), { added: 0, changed: 0, removed: 1, unchanged: 0 });
+});
+
+test("the filter is put right, whatever a killed command has left there", () => {
+  const wanted = [service(1, [backend(1)]), service(2, [], { frontEnds: [{ address: "0.0.0.0", port: 80, scope: 1, flags: 0 }] })];
+  const maps = loaded(10, wanted);
+  const { word, bit } = filterPlace(frontEnd(1));
+  assert.equal([...maps.filter], [[word, 1n << BigInt(bit)]], "what only takes a port for bind(2) is not in it");
+  const other = (word + 1) % 1024;
+  maps.filter.set(word, 0b11n << BigInt(bit === 0 ? 1 : 0)).set(other, 5n);
+  const plan = planServices(maps.state(), wanted);
+  assert.is(plan.unchanged, 2);
+  maps.apply(plan);
+  assert.equal([...maps.state().filter].filter(([, bits]) => bits !== 0n), [[word, 1n << BigInt(bit)]]);
+  assert.equal(planServices(maps.state(), wanted).filter, { wider: [], narrower: [] });
+  maps.filter.clear();
+  maps.apply(planServices(maps.state(), []), () => assert.equal(maps.hidden(), []));
 });
 
 test("after every single write, each service is wholly as it was or wholly as it is to be", () => {
@@ -436,9 +472,11 @@ test("after every single write, each service is wholly as it was or wholly as it
       planned++;
       maps.apply(plan, () => {
         assert.equal(maps.strangers(), []);
+        assert.equal(maps.hidden(), []);
         for (const [key, backends] of maps.seen()) assert.ok(backends === before.get(key) || backends === after.get(key), `${key} is torn: ${backends}`);
       });
       assert.equal(maps.seen(), after);
+      assert.equal([...maps.state().filter].filter(([, bits]) => bits !== 0n).sort(), [...filterWords(wanted.flatMap(({ frontEnds }) => frontEnds))].sort());
       assert.is(maps.members.size, fresh.members.size, "those that were removed are gone");
       const byName = (definitions: readonly ServiceDefinition[]) => definitions.map((definition) => JSON.stringify(definition, (_, value: unknown) =>
         (Array.isArray(value) ? value.map((item) => JSON.stringify(item, Object.keys(item as object).sort())).sort() : value))).sort();

@@ -2,6 +2,7 @@
  * From what the maps of an address family say to what they ought to say,
  * without touching them: what each service needs. `planRounds` puts it in order.
  */
+import { planFilter, type FilterPlan } from "./filter.ts";
 import { membersOf, settingsOf, slotsOf } from "./backend-slots.ts";
 import { LoadBalancerError } from "./error.ts";
 import type { Range } from "./ranges.ts";
@@ -16,6 +17,8 @@ import {
 export interface Plan {
   /** After each, none may be left of the programs that ran before it. */
   readonly rounds: readonly Round[];
+  /** Wider before the first of them, narrower after the last. */
+  readonly filter: FilterPlan;
   readonly added: number;
   readonly changed: number;
   readonly removed: number;
@@ -99,12 +102,12 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     staleMembers: members.stale().map(([key]) => key),
     staleSettings: settings.stale().map(([key]) => key),
   }, indices.next);
-  return { rounds, ...outcomes.counts() };
+  return { rounds, filter: planFilter(state, desired), ...outcomes.counts() };
 }
 
 /** What becomes of each service; one of which a part stands, comes or goes beside the others is changed. */
 class Outcomes {
-  readonly #named = new Map<string, keyof Omit<Plan, "rounds">>();
+  readonly #named = new Map<string, keyof Omit<Plan, "rounds" | "filter">>();
   readonly #nameless = new Set<string>();
 
   note(name: string, outcome: "added" | "changed" | "unchanged"): void {
@@ -118,7 +121,7 @@ class Outcomes {
     else this.#named.set(name, (this.#named.get(name) ?? "removed") === "removed" ? "removed" : "changed");
   }
 
-  counts(): Omit<Plan, "rounds"> {
+  counts(): Omit<Plan, "rounds" | "filter"> {
     const counts = { added: 0, changed: 0, removed: this.#nameless.size, unchanged: 0 };
     for (const outcome of this.#named.values()) counts[outcome]++;
     return counts;

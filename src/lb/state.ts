@@ -30,6 +30,8 @@ export interface State {
   /** The backends that flows may stay with. */
   readonly members: readonly Member[];
   readonly settings: readonly Setting[];
+  /** The filter's words that are not zero, by their numbers. */
+  readonly filter: ReadonlyMap<number, bigint>;
   /** Where allocation goes on. */
   readonly allocation: { readonly nextSlot: number; readonly nextRevNatIndex: number };
   /** Entries that the services map has room for. */
@@ -60,6 +62,7 @@ export function readState(maps: FamilyMaps): State {
     strayNames: Array.from(names.values(), ({ key }) => key),
     members: [...maps.backends],
     settings: [...maps.backendSettings],
+    filter: new Map(Array.from(maps.serviceFilter).filter(([, bits]) => bits !== 0n)),
     allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
     serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
     memberRoom: maps.backends.maxEntries,
