@@ -98,6 +98,25 @@ optOut("a network namespace opts out, and back in", async ({ dataPath, client })
   }
 });
 
+optOut("200 changes: an open socket is left alone while its network namespace has opted out, and not a datagram longer", async ({ dataPath, client }) => {
+  const { netnsCookie } = dataPath.identity("host");
+  setServices(dataPath);
+  for (const { family, asked, backends } of ways) {
+    const socket = await client.open("udp", family);
+    for (let i = 0; i < 200; i++) {
+      const out = i % 3 === 1;
+      if (out) dataPath.map(optOutNamespaces).set(netnsCookie, 1);
+      else dataPath.map(optOutNamespaces).delete(netnsCookie);
+      dataPath.services.announce();
+      if (out) assert.is(await errnoOf(socket.send("hello", asked)), "ENETUNREACH");
+      else assert.equal(await socket.exchange("hello", asked), { text: backends[0], ...asked });
+    }
+    dataPath.map(optOutNamespaces).delete(netnsCookie);
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  }
+});
+
 optOut("a cgroup opts out: processes in it and below it, for as long as they are there", async ({ dataPath, client }) => {
   const { cgroup } = dataPath.place;
   const container = dataPath.client("container");

@@ -91,11 +91,13 @@ export const leftAloneCases: readonly Case[] = [
     const cookie = ({ stage }: Hidden, party: Party) => stage.identity(party).netnsCookie;
     return [
       play("a service of the host's network namespace is nobody else's", ["hostNamespaceServices"], async (hidden) => {
-        hidden.set(ServiceFlag.HOST_NAMESPACE);
-        assert.is(await hidden.ask("host"), "service");
-        assert.is(await hidden.ask("container"), "itself");
-        hidden.set();
-        assert.is(await hidden.ask("container"), "service");
+        const before = await hidden.open("container");
+        for (const [flags, outcome] of [[0, "service"], [ServiceFlag.HOST_NAMESPACE, "itself"], [0, "service"]] as const) {
+          hidden.set(flags);
+          assert.is(await hidden.ask("host"), "service");
+          assert.is(await hidden.ask("container"), outcome);
+          assert.is(await hidden.ask("container", before), outcome, "a socket that was there before");
+        }
       }),
       play("only the host's network namespace is balanced", ["hostNamespaceOnly"], async (hidden) => {
         hidden.set();
