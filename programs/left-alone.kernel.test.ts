@@ -136,8 +136,6 @@ optOut("a cgroup opts out: processes in it and below it, for as long as they are
     }
     assert.ok(await isBalanced(client, ways[0]));
   } finally {
-    dataPath.map(optOutCgroups).delete(pod);
-    dataPath.services.announce();
     await container.kill();
     await removeCgroup(deeper);
   }

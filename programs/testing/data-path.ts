@@ -4,7 +4,7 @@ import { possibleCpus, SocketDiagnosis } from "../../src/kernel/index.ts";
 import { attach, cgroupRoot, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
 import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
 import { removeCgroup, runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
-import { defaultOptions, loadBalancerPrograms, maps4, maps6, type DataPathOptions, type Maps } from "../index.ts";
+import { defaultOptions, loadBalancerPrograms, maps4, maps6, optOutCgroups, optOutNamespaces, sources, type DataPathOptions, type Maps } from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
 import { endpoint, entryText, type Endpoint } from "./endpoint.ts";
 import { ServiceTable, type MapOpener, type ServiceProtocol } from "./service-table.ts";
@@ -114,13 +114,20 @@ export class DataPath {
     return this.#families.flatMap(({ reverseSk }) => Array.from(this.#collection.map(reverseSk), ([key, value]) => entryText(key, value))).sort();
   }
 
-  /** Ends the clients, removes the services. */
+  /** Ends the clients, removes the services and all that goes with them. */
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
-    this.clearServices();
+    this.clear();
   }
 
-  clearServices(): void {
+  /** Removes the services, who is left alone, and what is known of the clients' network namespaces. */
+  clear(): void {
+    const ofFamilies = this.#families.flatMap(({ affinity, skip }) => [affinity, skip]);
+    for (const definition of [...ofFamilies, optOutNamespaces, optOutCgroups, sources] as MapDefinition[]) {
+      if (!this.#collection.maps.has(definition.name)) continue;
+      const map = this.#collection.map(definition);
+      for (const key of [...map.keys()]) map.delete(key);
+    }
     this.services.clear(this.#families);
   }
 }

@@ -41,7 +41,7 @@ export function dataPathSuite(name: string, setup: DataPathSuiteSetup = {}): Tes
   test.before.each((context) => {
     if (!setup.oneClient || context.client === undefined) context.client = context.dataPath.client();
   });
-  test.after.each(({ dataPath }) => (setup.oneClient ? dataPath.clearServices() : dataPath.reset()));
+  test.after.each(({ dataPath }) => (setup.oneClient ? dataPath.clear() : dataPath.reset()));
   test.after(async () => {
     release();
     await closed;

@@ -1,9 +1,9 @@
 import * as assert from "uvu/assert";
 import { readRingBuffer, type RingBufferReader } from "../../../src/loader/index.ts";
-import type { Infer, MapDefinition } from "../../../src/types/index.ts";
-import { events, maps4, maps6, optOutCgroups, optOutNamespaces, sources, type DataPathOptions, type Event } from "../../index.ts";
+import type { Infer } from "../../../src/types/index.ts";
+import { events, type DataPathOptions, type Event } from "../../index.ts";
 import type { DataPath, Identity, Party } from "../data-path.ts";
-import type { MapAccess, MapOpener, ServiceTable } from "../service-table.ts";
+import type { MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketClient, SocketKind } from "../socket-client.ts";
 import { eventsAsExpected, type ExpectedEvent, type Stage } from "./stage.ts";
 
@@ -49,18 +49,5 @@ export class KernelStage implements Stage {
   async end(): Promise<void> {
     this.#events?.close();
     for (const socket of this.#sockets) await socket.close();
-    for (const definition of this.#filledByCases()) {
-      const map = this.open(definition) as MapAccess<unknown, unknown>;
-      for (const key of [...map.keys()]) map.delete(key);
-    }
-  }
-
-  /** Maps besides those of services, as far as the programs have them. */
-  #filledByCases(): MapDefinition[] {
-    const { ipv6, affinity, skipSelf, optOutNamespaces: namespaces, optOutCgroupLevels, maglev } = this.options;
-    const ofFamilies = (ipv6 ? [maps4, maps6] : [maps4]).flatMap((maps) => [...(affinity ? [maps.affinity] : []), ...(skipSelf ? [maps.skip] : [])]);
-    return [
-      ...ofFamilies, ...(namespaces ? [optOutNamespaces] : []), ...(optOutCgroupLevels.length > 0 ? [optOutCgroups] : []), ...(maglev ? [sources] : []),
-    ];
   }
 }
