@@ -34,12 +34,19 @@ export async function printServices(services: readonly ServiceStatus[], limit = 
   if (services.length === 0) return print("no services\n");
   await printTable(
     [{ header: "SERVICE" }, { header: "ADDRESS" }, { header: "PROTOCOL" }, { header: "BACKENDS" }],
-    services.slice(0, limit).map(({ name, frontEnds, protocol, affinityTimeout, backends }) => [
-      name ?? "", listText(frontEnds, ADDRESSES_SHOWN), protocol,
-      backendsText(backends) + (affinityTimeout > 0 ? `; each client keeps its own for ${affinityTimeout} s` : ""),
-    ]),
+    services.slice(0, limit).map((service) => [service.name ?? "", listText(service.frontEnds, ADDRESSES_SHOWN), service.protocol, choiceText(service)]),
   );
   if (services.length > limit) await print(colors.dim(`and ${count(services.length - limit)} more\n`));
+}
+
+/** Between which backends a client's call is decided, and how. */
+function choiceText({ backends, nodeLocal, localRedirect, algorithm, affinityTimeout }: ServiceStatus): string {
+  return [
+    backendsText(backends),
+    ...(localRedirect ? ["this node's, in place of the address"] : nodeLocal ? ["this node's alone"] : []),
+    ...(algorithm === "maglev" ? ["chosen by the client's address"] : []),
+    ...(affinityTimeout > 0 ? [`each client keeps its own for ${affinityTimeout} s`] : []),
+  ].join("; ");
 }
 
 /** Without any that takes connections, the service refuses them. */

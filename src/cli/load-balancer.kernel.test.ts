@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import * as assert from "uvu/assert";
 import { encode, exit, mov, r0 } from "../asm/index.ts";
-import { loadBalancerStatus, loadLoadBalancer, OWNER, parseConfig, unloadLoadBalancer, type LoadRequest, type LoadResult } from "../lb/index.ts";
+import { loadBalancerStatus, loadLoadBalancer, openPinnedMap, OWNER, parseConfig, unloadLoadBalancer, type LoadRequest, type LoadResult } from "../lb/index.ts";
 import { createLink, enableStatistics, loadProgram, objectIds, openDirectory, type ObjectKind } from "../kernel/index.ts";
 import { cgroupRoot } from "../loader/index.ts";
 import { eventually, kernelSuite, runIn, startIn, withCgroup, withNetworkNamespace, withPins, type Outcome } from "../testing/index.ts";
@@ -203,10 +204,21 @@ test("where one program cannot be attached, everything is as it was, and a first
   const services = `services:
   - { name: web-tcp, address: 100.0.0.1, port: 80, nodePort: 30080, protocol: tcp, affinity: { timeout: 60 }, backends: ${backends} }
   - { name: other, nodePort: 30081, protocol: udp, backends: ["20.0.0.1:80"] }
+  - { name: table, address: 100.0.0.2, port: 80, hostPort: 8080, internalTrafficPolicy: local, protocol: tcp, algorithm: maglev, skipSelf: true, backends: [{ address: "192.0.2.9:80", node: here, weight: 2 }, "20.0.0.3:80"] }
+node: here
+options: { maglevTableSize: 251 }
 `;
-  await loadLoadBalancer({ config: parseConfig(services + SIZES, "test"), cgroup, pins });
-  const before = snapshot(pins);
-  await withCgroup(async (full) => {
+  const sizes = SIZES.replace("slots: 256", "slots: 2048");
+  await withNetworkNamespace(["192.0.2.9"], (container) => withCgroup(async (full) => {
+    const optOut = `optOut: { networkNamespaces: [${container}], cgroups: [${basename(cgroup)}] }\n`;
+    await loadLoadBalancer({ config: parseConfig(services + optOut + sizes, "test"), cgroup, pins });
+    const before = { ...snapshot(pins), maps: contents(pins) };
+    assert.ok(Object.values(before.maps).every((entries) => entries.length > 0), "there is something to be restored");
+    /** The same features with other values, and none of them. */
+    const others = [
+      services.replace("maglevTableSize: 251", "maglevTableSize: 509").replace("192.0.2.9:80", "192.0.2.8:80") + optOut.replace(/cgroups: .*?]/, `cgroups: [${basename(full)}]`).replace(container, "/proc/self/ns/net") + sizes,
+      bothProtocols(["20.0.0.3"]).replace(SIZES, sizes),
+    ].map((text) => parseConfig(text, "test"));
     // The kernel takes 64 programs on one hook.
     const program = loadProgram({
       name: "proceed", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, license: "GPL",
@@ -216,15 +228,17 @@ test("where one program cannot be attached, everything is as it was, and a first
     const links = Array.from({ length: 64 }, () => createLink({ program, target, attachType: AttachType.CGROUP_INET4_CONNECT }));
     try {
       for (const place of [pins, `${pins}-first`]) {
-        const reason = await load(["20.0.0.3"], { cgroup: full, pins: place }).then(() => "none", (error: Error) => error.message);
-        assert.match(reason, "BPF_LINK_CREATE failed with E2BIG");
+        for (const config of others) {
+          const reason = await loadLoadBalancer({ config, cgroup: full, pins: place }).then(() => "none", (error: Error) => error.message);
+          assert.match(reason, "BPF_LINK_CREATE failed with E2BIG");
+          assert.equal({ ...snapshot(pins), maps: contents(pins) }, before);
+        }
       }
-      assert.equal(snapshot(pins), before);
       assert.not.ok(existsSync(`${pins}-first`));
     } finally {
       for (const fd of [...links, target, program]) fd.close();
     }
-  });
+  }));
 }));
 
 test("says so when the cgroup is gone, and attaches to another", () => withPlaces(async ({ cgroup, pins }) => {
@@ -251,9 +265,22 @@ test("mounts the BPF file system where it is not, and says so where cgroup v2 is
 }));
 
 /** What a failing load must not change. */
-function snapshot(pins: string): unknown {
+function snapshot(pins: string) {
   const { services, programs } = loadBalancerStatus(pins)!;
   return { services, programs };
+}
+
+/** What programs find in the maps: services with their slots in order, wherever these are, and who is left alone or chooses by what. */
+function contents(pins: string): Record<string, string[]> {
+  const entries = <K, V>(name: string) => {
+    using map = openPinnedMap(pins, name);
+    return [...map.elements({ zeroes: true })] as [K, V][];
+  };
+  const slots = new Map(entries<number, { address: string; port: number }>("slots"));
+  const plain = ["sources", "skip_lb4", "opt_out_netns", "opt_out_cgroups"].map((name) => [name, entries(name).map((entry) => inspect(entry)).sort()] as const);
+  const services = entries<unknown, { range: { base: number; count: number }; flags: number; affinityTimeout: number; revNatIndex: number }>("services")
+    .map(([key, { range: { base, count }, ...value }]) => inspect([key, value, Array.from({ length: count }, (_, i) => slots.get(base + i)!.address).join(" ")]));
+  return Object.fromEntries([["services", services.sort()], ...plain]);
 }
 
 /** A client that asks the service all the time. */

@@ -35,11 +35,6 @@ export class EntryChange<D extends MapDefinition = MapDefinition> {
     this.#stale = this.#before.filter(([key]) => !wanted.has(textOf(key))).map(([key]) => key);
   }
 
-  /** Whether there is nothing to do. */
-  get isEmpty(): boolean {
-    return this.#missing.length === 0 && this.#stale.length === 0;
-  }
-
   /** Adds what is missing; where there is not room for it beside what is left over, that goes first. @throws {BpfError} */
   add(): void {
     if (this.#before.length + this.#missing.length > this.#map.maxEntries) this.remove();

@@ -72,7 +72,8 @@ export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefiniti
 
 /** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
-  ...Object.values(familyMaps.ipv4), ...Object.values(familyMaps.ipv6), declared.connected, declared.generation,
+  ...Object.values(familyMaps.ipv4), ...Object.values(familyMaps.ipv6), declared.connected,
+  declared.sources, declared.optOutNamespaces, declared.optOutCgroups, declared.generation,
 ];
 
 type DeclaredMaps = (typeof familyMaps)["ipv4"];

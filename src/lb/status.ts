@@ -47,21 +47,32 @@ export interface MapStatus {
   readonly maxEntries: number;
 }
 
+/** A service, or that part of one which has the same backends. */
 export interface ServiceStatus {
-  /** Absent where no name was recorded. */
+  /** The same for both parts of a service; absent where no name was recorded. */
   readonly name: string | undefined;
   readonly family: AddressFamily;
-  /** `100.0.0.1:80`, `[fd00::1]:80`: each address under which sockets find it, those of its node port last. */
+  /** `100.0.0.1:80`, `[fd00::1]:80`: each address under which sockets find it, those of its host port and node port last. */
   readonly frontEnds: readonly string[];
   /** The port that no process may bind, since it is the service's on every local address; absent where it has none. */
   readonly nodePort: number | undefined;
+  /** The port of `hostIP`, or of every local address, that is the service's; absent where it has none. */
+  readonly hostPort: number | undefined;
+  /** Whether its backends are those of this node alone. */
+  readonly nodeLocal: boolean;
+  /** Whether those take the place of an address that exists. */
+  readonly localRedirect: boolean;
   /** `tcp`, `udp`; a number for any other. */
   readonly protocol: string;
   readonly revNatIndex: number;
+  /** How a backend is chosen for a new flow. */
+  readonly algorithm: "random" | "maglev";
   /** Seconds for which a client keeps its backend; 0: it does not. */
   readonly affinityTimeout: number;
   /** Whether sockets are closed when the service loses the backend that they are connected to. */
   readonly closeSockets: boolean;
+  /** Whether a backend that asks for it is left alone. */
+  readonly skipSelf: boolean;
   readonly backends: readonly BackendStatus[];
 }
 
@@ -143,14 +154,21 @@ function mapStatus(pins: PinDirectory): MapStatus[] {
 function serviceStatus(family: AddressFamily, maps: FamilyMaps): ServiceStatus[] {
   return storedServices(readState(maps)).map(({ name, revNatIndex, affinityTimeout, frontEnds, backends }) => {
     const { protocol } = frontEnds[0]!.key;
+    const kinds = ServiceFlag.HOST_PORT | ServiceFlag.NODE_PORT;
+    const has = (flag: number) => frontEnds.some(({ value }) => (value.flags & flag) !== 0);
     return {
       name, family,
-      frontEnds: [false, true].flatMap((nodePort) =>
-        frontEnds.filter(({ key, value }) => isReachable(key) && ((value.flags & ServiceFlag.NODE_PORT) !== 0) === nodePort).map(({ key }) => endpointText(key)).sort()),
+      frontEnds: [0, ServiceFlag.HOST_PORT, ServiceFlag.NODE_PORT].flatMap((kind) =>
+        frontEnds.filter(({ key, value }) => isReachable(key) && (value.flags & kinds) === kind).map(({ key }) => endpointText(key)).sort()),
       nodePort: frontEnds.find(({ key }) => !isReachable(key))?.key.port,
+      hostPort: frontEnds.find(({ value }) => (value.flags & ServiceFlag.HOST_PORT) !== 0)?.key.port,
+      nodeLocal: has(ServiceFlag.LOCAL_SCOPE),
+      localRedirect: has(ServiceFlag.LOCAL_REDIRECT),
       protocol: protocolOf(protocol) ?? String(protocol),
       revNatIndex, affinityTimeout,
-      closeSockets: (frontEnds[0]!.value.flags & ServiceFlag.CLOSE_SOCKETS) !== 0,
+      algorithm: has(ServiceFlag.MAGLEV) ? "maglev" : "random",
+      closeSockets: has(ServiceFlag.CLOSE_SOCKETS),
+      skipSelf: has(ServiceFlag.SKIP_SELF),
       backends: backends.map((backend) => ({ endpoint: endpointText(backend), weight: backend.weight, state: backend.state })),
     };
   });

@@ -29,7 +29,7 @@ export async function withLoaded(addresses: readonly string[], backends: Backend
     const client = new SocketClient(place);
     try {
       await work({
-        load: (config) => loadLoadBalancer({ cgroup, pins, hostNetworkNamespace: `/run/netns/${networkNamespace}`, config: parseConfig(JSON.stringify({ ...config, maps }), "test") }),
+        load: (config) => loadLoadBalancer({ cgroup, pins, hostNetworkNamespace: `/run/netns/${networkNamespace}`, config: parseConfig(JSON.stringify({ ...config, maps: { ...maps, ...(config as { maps?: object }).maps } }), "test") }),
         status: () => loadBalancerStatus(pins)!,
         client, place,
       });
