@@ -1,5 +1,5 @@
 /** The load balancer's state as tables. */
-import type { BackendStatus, ProgramStatus, ServiceStatus, Status } from "../lb/status.ts";
+import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus } from "../lb/status.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
 /** Backends that a table shows of one service, and addresses. */
@@ -22,19 +22,50 @@ export async function printPrograms(programs: readonly ProgramStatus[]): Promise
   );
 }
 
-export async function printMaps(maps: Status["maps"]): Promise<void> {
+/** Maps with how full they are, and how that is known. */
+export async function printMaps(maps: readonly Pick<MapStatus, "name" | "type" | "use" | "maxEntries">[]): Promise<void> {
   await printTable(
-    [{ header: "MAP" }, { header: "TYPE" }, { header: "ENTRIES", align: "right" }],
-    maps.map(({ name, type, maxEntries }) => [name, type, maxEntries === 0 ? "" : count(maxEntries)]),
+    [{ header: "MAP" }, { header: "TYPE" }, ...useColumns],
+    maps.map((map) => [map.name, map.type, ...useCells(map)]),
   );
+  await printUseNote(maps);
+}
+
+/** Columns of how full a map is. */
+export const useColumns = [{ header: "USED", align: "right" }, { header: "ENTRIES", align: "right" }, { header: "FULL", align: "right" }] as const;
+
+/** What stands in these columns. */
+export function useCells({ use, maxEntries }: Pick<MapStatus, "use" | "maxEntries">): readonly [used: string, entries: string, full: string] {
+  return [
+    use === undefined ? "" : count(use.used),
+    maxEntries === 0 ? "" : count(maxEntries),
+    use === undefined ? "" : `${Math.floor((100 * use.used) / maxEntries)}%`,
+  ];
+}
+
+/** Says how that is known. */
+export async function printUseNote(maps: readonly Pick<MapStatus, "use">[]): Promise<void> {
+  const walked = maps.some(({ use }) => use?.countedBy === "walk");
+  await print(colors.dim(walked
+    ? "used: counted by walking through the maps; from Linux 6.6 on the kernel keeps count\n"
+    : "used: by the kernel's own count; slots by the services that have them\n"));
 }
 
 /** Services; with `limit`, the first of them and how many more there are. */
 export async function printServices(services: readonly ServiceStatus[], limit = Infinity): Promise<void> {
   if (services.length === 0) return print("no services\n");
+  const counted = services.some(({ counters }) => counters !== undefined);
   await printTable(
-    [{ header: "SERVICE" }, { header: "ADDRESS" }, { header: "PROTOCOL" }, { header: "BACKENDS" }],
-    services.slice(0, limit).map((service) => [service.name ?? "", listText(service.frontEnds, ADDRESSES_SHOWN), service.protocol, choiceText(service)]),
+    [
+      { header: "SERVICE" }, { header: "ADDRESS" }, { header: "PROTOCOL" },
+      ...(counted ? [{ header: "TRANSLATED", align: "right" }, { header: "NO BACKEND", align: "right" }] as const : []),
+      { header: "BACKENDS" },
+    ],
+    services.slice(0, limit).map((service) => [
+      service.name ?? "", listText(service.frontEnds, ADDRESSES_SHOWN), service.protocol,
+      ...(counted ? [count(service.counters?.translated ?? 0), count(service.counters?.noBackend ?? 0)] : []),
+      choiceText(service),
+    ]),
   );
   if (services.length > limit) await print(colors.dim(`and ${count(services.length - limit)} more\n`));
 }

@@ -3,6 +3,9 @@ export { ConfigError, defaultMapSizes, parseConfig, readConfig, type Config, typ
 export { LoadBalancerError } from "./error.ts";
 export { expandServices, hostAddresses, type ServiceConfig } from "./front-ends.ts";
 export { loadLoadBalancer, type LoadRequest, type LoadResult } from "./load.ts";
+export type { CounterTotals } from "./counters.ts";
+export type { MapUse } from "./map-use.ts";
+export { loadBalancerMetrics, type MapMetrics, type Metrics, type ServiceMetrics } from "./metrics.ts";
 export { loadBalancerMaps } from "./maps.ts";
 export { openPinnedMap, pinnedMaps, type OpenMap, type PinnedMap } from "./pinned-maps.ts";
 export { endpointText, type AddressFamily, type BackendDefinition, type BackendStateName, type Endpoint, type FrontEnd, type Protocol, type ServiceDefinition } from "./service.ts";

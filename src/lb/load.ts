@@ -3,16 +3,18 @@ import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } fro
 import { Errno } from "../dsl/index.ts";
 import { attach, cgroupRoot, checkHost, instructionSetLevel, load, openCgroup, PinDirectory, type Collection } from "../loader/index.ts";
 import type { Program } from "../types/index.ts";
+import { writeBuiltOptions } from "./built-options.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 import type { Config } from "./config/index.ts";
 import { announce, applyPlans } from "./control.ts";
+import { dropCounters, makeCounters } from "./counters.ts";
 import { EntryChange } from "./entry-change.ts";
 import { expandServices } from "./front-ends.ts";
 import { attachOrder, checkHooks } from "./hooks.ts";
 import { exclusively } from "./lock.ts";
-import { controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
+import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
 import { addressesOf } from "./namespaces.ts";
-import { planServices, type Plan } from "./plan.ts";
+import { planServices, type Outcome, type Plan } from "./plan.ts";
 import { probeDataPath } from "./probe.ts";
 import { familyOf, hasFlag, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
 import { definitionOf, readState, storedServices, type State } from "./state.ts";
@@ -34,7 +36,7 @@ export interface LoadResult {
   /** Whether programs that were attached before were replaced. */
   readonly replaced: boolean;
   /** What became of the services. */
-  readonly services: Pick<Plan, "added" | "changed" | "removed" | "unchanged">;
+  readonly services: Outcome;
   /** Sockets that were closed since their service has lost the backend that they were connected to. */
   readonly closedSockets: number;
 }
@@ -71,7 +73,7 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
     const pins = PinDirectory.create(directory, OWNER);
     const connectionsBefore = pinnedConnections(pins, families);
     try {
-      const kept = families.flatMap(mapsWithoutPrograms);
+      const kept = [...families.flatMap(mapsWithoutPrograms), builtOptions];
       const names = new Set([...programs.flatMap(({ maps }) => maps), ...kept].map(({ name }) => name));
       using collection = load(programs, {
         pins,
@@ -81,17 +83,24 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
       const maps = controlMaps(collection, families);
       const before = new Map(Array.from(maps.families, ([family, map]) => [family, readState(map)]));
       const plans = plansFor(before, services);
+      const counters = new Map((options.metrics ? families : []).map((family) => [family, collection.map(familyMaps[family].metrics)]));
+      const built = collection.map(builtOptions);
+      const builtBefore = built.get(0)!;
       const changes = entryChanges(collection, surroundings);
       let replaced: boolean;
       try {
+        makeCounters(counters, plans);
         applyPlans(maps, plans, changes);
+        writeBuiltOptions(built, options);
         const attached = attach(collection, { cgroup, pins });
         replaced = attached.attachments.some(({ how }) => how === "replaced");
         attached.close();
       } catch (error) {
-        restore(maps, before, changes);
+        built.set(0, builtBefore);
+        dropCounters(counters, restore(maps, before, changes));
         throw error;
       }
+      dropCounters(counters, plans);
       // A program of before, built for other checks, may have found flows true under the new generation.
       if (replaced) announce(maps);
       const total = (what: keyof LoadResult["services"]) => Array.from(plans.values(), (plan) => plan[what]).reduce((sum, number) => sum + number, 0);
@@ -128,6 +137,7 @@ function dataPathOptions({ options }: Config, services: readonly ServiceDefiniti
     ...probeDataPath(),
     ipv6: options.ipv6,
     rememberStreams: options.getpeername === "service",
+    metrics: options.metrics,
     noBackendErrno: options.noBackend && Errno[options.noBackend],
     affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),
     trackConnections: uses(ServiceFlag.CLOSE_SOCKETS),
@@ -164,9 +174,11 @@ function entryChanges(collection: Collection, { entries }: Surroundings): EntryC
 }
 
 /** Brings back what was there before a load that failed. */
-function restore(maps: ControlMaps, before: ReadonlyMap<AddressFamily, State>, changes: readonly EntryChange[]): void {
-  applyPlans(maps, new Map(Array.from(before, ([family, state]) => {
+function restore(maps: ControlMaps, before: ReadonlyMap<AddressFamily, State>, changes: readonly EntryChange[]): ReadonlyMap<AddressFamily, Plan> {
+  const plans = new Map(Array.from(before, ([family, state]) => {
     const services = storedServices(state).map(definitionOf).filter((service) => service !== undefined);
     return [family, planServices(readState(maps.families.get(family)!), services)];
-  })), changes.map((change) => change.reversed()));
+  }));
+  applyPlans(maps, plans, changes.map((change) => change.reversed()));
+  return plans;
 }

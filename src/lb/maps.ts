@@ -70,10 +70,16 @@ export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefiniti
   return [services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation];
 }
 
+/** Bytes that options may take as text. */
+export const MAX_OPTIONS_BYTES = 4096;
+
+/** What the programs were built for, as text: options come and go from version to version, and the map stays as it is. */
+export const builtOptions = array("options", { value: struct("lb_options", { json: text(MAX_OPTIONS_BYTES) }), maxEntries: 1 });
+
 /** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
   ...Object.values(familyMaps.ipv4), ...Object.values(familyMaps.ipv6), declared.connected,
-  declared.sources, declared.optOutNamespaces, declared.optOutCgroups, declared.generation,
+  declared.sources, declared.optOutNamespaces, declared.optOutCgroups, declared.generation, builtOptions,
 ];
 
 type DeclaredMaps = (typeof familyMaps)["ipv4"];

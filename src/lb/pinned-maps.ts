@@ -4,6 +4,7 @@ import { checkHost, PinDirectory, type TypedMap } from "../loader/index.ts";
 import { MapType, type MapDefinition } from "../types/index.ts";
 import { nearest } from "./config/nearest.ts";
 import { LoadBalancerError } from "./error.ts";
+import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { familyMaps, loadBalancerMaps } from "./maps.ts";
 import { mapTypeText, OWNER } from "./status.ts";
 
@@ -15,8 +16,8 @@ export interface PinnedMap {
   /** The schemas' names. */
   readonly key: string;
   readonly value: string;
-  /** Elements; undefined where every one is there from the start, or they cannot be counted. */
-  readonly used: number | undefined;
+  /** Undefined where every element is there from the start, or they hang on sockets. */
+  readonly use: MapUse | undefined;
   readonly maxEntries: number;
 }
 
@@ -30,6 +31,7 @@ export interface OpenMap extends Disposable {
 export function pinnedMaps(directory: string): PinnedMap[] {
   const pins = openPins(directory);
   const pinned = new Set(pins.names("maps"));
+  const uses = pinnedMapUses(pins);
   return loadBalancerMaps.filter(({ name }) => pinned.has(name)).map((definition) => {
     using map = pins.map(definition);
     return {
@@ -38,7 +40,7 @@ export function pinnedMaps(directory: string): PinnedMap[] {
       type: mapTypeText(definition.type),
       key: definition.key.toString(),
       value: definition.value.toString(),
-      used: definition.type === MapType.HASH || definition.type === MapType.LRU_HASH ? map.count() : undefined,
+      use: uses.get(definition.name),
       maxEntries: map.maxEntries,
     };
   });

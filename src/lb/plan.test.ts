@@ -149,7 +149,7 @@ test("gives each service slots in a row, an index of its own, and its name", () 
 test("is empty where nothing is to change, whatever the order of the backends", () => {
   const maps = loaded(10, [service(1, [backend(1), backend(2)])]);
   const plan = planServices(maps.state(), [service(1, [backend(2), backend(1)])]);
-  assert.equal(plan, { rounds: [], filter: { wider: [], narrower: [] }, added: 0, changed: 0, removed: 0, unchanged: 1 });
+  assert.equal(plan, { rounds: [], filter: { wider: [], narrower: [] }, indices: { kept: [1], taken: [] }, added: 0, changed: 0, removed: 0, unchanged: 1 });
 });
 
 test("puts a changed service into fresh slots, and keeps its index and the places of backends that stay", () => {
@@ -408,8 +408,9 @@ test("a service in two parts has two rows of slots and two indices, and is one",
   assert.equal([...maps.seen()], [["100.0.0.1:80/6/0", "20.0.0.1:80 20.0.0.2:80"], ["100.0.0.2:80/6/0", "20.0.0.1:80"]]);
   assert.equal(maps.definitions(), parts(backend(1)));
   const change = (wanted: readonly ServiceDefinition[]) => {
-    const { rounds, filter, ...counts } = planServices(maps.state(), wanted);
-    maps.apply({ rounds, filter, ...counts });
+    const plan = planServices(maps.state(), wanted);
+    maps.apply(plan);
+    const { rounds, filter, indices, ...counts } = plan;
     return counts;
   };
   assert.equal(change(parts(backend(1))), { added: 0, changed: 0, removed: 0, unchanged: 1 });
@@ -486,6 +487,12 @@ test("after every single write, each service is wholly as it was or wholly as it
     }
   }), { numRuns: 300 });
   assert.ok(planned > 300, `only ${planned} plans were possible`);
+});
+
+test("says which indices services keep, and which are new and may have been another's before", () => {
+  const maps = loaded(10, [service(1, [backend(1)]), service(2, [backend(1)])]);
+  const { indices } = planServices(maps.state(), [service(2, [backend(2)]), service(3, [backend(1)])]);
+  assert.equal(indices, { kept: [2], taken: [3] });
 });
 
 test.run();

@@ -4,6 +4,7 @@
  */
 import { planFilter, type FilterPlan } from "./filter.ts";
 import { membersOf, settingsOf, slotsOf } from "./backend-slots.ts";
+import type { PlannedIndices } from "./counters.ts";
 import { LoadBalancerError } from "./error.ts";
 import type { Range } from "./ranges.ts";
 import { RevNatIndices } from "./rev-nat-indices.ts";
@@ -14,11 +15,17 @@ import {
   type Setting, type ServiceKeyValue, type ServiceValue, type SlotValue, type State, type StoredFrontEnd,
 } from "./state.ts";
 
-export interface Plan {
+export interface Plan extends Outcome {
   /** After each, none may be left of the programs that ran before it. */
   readonly rounds: readonly Round[];
   /** Wider before the first of them, narrower after the last. */
   readonly filter: FilterPlan;
+  /** The services' indices. */
+  readonly indices: PlannedIndices;
+}
+
+/** How many services there are of which something becomes. */
+export interface Outcome {
   readonly added: number;
   readonly changed: number;
   readonly removed: number;
@@ -43,6 +50,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   const kept = new Map(desired.map((service) =>
     [service, indices.keep([service.revNatIndex ?? 0, ...currents.get(service)!.map(({ value }) => value.revNatIndex)])]));
 
+  const taken: number[] = [];
   const lost = new Set<number | undefined>(removed.map(({ value }) => value.revNatIndex));
 
   const names: Round["names"][number][] = [];
@@ -54,7 +62,8 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   const outcomes = new Outcomes();
   for (const service of desired) {
     const current = currents.get(service)!;
-    const revNatIndex = kept.get(service) ?? indices.take();
+    let revNatIndex = kept.get(service);
+    if (revNatIndex === undefined) taken.push(revNatIndex = indices.take());
     const named = service.frontEnds.map((frontEnd) => keyOf(service, frontEnd)).filter((key) => stored.get(keyText(key))?.name !== service.name);
     for (const key of named) names.push([key, service.name]);
     const newMembers = members.missing(membersOf(service.backends, revNatIndex));
@@ -102,12 +111,13 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     staleMembers: members.stale().map(([key]) => key),
     staleSettings: settings.stale().map(([key]) => key),
   }, indices.next);
-  return { rounds, filter: planFilter(state, desired), ...outcomes.counts() };
+  const planned = { kept: [...kept.values()].filter((index) => index !== undefined), taken };
+  return { rounds, filter: planFilter(state, desired), indices: planned, ...outcomes.counts() };
 }
 
 /** What becomes of each service; one of which a part stands, comes or goes beside the others is changed. */
 class Outcomes {
-  readonly #named = new Map<string, keyof Omit<Plan, "rounds" | "filter">>();
+  readonly #named = new Map<string, keyof Outcome>();
   readonly #nameless = new Set<string>();
 
   note(name: string, outcome: "added" | "changed" | "unchanged"): void {
@@ -121,7 +131,7 @@ class Outcomes {
     else this.#named.set(name, (this.#named.get(name) ?? "removed") === "removed" ? "removed" : "changed");
   }
 
-  counts(): Omit<Plan, "rounds" | "filter"> {
+  counts(): Outcome {
     const counts = { added: 0, changed: 0, removed: this.#nameless.size, unchanged: 0 };
     for (const outcome of this.#named.values()) counts[outcome]++;
     return counts;

@@ -1,9 +1,12 @@
 /** What is loaded, as the kernel tells it. */
+import { NO_SERVICE } from "../../programs/metrics.ts";
 import { SLOT_SIZE } from "../asm/index.ts";
 import { checkHost, PinDirectory } from "../loader/index.ts";
 import { MapType } from "../types/index.ts";
 import { cgroupPath } from "./cgroup-path.ts";
+import { readCounters, sumCounters, type CounterTotals } from "./counters.ts";
 import { attachOrder, hookText } from "./hooks.ts";
+import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "./maps.ts";
 import { endpointText, isReachable, protocolOf, ServiceFlag, type AddressFamily, type BackendStateName } from "./service.ts";
 import { readState, storedServices } from "./state.ts";
@@ -17,8 +20,8 @@ export interface Status {
   readonly programs: readonly ProgramStatus[];
   readonly maps: readonly MapStatus[];
   readonly services: readonly ServiceStatus[];
-  /** Of each reverse map: UDP sockets and backends that they talk to. */
-  readonly reverseEntries: readonly { readonly map: string; readonly used: number; readonly max: number }[];
+  /** What could not be counted under a service; undefined where the programs are not built to count. */
+  readonly counters: CounterTotals | undefined;
 }
 
 export interface ProgramStatus {
@@ -45,6 +48,8 @@ export interface MapStatus {
   /** `lru_hash`, … */
   readonly type: string;
   readonly maxEntries: number;
+  /** Undefined where every element is there from the start, or they hang on sockets. */
+  readonly use: MapUse | undefined;
 }
 
 /** A service, or that part of one which has the same backends. */
@@ -74,6 +79,8 @@ export interface ServiceStatus {
   /** Whether a backend that asks for it is left alone. */
   readonly skipSelf: boolean;
   readonly backends: readonly BackendStatus[];
+  /** Undefined where the programs are not built to count. */
+  readonly counters: CounterTotals | undefined;
 }
 
 export interface BackendStatus {
@@ -101,17 +108,20 @@ export function reportStatus(pins: PinDirectory): Status {
   const pinned = new Set(pins.names("maps"));
   const families = (Object.keys(familyMaps) as AddressFamily[]).filter((family) => pinned.has(familyMaps[family].services.name));
   const { generation, families: maps } = controlMaps(pins, families);
-  const reverse = families.map((family) => pins.map(familyMaps[family].reverseSk));
+  const counters = new Map(families.filter((family) => pinned.has(familyMaps[family].metrics.name)).map((family) => {
+    using map = pins.map(familyMaps[family].metrics);
+    return [family, readCounters(map)];
+  }));
   try {
     return {
       pins: pins.directory,
       programs: programStatus(pins),
       maps: mapStatus(pins),
-      services: Array.from(maps, ([family, map]) => serviceStatus(family, map)).flat(),
-      reverseEntries: reverse.map((map) => ({ map: map.name, used: map.count(), max: map.maxEntries })),
+      services: Array.from(maps, ([family, map]) => serviceStatus(family, map, counters.get(family))).flat(),
+      counters: counters.size === 0 ? undefined : sumCounters([...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined)),
     };
   } finally {
-    for (const map of [generation, ...Array.from(maps.values(), (map) => Object.values(map)).flat(), ...reverse]) map.close();
+    for (const map of [generation, ...Array.from(maps.values(), (map) => Object.values(map)).flat()]) map.close();
   }
 }
 
@@ -142,16 +152,17 @@ function programStatus(pins: PinDirectory): ProgramStatus[] {
 }
 
 function mapStatus(pins: PinDirectory): MapStatus[] {
+  const uses = pinnedMapUses(pins);
   const order = loadBalancerMaps.map(({ name }) => name);
   return pins.names("maps")
     .sort((a, b) => order.indexOf(a) - order.indexOf(b))
     .map((name) => {
       const { id, type, maxEntries } = pins.mapInfo(name);
-      return { name, id, type: mapTypeText(type), maxEntries };
+      return { name, id, type: mapTypeText(type), maxEntries, use: uses.get(name) };
     });
 }
 
-function serviceStatus(family: AddressFamily, maps: FamilyMaps): ServiceStatus[] {
+function serviceStatus(family: AddressFamily, maps: FamilyMaps, counters: ReadonlyMap<number, CounterTotals> | undefined): ServiceStatus[] {
   return storedServices(readState(maps)).map(({ name, revNatIndex, affinityTimeout, frontEnds, backends }) => {
     const { protocol } = frontEnds[0]!.key;
     const kinds = ServiceFlag.HOST_PORT | ServiceFlag.NODE_PORT;
@@ -170,6 +181,7 @@ function serviceStatus(family: AddressFamily, maps: FamilyMaps): ServiceStatus[]
       closeSockets: has(ServiceFlag.CLOSE_SOCKETS),
       skipSelf: has(ServiceFlag.SKIP_SELF),
       backends: backends.map((backend) => ({ endpoint: endpointText(backend), weight: backend.weight, state: backend.state })),
+      counters: counters?.get(revNatIndex),
     };
   });
 }

@@ -1,5 +1,6 @@
 import { Argument, Command } from "commander";
 import { openPinnedMap, pinnedMaps } from "../../lb/pinned-maps.ts";
+import { printUseNote, useCells, useColumns } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { count, print, printJson, printTable, toJson } from "../output.ts";
 import { printable } from "../table.ts";
@@ -32,11 +33,11 @@ export function command(): Command {
 async function listMaps({ pin, json }: Options): Promise<void> {
   const maps = pinnedMaps(pin);
   if (json) return printJson(maps);
-  return printTable(
-    [{ header: "MAP" }, { header: "TYPE" }, { header: "KEY" }, { header: "VALUE" }, { header: "USED", align: "right" }, { header: "ENTRIES", align: "right" }],
-    maps.map(({ name, type, key, value, used, maxEntries }) =>
-      [name, type, key, value, used === undefined ? "" : count(used), maxEntries === 0 ? "" : count(maxEntries)]),
+  await printTable(
+    [{ header: "MAP" }, { header: "TYPE" }, { header: "KEY" }, { header: "VALUE" }, ...useColumns],
+    maps.map((map) => [map.name, map.type, map.key, map.value, ...useCells(map)]),
   );
+  await printUseNote(maps);
 }
 
 /** Elements that are written at once. */

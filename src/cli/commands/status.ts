@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { loadBalancerStatus } from "../../lb/status.ts";
 import { CommandError } from "../errors.ts";
-import { printPrograms, printServices } from "../load-balancer-tables.ts";
+import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
-import { colors, count, print, printJson } from "../output.ts";
+import { colors, print, printJson } from "../output.ts";
 
 interface Options {
   readonly pin: string;
@@ -12,7 +12,7 @@ interface Options {
 
 export function command(): Command {
   return new Command("status")
-    .description("Show the attached programs, the services with their backends, and how full the reverse maps are. Exit code 1 where nothing is loaded.")
+    .description("Show the attached programs, the services with their backends, and how full the maps are. Exit code 1 where nothing is loaded.")
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ pin, json }: Options) => {
@@ -31,7 +31,7 @@ export function command(): Command {
         await print("\n");
         await printServices(status.services);
         await print("\n");
-        for (const { map, used, max } of status.reverseEntries) await print(`Reverse entries, ${map}: ${count(used)} of ${count(max)} in use\n`);
+        await printMaps(status.maps);
       }
       if (detached.length > 0) {
         throw new CommandError(`${detached.map(({ name }) => name).join(", ")}: pinned, but attached to nothing: the cgroup is gone`, { hint: "load again" });

@@ -39,9 +39,11 @@ export interface ConfigOptions {
   readonly maglevTableSize: number;
   /** What a call to a service without backends fails with; unless given, ECONNREFUSED over TCP and EHOSTUNREACH over UDP. */
   readonly noBackend?: "EHOSTUNREACH" | "ECONNREFUSED" | undefined;
+  /** Whether calls are counted by service, and by what became of them. */
+  readonly metrics: boolean;
 }
 
-const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", hostNamespaceOnly: false, maglevTableSize: 1021 };
+const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", hostNamespaceOnly: false, maglevTableSize: 1021, metrics: false };
 
 /** A configuration that cannot be used; `problems` in the order of the file. */
 export class ConfigError extends LoadBalancerError {

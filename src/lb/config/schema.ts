@@ -130,6 +130,8 @@ const options = z.strictObject({
   maglevTableSize: check<number>(`one of ${MAGLEV_TABLE_SIZES.join(", ")}`, (value) => (MAGLEV_TABLE_SIZES as readonly unknown[]).includes(value)).optional(),
   /** What a call to a service without backends fails with. */
   noBackend: oneOf("EHOSTUNREACH", "ECONNREFUSED").optional(),
+  /** Whether calls are counted by service. */
+  metrics: boolean.optional(),
 }, structure("options, such as { ipv6: false }"));
 
 /** Who is left alone, found out when the file is loaded. */

@@ -11,6 +11,8 @@ export interface Loaded {
   /** A process among those that are balanced. */
   readonly client: SocketClient;
   readonly place: Required<Place>;
+  /** The directory of its pins. */
+  readonly pins: string;
 }
 
 /** Sizes that suffice for tests, whose maps share this machine's memory. */
@@ -31,7 +33,7 @@ export async function withLoaded(addresses: readonly string[], backends: Backend
       await work({
         load: (config) => loadLoadBalancer({ cgroup, pins, hostNetworkNamespace: `/run/netns/${networkNamespace}`, config: parseConfig(JSON.stringify({ ...config, maps: { ...maps, ...(config as { maps?: object }).maps } }), "test") }),
         status: () => loadBalancerStatus(pins)!,
-        client, place,
+        client, place, pins,
       });
     } finally {
       await client.kill();

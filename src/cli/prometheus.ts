@@ -1,0 +1,24 @@
+/** Measurements in the text format that Prometheus reads (OpenMetrics' predecessor, version 0.0.4). */
+
+/** One measurement with its values. */
+export interface PrometheusMetric {
+  /** Letters, digits and underscores; a counter's ends in `_total`. */
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number | bigint }[];
+}
+
+/** The text, each line ended by a newline. */
+export function formatPrometheus(metrics: readonly PrometheusMetric[]): string {
+  return metrics.map(({ name, type, help, samples }) => [
+    `# HELP ${name} ${help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`,
+    `# TYPE ${name} ${type}\n`,
+    ...samples.map(({ labels, value }) => {
+      const text = Object.entries(labels).map(([label, content]) => `${label}="${escaped(content)}"`).join(",");
+      return `${name}${text === "" ? "" : `{${text}}`} ${value}\n`;
+    }),
+  ].join("")).join("");
+}
+
+const escaped = (text: string): string => text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
