@@ -14,8 +14,6 @@ export type DatagramHelper = LeftAloneHelper | EventHelper | "getSocketCookie" |
 
 /** What is done besides. */
 interface DatagramSteps {
-  /** Where the address is no service's, or not for this socket; unless given, the socket forgets that a service may have sent it there. */
-  readonly elsewhere?: (storage: Nullable<SocketFlows>) => void;
   /** Where the socket is sent to a backend. The service is looked up for it, also where the socket has its flow at hand. */
   readonly redirected?: ((service: FoundService, backend: Endpoint) => void) | undefined;
 }
@@ -27,7 +25,7 @@ interface DatagramSteps {
  */
 export function translateDatagram(
   b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
-  { elsewhere = (storage) => forgetBackend(b, to, storage), redirected }: DatagramSteps = {},
+  { redirected }: DatagramSteps = {},
 ): void {
   const storage = b.skStorageGet(to.maps.flows, to.sk);
   const refusing = refusingWith(Errno.EHOSTUNREACH, options);
@@ -37,12 +35,13 @@ export function translateDatagram(
     },
     // A socket that has never been sent anywhere is done with here.
     () => b.if(mayBeService(b, to).not(), () => b.return(PROCEED)));
-  const notToService = () => {
-    elsewhere(storage);
+  // The socket forgets that a service may have sent it there.
+  const elsewhere = () => {
+    forgetBackend(b, to, storage);
     b.return(PROCEED);
   };
-  const service = findService(b, to, mayBeService(b, to), notToService, refusing);
-  unlessLeftAlone(b, to, service, notToService, options);
+  const service = findService(b, to, mayBeService(b, to), elsewhere, refusing);
+  unlessLeftAlone(b, to, service, elsewhere, options);
   tell(b, to, options, EventKind.PRE_FORWARD, () => service);
   reuseEarlierFlow(b, to, storage, service, options, redirected);
   const backend = chooseBackend(b, to, service, () => seedOfSocket(b, to), refusing);

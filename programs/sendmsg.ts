@@ -1,27 +1,21 @@
 import { AddressFamily, cgroup, PROCEED, type Condition, type SockAddr4 } from "../src/dsl/index.ts";
 import { translateDatagram } from "./datagram.ts";
-import { forgetBackend } from "./flows.ts";
 import type { DataPathOptions } from "./options.ts";
 import { ipv4Address, ipv6Address } from "./socket-address.ts";
 
 /** A UDP datagram whose address is named with it; also one that an IPv6 socket sends to an IPv4 address. */
 export const sendmsg4 = (options: DataPathOptions) => cgroup.sendmsg4("sendmsg4", (b, ctx) => {
-  // An IPv6 socket that sends to a mapped address. Its replies are recvmsg6's, which is not there.
-  if (!options.ipv6) b.if(ctx.family.eq(AddressFamily.INET6), () => b.return(PROCEED));
-  const to = ipv4Address(ctx);
-  translateDatagram(b, to, options, {
-    elsewhere(storage) {
-      const forget = () => forgetBackend(b, to, storage);
-      if (options.ipv6) b.if(isPeerOfIpv6Socket(ctx).not(), forget);
-      else forget();
-    },
-  });
+  // Replies to an IPv6 socket are recvmsg6's, which is not there in the second case.
+  b.if(options.ipv6 ? isPeerOfIpv6Socket(ctx) : ctx.family.eq(AddressFamily.INET6), () => b.return(PROCEED));
+  translateDatagram(b, ipv4Address(ctx), options);
   return PROCEED;
 });
 
 /**
  * What an IPv6 socket sends to a mapped address that it is connected to comes
- * with this address, as if the process had named it: for a service, its backend's.
+ * with this address, as if the process had named it: for a service, its
+ * backend's. It goes there, as from an IPv4 socket, which no program sees:
+ * what any other backend answered, the socket would not hear.
  */
 const isPeerOfIpv6Socket = (ctx: SockAddr4): Condition =>
   ctx.family.eq(AddressFamily.INET6).and(() => {

@@ -181,8 +181,7 @@ static __always_inline void N(place_flow)(
   *next = *flow;
 }
 
-/* `spared`: an address that is no service's changes nothing. */
-static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int mapped, int (*spared)(struct bpf_sock_addr *)) {
+static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int mapped) {
   const __u32 first = 0;
   struct N(flow) *found = 0;
   __u32 *element = bpf_map_lookup_elem(&generation, &first);
@@ -204,7 +203,7 @@ static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int 
   int outcome = N(find_service)(ctx, mapped, &service);
   if (outcome == N(TORN)) return N(refuse)(EHOSTUNREACH);
   if (outcome == N(GONE)) return PROCEED;
-  if (outcome == N(MISSING)) return spared && spared(ctx) ? PROCEED : N(forget_backend)(ctx, mapped);
+  if (outcome == N(MISSING)) return N(forget_backend)(ctx, mapped);
   known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, 0);
   if (known) {
 #pragma unroll

@@ -106,6 +106,28 @@ const crossedCases: readonly Case[] = [
     },
   },
   {
+    name: "an IPv6 socket that is connected to a mapped service whose backend is at a service's address itself",
+    needs: ["ipv6"],
+    async play(stage) {
+      for (const scheme of mapped.schemes) {
+        const scene = new Scene(stage, mapped, scheme, "connect");
+        await scene.open();
+        scene.serve(0);
+        stage.services.set(scheme.backendEndpoint(0), "udp", [scheme.backend(5)], { revNatIndex: 50 });
+        await scene.askFor(0);
+        // As an IPv4 socket would, which no program looks at here: what another sent back would not be heard.
+        for (let i = 0; i < 2; i++) assert.equal(await scene.socket.exchange("hello"), { text: scheme.backend(0), ...scene.asked(0) });
+        scene.holds(0);
+        // Asked for by who is not connected to it, that address is the other service.
+        await scene.socket.dissolve();
+        assert.equal(await ask(scene.socket, "sendto", scene.direct(0)), { text: scheme.backend(5), ...scene.direct(0) });
+        await scene.socket.close();
+        stage.services.remove(scheme.backendEndpoint(0), "udp");
+        stage.services.remove(scheme.service(0), "udp");
+      }
+    },
+  },
+  {
     name: "a socket that talks to both families' services, and becomes an IPv4 socket",
     needs: ["ipv6"],
     async play(stage) {
