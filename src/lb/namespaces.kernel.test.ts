@@ -9,13 +9,14 @@ const TSX = import.meta.resolve("tsx");
 async function readIn(cgroup: string, askKernel: string, ...paths: readonly string[]): Promise<{ cookies: string[]; all: string[]; addresses: string[] }> {
   const script = `
     const { NamespaceReader } = await import(${JSON.stringify(new URL("namespaces.ts", import.meta.url))});
-    using reader = new NamespaceReader(${askKernel});
+    const reader = new NamespaceReader(${askKernel});
     const cookies = [undefined, ...process.argv.slice(1)].map((path) => String(reader.cookie(path)));
     const all = reader.readAll();
     console.log(JSON.stringify({
       cookies, all: all.map(({ cookie }) => String(cookie)).sort(),
       addresses: all.find(({ cookie }) => String(cookie) === cookies.at(-1)).addresses,
     }));
+    reader.close();
   `;
   const { status, stdout, stderr } = await runIn({ cgroup }, process.execPath, "--import", TSX, "--input-type=module", "--eval", script, ...paths);
   assert.is(status, 0, stderr);
@@ -38,7 +39,7 @@ test("each has a number, which a program sees as the kernel tells it, and its ad
 test("one that is not there, or is none, is an error, and this process stays where it is", () => withCgroup(async (cgroup) => {
   const script = `
     const { NamespaceReader } = await import(${JSON.stringify(new URL("namespaces.ts", import.meta.url))});
-    using reader = new NamespaceReader();
+    const reader = new NamespaceReader();
     const before = reader.cookie();
     const codes = ["/run/netns/none", "/proc/self/ns/mnt", "/"].map((path) => { try { reader.cookie(path); } catch (error) { return error.code; } });
     console.log(JSON.stringify([...codes, reader.cookie() === before]));
