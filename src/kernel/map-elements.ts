@@ -67,6 +67,8 @@ export interface MapElements {
   deleteBatch(count: number): BatchResult;
   /** Reads elements into the batch buffers. Needs no more calls once `finished`. */
   lookupBatch(cursor: BatchCursor): BatchResult & { readonly finished: boolean };
+  /** Reads `count` elements of an array, at most `batchSize`, from an index on. */
+  lookupRange(first: number, count: number): BatchResult;
 }
 
 export interface BatchResult {
@@ -201,6 +203,17 @@ class KernelMapElements implements MapElements {
       this.#batchSize *= 2;
       this.#batch = undefined;
     }
+  }
+
+  lookupRange(first: number, count: number): BatchResult {
+    const position = Buffer.alloc(8);
+    // A batch begins behind the key that it is given.
+    position.writeUInt32LE(Math.max(first - 1, 0));
+    const { attr } = this.#batchBuffers();
+    attr.in_batch = first === 0 ? 0n : addressOf(position);
+    attr.out_batch = addressOf(position) + 4n;
+    const { done, errno } = this.#runBatch("BPF_MAP_LOOKUP_BATCH", count, [position]);
+    return { done, errno: errno === Errno.ENOENT ? 0 : errno };
   }
 
   /** The error number, which is 0 or ENOENT, or that of an update. */

@@ -16,7 +16,7 @@ function fakeMaps(log: string[]): ControlMaps {
     return {
       maxEntries,
       get: (key: unknown) => elements.get(JSON.stringify(key))?.[1],
-      getMany: (keys: readonly unknown[]) => keys.map((key) => elements.get(JSON.stringify(key))?.[1]),
+      getRange: (first: number, count: number) => Array.from({ length: count }, (_, i) => elements.get(JSON.stringify(first + i))?.[1]),
       set(key: unknown, value: unknown) {
         log.push(`${name} set`);
         elements.set(JSON.stringify(key), [key, value]);

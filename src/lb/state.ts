@@ -54,8 +54,7 @@ export function readState(maps: FamilyMaps): State {
     const name = names.get(text)?.name;
     names.delete(text);
     const { base, count } = value.range;
-    const indices = base + count > slotCount ? [] : Array.from({ length: count }, (_, i) => base + i);
-    return { key, value, name, slots: maps.slots.getMany(indices).filter((slot) => slot !== undefined) };
+    return { key, value, name, slots: base + count > slotCount ? [] : maps.slots.getRange(base, count) };
   });
   return {
     frontEnds,

@@ -90,6 +90,15 @@ for (const place of places) {
     assert.is(map.count(), count - 5_000);
   }));
 
+  test("an array is read from any index on, over several batches, and not beyond its end", () => withMap(array("numbers", { value: Endpoint, maxEntries: 10_000 }), (map) => {
+    const value = (i: number) => ({ address: `10.1.${i >> 8}.${i & 255}`, port: i });
+    map.setMany(Array.from({ length: 10_000 }, (_, i) => [i, value(i)] as const));
+    for (const [first, count] of [[0, 0], [0, 1], [0, 9_000], [1, 4_096], [5_000, 5_000], [9_999, 1]] as const) {
+      assert.equal(map.getRange(first, count), Array.from({ length: count }, (_, i) => value(first + i)), `${count} from ${first}`);
+    }
+    for (const [first, count] of [[9_999, 2], [10_000, 1]] as const) assert.throws(() => map.getRange(first, count), refused("ENOENT"));
+  }));
+
   test("elements may be deleted while walking", () => withMap(endpoints, (map) => {
     map.setMany(Array.from({ length: 3_000 }, (_, i) => [{ address: "10.0.0.1", port: i }, { packets: 0n, kind: 0 }] as const));
     let met = 0;

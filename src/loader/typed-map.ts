@@ -175,6 +175,28 @@ export class TypedMap<K, V> {
     return Array.from(keys, (key) => this.get(key));
   }
 
+  /** An array's values from an index on, in batches where the kernel has them. @throws {BpfError} */
+  getRange(first: number, count: number): V[] {
+    const values: V[] = [];
+    const { valueStride } = this.#elements;
+    while (values.length < count) {
+      const next = first + values.length;
+      if (this.#elements.batches) {
+        const { done, errno } = this.#elements.lookupRange(next, Math.min(this.#elements.batchSize, count - values.length));
+        if (errno !== Errno.ENOTSUPP) {
+          if (errno !== 0 || done === 0) throw this.#error("BPF_MAP_LOOKUP_BATCH", errno || Errno.ENOENT);
+          const view = viewOf(this.#elements.batchValues);
+          for (let i = 0; i < done; i++) values.push(this.#value.read(view, i * valueStride));
+          continue;
+        }
+      }
+      const value = this.get(next as K);
+      if (value === undefined) throw this.#error("BPF_MAP_LOOKUP_ELEM", Errno.ENOENT);
+      values.push(value);
+    }
+    return values;
+  }
+
   /** Removes many keys; how many were there. @throws {BpfError} */
   deleteMany(keys: Iterable<K>): number {
     const all = Array.isArray(keys) ? (keys as readonly K[]) : [...keys];

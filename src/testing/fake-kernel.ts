@@ -232,6 +232,15 @@ class FakeElements implements MapElements {
     return { done: part.length, errno: 0, finished: rest.length === 0 };
   }
 
+  lookupRange(first: number, count: number): BatchResult {
+    return this.#each(count, (key, value) => {
+      key.writeUInt32LE(first++);
+      const found = this.#elements.get(key.toString("latin1"));
+      found?.copy(value);
+      return found === undefined ? Errno.ENOENT : 0;
+    });
+  }
+
   #each(count: number, step: (key: Buffer, value: Buffer) => number): BatchResult {
     if (!this.batches) return { done: 0, errno: Errno.ENOTSUPP };
     const { keySize } = this.#shape;
