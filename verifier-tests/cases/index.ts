@@ -8,10 +8,11 @@ import { errors } from "./errors.ts";
 import { featureCases } from "./features.ts";
 import { hooksMet } from "./hooks-met.ts";
 import { loadBalancer } from "./load-balancer.ts";
+import { namespaces } from "./namespaces.ts";
 import { randomPrograms } from "./random-programs.ts";
 import { returnValues } from "./return-values.ts";
 import { rules } from "./rules.ts";
 import { takingOver } from "./take-over.ts";
 import { toolkitHooks } from "./toolkit-hooks.ts";
 
-export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...toolkitHooks, ...hooksMet, ...attaching, ...errors, ...addressRewriting, ...randomPrograms];
+export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...toolkitHooks, ...hooksMet, ...attaching, ...namespaces, ...errors, ...addressRewriting, ...randomPrograms];

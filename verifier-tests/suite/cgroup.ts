@@ -1,10 +1,9 @@
 /** A cgroup of a case's own, and sockets in it. */
-import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, rmdirSync } from "node:fs";
 import { attachProgram, createLink, openDirectory, type Fd } from "../../src/kernel/index.ts";
 import { bpf } from "../../src/kernel/bpf.ts";
 import { programAttachAttr } from "../../src/kernel/bpf-attr.ts";
-import { cgroupRoot } from "../../src/loader/index.ts";
+import { ownCgroup } from "../../src/lb/cgroup-path.ts";
 import { enterCgroup, withCgroup } from "../../src/testing/index.ts";
 import type { Item } from "../../src/asm/index.ts";
 import type { Hook } from "./hooks.ts";
@@ -91,10 +90,4 @@ export function withChild<T>(cgroup: TestCgroup, use: (child: TestCgroup) => T):
     child.release();
     rmdirSync(path);
   }
-}
-
-function ownCgroup(): string {
-  const path = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
-  if (path === undefined) throw new Error("this process is in no cgroup of version 2");
-  return join(cgroupRoot(), path);
 }
