@@ -1,15 +1,16 @@
 /** How many instructions the programs have, and what each option adds: the page docs/programs.md. */
 import { readFileSync } from "node:fs";
 import { formatInstruction } from "../../src/asm/index.ts";
-import type { ProgramSource } from "../../src/dsl/index.ts";
 import { loadBalancerPrograms, type DataPathOptions } from "../index.ts";
 import { builds } from "./builds.ts";
 
 /** Of each program by its name: how many instructions, their text, and the maps that it has. */
 type Sizes = ReadonlyMap<string, { readonly instructions: number; readonly code: string; readonly maps: ReadonlySet<string> }>;
 
-function sizesOf(options: DataPathOptions): Sizes {
-  return new Map(loadBalancerPrograms(options).map((source: ProgramSource) => {
+/** @param programs those that are asked for; unless given, all */
+function sizesOf(options: DataPathOptions, programs?: readonly string[]): Sizes {
+  const sources = loadBalancerPrograms(options).filter(({ name }) => programs?.includes(name) ?? true);
+  return new Map(sources.map((source) => {
     const { name, instructions, maps } = source.compile();
     return [name, { instructions: instructions.length, code: instructions.map((each) => formatInstruction(each)).join("\n"), maps: new Set(maps.map((map) => map.name)) }];
   }));
@@ -37,10 +38,10 @@ const MAPS = "maps";
 
 /** What the options add to a build of IPv4, or of both families, in the programs of one. */
 function additions(base: DataPathOptions, programs: readonly string[]): string {
-  const before = sizesOf(base);
+  const before = sizesOf(base, programs);
   const had = new Set([...before.values()].flatMap(({ maps }) => [...maps]));
   const rows = switches.filter(([name]) => base[name] !== true).map(([name, on]) => {
-    const after = sizesOf({ ...base, ...on });
+    const after = sizesOf({ ...base, ...on }, programs);
     const cells = programs.map((program) => {
       const [from, to] = [before.get(program), after.get(program)];
       if (from === undefined || to === undefined) return to === undefined ? "" : `${to.instructions}, new`;
@@ -57,7 +58,7 @@ function additions(base: DataPathOptions, programs: readonly string[]): string {
 
 /** The text of docs/programs.md. */
 export function sizesPage(): string {
-  const [minimal, usual, full] = [builds.minimal, builds.default, builds.full].map(sizesOf) as [Sizes, Sizes, Sizes];
+  const [minimal, usual, full] = [builds.minimal, builds.default, builds.full].map((options) => sizesOf(options)) as [Sizes, Sizes, Sizes];
   const programs = [...full.keys()];
   const cell = (sizes: Sizes, program: string) => String(sizes.get(program)?.instructions ?? "–");
   const total = (sizes: Sizes) => String([...sizes.values()].reduce((sum, { instructions }) => sum + instructions, 0));
