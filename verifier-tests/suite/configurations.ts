@@ -8,6 +8,7 @@ export const configurations: Readonly<Record<string, DataPathOptions>> = {
   ...builds,
   // What kernels have everything of that have no bpf_set_retval.
   fullBeforeSetRetval: { ...builds.full, setRetval: false },
+  eventsBeforeSetRetval: { ...builds.events, setRetval: false },
   hostOnlyBeforeSetRetval: { ...builds.hostOnly, setRetval: false },
 };
 
