@@ -5,7 +5,7 @@ import { formatTable, type Column } from "./table.ts";
 
 export const colors = colorsFor(process.stdout);
 
-// Whoever reads us may stop early, as `head` does: then there is nothing left to do.
+// Whoever reads us may stop early, as `head` does: then there is nothing left to do but what commands do at their end.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);

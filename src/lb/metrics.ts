@@ -5,8 +5,8 @@ import { readCounters, sumCounters, type CounterTotals } from "./counters.ts";
 import { LoadBalancerError } from "./error.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { familyMaps, loadBalancerMaps } from "./maps.ts";
-import { endpointText, protocolOf, type AddressFamily } from "./service.ts";
-import { keyText, type ServiceKeyValue } from "./state.ts";
+import type { AddressFamily } from "./service.ts";
+import { serviceNames } from "./service-names.ts";
 import { OWNER } from "./status.ts";
 
 export interface Metrics {
@@ -62,23 +62,13 @@ export function loadBalancerMetrics(directory: string): Metrics {
 }
 
 function familyMetrics(pins: PinDirectory, family: AddressFamily): { services: ServiceMetrics[]; withoutService: CounterTotals | undefined } {
-  const maps = familyMaps[family];
-  using counterMap = pins.map(maps.metrics);
-  using serviceMap = pins.map(maps.services);
-  using nameMap = pins.map(maps.serviceNames);
+  using counterMap = pins.map(familyMaps[family].metrics);
   const counters = readCounters(counterMap);
-  const names = new Map(Array.from(nameMap, ([key, { name }]) => [keyText(key), name]));
-  /** One key of each service's. */
-  const keys = new Map<number, ServiceKeyValue>();
-  for (const [key, { revNatIndex }] of serviceMap) keys.set(revNatIndex, key);
-
   // A service may be in several parts, each with an index of its own.
   const parts = new Map<string, { name: string; protocol: string; counters: CounterTotals[] }>();
-  for (const [index, key] of keys) {
+  for (const [index, { name, protocol }] of serviceNames(pins, family)) {
     const totals = counters.get(index);
     if (totals === undefined) continue;
-    const protocol = protocolOf(key.protocol) ?? String(key.protocol);
-    const name = names.get(keyText(key)) ?? endpointText(key);
     const text = `${protocol} ${name}`;
     const found = parts.get(text) ?? { name, protocol, counters: [] };
     found.counters.push(totals);

@@ -6,6 +6,7 @@ import { MapType } from "../types/index.ts";
 import { cgroupPath } from "./cgroup-path.ts";
 import { readCounters, sumCounters, type CounterTotals } from "./counters.ts";
 import { attachOrder, hookText } from "./hooks.ts";
+import { eventsState, type EventsState } from "./listening.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "./maps.ts";
 import { endpointText, isReachable, protocolOf, ServiceFlag, type AddressFamily, type BackendStateName } from "./service.ts";
@@ -22,6 +23,8 @@ export interface Status {
   readonly services: readonly ServiceStatus[];
   /** What could not be counted under a service; undefined where the programs are not built to count. */
   readonly counters: CounterTotals | undefined;
+  /** Whether translations are told of: whether somebody listens. */
+  readonly events: EventsState;
 }
 
 export interface ProgramStatus {
@@ -118,6 +121,7 @@ export function reportStatus(pins: PinDirectory): Status {
       programs: programStatus(pins),
       maps: mapStatus(pins),
       services: Array.from(maps, ([family, map]) => serviceStatus(family, map, counters.get(family))).flat(),
+      events: eventsState(pins),
       counters: counters.size === 0 ? undefined : sumCounters([...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined)),
     };
   } finally {

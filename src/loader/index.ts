@@ -7,6 +7,7 @@ export { mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
 export { cgroupRoot, checkHost, openCgroup } from "./preconditions.ts";
 export { readRingBuffer, RingBufferReader, type RingBufferDefinition } from "./ring-buffer-reader.ts";
+export { standIn, type StandIn } from "./stand-in.ts";
 export { openMap, TypedMap, type MapHandle, type MapKey, type MapValue } from "./typed-map.ts";
 export {
   btfFeatures, hasBatchOperations, hasCgroupLinks, hasHelper, hasInstructions, hasMapType, hasProgramType, instructionSetLevel,

@@ -22,11 +22,12 @@ export class RingBufferReader<V> {
 
   /**
    * The records that are there now, oldest first.
+   * @param limit records at most: more may come while they are read
    * @throws {SchemaError} where a record is shorter than declared
    */
-  read(): V[] {
+  read(limit?: number): V[] {
     const records: V[] = [];
-    this.#ring.read((record) => records.push(decodeValue(this.#value, record)));
+    this.#ring.read((record) => records.push(decodeValue(this.#value, record)), limit);
     return records;
   }
 

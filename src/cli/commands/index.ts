@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   unload: { summary: "take the load balancer away", load: () => import("./unload.ts") },
   status: { summary: "show programs, services and backends", load: () => import("./status.ts") },
   metrics: { summary: "show what the programs have counted", load: () => import("./metrics.ts") },
+  monitor: { summary: "print translations as they happen", load: () => import("./monitor.ts") },
   map: { summary: "look into the load balancer's maps", load: () => import("./map.ts") },
   build: { summary: "build TypeScript to an object file", load: () => import("./build.ts") },
   check: { summary: "have the kernel's verifier look at programs", load: () => import("./check.ts") },

@@ -28,6 +28,11 @@ export function command(): Command {
         if (status.programs.every(({ runs }) => runs === undefined)) {
           await print(colors.dim("runs are counted while kernel.bpf_stats_enabled is 1: sysctl -w kernel.bpf_stats_enabled=1\n"));
         }
+        if (status.events !== "off") {
+          await print(status.events === "on"
+            ? "Events are on: tsbpf monitor listens, and the programs take longer for it\n"
+            : "Events are on, but nobody listens: the monitor was killed; load again, or run tsbpf monitor, for the plain programs\n");
+        }
         await print("\n");
         await printServices(status.services);
         await print("\n");
