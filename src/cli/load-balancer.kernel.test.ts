@@ -200,6 +200,29 @@ test("what cannot be loaded is said in one line, and changes nothing", () => wit
   }
 }));
 
+test("says of each kind of service what it does, and who is not there to be left alone", () => withPlaces(async ({ cgroup, pins, config }) => {
+  const backends = '[{ address: "20.0.0.1:80", node: here }, { address: "20.0.0.2:80", node: elsewhere }]';
+  const text = `node: here
+services:
+  - { name: table, address: 100.0.0.1, port: 80, hostPort: 8080, hostIP: 127.0.0.1, protocol: tcp, algorithm: maglev, internalTrafficPolicy: local, backends: ${backends} }
+  - { name: redirect, address: 100.0.0.2, port: 53, protocol: udp, localRedirect: true, backends: ${backends} }
+  - { name: elsewhere, address: 100.0.0.3, port: 53, protocol: udp, localRedirect: true, backends: ["20.0.0.1:53"] }
+options: { maglevTableSize: 251 }
+${SIZES.replace("slots: 256", "slots: 1024")}
+`;
+  const loaded = await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
+  assert.match(loaded, /^table +127\.0\.0\.1:8080 +tcp +20\.0\.0\.[12]:80, 20\.0\.0\.[12]:80; chosen by the client's address$/m);
+  assert.match(loaded, /^table +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80; this node's alone; chosen by the client's address$/m);
+  assert.match(loaded, /^redirect +100\.0\.0\.2:53 +udp +20\.0\.0\.1:80; this node's, in place of the address$/m);
+  assert.match(loaded, /^Services: 2 added$/m);
+  assert.match(loaded, /^Without a backend on this node, their addresses left as they are: elsewhere$/m);
+  const before = snapshot(pins);
+  const refused = await tsbpf("load", "--config", config(`${text}optOut: { cgroups: [no/such/cgroup] }\n`), "--cgroup", cgroup, "--pin", pins);
+  assert.is(refused.status, 1);
+  assert.is(refused.stderr, `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`);
+  assert.equal(snapshot(pins), before);
+}));
+
 test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () => withPlaces(async ({ cgroup, pins }) => {
   const backends = '[{ address: "20.0.0.1:80", weight: 4 }, { address: "20.0.0.2:80", weight: 6, state: terminating }, { address: "20.0.0.3:80", weight: 2, state: maintenance }]';
   const services = `services:

@@ -37,6 +37,8 @@ export interface LoadResult {
   readonly replaced: boolean;
   /** What became of the services. */
   readonly services: Outcome;
+  /** Names of those whose address is left as it is, since they redirect to backends of this node and it has none. */
+  readonly withoutLocalBackends: readonly string[];
   /** Sockets that were closed since their service has lost the backend that they were connected to. */
   readonly closedSockets: number;
 }
@@ -53,6 +55,7 @@ export interface LoadResult {
 export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, hostNetworkNamespace }: LoadRequest): Promise<LoadResult> {
   checkHost();
   const services = expandServices(config, addressesOf(hostNetworkNamespace));
+  const expanded = new Set(services.map(({ name }) => name));
   const surroundings = readSurroundings(config, services, hostNetworkNamespace);
   const families: readonly AddressFamily[] = config.options.ipv6 ? ["ipv4", "ipv6"] : ["ipv4"];
   const cgroup = wanted ?? cgroupRoot();
@@ -112,6 +115,7 @@ export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory
       const closedSockets = await closeStaleSockets(connections);
       return {
         status: reportStatus(pins), replaced, closedSockets,
+        withoutLocalBackends: config.services.map(({ name }) => name).filter((name) => !expanded.has(name)),
         services: { added: total("added"), changed: total("changed"), removed: total("removed"), unchanged: total("unchanged") },
       };
     } finally {

@@ -36,7 +36,7 @@ export function command(): Command {
     });
 }
 
-async function report({ status, replaced, services, closedSockets }: LoadResult, cgroup: string): Promise<void> {
+async function report({ status, replaced, services, withoutLocalBackends, closedSockets }: LoadResult, cgroup: string): Promise<void> {
   const changes = [[services.added, "added"], [services.changed, "changed"], [services.removed, "removed"], [services.unchanged, "unchanged"]] as const;
   const text = changes.filter(([number]) => number > 0).map(([number, what]) => `${count(number)} ${what}`).join(", ");
   await print(`${colors.green(replaced ? "Replaced" : "Loaded")} on cgroup ${cgroup}, pinned at ${status.pins}\n\n`);
@@ -46,6 +46,7 @@ async function report({ status, replaced, services, closedSockets }: LoadResult,
   await print("\n");
   await printServices(status.services, SERVICES_SHOWN);
   await print(`\nServices: ${text === "" ? "none" : text}\n`);
+  if (withoutLocalBackends.length > 0) await print(`Without a backend on this node, their addresses left as they are: ${withoutLocalBackends.join(", ")}\n`);
   if (closedSockets > 0) await print(`Closed ${closedSockets === 1 ? "1 socket" : `${count(closedSockets)} sockets`} of removed backends\n`);
   const service = status.services.find(({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite");
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
