@@ -9,10 +9,11 @@ import { featureCases } from "./features.ts";
 import { hooksMet } from "./hooks-met.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { namespaces } from "./namespaces.ts";
+import { observability } from "./observability.ts";
 import { randomPrograms } from "./random-programs.ts";
 import { returnValues } from "./return-values.ts";
 import { rules } from "./rules.ts";
 import { takingOver } from "./take-over.ts";
 import { toolkitHooks } from "./toolkit-hooks.ts";
 
-export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...rules, ...returnValues, ...contextAccess, ...toolkitHooks, ...hooksMet, ...attaching, ...namespaces, ...errors, ...addressRewriting, ...randomPrograms];
+export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...observability, ...rules, ...returnValues, ...contextAccess, ...toolkitHooks, ...hooksMet, ...attaching, ...namespaces, ...errors, ...addressRewriting, ...randomPrograms];

@@ -7,7 +7,8 @@ import {
   atomicAdd, bswap32, call, exit, gotol, jeq, jump, label, load, loadAcquire, mayGoto, mov, movsx8, r0, r1, r10, r2, sdiv, store, type HelperName, type Item,
 } from "../../src/asm/index.ts";
 import { createLink } from "../../src/kernel/links.ts";
-import { AttachType, MapFlag, MapType, ProgramType } from "../../src/types/index.ts";
+import { keptElementCount, load as loadMaps } from "../../src/loader/index.ts";
+import { AttachType, hash, MapFlag, MapType, ProgramType, u32 } from "../../src/types/index.ts";
 import type { Feature, Outcome } from "./case.ts";
 import { inTestCgroup, withChild, type TestCgroup } from "./cgroup.ts";
 import { connect4, type Hook } from "./hooks.ts";
@@ -75,6 +76,18 @@ export const atomicFetch = programFeature("atomic fetch-and-add", "5.12", [
 /** The instruction set's version 4. */
 export const signExtension = programFeature("sign-extending moves", "6.6", [mov(r1, 200), movsx8(r1, r1), ...proceed]);
 
+/** The kernel counts the elements of its hash maps, and tells programs. */
+export const elementCounts: Feature = {
+  name: "the kernel's own count of a map's elements",
+  since: "6.6",
+  attempt() {
+    const definition = hash("counted", { key: u32, value: u32, maxEntries: 1 });
+    using collection = loadMaps([], { maps: [definition] });
+    const count = keptElementCount(definition, collection.map(definition).fd);
+    return count === 0 ? { kind: "accepted" } : { kind: "refused", errno: "none", log: `there is ${count === undefined ? "no such function" : `a count of ${count} elements in an empty map`}` };
+  },
+};
+
 const unixConnect: Hook = { name: "connect_unix", type: ProgramType.CGROUP_SOCK_ADDR, attachType: AttachType.CGROUP_UNIX_CONNECT };
 
 const PAGE = 4096;
@@ -102,6 +115,7 @@ export const features: readonly Feature[] = [
   mapFeature("bloom filter maps", "5.16", { type: MapType.BLOOM_FILTER, keySize: 0 }),
   mapFeature("user ring buffer maps", "6.1", { type: MapType.USER_RINGBUF, keySize: 0, valueSize: 0, maxEntries: PAGE }),
   mapFeature("arena maps", "6.9", { type: MapType.ARENA, keySize: 0, valueSize: 0, maxEntries: 1, flags: MapFlag.MMAPABLE }),
+  elementCounts,
   cgroupLinks,
   orderFeature("links that run before those of cgroups below (BPF_F_PREORDER)", "6.15", PREORDER, true),
   orderFeature("links in a chosen place (BPF_F_BEFORE)", "6.17", BEFORE, false),
