@@ -9,6 +9,8 @@ import { removeCgroup, toolSuite, withNetworkNamespace } from "../testing/index.
 import { hashOf } from "./hash.ts";
 import { LoadBalancerError } from "./error.ts";
 import { maglevTable } from "./maglev.ts";
+import { NamespaceReader } from "./namespaces.ts";
+import { sourceSeeds } from "./surroundings.ts";
 import { withLoaded } from "./testing/loaded.ts";
 
 const test = toolSuite("services of a node", ["python3"], { kernel: true });
@@ -146,7 +148,7 @@ test("Maglev: a client's address decides, over TCP and UDP, in whatever order th
   // Its first address is that of one of the backends; the containers' are their own.
   await loadWith(BACKENDS);
   await check(client, expected("20.0.0.1", BACKENDS));
-  const sources = ["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
+  const sources = ["10.0.0.2", "10.0.0.5"];
   assert.ok(new Set(sources.map((source) => expected(source, BACKENDS))).size > 1);
   for (const source of sources) {
     await withContainer(place.cgroup, [source, ...ADDRESSES], { udp: BACKENDS, tcp: BACKENDS }, async (container) => {
@@ -162,23 +164,49 @@ test("Maglev: a client's address decides, over TCP and UDP, in whatever order th
   assert.ok(status().maps.some(({ name }) => name === "sources"));
 }));
 
-test("a backend that asks for its own service reaches the address itself, where it says so", () => withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, place, status }) => {
-  const own = `${SERVICE.address}:53`;
-  await withContainer(place.cgroup, ["20.0.0.2", SERVICE.address], { udp: [SECOND, own] }, async (container) => {
-    await load({ services: [dns({ backends: [SECOND] })] });
-    assert.is(await ask(container.client, SERVICE), SECOND);
-    await load({ services: [dns({ backends: [SECOND], skipSelf: true })] });
-    assert.is(await ask(container.client, SERVICE), own);
-    assert.is(await ask(client, SERVICE), SECOND, "the host has the address too, but is no container of its own");
-    assert.is(status().services[0]!.skipSelf, true);
-    // A backend of another service.
-    await load({ services: [dns({ backends: [FIRST, SECOND], skipSelf: true }), dns({ name: "other", address: "100.0.0.2", backends: [SECOND] })] });
-    assert.is(await ask(container.client, { address: "100.0.0.2", port: 53 }), SECOND);
-    assert.is(await ask(container.client, SERVICE), own);
-    await load({ services: [dns({ backends: [SECOND] })] });
-    assert.is(await ask(container.client, SERVICE), SECOND);
-  });
+test("Maglev: an IPv6 client's address decides too, where its network namespace has no IPv4 one", () => withLoaded(ADDRESSES, {}, async ({ load, place }) => {
+  const service = { address: "fd00:100::1", port: 53 };
+  const addresses = ["fd00:20::1", "fd00:20::2", "fd00:20::3"];
+  const backends = addresses.map((address) => `[${address}]:53`);
+  const table = maglevTable(addresses.map((address) => ({ address, port: 53, weight: 1 })), 251);
+  for (const source of ["fd00:10::2", "fd00:10::3"]) {
+    await withContainer(place.cgroup, [source, ...addresses], { udp: backends }, async (container) => {
+      await load({ services: [dns({ ...service, algorithm: "maglev", backends })], options: { maglevTableSize: 251 }, maps: { slots6: 1024 } });
+      using reader = new NamespaceReader();
+      const [[, seed]] = sourceSeeds([reader.read(`/run/netns/${container.name}`)]) as [[bigint, number]];
+      const wanted = `[${table[Math.floor((seed * table.length) / 2 ** 32)]!.address}]:53`;
+      for (let i = 0; i < 12; i++) assert.is(await ask(container.client, service, 6), wanted);
+    });
+  }
 }));
+
+const families = [
+  { family: 4, service: SERVICE, own: "100.0.0.1:53", other: "100.0.0.2", addresses: ADDRESSES, backends: BACKENDS },
+  {
+    family: 6, service: { address: "fd00:100::1", port: 53 }, own: "[fd00:100::1]:53", other: "fd00:100::2",
+    addresses: ["fd00:20::1", "fd00:20::2"], backends: ["[fd00:20::1]:53", "[fd00:20::2]:53"],
+  },
+] as const;
+
+for (const { family, service, own, other, addresses, backends } of families) {
+  const [first, second] = backends as unknown as [string, string];
+  test(`IPv${family}: a backend that asks for its own service reaches the address itself, where it says so`, () => withLoaded(addresses, { udp: backends }, async ({ load, client, place, status }) => {
+    await withContainer(place.cgroup, [addresses[1]!, service.address], { udp: [second, own] }, async (container) => {
+      await load({ services: [dns({ ...service, backends: [second] })] });
+      assert.is(await ask(container.client, service, family), second);
+      await load({ services: [dns({ ...service, backends: [second], skipSelf: true })] });
+      assert.is(await ask(container.client, service, family), own);
+      assert.is(await ask(client, service, family), second, "the host has the address too, but is no container of its own");
+      assert.is(status().services[0]!.skipSelf, true);
+      // The same backend of another service, which does not ask for it.
+      await load({ services: [dns({ ...service, backends: [first, second], skipSelf: true }), dns({ name: "other", ...service, address: other, backends: [second] })] });
+      assert.is(await ask(container.client, { ...service, address: other }, family), second);
+      assert.is(await ask(container.client, service, family), own);
+      await load({ services: [dns({ ...service, backends: [second] })] });
+      assert.is(await ask(container.client, service, family), second);
+    });
+  }));
+}
 
 test("network namespaces and cgroups that opt out are left alone, their open sockets too, until they opt in again", () => withLoaded([...ADDRESSES, SERVICE.address], { udp: [...BACKENDS, `${SERVICE.address}:53`] }, async ({ load, client, place }) => {
   const own = `${SERVICE.address}:53`;
