@@ -18,7 +18,7 @@ export function keptBackend(
   options: DataPathOptions,
 ): Ref<Peer> {
   const { maps, context } = to;
-  const backend = b.zeroed(maps.flows.value.fields.older.element);
+  const backend = b.zeroed(maps.olderFlows.value.fields.peers.element);
   const found = b.variable(u32, 0);
   const client = b.struct(maps.affinity.key, { netnsCookie: b.getNetnsCookie(context), revNatIndex });
   const now = b.ktimeGetNs();

@@ -2,13 +2,13 @@
  * What a socket remembers of the services it talks to.
  *
  * The flows that it used last lie whole in the socket's own storage: finding
- * one takes no hash lookup. A datagram socket's flows are in the reverse map
- * besides, and its older ones only there; the storage names every such entry,
- * so that none outlives its socket.
+ * one takes no hash lookup. A datagram socket's older flows are in the reverse
+ * map, and the recent ones besides, where that is asked for; the storage names
+ * every such entry, so that none outlives its socket.
  */
-import type { BuilderWith, Condition, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
+import type { AnyContext, BuilderWith, Condition, KernelPointer, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
 import { be16 } from "../src/types/index.ts";
-import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type SocketFlows } from "./maps.ts";
+import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type Peer, type SocketFlows } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
@@ -46,11 +46,11 @@ export function rememberDatagrams(
   options: DataPathOptions,
 ): void {
   const cookie = b.getSocketCookie(to.context);
-  const flow = newFlow(to, service, backend, now);
+  const flow = newFlow(to, service, backend, now, options.recentInReverseMap);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => {
-    placeFlow(b, to, known, flow, cookie);
+    placeFlow(b, to, known, flow, cookie, options);
     // Only what the storage names: nothing would delete another entry.
-    writeReverse(b, to, service, { cookie, address: backend.address, port: backend.port }, options);
+    if (options.recentInReverseMap) writeReverse(b, to, cookie, flow, options);
   });
 }
 
@@ -58,73 +58,97 @@ export function rememberDatagrams(
 export function rememberStream(
   b: BuilderWith<"skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
 ): void {
-  const flow = newFlow(to, service, backend, now);
+  const flow = newFlow(to, service, backend, now, false);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
 }
 
-function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endpoint, now: Scalar<"u32">) {
+function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endpoint, now: Scalar<"u32">, entered: boolean) {
   return {
     serviceAddress: to.address, servicePort: to.port, backendAddress: backend.address, backendPort: backend.port,
-    generation: now, revNatIndex,
+    generation: now, revNatIndex, entered: entered ? 1 : 0,
   };
 }
 
-/** Enters the flow into the reverse map, unless it is there. */
-function writeReverse(
-  b: BuilderWith, to: SocketAddress, { revNatIndex }: FoundService, key: Endpoint & { cookie: Scalar<"u64"> }, options: DataPathOptions,
-): void {
-  const { reverseSk } = to.maps;
-  const write = () => {
-    const result = b.update(reverseSk, key, { address: to.address, port: to.port, revNatIndex });
-    if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "reverseUpdateFailed"));
-  };
-  b.lookup(reverseSk, key).match(
-    (entry) => b.if(
-      entry.address.eq(to.address).and(() => entry.port.eq(to.port)).and(() => entry.revNatIndex.eq(revNatIndex)).not(),
-      write),
-    write);
+type NewFlow = ReturnType<typeof newFlow>;
+
+/** Enters a flow into the reverse map. */
+function writeReverse(b: BuilderWith, to: SocketAddress, cookie: Scalar<"u64">, flow: NewFlow | Ref<Flow>, options: DataPathOptions): void {
+  const { serviceAddress: address, servicePort: port, revNatIndex } = flow;
+  const result = b.update(to.maps.reverseSk, { cookie, address: flow.backendAddress, port: flow.backendPort }, { address, port, revNatIndex });
+  if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "reverseUpdateFailed"));
 }
 
 /**
  * Writes a flow into `recent`: in place of the one which it replaces (same
- * service, or same backend), or of the next in turn, which moves to `older`.
+ * service, or same backend), or of the next in turn, which becomes an older one.
  */
-function placeFlow(b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, flow: ReturnType<typeof newFlow>, cookie: Scalar<"u64">): void {
+function placeFlow(
+  b: BuilderWith<"skStorageGet">, to: SocketAddress, known: Ref<SocketFlows>, flow: NewFlow, cookie: Scalar<"u64">, options: DataPathOptions,
+): void {
   const backend = { address: flow.backendAddress, port: flow.backendPort };
   // A backend that comes into use again is no longer an older one.
-  eachOlder(b, known, (peer) => {
-    b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => b.clear(peer));
+  eachOlder(b, to.maps, to.sk, known, (peer) => {
+    b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => {
+      if (!options.recentInReverseMap) deleteReverse(b, to.maps, cookie, backend);
+      b.clear(peer);
+    });
   });
   const withSameBackend = () => findRecent(b, known, (other) => withBackend(other, backend));
+  // The entry of what has the same backend becomes the new flow's, if that is to have one.
+  const giveWay = (other: Ref<Flow>) => {
+    if (!options.recentInReverseMap) leaveReverse(b, to.maps, cookie, other);
+  };
   findRecent(b, known, (other) => toService(other, to)).match(
     (replaced) => {
+      giveWay(replaced);
       b.if(withBackend(replaced, backend).not(), () => {
         // The service has moved this socket to another backend: the old one's entry has nobody left.
-        deleteReverse(b, to.maps, cookie, flowBackend(replaced));
+        if (options.recentInReverseMap) deleteReverse(b, to.maps, cookie, flowBackend(replaced));
         // What the new one answers is this service's from now on, and no other's.
-        withSameBackend().ifFound((other) => b.clear(other));
+        withSameBackend().ifFound((other) => {
+          giveWay(other);
+          b.clear(other);
+        });
       });
       b.assign(replaced, flow);
     },
-    () => withSameBackend().match((replaced) => b.assign(replaced, flow), () => {
+    () => withSameBackend().match((replaced) => {
+      giveWay(replaced);
+      b.assign(replaced, flow);
+    }, () => {
       const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
       known.recentCount.set(known.recentCount.add(1));
-      b.if(next.revNatIndex.ne(0), () => keepOlder(b, to.maps, known, next, cookie));
+      b.if(next.revNatIndex.ne(0), () => keepOlder(b, to, known, next, cookie, options));
       b.assign(next, flow);
     }));
 }
 
 /** Leaves a flow to the reverse map alone. The oldest such flow gives way. */
-function keepOlder(b: BuilderWith, maps: Maps, known: Ref<SocketFlows>, flow: Ref<Flow>, cookie: Scalar<"u64">): void {
-  const peer = known.older.at(known.olderCount.and(OLDER_FLOWS - 1));
-  b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, cookie, peer));
-  b.assign(peer, flowBackend(flow));
-  known.olderCount.set(known.olderCount.add(1));
+function keepOlder(
+  b: BuilderWith<"skStorageGet">, to: SocketAddress, known: Ref<SocketFlows>, flow: Ref<Flow>, cookie: Scalar<"u64">, options: DataPathOptions,
+): void {
+  b.skStorageGet(to.maps.olderFlows, to.sk, { create: true }).match(
+    ({ peers }) => {
+      const peer = peers.at(known.olderCount.and(OLDER_FLOWS - 1));
+      b.if(peer.port.ne(be16(0)), () => deleteReverse(b, to.maps, cookie, peer));
+      b.assign(peer, flowBackend(flow));
+      known.olderCount.set(known.olderCount.add(1));
+      b.if(flow.entered.eq(0), () => writeReverse(b, to, cookie, flow, options));
+    },
+    // There is no memory for its name: it is given up.
+    () => leaveReverse(b, to.maps, cookie, flow));
 }
 
 /** Each of the older flows, in a loop. */
-function eachOlder(b: BuilderWith, known: Ref<SocketFlows>, visit: (peer: ReturnType<typeof known.older.at>) => void): void {
-  b.if(known.olderCount.ne(0), () => b.loop(OLDER_FLOWS, (i) => visit(known.older.at(i))));
+function eachOlder(
+  b: BuilderWith<"skStorageGet">, { olderFlows }: Maps, socket: KernelPointer<"bpf_sock"> | AnyContext, known: Ref<SocketFlows>,
+  visit: (peer: Ref<Peer>) => void,
+): void {
+  b.if(known.olderCount.ne(0), () => {
+    b.skStorageGet(olderFlows, socket).ifFound(({ peers }) => {
+      b.loop(OLDER_FLOWS, (i) => visit(peers.at(i)));
+    });
+  });
 }
 
 /**
@@ -140,14 +164,21 @@ export function forgetBackend(b: BuilderWith<"getSocketCookie">, to: SocketAddre
 
 /** Forgets a flow: its service is gone or has become another, or the socket has turned to something else. */
 export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress, flow: Ref<Flow>): void {
-  deleteReverse(b, to.maps, b.getSocketCookie(to.context), flowBackend(flow));
+  leaveReverse(b, to.maps, b.getSocketCookie(to.context), flow);
   b.clear(flow);
 }
 
 /** Deletes all of the socket's entries in the reverse map. */
-export function deleteReverseEntries(b: BuilderWith, maps: Maps, known: Ref<SocketFlows>, cookie: Scalar<"u64">): void {
-  for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, maps, cookie, flowBackend(flow)));
-  eachOlder(b, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, cookie, peer)));
+export function deleteReverseEntries(
+  b: BuilderWith<"skStorageGet">, maps: Maps, socket: AnyContext, known: Ref<SocketFlows>, cookie: Scalar<"u64">,
+): void {
+  for (const flow of recentFlows(known)) leaveReverse(b, maps, cookie, flow);
+  eachOlder(b, maps, socket, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, cookie, peer)));
+}
+
+/** Deletes a recent flow's entry in the reverse map, if it has one: there may have been programs before these that were built the other way. */
+function leaveReverse(b: BuilderWith, maps: Maps, cookie: Scalar<"u64">, flow: Ref<Flow>): void {
+  b.if(flow.entered.ne(0), () => deleteReverse(b, maps, cookie, flowBackend(flow)));
 }
 
 function flowBackend(flow: Ref<Flow>): Endpoint {

@@ -138,6 +138,8 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     generation: u32,
     /** 0: this flow is not in use. */
     revNatIndex: u16,
+    /** 1 where it has an entry in the reverse map. */
+    entered: u16,
   });
 
   /** A backend as one of a service. */
@@ -156,15 +158,17 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
 
-  /** What a socket remembers. It names every entry of the socket in the reverse map, so that closing it leaves none. */
+  /** What a socket remembers. With its older flows it names every entry of the socket in the reverse map, so that closing it leaves none. */
   const SocketFlows = struct(`${prefix}_socket_flows`, {
     recent: arrayOf(Flow, RECENT_FLOWS),
     /** How many flows were ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
     recentCount: u32,
-    /** Likewise for `older`; 0 as long as there are none. */
+    /** Likewise of its older flows; 0 as long as there are none. */
     olderCount: u32,
-    older: arrayOf(Peer, OLDER_FLOWS),
   });
+
+  /** The flows that a socket has only in the reverse map. Few sockets have any: they are no burden to the others' storage. */
+  const OlderFlows = struct(`${prefix}_older_flows`, { peers: arrayOf(Peer, OLDER_FLOWS) });
 
   return {
     services: hash(`services${suffix}`, { key: ServiceKey, value: Service, maxEntries: 65_536 }),
@@ -178,6 +182,7 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
+    olderFlows: skStorage(`older_flows${suffix}`, { value: OlderFlows }),
     /** Of open sockets that are to be closed when the service loses the backend, by their cookies: see `ServiceFlag.CLOSE_SOCKETS`. */
     connections: hash(`connections${suffix}`, { key: u64, value: Connection, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
     /**
@@ -202,7 +207,7 @@ export type Maps = typeof maps4;
 export type Service = Maps["services"]["value"];
 export type Slot = Maps["slots"]["value"];
 export type SocketFlows = Maps["flows"]["value"];
-export type Peer = SocketFlows["fields"]["older"]["element"];
+export type Peer = Maps["olderFlows"]["value"]["fields"]["peers"]["element"];
 export type Flow = SocketFlows["fields"]["recent"]["element"];
 
 export const { services, serviceFilter, slots, backends, affinity, reverseSk, flows } = maps4;

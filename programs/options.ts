@@ -8,6 +8,12 @@ export interface DataPathOptions {
    * client that asks sees the backend that it is connected to.
    */
   readonly rememberStreams: boolean;
+  /**
+   * A datagram socket's recent flows have entries in the reverse map too, where
+   * other tools look for them. Without, only its older flows are there, which
+   * the programs need.
+   */
+  readonly recentInReverseMap: boolean;
   /** Sockets of the IPv6 family are balanced too, to IPv6 addresses and to mapped IPv4 ones. */
   readonly ipv6: boolean;
   /** Some services keep their clients' backends: see `affinityTimeout`. */
@@ -43,7 +49,7 @@ export interface DataPathOptions {
 }
 
 export const defaultOptions: DataPathOptions = {
-  setRetval: true, rememberStreams: false, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
+  setRetval: true, rememberStreams: false, recentInReverseMap: true, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
   metrics: false, events: false, noBackendErrno: undefined,
   hostNamespaceOnly: false, hostNamespaceServices: false, hostNetnsCookie: 1n, maglev: false, skipSelf: false,
   optOutNamespaces: false, optOutCgroupLevels: [],

@@ -38,6 +38,11 @@ export class KernelStage implements Stage {
     return this.#dataPath.identity(party);
   }
 
+  /** A socket's storage can be read by its own process alone. */
+  onlyInStorage(): undefined {
+    return undefined;
+  }
+
   reverseEntries(): string[] {
     return this.#dataPath.reverseEntries();
   }

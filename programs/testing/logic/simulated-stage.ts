@@ -72,6 +72,13 @@ export class SimulatedStage implements Stage {
     for (const socket of this.#sockets) await socket.close();
   }
 
+  onlyInStorage(socket: SimulatedClientSocket): string[] {
+    return [maps4, maps6].flatMap(({ flows }) => (this.world.map(flows).get(socket.simulated)?.recent ?? []))
+      .filter(({ revNatIndex, entered }) => revNatIndex !== 0 && entered === 0)
+      .map(({ serviceAddress, servicePort, backendAddress, backendPort, revNatIndex }) =>
+        entryText({ cookie: socket.cookie, address: backendAddress, port: backendPort }, { address: serviceAddress, port: servicePort, revNatIndex }));
+  }
+
   reverseEntries(): string[] {
     return [maps4, maps6].flatMap(({ reverseSk }) => Array.from(this.open(reverseSk), ([key, value]) => entryText(key, value))).sort();
   }
@@ -132,6 +139,10 @@ export class SimulatedClientSocket implements StageSocket {
       netnsCookie: identities[party].netnsCookie, family: family === 6 ? "inet6" : "inet", type: this.#stream ? "stream" : "dgram",
       protocol: { tcp: 6, mptcp: 262, udp: 17, udplite: 136 }[kind], state: CLOSED,
     });
+  }
+
+  get simulated(): SimulatedSocket {
+    return this.#socket;
   }
 
   get cookie(): bigint {

@@ -1,14 +1,15 @@
 /** What cannot be brought about with real sockets, or not be seen of them. */
 import * as assert from "uvu/assert";
 import { builtInHelpers, type HelperTable, type WorldHelper } from "../../../src/sim/index.ts";
-import { connected, ServiceFlag } from "../../index.ts";
+import { connected, maps4, maps6, ServiceFlag, type DataPathOptions } from "../../index.ts";
 import { errnoOf } from "../socket-error.ts";
 import { mapsFor, serviceKey } from "../service-table.ts";
-import type { SimulatorCase } from "./case.ts";
+import { Scene, ways, type SimulatorCase } from "./case.ts";
 import type { SimulatedClientSocket, SimulatedStage } from "./simulated-stage.ts";
 import { views } from "./views.ts";
 
 const ENOMEM = 12;
+const FLOWS = [0, 1, 2, 3] as const;
 const uses = [["tcp", "connect"], ["udp", "connect"], ["udp", "sendto"]] as const;
 
 const ofServices = views.flatMap((view) => uses.flatMap(([protocol, way]): SimulatorCase[] => {
@@ -118,6 +119,143 @@ const ofReplies = views.flatMap((view) => (["recvmsg", "getpeername"] as const).
   },
 })));
 
+const otherWays = new WeakMap<DataPathOptions, DataPathOptions>();
+
+/** The options with which programs treat recent flows the other way: the same each time, as what is built for them. */
+function otherWay(options: DataPathOptions): DataPathOptions {
+  const found = otherWays.get(options) ?? { ...options, recentInReverseMap: !options.recentInReverseMap };
+  otherWays.set(options, found);
+  return found;
+}
+
+/** What may happen to a socket's recent flows that programs of one kind have left to those of the other. */
+const inheritances: readonly { readonly what: string; readonly happen: (scene: Scene) => Promise<void> }[] = [
+  { what: "its end", happen: async () => {} },
+  {
+    what: "their backends are asked directly",
+    async happen(scene) {
+      for (const i of FLOWS) {
+        await scene.askDirectly(i);
+        scene.remembers(...FLOWS.filter((other) => other > i));
+      }
+    },
+  },
+  {
+    what: "their services are gone",
+    async happen(scene) {
+      for (const i of FLOWS) {
+        if (scene.way === "connect") await scene.socket.connect(scene.asked(i));
+        else await scene.socket.send("hello", scene.asked(i));
+        scene.stage.services.remove(scene.scheme.service(i), "udp");
+        await (scene.way === "connect" ? scene.socket.peer() : scene.socket.receive());
+        scene.remembers(...FLOWS.filter((other) => other > i));
+      }
+    },
+  },
+  {
+    what: "their services get other backends, and change them between them",
+    async happen(scene) {
+      scene.serve(0, 4);
+      await scene.askFor(0, 4);
+      scene.remembers([0, 4], 1, 2, 3);
+      for (const [moved, to] of [[1, 2], [2, 3], [3, 4]] as const) {
+        scene.serve(moved, to);
+        await scene.askFor(moved, to);
+      }
+      scene.remembers([1, 2], [2, 3], [3, 4]);
+    },
+  },
+  {
+    what: "their services become others, with the same backends",
+    async happen(scene) {
+      for (const i of FLOWS) {
+        scene.serve(i, i, 11 + i);
+        await scene.askFor(i);
+      }
+      scene.remembers(...FLOWS.map((i) => [i, i, 11 + i] as const));
+    },
+  },
+  {
+    what: "another service comes to have a backend of theirs",
+    async happen(scene) {
+      for (const i of FLOWS) {
+        scene.serve(4, i);
+        await scene.askFor(4, i);
+      }
+      scene.remembers([4, 3]);
+    },
+  },
+  {
+    what: "they become older ones, and recent again",
+    async happen(scene) {
+      await scene.askAll(6);
+      scene.remembers(0, 1, 2, 3, 4, 5);
+      await scene.askAll(6);
+      scene.remembers(0, 1, 2, 3, 4, 5);
+    },
+  },
+];
+
+const ofInheritances = views.flatMap((view) => ways.flatMap((way) => inheritances.map(({ what, happen }): SimulatorCase => ({
+  name: `${view.name}, ${way}: recent flows of programs that treat the reverse map the other way; ${what}`,
+  needs: view.needs,
+  whyNotOnTheKernel: "whether a recent flow has an entry of its own is only to be seen in the socket's storage",
+  async play(stage) {
+    const scene = new Scene(stage, view, view.schemes[0], way);
+    stage.build(otherWay(stage.options));
+    await scene.open();
+    scene.serveAll(6);
+    await scene.askAll(4);
+    scene.remembers(...FLOWS);
+    assert.is(stage.reverseEntries().length, stage.options.recentInReverseMap ? 0 : 4);
+    stage.build(stage.options);
+    await happen(scene);
+  },
+}))));
+
+/** With and without memory for the names of older flows. */
+const ofOlderFlows = views.flatMap((view) => ways.flatMap((way) => [true, false].map((inherited): SimulatorCase => ({
+  name: `${view.name}, ${way}: no memory for the names of older flows: they are given up, and leave nothing${inherited ? ", be they of programs that treat the reverse map the other way" : ""}`,
+  needs: view.needs,
+  whyNotOnTheKernel: "memory would have to run out",
+  helpers: () => ({
+    bpf_sk_storage_get: (call, world) =>
+      [maps4, maps6].some(({ olderFlows }) => call.pointer(1).region.name === `map ${olderFlows.name}`) ? undefined : builtInHelpers.bpf_sk_storage_get!(call, world),
+  }),
+  async play(stage) {
+    const scene = new Scene(stage, view, view.schemes[0], way);
+    if (inherited) stage.build(otherWay(stage.options));
+    await scene.open();
+    scene.serveAll(6);
+    await scene.askAll(4);
+    stage.build(stage.options);
+    await scene.askFor(4);
+    scene.remembers(1, 2, 3, 4);
+    await scene.askFor(5);
+    scene.remembers(2, 3, 4, 5);
+  },
+}))));
+
+/** Of a flow that becomes an older one. */
+const ofUnenteredFlows = views.flatMap((view) => ways.map((way): SimulatorCase => ({
+  name: `${view.name}, ${way}: no room for the reverse entry of a flow that becomes an older one: it is counted`,
+  needs: [...view.needs, "metrics", "recentInReverseMap"],
+  whyNotOnTheKernel: "an LRU map makes room",
+  helpers: () => ({ bpf_map_update_elem: () => -ENOMEM }),
+  async play(stage) {
+    const scene = new Scene(stage, view, view.schemes[0], way);
+    stage.build(otherWay(stage.options));
+    await scene.open();
+    scene.serveAll(5);
+    await scene.askAll(4);
+    stage.build(stage.options);
+    const seen = { translated: 1, replies: way === "connect" ? 2 : 1 };
+    stage.checkCounters(scene.scheme.service(0).address, 1, seen);
+    await scene.askFor(4);
+    for (const index of [1, 5]) stage.checkCounters(scene.scheme.service(0).address, index, { ...seen, reverseUpdateFailed: 1 });
+  },
+})));
+
 /** Does something to a map between the first and the second look that a program takes at it. */
 function betweenLooks(map: string, change: (open: SimulatedStage["open"]) => void): HelperTable {
   let looks = 0;
@@ -128,4 +266,4 @@ function betweenLooks(map: string, change: (open: SimulatedStage["open"]) => voi
   return { bpf_map_lookup_elem: look };
 }
 
-export const simulatorCases: readonly SimulatorCase[] = [...ofServices, ...ofReplies];
+export const simulatorCases: readonly SimulatorCase[] = [...ofServices, ...ofReplies, ...ofInheritances, ...ofOlderFlows, ...ofUnenteredFlows];

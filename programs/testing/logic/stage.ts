@@ -40,6 +40,8 @@ export interface Stage {
   socket(kind: SocketKind, family: 4 | 6, party?: Party): Promise<StageSocket>;
   /** Who a party's processes are to the programs. */
   identity(party: Party): Identity;
+  /** Of a socket's flows those that have no entry in the reverse maps, in the form of `reverseEntries`; undefined where they cannot be seen. */
+  onlyInStorage(socket: StageSocket): string[] | undefined;
   /** The reverse maps of all families, as text, sorted. */
   reverseEntries(): string[];
   /** What was told since this was last asked is this, in this order. */
