@@ -5,6 +5,7 @@
 import { dirname } from "node:path";
 import * as assert from "uvu/assert";
 import { enterCgroup } from "../src/testing/index.ts";
+import { RECENT_FLOWS } from "./index.ts";
 import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } from "./testing/index.ts";
 
 const MANY = 50;
@@ -14,171 +15,176 @@ const manyServices = Array.from({ length: MANY }, (_, i) => ({ address: `100.0.1
 const [OTHER, REFUSING] = [{ address: "100.0.0.2", port: 80 }, { address: "100.0.0.3", port: 80 }];
 const DIRECT = endpoint(BACKENDS[1]);
 
-const test = dataPathSuite("data path: no stale entry", {
-  // Streams too have something to remember, and so something to forget.
-  options: { rememberStreams: true },
-  backends: { tcp: BACKENDS, udp: [...BACKENDS, ...manyBackends] },
-});
+for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["older flows alone", false]] as const) {
+  /** Of the flows that a socket remembers, in the order in which they were used, what the reverse map has. */
+  const entered = (entries: readonly string[]): string[] => (recentInReverseMap ? [...entries] : entries.slice(0, -RECENT_FLOWS)).sort();
 
-test.before.each(({ dataPath }) => {
-  assert.equal(dataPath.reverseEntries(), [], "the test before has left something");
-  for (const protocol of ["tcp", "udp"] as const) {
-    dataPath.setService(SERVICE, protocol, [BACKENDS[0]], 1);
-    dataPath.setService(OTHER, protocol, [BACKENDS[1]], 2);
-    dataPath.setService(REFUSING, protocol, ["20.0.0.1:9"], 3);
-  }
-});
+  const test = dataPathSuite(`data path: no stale entry, ${what}`, {
+    // Streams too have something to remember, and so something to forget.
+    options: { rememberStreams: true, recentInReverseMap },
+    backends: { tcp: BACKENDS, udp: [...BACKENDS, ...manyBackends] },
+  });
 
-test("TCP that the backend refuses, blocking and not", async ({ dataPath, client }) => {
-  for (const how of ["connect", "connectNonBlocking"] as const) {
+  test.before.each(({ dataPath }) => {
+    assert.equal(dataPath.reverseEntries(), [], "the test before has left something");
+    for (const protocol of ["tcp", "udp"] as const) {
+      dataPath.setService(SERVICE, protocol, [BACKENDS[0]], 1);
+      dataPath.setService(OTHER, protocol, [BACKENDS[1]], 2);
+      dataPath.setService(REFUSING, protocol, ["20.0.0.1:9"], 3);
+    }
+  });
+
+  test("TCP that the backend refuses, blocking and not", async ({ dataPath, client }) => {
+    for (const how of ["connect", "connectNonBlocking"] as const) {
+      const socket = await client.open("tcp");
+      assert.is(await errnoOf(socket[how](REFUSING)), "ECONNREFUSED");
+      await socket.close();
+      assert.equal(dataPath.reverseEntries(), [], how);
+    }
+  });
+
+  test("TCP that is refused, and then connects to another service", async ({ dataPath, client }) => {
     const socket = await client.open("tcp");
-    assert.is(await errnoOf(socket[how](REFUSING)), "ECONNREFUSED");
+    assert.is(await errnoOf(socket.connect(REFUSING)), "ECONNREFUSED");
+    await socket.connect(OTHER);
+    assert.equal(await socket.peer(), OTHER);
     await socket.close();
-    assert.equal(dataPath.reverseEntries(), [], how);
-  }
-});
+    assert.equal(dataPath.reverseEntries(), []);
+  });
 
-test("TCP that is refused, and then connects to another service", async ({ dataPath, client }) => {
-  const socket = await client.open("tcp");
-  assert.is(await errnoOf(socket.connect(REFUSING)), "ECONNREFUSED");
-  await socket.connect(OTHER);
-  assert.equal(await socket.peer(), OTHER);
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("UDP that the backend refuses", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  await socket.connect(REFUSING);
-  assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("UDP, connected to one service after another", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  for (const [service, backend] of [[SERVICE, BACKENDS[0]], [OTHER, BACKENDS[1]], [SERVICE, BACKENDS[0]]] as const) {
-    await socket.connect(service);
-    assert.equal(await socket.peer(), service);
-    assert.equal(await socket.exchange("hello"), { text: backend, ...service });
-  }
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("UDP, connected to a service and then to what is none", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  await socket.connect(SERVICE);
-  await socket.exchange("hello");
-  await socket.connect(DIRECT);
-  assert.equal(await socket.peer(), DIRECT);
-  assert.equal(await socket.exchange("hello"), { text: BACKENDS[1], ...DIRECT });
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("UDP, connected to a service and then to its backend directly", async ({ dataPath, client }) => {
-  const backend = endpoint(BACKENDS[0]);
-  const socket = await client.open("udp");
-  await socket.connect(SERVICE);
-  await socket.exchange("hello");
-  await socket.connect(backend);
-  assert.equal(await socket.peer(), backend);
-  assert.equal(await socket.exchange("hello"), { text: BACKENDS[0], ...backend });
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("UDP, its connection dissolved (AF_UNSPEC)", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  await socket.connect(SERVICE);
-  await socket.exchange("hello");
-  await socket.dissolve();
-  assert.is(await errnoOf(socket.peer()), "ENOTCONN");
-  assert.equal(await socket.exchange("hello", OTHER), { text: BACKENDS[1], ...OTHER });
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("TCP, its connection dissolved (AF_UNSPEC) and made anew", async ({ dataPath, client }) => {
-  const socket = await client.open("tcp");
-  await socket.connect(SERVICE);
-  await socket.dissolve();
-  await socket.connect(DIRECT);
-  assert.equal(await socket.peer(), DIRECT, "the former service is forgotten");
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("100 datagrams on one socket are one entry", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  for (let i = 0; i < 100; i++) await socket.exchange("hello", SERVICE);
-  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[0])]);
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-// 4 flows of a socket are kept whole, 32 older ones in the reverse map alone; of more, those used longest ago are given up.
-for (const [count, kept] of [[3, 3], [6, 6], [36, 36], [MANY, 36]] as const) {
-  test(`one socket to ${count} services: replies of the last ${kept} come from their service`, async ({ dataPath, client }) => {
+  test("UDP that the backend refuses", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
-    const asked = manyServices.slice(0, count).map((service, i) => ({ service, backend: manyBackends[i]!, revNatIndex: 100 + i }));
-    asked.forEach(({ service, backend, revNatIndex }) => dataPath.setService(service, "udp", [backend], revNatIndex));
-    for (const round of ["first", "second"]) {
-      for (const { service } of asked) await socket.send("hello", service);
-      assert.equal(dataPath.reverseEntries(), asked.slice(-kept).map(
-        ({ service, backend, revNatIndex }) => reverseEntry(socket, service, backend, revNatIndex)).sort(), `${round} round`);
-      // All replies are taken after all were sent: when they are, most are of flows that are no longer recent.
-      const sources = new Map<string, string>();
-      for (let i = 0; i < count; i++) {
-        const { text, address, port } = await socket.receive();
-        sources.set(text, `${address}:${port}`);
-      }
-      for (const { service, backend } of asked.slice(-kept)) {
-        assert.is(sources.get(backend), `${service.address}:${service.port}`, `the reply of ${backend} in the ${round} round`);
-      }
+    await socket.connect(REFUSING);
+    assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("UDP, connected to one service after another", async ({ dataPath, client }) => {
+    const socket = await client.open("udp");
+    for (const [service, backend] of [[SERVICE, BACKENDS[0]], [OTHER, BACKENDS[1]], [SERVICE, BACKENDS[0]]] as const) {
+      await socket.connect(service);
+      assert.equal(await socket.peer(), service);
+      assert.equal(await socket.exchange("hello"), { text: backend, ...service });
     }
     await socket.close();
     assert.equal(dataPath.reverseEntries(), []);
   });
+
+  test("UDP, connected to a service and then to what is none", async ({ dataPath, client }) => {
+    const socket = await client.open("udp");
+    await socket.connect(SERVICE);
+    await socket.exchange("hello");
+    await socket.connect(DIRECT);
+    assert.equal(await socket.peer(), DIRECT);
+    assert.equal(await socket.exchange("hello"), { text: BACKENDS[1], ...DIRECT });
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("UDP, connected to a service and then to its backend directly", async ({ dataPath, client }) => {
+    const backend = endpoint(BACKENDS[0]);
+    const socket = await client.open("udp");
+    await socket.connect(SERVICE);
+    await socket.exchange("hello");
+    await socket.connect(backend);
+    assert.equal(await socket.peer(), backend);
+    assert.equal(await socket.exchange("hello"), { text: BACKENDS[0], ...backend });
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("UDP, its connection dissolved (AF_UNSPEC)", async ({ dataPath, client }) => {
+    const socket = await client.open("udp");
+    await socket.connect(SERVICE);
+    await socket.exchange("hello");
+    await socket.dissolve();
+    assert.is(await errnoOf(socket.peer()), "ENOTCONN");
+    assert.equal(await socket.exchange("hello", OTHER), { text: BACKENDS[1], ...OTHER });
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("TCP, its connection dissolved (AF_UNSPEC) and made anew", async ({ dataPath, client }) => {
+    const socket = await client.open("tcp");
+    await socket.connect(SERVICE);
+    await socket.dissolve();
+    await socket.connect(DIRECT);
+    assert.equal(await socket.peer(), DIRECT, "the former service is forgotten");
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("100 datagrams on one socket are one entry", async ({ dataPath, client }) => {
+    const socket = await client.open("udp");
+    for (let i = 0; i < 100; i++) await socket.exchange("hello", SERVICE);
+    assert.equal(dataPath.reverseEntries(), entered([reverseEntry(socket, SERVICE, BACKENDS[0])]));
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  // 4 flows of a socket are kept whole, 32 older ones in the reverse map alone; of more, those used longest ago are given up.
+  for (const [count, kept] of [[3, 3], [6, 6], [36, 36], [MANY, 36]] as const) {
+    test(`one socket to ${count} services: replies of the last ${kept} come from their service`, async ({ dataPath, client }) => {
+      const socket = await client.open("udp");
+      const asked = manyServices.slice(0, count).map((service, i) => ({ service, backend: manyBackends[i]!, revNatIndex: 100 + i }));
+      asked.forEach(({ service, backend, revNatIndex }) => dataPath.setService(service, "udp", [backend], revNatIndex));
+      for (const round of ["first", "second"]) {
+        for (const { service } of asked) await socket.send("hello", service);
+        assert.equal(dataPath.reverseEntries(), entered(asked.slice(-kept).map(
+          ({ service, backend, revNatIndex }) => reverseEntry(socket, service, backend, revNatIndex))), `${round} round`);
+        // All replies are taken after all were sent: when they are, most are of flows that are no longer recent.
+        const sources = new Map<string, string>();
+        for (let i = 0; i < count; i++) {
+          const { text, address, port } = await socket.receive();
+          sources.set(text, `${address}:${port}`);
+        }
+        for (const { service, backend } of asked.slice(-kept)) {
+          assert.is(sources.get(backend), `${service.address}:${service.port}`, `the reply of ${backend} in the ${round} round`);
+        }
+      }
+      await socket.close();
+      assert.equal(dataPath.reverseEntries(), []);
+    });
+  }
+
+  test("a service moves to the backend of an older flow: its entry stays while it is one of the last 36", async ({ dataPath, client }) => {
+    const socket = await client.open("udp");
+    const setUp = (i: number, backend = manyBackends[i]!) => dataPath.setService(manyServices[i]!, "udp", [backend], 100 + i);
+    for (let i = 0; i < 5; i++) {
+      setUp(i);
+      await socket.send("hello", manyServices[i]!);
+    }
+    // The flow to service 0 is now an older one; service 4 is recent, and goes where that was.
+    setUp(4, manyBackends[0]);
+    await socket.send("hello", manyServices[4]!);
+    for (let i = 5; i < 5 + 35; i++) {
+      setUp(i);
+      await socket.send("hello", manyServices[i]!);
+    }
+    const last = manyServices.slice(5, 40).map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
+    assert.equal(dataPath.reverseEntries(), entered([reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last]));
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("a socket whose process has left the cgroup is served, and cleaned up after, as before", async ({ dataPath, client }) => {
+    const socket = await client.open("udp");
+    await socket.exchange("hello", SERVICE);
+    enterCgroup(dirname(dataPath.place.cgroup), client.pid);
+    assert.equal(await socket.exchange("hello", OTHER), { text: BACKENDS[1], ...OTHER });
+    assert.is(dataPath.reverseEntries().length, recentInReverseMap ? 2 : 0);
+    await socket.close();
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test("5,000 sockets, used unconnected and closed, leave nothing", async ({ dataPath, client }) => {
+    assert.equal(await client.visit("udp", 5_000, SERVICE), { [`${SERVICE.address}:${SERVICE.port}`]: 5_000 });
+    assert.equal(dataPath.reverseEntries(), []);
+  });
+
+  test.run();
 }
-
-test("a service moves to the backend of an older flow: its entry stays while it is one of the last 36", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  const setUp = (i: number, backend = manyBackends[i]!) => dataPath.setService(manyServices[i]!, "udp", [backend], 100 + i);
-  for (let i = 0; i < 5; i++) {
-    setUp(i);
-    await socket.send("hello", manyServices[i]!);
-  }
-  // The flow to service 0 is now an older one; service 4 is recent, and goes where that was.
-  setUp(4, manyBackends[0]);
-  await socket.send("hello", manyServices[4]!);
-  for (let i = 5; i < 5 + 35; i++) {
-    setUp(i);
-    await socket.send("hello", manyServices[i]!);
-  }
-  const last = manyServices.slice(5, 40).map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
-  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last].sort());
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("a socket whose process has left the cgroup is served, and cleaned up after, as before", async ({ dataPath, client }) => {
-  const socket = await client.open("udp");
-  await socket.exchange("hello", SERVICE);
-  enterCgroup(dirname(dataPath.place.cgroup), client.pid);
-  assert.equal(await socket.exchange("hello", OTHER), { text: BACKENDS[1], ...OTHER });
-  assert.is(dataPath.reverseEntries().length, 2);
-  await socket.close();
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test("5,000 sockets, used unconnected and closed, leave nothing", async ({ dataPath, client }) => {
-  assert.equal(await client.visit("udp", 5_000, SERVICE), { [`${SERVICE.address}:${SERVICE.port}`]: 5_000 });
-  assert.equal(dataPath.reverseEntries(), []);
-});
-
-test.run();
 
 const full = dataPathSuite("data path: a reverse map that is too small", { reverseEntries: 256 });
 

@@ -76,7 +76,7 @@ export async function measure(places: readonly Place[], services: number, { proc
 function tasksOf(places: readonly Place[], clients: number, operations: readonly Operation[]): Task[] {
   return operations.flatMap((operation) => (["service", "foreign"] as const).flatMap((target) => places
     .filter((place) => place.clients.length >= clients)
-    .filter(({ side }) => side !== Side.STREAMS || operation === "tcp")
+    .filter(({ side }) => (side !== Side.STREAMS || operation === "tcp") && (side !== Side.ALONE || (operation !== "tcp" && target === "service")))
     .filter(({ translates, collection }) => target === "foreign"
       ? !translates || collection !== undefined
       : translates && (collection !== undefined || throughNetfilter.has(operation)))

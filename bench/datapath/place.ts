@@ -11,7 +11,7 @@ import { reverseSk } from "../../programs/index.ts";
 import { SERVICE_NETWORK, servicesOf, type Service } from "./services.ts";
 
 /** Names of the sides, as tables show them. */
-export const Side = { DIRECT: "direct", FLOOR: "return 1", PEER: "C", OURS: "tsbpf", STREAMS: "tsbpf, streams remembered" } as const;
+export const Side = { DIRECT: "direct", FLOOR: "return 1", PEER: "C", OURS: "tsbpf", STREAMS: "tsbpf, streams remembered", ALONE: "tsbpf, reverse entries of older flows alone" } as const;
 
 export interface Place {
   readonly side: string;
@@ -56,6 +56,7 @@ export async function withPlaces<T>(setup: Setup, work: (places: readonly Place[
     { side: Side.PEER, programs: peerPrograms(), sizes: peerSizes, reverse: peerReverse, write: writeToPeer },
     { side: Side.OURS, programs: balancerPrograms(), sizes: balancerSizes, reverse: reverseSk, write: writeToBalancer },
     { side: Side.STREAMS, programs: balancerPrograms({ rememberStreams: true }), sizes: balancerSizes, reverse: reverseSk, write: writeToBalancer },
+    { side: Side.ALONE, programs: balancerPrograms({ recentInReverseMap: false }), sizes: balancerSizes, reverse: reverseSk, write: writeToBalancer },
   ];
   const openers: ((next: (place: Place) => Promise<T>, skip: () => Promise<T>) => Promise<T>)[] = [
     (next) => withDirect(setup, next),

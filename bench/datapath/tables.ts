@@ -105,7 +105,7 @@ export function markdownOf(result: Result, plot: string): string {
     "",
     `![Nanoseconds a run, and operations a second](${plot})`,
     "",
-    `- **tsbpf**: the programs of \`programs/\`, as they are by default. *${Side.STREAMS}*: with \`rememberStreams\`, so that getpeername(2) of a TCP socket names the service, which the C peer's programs do too.`,
+    `- **tsbpf**: the programs of \`programs/\`, as they are by default. *${Side.STREAMS}*: with \`rememberStreams\`, so that getpeername(2) of a TCP socket names the service, which the C peer's programs do too. *${Side.ALONE}*: without \`recentInReverseMap\`, so that a flow that its socket keeps is not in the reverse map besides; for UDP to services, where it makes a difference.`,
     "- **C**: the same job with the maps of the field's leading balancer, by `clang-19 -O2 -mcpu=v3` (`bench/datapath/c/balancer.c`): service, slot and backend hashes, an LRU hash for every flow, a blind deletion when a socket closes. It does less than the real one, which also traces and looks at NodePorts.",
     "- **return 1**: a program that does nothing, on the same hooks: the floor. Most of it is the kernel's own taking of the time.",
     "- **nftables**, **iptables**, **IPVS**: destination NAT in a network namespace, with rules of kube-proxy's form.",

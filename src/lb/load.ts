@@ -141,6 +141,7 @@ function dataPathOptions({ options }: Config, services: readonly ServiceDefiniti
     ...probeDataPath(),
     ipv6: options.ipv6,
     rememberStreams: options.getpeername === "service",
+    recentInReverseMap: options.reverseEntries === "all",
     metrics: options.metrics,
     noBackendErrno: options.noBackend && Errno[options.noBackend],
     affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),

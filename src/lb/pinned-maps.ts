@@ -47,9 +47,11 @@ export function pinnedMaps(directory: string): PinnedMap[] {
 }
 
 /** Where what sockets' storage tells is found too. */
-const storageHints = new Map([
-  [familyMaps.ipv4.flows.name, `the entries of UDP sockets are in ${familyMaps.ipv4.reverseSk.name} too`],
-  [familyMaps.ipv6.flows.name, `the entries of UDP sockets are in ${familyMaps.ipv6.reverseSk.name} too`],
+const storageHints = new Map<string, string>([
+  ...Object.values(familyMaps).flatMap(({ flows, olderFlows, reverseSk }) => [
+    [flows.name, `the flows of UDP sockets are in ${reverseSk.name} too, unless options.reverseEntries is older`] as const,
+    [olderFlows.name, `the entries that it names are in ${reverseSk.name}`] as const,
+  ]),
   [connected.name, `the sockets that it marks are in ${familyMaps.ipv4.connections.name} or ${familyMaps.ipv6.connections.name}`],
 ]);
 

@@ -1,6 +1,6 @@
 /** What sockets that are open see of a reload. */
 import * as assert from "uvu/assert";
-import { errnoOf } from "../../programs/testing/index.ts";
+import { errnoOf, type ClientSocket } from "../../programs/testing/index.ts";
 import { toolSuite } from "../testing/index.ts";
 import { withLoaded } from "./testing/loaded.ts";
 import { reverseEntries } from "./testing/reverse-entries.ts";
@@ -97,6 +97,28 @@ test("without IPv6, its programs are detached and its maps taken away; IPv4 goes
   const named = await client.open("tcp", 6);
   await named.connect(SERVICE6);
   assert.equal(await named.peer(), SERVICE6);
+}));
+
+test("recent flows in the reverse map or not, and back: open sockets go on, and leave nothing", () => withLoaded(["20.0.0.1"], { udp: ["20.0.0.1:53"] }, async ({ load, client, status }) => {
+  const config = (reverse: "all" | "older") => ({ services: [{ name: "dns", ...SERVICE, protocol: "udp", backends: ["20.0.0.1:53"] }], options: { reverseEntries: reverse } });
+  const used = () => reverseEntries(status())[0];
+  const ask = async (socket: ClientSocket) => assert.equal(await socket.exchange("hello", SERVICE), { text: "20.0.0.1:53", ...SERVICE });
+  await load(config("all"));
+  const [first, second] = [await client.open("udp"), await client.open("udp")];
+  await ask(first);
+  assert.is(used(), 1);
+  await load(config("older"));
+  await ask(first);
+  await ask(second);
+  assert.is(used(), 1);
+  await first.close();
+  assert.is(used(), 0);
+  await load(config("all"));
+  const third = await client.open("udp");
+  for (const socket of [second, third]) await ask(socket);
+  assert.is(used(), 1, "the flow that was not entered is not missed");
+  for (const socket of [second, third]) await socket.close();
+  assert.is(used(), 0);
 }));
 
 test.run();

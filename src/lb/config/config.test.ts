@@ -27,7 +27,7 @@ test("gives the services, and the maps' sizes", () => {
       { name: "dns", address: "100.0.0.1", port: 80, protocol: "udp", externalAddresses: [], affinityTimeout: 0, backends: [] },
     ],
     optOut: { cgroups: [], networkNamespaces: [] },
-    options: { ipv6: true, getpeername: "backend", hostNamespaceOnly: false, maglevTableSize: 1021, metrics: false },
+    options: { ipv6: true, getpeername: "backend", reverseEntries: "all", hostNamespaceOnly: false, maglevTableSize: 1021, metrics: false },
     maps: {
       services: 65_536, slots: 262_144, backends: 262_144, affinity: 65_536, connections: 262_144, cilium_lb4_reverse_sk: 262_144,
       services6: 65_536, slots6: 262_144, backends6: 262_144, affinity6: 65_536, connections6: 262_144, cilium_lb6_reverse_sk: 262_144,
@@ -67,8 +67,8 @@ test("takes weights and states of backends", () => {
 test("takes session affinity, UDP-Lite and options", () => {
   const { affinityTimeout, protocol } = parsed({ affinity: { timeout: 10_800 }, protocol: "udplite" });
   assert.equal([affinityTimeout, protocol], [10_800, "udplite"]);
-  assert.equal(parseConfig("services: []\noptions: { ipv6: false, getpeername: service, hostNamespaceOnly: true, maglevTableSize: 251, noBackend: ECONNREFUSED, metrics: true }", "f").options,
-    { ipv6: false, getpeername: "service", hostNamespaceOnly: true, maglevTableSize: 251, noBackend: "ECONNREFUSED", metrics: true });
+  assert.equal(parseConfig("services: []\noptions: { ipv6: false, getpeername: service, reverseEntries: older, hostNamespaceOnly: true, maglevTableSize: 251, noBackend: ECONNREFUSED, metrics: true }", "f").options,
+    { ipv6: false, getpeername: "service", reverseEntries: "older", hostNamespaceOnly: true, maglevTableSize: 251, noBackend: "ECONNREFUSED", metrics: true });
 });
 
 test("takes node ports with and without an address, and external addresses", () => {

@@ -33,6 +33,8 @@ export interface ConfigOptions {
   readonly ipv6: boolean;
   /** What getpeername(2) tells a TCP client that it is connected to. */
   readonly getpeername: "service" | "backend";
+  /** Which flows of UDP sockets have entries in the reverse maps: all, for other tools to see, or those alone that their sockets do not keep whole. */
+  readonly reverseEntries: "all" | "older";
   /** Only sockets of the host's network namespace are balanced. */
   readonly hostNamespaceOnly: boolean;
   /** Slots of each service whose algorithm is maglev: one of `MAGLEV_TABLE_SIZES`. */
@@ -43,7 +45,7 @@ export interface ConfigOptions {
   readonly metrics: boolean;
 }
 
-const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", hostNamespaceOnly: false, maglevTableSize: 1021, metrics: false };
+const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", reverseEntries: "all", hostNamespaceOnly: false, maglevTableSize: 1021, metrics: false };
 
 /** A configuration that cannot be used; `problems` in the order of the file. */
 export class ConfigError extends LoadBalancerError {

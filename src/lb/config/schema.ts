@@ -124,6 +124,8 @@ const options = z.strictObject({
   ipv6: boolean.optional(),
   /** What getpeername(2) tells a TCP client. */
   getpeername: oneOf("service", "backend").optional(),
+  /** Which flows of UDP sockets have entries in the reverse maps. */
+  reverseEntries: oneOf("all", "older").optional(),
   /** Only sockets of the host's network namespace are balanced. */
   hostNamespaceOnly: boolean.optional(),
   /** Slots of a service whose algorithm is maglev. */
