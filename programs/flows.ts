@@ -47,10 +47,13 @@ export function rememberDatagrams(
 ): void {
   const cookie = b.getSocketCookie(to.context);
   const flow = newFlow(to, service, backend, now, options.recentInReverseMap);
-  b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => {
-    placeFlow(b, to, known, flow, cookie, options);
-    // Only what the storage names: nothing would delete another entry.
-    if (options.recentInReverseMap) writeReverse(b, to, cookie, flow, options);
+  b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound(() => {
+    // The kernel has it at hand from the first time on that it is read: that is now, and not when a reply comes or the socket is closed.
+    b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
+      placeFlow(b, to, known, flow, cookie, options);
+      // Only what the storage names: nothing would delete another entry.
+      if (options.recentInReverseMap) writeReverse(b, to, cookie, flow, options);
+    });
   });
 }
 

@@ -16,6 +16,11 @@ export const neverNull: readonly NeverNull[] = [
   },
   {
     file: "flows.ts",
+    line: "b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {",
+    why: "it has been made just before",
+  },
+  {
+    file: "flows.ts",
     line: "b.skStorageGet(olderFlows, socket).ifFound(({ peers }) => {",
     why: "it was made with the first older flow",
   },
