@@ -27,7 +27,7 @@ export { attachedPrograms, attachProgram, detachProgram, openDirectory, type Att
 export { capabilities, Capability, effectiveCapabilities } from "./capabilities.ts";
 export { enableStatistics } from "./stats.ts";
 export { tryLock } from "./lock.ts";
-export { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withRawSocket } from "./network-namespaces.ts";
+export { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withSocket } from "./network-namespaces.ts";
 export { SocketDiagnosis } from "./sock-diag.ts";
 export { cookieOf, destinationOf, SocketState, type Destination, type DiagnosedSocket, type SocketFamily, type SocketQuery } from "./sock-diag-message.ts";
 export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";

@@ -77,18 +77,23 @@ export function namespaceCookieOf(socket: Fd): bigint | undefined {
   return result < 0 ? undefined : cookie.readBigUInt64LE();
 }
 
-/** `AF_INET`, `SOCK_RAW | SOCK_CLOEXEC`. */
+/** `AF_INET`; `SOCK_DGRAM` and `SOCK_RAW`, with `SOCK_CLOEXEC`. */
 const INET = 2;
+const DATAGRAM = 2 | 0o2000000;
 const RAW = 3 | 0o2000000;
 
 /**
- * Does something with a raw IPv4 socket of the network namespace that this thread is in.
- * @param protocol IP protocol number
+ * Does something with an IPv4 socket of the network namespace that this thread is in.
+ * @param protocol IP protocol number of a raw socket; absent: a UDP socket, for which no privilege is needed
  * @throws {BpfError}
  */
-export function withRawSocket<T>(protocol: number, work: (socket: Fd) => T): T {
-  const { result, errno } = syscall(syscallNumbers().socket, INET, RAW, protocol);
-  if (result < 0) throw new BpfError("socket", `raw IPv4 socket of protocol ${protocol}`, errno, { hint: "it takes CAP_NET_RAW" });
+export function withSocket<T>(work: (socket: Fd) => T, protocol?: number): T {
+  const { result, errno } = syscall(syscallNumbers().socket, INET, protocol === undefined ? DATAGRAM : RAW, protocol ?? 0);
+  if (result < 0) {
+    throw new BpfError("socket", protocol === undefined ? "UDP socket" : `raw IPv4 socket of protocol ${protocol}`, errno, {
+      hint: protocol === undefined ? undefined : "raw sockets take CAP_NET_RAW",
+    });
+  }
   const socket = new Fd(result);
   try {
     return work(socket);

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { applyPlans } from "./control.ts";
+import { announce, applyPlans } from "./control.ts";
+import type { EntryChange } from "./entry-change.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
 import { planServices } from "./plan.ts";
 import { NO_SLOTS } from "./rounds.ts";
@@ -88,6 +89,18 @@ test("writes the filter and slots before the service that needs them, waits befo
     "allocation6 set", "services6 delete 1", "names6 delete 1", "backends6 delete 1",
     "wait", "filter set 1", "filter6 set 1", "generation set", "wait",
   ]);
+});
+
+test("what other maps need comes before the services that need it, and goes after them; both before the generation", () => {
+  const log: string[] = [];
+  const maps = fakeMaps(log);
+  const wait = () => void log.push("wait");
+  const change = { add: () => void log.push("add"), remove: () => void log.push("remove") } as unknown as EntryChange;
+  applyPlans(maps, new Map([["ipv4", planServices(readState(maps.families.get("ipv4")!), [service(1, [])])]]), [change], wait);
+  assert.equal(log, ["add", "filter set 1", "allocation set", "names set 1", "services set 1", "wait", "remove", "generation set", "wait"]);
+  log.length = 0;
+  announce(maps, wait);
+  assert.equal(log, ["wait", "generation set"], "a program that was replaced meanwhile has ended before the generation that it may not know");
 });
 
 test("reads what the maps say, and does not follow a service out of the slots map", () => {

@@ -1,6 +1,6 @@
 /** The network namespaces of this host: their numbers and addresses. */
 import { cgroup, PROCEED } from "../dsl/index.ts";
-import { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withRawSocket, type Fd } from "../kernel/index.ts";
+import { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withSocket, type Fd } from "../kernel/index.ts";
 import { attach, load } from "../loader/index.ts";
 import { array, u64 } from "../types/index.ts";
 import { ownCgroup } from "./cgroup-path.ts";
@@ -76,7 +76,7 @@ export class NamespaceReader implements Disposable {
 
   #cookie(): bigint {
     if (this.#witness === undefined) {
-      const told = withRawSocket(PROTOCOL, this.#askKernel);
+      const told = withSocket(this.#askKernel);
       if (told !== undefined) return told;
       this.#witness = attachWitness();
     }
@@ -98,7 +98,7 @@ function attachWitness(): { cookie(): bigint; close(): void } {
   try {
     const attached = attach(collection, { cgroup: ownCgroup() });
     return {
-      cookie: () => withRawSocket(PROTOCOL, () => collection.map(seen).get(0) ?? 0n),
+      cookie: () => withSocket(() => collection.map(seen).get(0)!, PROTOCOL),
       close() {
         attached.close();
         collection.close();

@@ -1,11 +1,8 @@
 /** How network namespaces are told apart: by the kernel, or, where it does not say, by a program. */
-import { namespaceCookieOf, withRawSocket } from "../../src/kernel/index.ts";
+import { namespaceCookieOf, withSocket } from "../../src/kernel/index.ts";
 import { NamespaceReader } from "../../src/lb/namespaces.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { inTestCgroup } from "../suite/cgroup.ts";
-
-/** A protocol of nobody's. */
-const PROTOCOL = 253;
 
 export const namespaces: readonly Case[] = [{
   name: "network namespaces/the number of this one",
@@ -13,7 +10,7 @@ export const namespaces: readonly Case[] = [{
   run: () => inTestCgroup((cgroup) => cgroup.inside(() => {
     using reader = new NamespaceReader(() => undefined);
     const seen = reader.cookie();
-    const told = withRawSocket(PROTOCOL, namespaceCookieOf);
+    const told = withSocket(namespaceCookieOf);
     const value = seen === 0n ? "not seen" : told === undefined ? "seen by a program" : told === seen ? "seen by a program as the kernel tells it" : "not the same";
     return { kind: "observed", value };
   })),
