@@ -99,6 +99,9 @@ test("what other maps need comes before the services that need it, and goes afte
   applyPlans(maps, new Map([["ipv4", planServices(readState(maps.families.get("ipv4")!), [service(1, [])])]]), [change], wait);
   assert.equal(log, ["add", "filter set 1", "allocation set", "names set 1", "services set 1", "wait", "remove", "generation set", "wait"]);
   log.length = 0;
+  applyPlans(maps, new Map(), [change], wait);
+  assert.equal(log, ["add", "wait", "remove", "generation set", "wait"]);
+  log.length = 0;
   announce(maps, wait);
   assert.equal(log, ["wait", "generation set"], "a program that was replaced meanwhile has ended before the generation that it may not know");
 });

@@ -37,6 +37,8 @@ export function applyPlans(
     }
     wait();
   }
+  // Nor may a program be left that has not seen those: it would remember a flow that is not to be.
+  if (rounds === 0 && changes.length > 0) wait();
   for (const [family, { filter }] of plans) maps.families.get(family)!.serviceFilter.setMany(filter.narrower);
   for (const change of changes) change.remove();
   bump(maps);
