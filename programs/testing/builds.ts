@@ -11,13 +11,16 @@ const withSwitches = (on: boolean): DataPathOptions => ({
   hostNamespaceOnly: false,
   // Never for longer than somebody listens.
   events: false,
+  // One of two ways, of which the other takes more instructions.
+  recentInReverseMap: true,
 });
 
-/** Everything switched off that can be; as it comes; everything on that goes together; the same while somebody listens; and what does not go with it. */
+/** Everything switched off that can be; as it comes; everything on that goes together; the same while somebody listens; and two that do not go with it. */
 export const builds = {
   minimal: withSwitches(false),
   default: defaultOptions,
   full: withSwitches(true),
   events: { ...withSwitches(true), events: true },
+  recentInStorage: { ...withSwitches(false), ipv6: true, recentInReverseMap: false },
   hostOnly: { ...defaultOptions, ipv6: true, nodePorts: true, hostNamespaceOnly: true, hostNetnsCookie: undefined },
 } as const satisfies Readonly<Record<string, DataPathOptions>>;

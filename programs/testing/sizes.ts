@@ -16,9 +16,9 @@ function sizesOf(options: DataPathOptions, programs?: readonly string[]): Sizes 
   }));
 }
 
-/** Each switch by itself, as it is when on; of a list, one element. */
+/** Each switch by itself, turned over; of a list, one element. */
 const switches = (Object.entries(builds.minimal) as [keyof DataPathOptions, unknown][]).flatMap(([name, off]): [keyof DataPathOptions, Partial<DataPathOptions>][] => {
-  if (typeof off === "boolean") return off ? [] : [[name, { [name]: true }]];
+  if (typeof off === "boolean") return [[name, { [name]: !off }]];
   return Array.isArray(off) ? [[name, { [name]: [1] }]] : [];
 });
 
@@ -40,7 +40,7 @@ const MAPS = "maps";
 function additions(base: DataPathOptions, programs: readonly string[]): string {
   const before = sizesOf(base, programs);
   const had = new Set([...before.values()].flatMap(({ maps }) => [...maps]));
-  const rows = switches.filter(([name]) => base[name] !== true).map(([name, on]) => {
+  const rows = switches.filter(([name, on]) => base[name] !== on[name]).map(([name, on]) => {
     const after = sizesOf({ ...base, ...on }, programs);
     const cells = programs.map((program) => {
       const [from, to] = [before.get(program), after.get(program)];
@@ -50,7 +50,7 @@ function additions(base: DataPathOptions, programs: readonly string[]): string {
       return more === 0 ? "±0" : `${more > 0 ? "+" : ""}${more}`;
     });
     const maps = [...new Set([...after.values()].flatMap((each) => [...each.maps]))].filter((map) => !had.has(map));
-    return [`\`${name}\``, ...cells, maps.map((map) => `\`${map}\``).join(", ")];
+    return [`\`${name}${on[name] === false ? ": false" : ""}\``, ...cells, maps.map((map) => `\`${map}\``).join(", ")];
   });
   const whole = ["nothing", ...programs.map((program) => String(before.get(program)?.instructions ?? "")), ""];
   return table(["on top of that", ...programs.map((program) => `\`${program}\``), MAPS], [whole, ...rows]);
@@ -75,8 +75,8 @@ ${table(["program", "minimal", "default", "full"], [
     ["all", ...[minimal, usual, full].map(total)],
   ])}
 
-Minimal: every option off. Default: as an empty configuration with \`ipv6: false\` has
-it on a kernel from Linux 5.18. Full: every option on but \`hostNamespaceOnly\`, which leaves
+Minimal: every option off that adds something. Default: as an empty configuration with
+\`ipv6: false\` has it on a kernel from Linux 5.18. Full: every option on but \`hostNamespaceOnly\`, which leaves
 \`hostNamespaceServices\` nothing to decide, and \`events\`, which is for as long as somebody
 listens; two depths of cgroups.
 
