@@ -54,7 +54,7 @@ export function readState(maps: FamilyMaps): State {
     const name = names.get(text)?.name;
     names.delete(text);
     const { base, count } = value.range;
-    return { key, value, name, slots: base + count > slotCount ? [] : maps.slots.getRange(base, count) };
+    return { key, value, name, slots: base + count > slotCount ? [] : sharing(maps.slots.getRange(base, count)) };
   });
   return {
     frontEnds,
@@ -67,6 +67,17 @@ export function readState(maps: FamilyMaps): State {
     memberRoom: maps.backends.maxEntries,
     slotCount,
   };
+}
+
+/** The same slots, equal ones one object: a Maglev table has thousands of a few backends. */
+function sharing(slots: readonly SlotValue[]): readonly SlotValue[] {
+  const known = new Map<string, SlotValue>();
+  return slots.map((slot) => {
+    const other = known.get(slot.address);
+    if (other?.port === slot.port && other.state === slot.state) return other;
+    known.set(slot.address, slot);
+    return slot;
+  });
 }
 
 /** A key in a form that can be compared. */
