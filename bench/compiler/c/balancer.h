@@ -2,12 +2,15 @@
 #pragma once
 #include <linux/bpf.h>
 #include <linux/in.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #define PROCEED 1
 #define REJECT 0
 #define RECENT_FLOWS 4
 #define OLDER_FLOWS 32
+#define FILTER_FACTOR 0x9e3779b97f4a7c15ull
+#define FILTER_FACTOR_32 0x9e3779b1u
 #define SOCK_DGRAM 2
 #define AF_INET6 10
 #define CONNECTED 1 /* TCP_ESTABLISHED */

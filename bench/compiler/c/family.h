@@ -8,6 +8,8 @@
 #define REVERSE cilium_lb4_reverse_sk
 #define FLOWS flows
 #define KNOWN_BACKENDS backends
+#define FILTER service_filter
+#define OLDER older_flows
 #else
 #define N(name) name##6
 #define ADDRESS struct address6
@@ -17,6 +19,8 @@
 #define REVERSE cilium_lb6_reverse_sk
 #define FLOWS flows6
 #define KNOWN_BACKENDS backends6
+#define FILTER service_filter6
+#define OLDER older_flows6
 #endif
 
 struct N(service_key) { ADDRESS address; __u16 port; __u8 protocol; __u8 scope; } __attribute__((packed, aligned(4)));
@@ -29,20 +33,22 @@ struct N(flow) {
   ADDRESS service_address, backend_address;
   __u16 service_port, backend_port;
   __u32 generation;
-  __u16 rev_nat_index, pad;
+  __u16 rev_nat_index, entered;
 } __attribute__((packed, aligned(4)));
 struct N(peer) { ADDRESS address; __u16 port; __u16 pad; } __attribute__((packed, aligned(4)));
 struct N(socket_flows) {
   struct N(flow) recent[RECENT_FLOWS];
   __u32 recent_count, older_count;
-  struct N(peer) older[OLDER_FLOWS];
 } __attribute__((packed, aligned(4)));
+struct N(older_flows) { struct N(peer) peers[OLDER_FLOWS]; };
 
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 65536); __type(key, struct N(service_key)); __type(value, struct N(service)); } SERVICES SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 262144); __type(key, __u32); __type(value, struct N(slot)); } SLOTS SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 262144); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, struct N(backend_key)); __type(value, __u32); } KNOWN_BACKENDS SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 262144); __type(key, struct N(reverse_key)); __type(value, struct N(reverse_entry)); } REVERSE SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, struct N(socket_flows)); } FLOWS SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, struct N(older_flows)); } OLDER SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1024); __type(key, __u32); __type(value, __u64); } FILTER SEC(".maps");
 
 static __always_inline ADDRESS N(read_address)(struct bpf_sock_addr *ctx, int mapped) {
 #if FAMILY == 4
@@ -85,14 +91,40 @@ static __always_inline void N(delete_reverse)(__u64 cookie, ADDRESS address, __u
   bpf_map_delete_elem(&REVERSE, &key);
 }
 
+static __always_inline void N(leave_reverse)(__u64 cookie, const struct N(flow) *flow) {
+  if (flow->entered) N(delete_reverse)(cookie, flow->backend_address, flow->backend_port);
+}
+
+static __always_inline void N(write_reverse)(__u64 cookie, const struct N(flow) *flow) {
+  struct N(reverse_key) key = { .cookie = cookie, .address = flow->backend_address, .port = flow->backend_port };
+  struct N(reverse_entry) value = { .address = flow->service_address, .port = flow->service_port, .rev_nat_index = flow->rev_nat_index };
+  bpf_map_update_elem(&REVERSE, &key, &value, 0);
+}
+
 static __always_inline void N(forget_flow)(void *ctx, struct N(flow) *flow) {
-  N(delete_reverse)(bpf_get_socket_cookie(ctx), flow->backend_address, flow->backend_port);
+  N(leave_reverse)(bpf_get_socket_cookie(ctx), flow);
   __builtin_memset(flow, 0, sizeof(*flow));
 }
 
 static __always_inline int N(refuse)(int error) {
   bpf_set_retval(-error);
   return REJECT;
+}
+
+static __always_inline int N(may_be_service)(struct bpf_sock_addr *ctx, int mapped) {
+  __u64 port = bpf_ntohs(ctx->user_port);
+#if FAMILY == 4
+  __u32 network = bpf_ntohl(N(read_address)(ctx, mapped)) >> 8;
+  __u64 hash = (network | port << 24) * FILTER_FACTOR;
+  __u32 group = ((network >> 8) * FILTER_FACTOR_32) >> 25;
+#else
+  __u64 upper = bpf_be64_to_cpu(*(__u64 *)ctx->user_ip6) * FILTER_FACTOR;
+  __u64 hash = (upper ^ bpf_be64_to_cpu(*(__u64 *)(ctx->user_ip6 + 2)) >> 8 ^ port << 48) * FILTER_FACTOR;
+  __u32 group = upper >> 57;
+#endif
+  __u32 word = group << 3 | hash >> 61;
+  __u64 *bits = bpf_map_lookup_elem(&FILTER, &word);
+  return bits && (*bits >> (hash >> 55 & 63) & 1);
 }
 
 /* A service as it was at one moment. */
@@ -110,6 +142,7 @@ static __always_inline int N(look)(const struct N(service_key) *key, struct N(fo
 }
 
 static __always_inline int N(find_service)(struct bpf_sock_addr *ctx, int mapped, struct N(found) *found) {
+  if (!N(may_be_service)(ctx, mapped)) return N(MISSING);
   struct N(service_key) key = { .address = N(read_address)(ctx, mapped), .port = ctx->user_port, .protocol = ctx->protocol };
   int outcome = N(look)(&key, found);
   if (outcome != N(TORN)) return outcome;
@@ -147,37 +180,61 @@ static __always_inline int N(forget_backend)(struct bpf_sock_addr *ctx, int mapp
   return PROCEED;
 }
 
-static __always_inline void N(keep_older)(struct N(socket_flows) *known, struct N(flow) *flow, __u64 cookie) {
-  struct N(peer) *peer = &known->older[known->older_count & (OLDER_FLOWS - 1)];
+static __always_inline void N(keep_older)(struct bpf_sock_addr *ctx, struct N(socket_flows) *known, struct N(flow) *flow, __u64 cookie) {
+  struct N(older_flows) *older = bpf_sk_storage_get(&OLDER, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!older) {
+    N(leave_reverse)(cookie, flow);
+    return;
+  }
+  struct N(peer) *peer = &older->peers[known->older_count & (OLDER_FLOWS - 1)];
   if (peer->port != 0) N(delete_reverse)(cookie, peer->address, peer->port);
   struct N(peer) kept = { .address = flow->backend_address, .port = flow->backend_port };
   *peer = kept;
   known->older_count++;
+  if (!flow->entered) N(write_reverse)(cookie, flow);
+}
+
+static __always_inline struct N(flow) *N(with_backend)(struct N(socket_flows) *known, const struct N(flow) *flow) {
+  struct N(flow) *found = 0;
+#pragma unroll
+  for (int i = 0; i < RECENT_FLOWS && !found; i++)
+    if (N(same_backend)(&known->recent[i], flow->backend_address, flow->backend_port)) found = &known->recent[i];
+  return found;
 }
 
 static __always_inline void N(place_flow)(
     struct bpf_sock_addr *ctx, int mapped, struct N(socket_flows) *known, const struct N(flow) *flow, __u64 cookie) {
   if (known->older_count != 0) {
+    struct N(older_flows) *older = bpf_sk_storage_get(&OLDER, ctx->sk, 0, 0);
+    if (older) {
 #pragma clang loop unroll(disable)
-    for (__u32 i = 0; i < OLDER_FLOWS; i++) {
-      struct N(peer) *peer = &known->older[i];
-      if (SAME(peer->address, flow->backend_address) && peer->port == flow->backend_port) __builtin_memset(peer, 0, sizeof(*peer));
+      for (__u32 i = 0; i < OLDER_FLOWS; i++) {
+        struct N(peer) *peer = &older->peers[i];
+        if (SAME(peer->address, flow->backend_address) && peer->port == flow->backend_port) __builtin_memset(peer, 0, sizeof(*peer));
+      }
     }
   }
   struct N(flow) *found = 0;
 #pragma unroll
-  for (int i = 0; i < RECENT_FLOWS && !found; i++) {
-    struct N(flow) *other = &known->recent[i];
-    if (N(same_service)(other, N(read_address)(ctx, mapped), ctx->user_port) || N(same_backend)(other, flow->backend_address, flow->backend_port)) found = other;
-  }
+  for (int i = 0; i < RECENT_FLOWS && !found; i++)
+    if (N(same_service)(&known->recent[i], N(read_address)(ctx, mapped), ctx->user_port)) found = &known->recent[i];
   if (found) {
-    if (!N(same_backend)(found, flow->backend_address, flow->backend_port)) N(delete_reverse)(cookie, found->backend_address, found->backend_port);
+    if (!N(same_backend)(found, flow->backend_address, flow->backend_port)) {
+      N(delete_reverse)(cookie, found->backend_address, found->backend_port);
+      struct N(flow) *other = N(with_backend)(known, flow);
+      if (other) __builtin_memset(other, 0, sizeof(*other));
+    }
+    *found = *flow;
+    return;
+  }
+  found = N(with_backend)(known, flow);
+  if (found) {
     *found = *flow;
     return;
   }
   struct N(flow) *next = &known->recent[known->recent_count & (RECENT_FLOWS - 1)];
   known->recent_count++;
-  if (next->rev_nat_index != 0) N(keep_older)(known, next, cookie);
+  if (next->rev_nat_index != 0) N(keep_older)(ctx, known, next, cookie);
   *next = *flow;
 }
 
@@ -198,6 +255,8 @@ static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int 
       N(redirect)(ctx, mapped, found->backend_address, found->backend_port);
       return PROCEED;
     }
+  } else if (!N(may_be_service)(ctx, mapped)) {
+    return PROCEED;
   }
   struct N(found) service;
   int outcome = N(find_service)(ctx, mapped, &service);
@@ -227,16 +286,13 @@ static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int 
   struct N(flow) flow = {
     .service_address = N(read_address)(ctx, mapped), .service_port = ctx->user_port,
     .backend_address = backend->address, .backend_port = backend->port,
-    .generation = now, .rev_nat_index = service.rev_nat_index,
+    .generation = now, .rev_nat_index = service.rev_nat_index, .entered = 1,
   };
   known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (known) N(place_flow)(ctx, mapped, known, &flow, cookie);
-
-  struct N(reverse_key) key = { .cookie = cookie, .address = backend->address, .port = backend->port };
-  struct N(reverse_entry) *entry = bpf_map_lookup_elem(&REVERSE, &key);
-  if (!entry || !(SAME(entry->address, flow.service_address) && entry->port == ctx->user_port && entry->rev_nat_index == service.rev_nat_index)) {
-    struct N(reverse_entry) value = { .address = N(read_address)(ctx, mapped), .port = ctx->user_port, .rev_nat_index = service.rev_nat_index };
-    bpf_map_update_elem(&REVERSE, &key, &value, 0);
+  if (known) known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, 0);
+  if (known) {
+    N(place_flow)(ctx, mapped, known, &flow, cookie);
+    N(write_reverse)(cookie, &flow);
   }
   N(redirect)(ctx, mapped, backend->address, backend->port);
   return PROCEED;
@@ -288,12 +344,13 @@ static __always_inline void N(release)(struct bpf_sock *ctx) {
   if (!known) return;
   __u64 cookie = bpf_get_socket_cookie(ctx);
 #pragma unroll
-  for (int i = 0; i < RECENT_FLOWS; i++)
-    if (known->recent[i].rev_nat_index != 0) N(delete_reverse)(cookie, known->recent[i].backend_address, known->recent[i].backend_port);
+  for (int i = 0; i < RECENT_FLOWS; i++) N(leave_reverse)(cookie, &known->recent[i]);
   if (known->older_count == 0) return;
+  struct N(older_flows) *older = bpf_sk_storage_get(&OLDER, ctx, 0, 0);
+  if (!older) return;
 #pragma clang loop unroll(disable)
   for (__u32 i = 0; i < OLDER_FLOWS; i++)
-    if (known->older[i].port != 0) N(delete_reverse)(cookie, known->older[i].address, known->older[i].port);
+    if (older->peers[i].port != 0) N(delete_reverse)(cookie, older->peers[i].address, older->peers[i].port);
 }
 
 #undef N
@@ -304,3 +361,5 @@ static __always_inline void N(release)(struct bpf_sock *ctx) {
 #undef REVERSE
 #undef FLOWS
 #undef KNOWN_BACKENDS
+#undef FILTER
+#undef OLDER
