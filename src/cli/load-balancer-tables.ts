@@ -1,5 +1,5 @@
 /** The load balancer's state as tables. */
-import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus } from "../lb/status.ts";
+import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/status.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
 /** Backends that a table shows of one service, and addresses. */
@@ -49,6 +49,15 @@ export async function printUseNote(maps: readonly Pick<MapStatus, "use">[]): Pro
   await print(colors.dim(walked
     ? "used: counted by walking through the maps; from Linux 6.6 on the kernel keeps count\n"
     : "used: by the kernel's own count; slots by the services that have them\n"));
+}
+
+/** Who is left alone; nothing where nobody is. */
+export async function printOptOut({ cgroups, networkNamespaces }: Status["optOut"]): Promise<void> {
+  const parts = [
+    ...cgroups.map((path) => `cgroup ${path ?? "that is gone, or not to be seen from here"}`),
+    ...(networkNamespaces.length === 0 ? [] : [networkNamespaces.length === 1 ? "1 network namespace" : `${count(networkNamespaces.length)} network namespaces`]),
+  ];
+  if (parts.length > 0) await print(`Left alone: ${parts.join(", ")}\n\n`);
 }
 
 /** Services; with `limit`, the first of them and how many more there are. */

@@ -220,12 +220,21 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
   const refused = await tsbpf("load", "--config", config(`${text}optOut: { cgroups: [no/such/cgroup] }\n`), "--cgroup", cgroup, "--pin", pins);
   assert.is(refused.status, 1);
   assert.is(refused.stderr, `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`);
+  assert.equal(snapshot(pins), before);
+  assert.not.match(await done("status", "--pin", pins), "Left alone");
+  await withCgroup(async (shortLived) => {
+    await done("load", "--config", config(`${text}optOut: { cgroups: [${basename(shortLived)}], networkNamespaces: [/proc/self/ns/net] }\n`), "--cgroup", cgroup, "--pin", pins);
+    assert.match(await done("status", "--pin", pins), `\nLeft alone: cgroup ${shortLived}, 1 network namespace\n`);
+  });
+  assert.equal(loadBalancerStatus(pins)!.optOut.cgroups, [undefined]);
+  await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
+  const after = snapshot(pins);
   // In a cgroup namespace, whose root lies nobody knows how deep.
   const inside = await runIn({ cgroup }, "unshare", "--cgroup", "--mount", "sh", "-c", 'umount -l "$0" && mount -t cgroup2 cgroup2 "$0" && exec "$@"', cgroupRoot(),
     process.execPath, "--import", TSX, CLI, "load", "--config", config(`${text}optOut: { cgroups: [.] }\n`), "--pin", pins);
   assert.is(inside.status, 1);
   assert.match(inside.stderr, `error: optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${cgroupRoot()} is a cgroup below it\nhint: `);
-  assert.equal(snapshot(pins), before);
+  assert.equal(snapshot(pins), after);
 }));
 
 test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () => withPlaces(async ({ cgroup, pins }) => {

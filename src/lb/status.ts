@@ -1,6 +1,7 @@
 /** What is loaded, as the kernel tells it. */
 import { NO_SERVICE } from "../../programs/metrics.ts";
 import { SLOT_SIZE } from "../asm/index.ts";
+import { optOutCgroups, optOutNamespaces } from "../../programs/maps.ts";
 import { checkHost, PinDirectory } from "../loader/index.ts";
 import { MapType } from "../types/index.ts";
 import { cgroupPath } from "./cgroup-path.ts";
@@ -21,6 +22,13 @@ export interface Status {
   readonly programs: readonly ProgramStatus[];
   readonly maps: readonly MapStatus[];
   readonly services: readonly ServiceStatus[];
+  /** Whose sockets are left alone. */
+  readonly optOut: {
+    /** Directories; undefined for one that is gone, or not to be seen from here. */
+    readonly cgroups: readonly (string | undefined)[];
+    /** The kernel's numbers of them. */
+    readonly networkNamespaces: readonly bigint[];
+  };
   /** What could not be counted under a service; undefined where the programs are not built to count. */
   readonly counters: CounterTotals | undefined;
   /** Whether translations are told of: whether somebody listens. */
@@ -121,12 +129,23 @@ export function reportStatus(pins: PinDirectory): Status {
       programs: programStatus(pins),
       maps: mapStatus(pins),
       services: Array.from(maps, ([family, map]) => serviceStatus(family, map, counters.get(family))).flat(),
+      optOut: {
+        cgroups: pinnedKeys(pins, optOutCgroups).map((id) => cgroupPath(id)),
+        networkNamespaces: pinnedKeys(pins, optOutNamespaces),
+      },
       events: eventsState(pins),
       counters: counters.size === 0 ? undefined : sumCounters([...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined)),
     };
   } finally {
     for (const map of [generation, ...Array.from(maps.values(), (map) => Object.values(map)).flat()]) map.close();
   }
+}
+
+/** The keys of a map that is there only where something makes use of it, in ascending order. */
+function pinnedKeys(pins: PinDirectory, definition: typeof optOutCgroups | typeof optOutNamespaces): bigint[] {
+  if (!pins.names("maps").includes(definition.name)) return [];
+  using map = pins.map(definition);
+  return [...map.keys()].sort((a, b) => (a < b ? -1 : 1));
 }
 
 function programStatus(pins: PinDirectory): ProgramStatus[] {

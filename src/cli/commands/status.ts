@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { loadBalancerStatus } from "../../lb/status.ts";
 import { CommandError } from "../errors.ts";
-import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
+import { printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, print, printJson } from "../output.ts";
 
@@ -36,6 +36,7 @@ export function command(): Command {
         await print("\n");
         await printServices(status.services);
         await print("\n");
+        await printOptOut(status.optOut);
         await printMaps(status.maps);
       }
       if (detached.length > 0) {
