@@ -72,9 +72,10 @@ export const observability: readonly Case[] = [
         const map = collection.map(definition) as unknown as TypedMap<number, unknown>;
         for (let i = 0; i < 100; i++) map.set(i, value);
         for (let i = 0; i < 10; i++) map.delete(i);
-        return `${name}: ${keptElementCount(definition, map.fd)} of ${map.count()}`;
+        return { name, kept: keptElementCount(definition, map.fd), walked: map.count() };
       });
-      return { kind: "observed", value: found.join(", ") };
+      if (found.some(({ kept }) => kept === undefined)) return { kind: "refused", errno: "none", log: "there is no such count" };
+      return { kind: "observed", value: found.map(({ name, kept, walked }) => `${name}: ${kept} of ${walked}`).join(", ") };
     },
   },
 ];

@@ -63,9 +63,14 @@ async function report({ services, withoutService, maps }: Metrics): Promise<void
   await printUseNote(uses);
 }
 
+/** A counter's name in Prometheus: `tsbpf_no_backend_total`. */
+export function prometheusName(counter: Counter): string {
+  return `tsbpf_${counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`;
+}
+
 function prometheusMetrics({ services, withoutService, maps }: Metrics): PrometheusMetric[] {
   const ofServices = counterNames.map((counter): PrometheusMetric => ({
-    name: `tsbpf_${counter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`,
+    name: prometheusName(counter),
     type: "counter",
     help: counters[counter].help,
     samples: [

@@ -193,14 +193,16 @@ function row(cells: readonly string[]): string {
   return cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join("  ").trimEnd();
 }
 
-/** `20:15:02.123456`, local time of a moment that is given in nanoseconds since boot, as `process.hrtime` has it. */
+/** Milliseconds between this machine's start and the epoch; found once, so that times keep their distances. */
+const START = performance.timeOrigin + performance.now() - Number(process.hrtime.bigint()) / 1e6;
+
+/** `20:15:02.123456`, local time of a moment that is given in nanoseconds since boot. */
 function timeOfDay(time: bigint): string {
-  const ago = Number(process.hrtime.bigint() - time) / 1e6;
-  const moment = Date.now() - ago;
+  const moment = START + Number(time) / 1e6;
   const date = new Date(moment);
-  const micros = Math.floor((moment - Math.floor(moment)) * 1000);
-  const two = (number: number) => String(number).padStart(2, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}${String(micros).padStart(3, "0")}`;
+  const digits = (number: number, length: number) => String(number).padStart(length, "0");
+  const seconds = [date.getHours(), date.getMinutes(), date.getSeconds()].map((number) => digits(number, 2)).join(":");
+  return `${seconds}.${digits(Math.floor((moment % 1000) * 1000), 6)}`;
 }
 
 function wholeNumber(text: string): number {

@@ -1,0 +1,15 @@
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { counterNames } from "../src/lb/counters.ts";
+import { prometheusName } from "../src/cli/commands/metrics.ts";
+
+const test = suite("docs/observability.md");
+const text = readFileSync(new URL("observability.md", import.meta.url), "utf8");
+
+test("names every counter, as it is called in JSON and for Prometheus, and no other", () => {
+  const rows = [...text.matchAll(/^\| `(\w+)` \| `(tsbpf_\w+)` \|/gm)].map(([, name, metric]) => [name, metric]);
+  assert.equal(rows, counterNames.map((name) => [name, prometheusName(name)]));
+});
+
+test.run();
