@@ -1,7 +1,7 @@
 /** Programs, maps and services into the kernel, over what is there already or afresh. */
 import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } from "../../programs/index.ts";
 import { Errno } from "../dsl/index.ts";
-import { attach, cgroupRoot, checkHost, instructionSetLevel, load, openCgroup, PinDirectory, type Collection } from "../loader/index.ts";
+import { attach, cgroupRoot, checkManager, instructionSetLevel, load, openCgroup, PinDirectory, type Collection } from "../loader/index.ts";
 import type { Program } from "../types/index.ts";
 import { writeBuiltOptions } from "./built-options.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
@@ -53,7 +53,7 @@ export interface LoadResult {
  * @throws {BpfError} where the kernel refuses; {VerifierError} where its verifier does
  */
 export async function loadLoadBalancer({ config, cgroup: wanted, pins: directory, hostNetworkNamespace }: LoadRequest): Promise<LoadResult> {
-  checkHost();
+  checkManager();
   const services = expandServices(config, addressesOf(hostNetworkNamespace));
   const expanded = new Set(services.map(({ name }) => name));
   const surroundings = readSurroundings(config, services, hostNetworkNamespace);

@@ -1,6 +1,6 @@
 /** What the programs have counted, by the services' names, and how full the maps are. */
 import { NO_SERVICE } from "../../programs/metrics.ts";
-import { checkHost, PinDirectory } from "../loader/index.ts";
+import { checkManager, PinDirectory } from "../loader/index.ts";
 import { readCounters, sumCounters, type CounterTotals } from "./counters.ts";
 import { LoadBalancerError } from "./error.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
@@ -39,7 +39,7 @@ export interface MapMetrics extends MapUse {
  * @throws {BpfError}
  */
 export function loadBalancerMetrics(directory: string): Metrics {
-  checkHost();
+  checkManager();
   const pins = PinDirectory.open(directory, OWNER);
   if (pins === undefined || pins.names("links").length === 0) {
     throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, { hint: "load it with tsbpf load, or name another directory with --pin" });

@@ -8,7 +8,7 @@ import { fstatSync, statSync } from "node:fs";
 import { events, eventsLost, loadBalancerPrograms } from "../../programs/index.ts";
 import { generation } from "../../programs/maps.ts";
 import { openDirectory, tryLock, type Fd } from "../kernel/index.ts";
-import { checkHost, instructionSetLevel, load, PinDirectory, readRingBuffer, standIn, type Collection, type RingBufferReader, type StandIn } from "../loader/index.ts";
+import { checkManager, instructionSetLevel, load, PinDirectory, readRingBuffer, standIn, type Collection, type RingBufferReader, type StandIn } from "../loader/index.ts";
 import type { Infer } from "../types/index.ts";
 import { readBuiltOptions } from "./built-options.ts";
 import { LoadBalancerError } from "./error.ts";
@@ -67,7 +67,7 @@ export class Monitor {
    * @throws {BpfError | VerifierError | LoaderError} where the kernel does not take the programs; then all is as it was
    */
   static async open(directory: string): Promise<Monitor> {
-    checkHost();
+    checkManager();
     const pins = loadedAt(directory);
     if (pins === undefined) {
       throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, { hint: "load it with tsbpf load, or name another directory with --pin" });

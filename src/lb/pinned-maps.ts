@@ -1,6 +1,6 @@
 /** Looking into the maps of a load balancer that is loaded. */
 import { connected } from "../../programs/maps.ts";
-import { checkHost, PinDirectory, type TypedMap } from "../loader/index.ts";
+import { checkManager, PinDirectory, type TypedMap } from "../loader/index.ts";
 import { MapType, type MapDefinition } from "../types/index.ts";
 import { nearest } from "./config/nearest.ts";
 import { LoadBalancerError } from "./error.ts";
@@ -91,7 +91,7 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
 }
 
 function openPins(directory: string): PinDirectory {
-  checkHost();
+  checkManager();
   const pins = PinDirectory.open(directory, OWNER);
   if (pins !== undefined) return pins;
   throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, {

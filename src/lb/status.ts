@@ -2,7 +2,7 @@
 import { NO_SERVICE } from "../../programs/metrics.ts";
 import { SLOT_SIZE } from "../asm/index.ts";
 import { optOutCgroups, optOutNamespaces } from "../../programs/maps.ts";
-import { checkHost, PinDirectory } from "../loader/index.ts";
+import { checkManager, PinDirectory } from "../loader/index.ts";
 import { MapType } from "../types/index.ts";
 import { cgroupPath } from "./cgroup-path.ts";
 import { readCounters, sumCounters, type CounterTotals } from "./counters.ts";
@@ -109,7 +109,7 @@ export interface BackendStatus {
  * @throws {BpfError}
  */
 export function loadBalancerStatus(pins: string): Status | undefined {
-  checkHost();
+  checkManager();
   const directory = PinDirectory.open(pins, OWNER);
   return directory === undefined || directory.names("links").length === 0 ? undefined : reportStatus(directory);
 }

@@ -1,5 +1,5 @@
 /** The load balancer out of the kernel. */
-import { checkHost, PinDirectory } from "../loader/index.ts";
+import { checkManager, PinDirectory } from "../loader/index.ts";
 import { exclusively } from "./lock.ts";
 import { OWNER } from "./status.ts";
 
@@ -18,7 +18,7 @@ export interface UnloadResult {
  * @throws {LoaderError} where the directory is not ours; nothing was changed
  */
 export async function unloadLoadBalancer(pins: string): Promise<UnloadResult | undefined> {
-  checkHost();
+  checkManager();
   return exclusively(
     () => PinDirectory.open(pins, OWNER)?.directory,
     (directory) => (directory === undefined ? undefined : PinDirectory.open(directory, OWNER)?.removeAll()),

@@ -7,7 +7,7 @@ import { exit, loadMap, loadMapValue, mov, program, r0, r1, type Item } from "..
 import { BpfError, Errno } from "../kernel/index.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
 import { array, AttachType, global, hash, lruHash, ProgramType, readOnlyGlobal, ringbuf, skStorage, struct, u32, u64, type MapDefinition, type Program } from "../types/index.ts";
-import { attach, checkHost, load, LoaderError, PinDirectory } from "./index.ts";
+import { attach, checkHost, checkManager, load, LoaderError, PinDirectory } from "./index.ts";
 
 const test = suite<{ fake: FakeKernel; directory: string }>("loader: on a kernel in memory");
 
@@ -181,6 +181,9 @@ test("the host is checked: system and privileges", ({ fake }) => {
   assert.throws(() => checkHost(fake.kernel, "linux"), isLoaderError(/CAP_BPF, CAP_PERFMON/));
   fake.effectiveCapabilities = (1n << 12n) | (1n << 38n) | (1n << 39n);
   checkHost(fake.kernel, "linux");
+  assert.throws(() => checkManager(fake.kernel, "linux"), isLoaderError(/CAP_SYS_ADMIN/));
+  fake.effectiveCapabilities = 1n << 21n;
+  checkManager(fake.kernel, "linux");
 });
 
 /** Closes a collection whatever happens. */

@@ -5,7 +5,7 @@ export { keptElementCount } from "./element-count.ts";
 export { LoaderError } from "./error.ts";
 export { mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
-export { cgroupRoot, checkHost, openCgroup } from "./preconditions.ts";
+export { cgroupRoot, checkHost, checkManager, openCgroup } from "./preconditions.ts";
 export { readRingBuffer, RingBufferReader, type RingBufferDefinition } from "./ring-buffer-reader.ts";
 export { standIn, type StandIn } from "./stand-in.ts";
 export { openMap, TypedMap, type MapHandle, type MapKey, type MapValue } from "./typed-map.ts";

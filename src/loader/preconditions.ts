@@ -24,6 +24,19 @@ export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = pr
 }
 
 /**
+ * The same, and that it may open programs, maps and links by their numbers,
+ * as who manages those of an earlier process has to.
+ * @throws {LoaderError}
+ */
+export function checkManager(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
+  checkHost(kernel, platform);
+  if ((kernel.capabilities() & (1n << BigInt(Capability.SYS_ADMIN))) !== 0n) return;
+  throw new LoaderError("this process may not look up what is loaded: it is not root and lacks CAP_SYS_ADMIN", {
+    hint: "run it as root (sudo), or give it CAP_SYS_ADMIN besides; the kernel gives out programs by their numbers only so",
+  });
+}
+
+/**
  * The root of the cgroup v2 hierarchy.
  * @throws {LoaderError} where there is none
  */
