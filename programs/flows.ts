@@ -46,13 +46,13 @@ export function rememberDatagrams(
   options: DataPathOptions,
 ): void {
   const cookie = b.getSocketCookie(to.context);
-  const flow = newFlow(to, service, backend, now, options.recentInReverseMap);
+  const flow = newFlow(to, service, backend, now);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound(() => {
     // The kernel has it at hand from the first time on that it is read: that is now, and not when a reply comes or the socket is closed.
     b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {
       placeFlow(b, to, known, flow, cookie, options);
       // Only what the storage names: nothing would delete another entry.
-      if (options.recentInReverseMap) writeReverse(b, to, cookie, flow, options);
+      if (options.recentInReverseMap) writeReverse(b, to, known, cookie, flow, options);
     });
   });
 }
@@ -61,21 +61,24 @@ export function rememberDatagrams(
 export function rememberStream(
   b: BuilderWith<"skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
 ): void {
-  const flow = newFlow(to, service, backend, now, false);
+  const flow = newFlow(to, service, backend, now);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
 }
 
-function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endpoint, now: Scalar<"u32">, entered: boolean) {
+function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endpoint, now: Scalar<"u32">) {
   return {
     serviceAddress: to.address, servicePort: to.port, backendAddress: backend.address, backendPort: backend.port,
-    generation: now, revNatIndex, entered: entered ? 1 : 0,
+    generation: now, revNatIndex,
   };
 }
 
 type NewFlow = ReturnType<typeof newFlow>;
 
 /** Enters a flow into the reverse map. */
-function writeReverse(b: BuilderWith, to: SocketAddress, cookie: Scalar<"u64">, flow: NewFlow | Ref<Flow>, options: DataPathOptions): void {
+function writeReverse(
+  b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, cookie: Scalar<"u64">, flow: NewFlow | Ref<Flow>, options: DataPathOptions,
+): void {
+  known.entered.set(1);
   const { serviceAddress: address, servicePort: port, revNatIndex } = flow;
   const result = b.update(to.maps.reverseSk, { cookie, address: flow.backendAddress, port: flow.backendPort }, { address, port, revNatIndex });
   if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "reverseUpdateFailed"));
@@ -99,7 +102,7 @@ function placeFlow(
   const withSameBackend = () => findRecent(b, known, (other) => withBackend(other, backend));
   // The entry of what has the same backend becomes the new flow's, if that is to have one.
   const giveWay = (other: Ref<Flow>) => {
-    if (!options.recentInReverseMap) leaveReverse(b, to.maps, cookie, other);
+    if (!options.recentInReverseMap) leaveReverse(b, to.maps, known, cookie, other);
   };
   findRecent(b, known, (other) => toService(other, to)).match(
     (replaced) => {
@@ -136,10 +139,11 @@ function keepOlder(
       b.if(peer.port.ne(be16(0)), () => deleteReverse(b, to.maps, cookie, peer));
       b.assign(peer, flowBackend(flow));
       known.olderCount.set(known.olderCount.add(1));
-      b.if(flow.entered.eq(0), () => writeReverse(b, to, cookie, flow, options));
+      // Also where recent flows are entered: there may have been programs before these that did not.
+      writeReverse(b, to, known, cookie, flow, options);
     },
     // There is no memory for its name: it is given up.
-    () => leaveReverse(b, to.maps, cookie, flow));
+    () => leaveReverse(b, to.maps, known, cookie, flow));
 }
 
 /** Each of the older flows, in a loop. */
@@ -160,28 +164,31 @@ function eachOlder(
  */
 export function forgetBackend(b: BuilderWith<"getSocketCookie">, to: SocketAddress, storage: Nullable<SocketFlows>): void {
   storage.ifFound((known) => {
-    findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, flow));
+    findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, known, flow));
     b.if(known.olderCount.ne(0), () => deleteReverse(b, to.maps, b.getSocketCookie(to.context), to));
   });
 }
 
 /** Forgets a flow: its service is gone or has become another, or the socket has turned to something else. */
-export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress, flow: Ref<Flow>): void {
-  leaveReverse(b, to.maps, b.getSocketCookie(to.context), flow);
+export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress, known: Ref<SocketFlows>, flow: Ref<Flow>): void {
+  leaveReverse(b, to.maps, known, b.getSocketCookie(to.context), flow);
   b.clear(flow);
 }
 
 /** Deletes all of the socket's entries in the reverse map. */
 export function deleteReverseEntries(
-  b: BuilderWith<"skStorageGet">, maps: Maps, socket: AnyContext, known: Ref<SocketFlows>, cookie: Scalar<"u64">,
+  b: BuilderWith<"skStorageGet">, maps: Maps, socket: AnyContext, known: Ref<SocketFlows>, cookie: () => Scalar<"u64">,
 ): void {
-  for (const flow of recentFlows(known)) leaveReverse(b, maps, cookie, flow);
-  eachOlder(b, maps, socket, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, cookie, peer)));
+  b.if(known.entered.ne(0), () => {
+    const own = cookie();
+    for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, maps, own, flowBackend(flow)));
+    eachOlder(b, maps, socket, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, own, peer)));
+  });
 }
 
-/** Deletes a recent flow's entry in the reverse map, if it has one: there may have been programs before these that were built the other way. */
-function leaveReverse(b: BuilderWith, maps: Maps, cookie: Scalar<"u64">, flow: Ref<Flow>): void {
-  b.if(flow.entered.ne(0), () => deleteReverse(b, maps, cookie, flowBackend(flow)));
+/** Deletes a recent flow's entry in the reverse map, where the socket may have any. */
+function leaveReverse(b: BuilderWith, maps: Maps, known: Ref<SocketFlows>, cookie: Scalar<"u64">, flow: Ref<Flow>): void {
+  b.if(known.entered.ne(0), () => deleteReverse(b, maps, cookie, flowBackend(flow)));
 }
 
 function flowBackend(flow: Ref<Flow>): Endpoint {

@@ -138,8 +138,6 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     generation: u32,
     /** 0: this flow is not in use. */
     revNatIndex: u16,
-    /** 1 where it has an entry in the reverse map. */
-    entered: u16,
   });
 
   /** A backend as one of a service. */
@@ -160,11 +158,13 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
 
   /** What a socket remembers. With its older flows it names every entry of the socket in the reverse map, so that closing it leaves none. */
   const SocketFlows = struct(`${prefix}_socket_flows`, {
-    recent: arrayOf(Flow, RECENT_FLOWS),
-    /** How many flows were ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
+    /** 0: none of them has ever had an entry in the reverse map. It lies first, beside what the kernel reads itself. */
+    entered: u32,
+    /** How many recent flows were ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
     recentCount: u32,
-    /** Likewise of its older flows; 0 as long as there are none. */
+    /** Likewise of the older ones; 0 as long as there are none. */
     olderCount: u32,
+    recent: arrayOf(Flow, RECENT_FLOWS),
   });
 
   /** The flows that a socket has only in the reverse map. Few sockets have any: they are no burden to the others' storage. */

@@ -33,12 +33,12 @@ struct N(flow) {
   ADDRESS service_address, backend_address;
   __u16 service_port, backend_port;
   __u32 generation;
-  __u16 rev_nat_index, entered;
+  __u16 rev_nat_index, pad;
 } __attribute__((packed, aligned(4)));
 struct N(peer) { ADDRESS address; __u16 port; __u16 pad; } __attribute__((packed, aligned(4)));
 struct N(socket_flows) {
+  __u32 entered, recent_count, older_count;
   struct N(flow) recent[RECENT_FLOWS];
-  __u32 recent_count, older_count;
 } __attribute__((packed, aligned(4)));
 struct N(older_flows) { struct N(peer) peers[OLDER_FLOWS]; };
 
@@ -91,18 +91,19 @@ static __always_inline void N(delete_reverse)(__u64 cookie, ADDRESS address, __u
   bpf_map_delete_elem(&REVERSE, &key);
 }
 
-static __always_inline void N(leave_reverse)(__u64 cookie, const struct N(flow) *flow) {
-  if (flow->entered) N(delete_reverse)(cookie, flow->backend_address, flow->backend_port);
+static __always_inline void N(leave_reverse)(const struct N(socket_flows) *known, __u64 cookie, const struct N(flow) *flow) {
+  if (known->entered) N(delete_reverse)(cookie, flow->backend_address, flow->backend_port);
 }
 
-static __always_inline void N(write_reverse)(__u64 cookie, const struct N(flow) *flow) {
+static __always_inline void N(write_reverse)(struct N(socket_flows) *known, __u64 cookie, const struct N(flow) *flow) {
+  known->entered = 1;
   struct N(reverse_key) key = { .cookie = cookie, .address = flow->backend_address, .port = flow->backend_port };
   struct N(reverse_entry) value = { .address = flow->service_address, .port = flow->service_port, .rev_nat_index = flow->rev_nat_index };
   bpf_map_update_elem(&REVERSE, &key, &value, 0);
 }
 
-static __always_inline void N(forget_flow)(void *ctx, struct N(flow) *flow) {
-  N(leave_reverse)(bpf_get_socket_cookie(ctx), flow);
+static __always_inline void N(forget_flow)(void *ctx, const struct N(socket_flows) *known, struct N(flow) *flow) {
+  N(leave_reverse)(known, bpf_get_socket_cookie(ctx), flow);
   __builtin_memset(flow, 0, sizeof(*flow));
 }
 
@@ -175,7 +176,7 @@ static __always_inline int N(forget_backend)(struct bpf_sock_addr *ctx, int mapp
 #pragma unroll
   for (int i = 0; i < RECENT_FLOWS && !found; i++)
     if (N(same_backend)(&known->recent[i], N(read_address)(ctx, mapped), ctx->user_port)) found = &known->recent[i];
-  if (found) N(forget_flow)(ctx, found);
+  if (found) N(forget_flow)(ctx, known, found);
   if (known->older_count != 0) N(delete_reverse)(bpf_get_socket_cookie(ctx), N(read_address)(ctx, mapped), ctx->user_port);
   return PROCEED;
 }
@@ -183,7 +184,7 @@ static __always_inline int N(forget_backend)(struct bpf_sock_addr *ctx, int mapp
 static __always_inline void N(keep_older)(struct bpf_sock_addr *ctx, struct N(socket_flows) *known, struct N(flow) *flow, __u64 cookie) {
   struct N(older_flows) *older = bpf_sk_storage_get(&OLDER, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!older) {
-    N(leave_reverse)(cookie, flow);
+    N(leave_reverse)(known, cookie, flow);
     return;
   }
   struct N(peer) *peer = &older->peers[known->older_count & (OLDER_FLOWS - 1)];
@@ -191,7 +192,7 @@ static __always_inline void N(keep_older)(struct bpf_sock_addr *ctx, struct N(so
   struct N(peer) kept = { .address = flow->backend_address, .port = flow->backend_port };
   *peer = kept;
   known->older_count++;
-  if (!flow->entered) N(write_reverse)(cookie, flow);
+  N(write_reverse)(known, cookie, flow);
 }
 
 static __always_inline struct N(flow) *N(with_backend)(struct N(socket_flows) *known, const struct N(flow) *flow) {
@@ -286,13 +287,13 @@ static __always_inline int N(translate_datagram)(struct bpf_sock_addr *ctx, int 
   struct N(flow) flow = {
     .service_address = N(read_address)(ctx, mapped), .service_port = ctx->user_port,
     .backend_address = backend->address, .backend_port = backend->port,
-    .generation = now, .rev_nat_index = service.rev_nat_index, .entered = 1,
+    .generation = now, .rev_nat_index = service.rev_nat_index,
   };
   known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (known) known = bpf_sk_storage_get(&FLOWS, ctx->sk, 0, 0);
   if (known) {
     N(place_flow)(ctx, mapped, known, &flow, cookie);
-    N(write_reverse)(cookie, &flow);
+    N(write_reverse)(known, cookie, &flow);
   }
   N(redirect)(ctx, mapped, backend->address, backend->port);
   return PROCEED;
@@ -321,7 +322,7 @@ static __always_inline int N(translate_reply)(struct bpf_sock_addr *ctx, int map
     ADDRESS address = found->service_address;
     __u16 port = found->service_port, rev_nat_index = found->rev_nat_index;
     if (found->generation != current && !N(still_service)(ctx, address, port, rev_nat_index)) {
-      N(forget_flow)(ctx, found);
+      N(forget_flow)(ctx, known, found);
       return PROCEED;
     }
     N(redirect)(ctx, mapped, address, port);
@@ -341,10 +342,11 @@ static __always_inline int N(translate_reply)(struct bpf_sock_addr *ctx, int map
 
 static __always_inline void N(release)(struct bpf_sock *ctx) {
   struct N(socket_flows) *known = bpf_sk_storage_get(&FLOWS, ctx, 0, 0);
-  if (!known) return;
+  if (!known || !known->entered) return;
   __u64 cookie = bpf_get_socket_cookie(ctx);
 #pragma unroll
-  for (int i = 0; i < RECENT_FLOWS; i++) N(leave_reverse)(cookie, &known->recent[i]);
+  for (int i = 0; i < RECENT_FLOWS; i++)
+    if (known->recent[i].rev_nat_index != 0) N(delete_reverse)(cookie, known->recent[i].backend_address, known->recent[i].backend_port);
   if (known->older_count == 0) return;
   struct N(older_flows) *older = bpf_sk_storage_get(&OLDER, ctx, 0, 0);
   if (!older) return;

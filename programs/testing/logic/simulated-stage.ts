@@ -73,10 +73,12 @@ export class SimulatedStage implements Stage {
   }
 
   onlyInStorage(socket: SimulatedClientSocket): string[] {
+    const entered = new Set(this.reverseEntries());
     return [maps4, maps6].flatMap(({ flows }) => (this.world.map(flows).get(socket.simulated)?.recent ?? []))
-      .filter(({ revNatIndex, entered }) => revNatIndex !== 0 && entered === 0)
+      .filter(({ revNatIndex }) => revNatIndex !== 0)
       .map(({ serviceAddress, servicePort, backendAddress, backendPort, revNatIndex }) =>
-        entryText({ cookie: socket.cookie, address: backendAddress, port: backendPort }, { address: serviceAddress, port: servicePort, revNatIndex }));
+        entryText({ cookie: socket.cookie, address: backendAddress, port: backendPort }, { address: serviceAddress, port: servicePort, revNatIndex }))
+      .filter((text) => !entered.has(text));
   }
 
   reverseEntries(): string[] {
