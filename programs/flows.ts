@@ -102,7 +102,7 @@ function placeFlow(
   const withSameBackend = () => findRecent(b, known, (other) => withBackend(other, backend));
   // The entry of what has the same backend becomes the new flow's, if that is to have one.
   const giveWay = (other: Ref<Flow>) => {
-    if (!options.recentInReverseMap) leaveReverse(b, to.maps, known, cookie, other);
+    if (!options.recentInReverseMap) deleteReverse(b, to.maps, cookie, flowBackend(other));
   };
   findRecent(b, known, (other) => toService(other, to)).match(
     (replaced) => {
@@ -143,7 +143,7 @@ function keepOlder(
       writeReverse(b, to, known, cookie, flow, options);
     },
     // There is no memory for its name: it is given up.
-    () => leaveReverse(b, to.maps, known, cookie, flow));
+    () => deleteReverse(b, to.maps, cookie, flowBackend(flow)));
 }
 
 /** Each of the older flows, in a loop. */
@@ -164,14 +164,14 @@ function eachOlder(
  */
 export function forgetBackend(b: BuilderWith<"getSocketCookie">, to: SocketAddress, storage: Nullable<SocketFlows>): void {
   storage.ifFound((known) => {
-    findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, known, flow));
+    findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, flow));
     b.if(known.olderCount.ne(0), () => deleteReverse(b, to.maps, b.getSocketCookie(to.context), to));
   });
 }
 
 /** Forgets a flow: its service is gone or has become another, or the socket has turned to something else. */
-export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress, known: Ref<SocketFlows>, flow: Ref<Flow>): void {
-  leaveReverse(b, to.maps, known, b.getSocketCookie(to.context), flow);
+export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress, flow: Ref<Flow>): void {
+  deleteReverse(b, to.maps, b.getSocketCookie(to.context), flowBackend(flow));
   b.clear(flow);
 }
 
@@ -184,11 +184,6 @@ export function deleteReverseEntries(
     for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, maps, own, flowBackend(flow)));
     eachOlder(b, maps, socket, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, own, peer)));
   });
-}
-
-/** Deletes a recent flow's entry in the reverse map, where the socket may have any. */
-function leaveReverse(b: BuilderWith, maps: Maps, known: Ref<SocketFlows>, cookie: Scalar<"u64">, flow: Ref<Flow>): void {
-  b.if(known.entered.ne(0), () => deleteReverse(b, maps, cookie, flowBackend(flow)));
 }
 
 function flowBackend(flow: Ref<Flow>): Endpoint {

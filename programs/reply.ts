@@ -20,7 +20,7 @@ export function translateReply(b: BuilderWith<EventHelper | "skStorageGet">, fro
     tell(b, from, options, EventKind.PRE_REVERSE, () => flow);
     b.if(flow.generation.ne(now), () => unlessStillService(b, from, service, () => {
       countMiss(b, from, options, flow.revNatIndex);
-      forgetFlow(b, from, known, flow);
+      forgetFlow(b, from, flow);
       b.return(PROCEED);
     }));
     count(b, from, options, flow.revNatIndex, "replies");

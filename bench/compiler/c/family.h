@@ -91,10 +91,6 @@ static __always_inline void N(delete_reverse)(__u64 cookie, ADDRESS address, __u
   bpf_map_delete_elem(&REVERSE, &key);
 }
 
-static __always_inline void N(leave_reverse)(const struct N(socket_flows) *known, __u64 cookie, const struct N(flow) *flow) {
-  if (known->entered) N(delete_reverse)(cookie, flow->backend_address, flow->backend_port);
-}
-
 static __always_inline void N(write_reverse)(struct N(socket_flows) *known, __u64 cookie, const struct N(flow) *flow) {
   known->entered = 1;
   struct N(reverse_key) key = { .cookie = cookie, .address = flow->backend_address, .port = flow->backend_port };
@@ -102,8 +98,8 @@ static __always_inline void N(write_reverse)(struct N(socket_flows) *known, __u6
   bpf_map_update_elem(&REVERSE, &key, &value, 0);
 }
 
-static __always_inline void N(forget_flow)(void *ctx, const struct N(socket_flows) *known, struct N(flow) *flow) {
-  N(leave_reverse)(known, bpf_get_socket_cookie(ctx), flow);
+static __always_inline void N(forget_flow)(void *ctx, struct N(flow) *flow) {
+  N(delete_reverse)(bpf_get_socket_cookie(ctx), flow->backend_address, flow->backend_port);
   __builtin_memset(flow, 0, sizeof(*flow));
 }
 
@@ -176,7 +172,7 @@ static __always_inline int N(forget_backend)(struct bpf_sock_addr *ctx, int mapp
 #pragma unroll
   for (int i = 0; i < RECENT_FLOWS && !found; i++)
     if (N(same_backend)(&known->recent[i], N(read_address)(ctx, mapped), ctx->user_port)) found = &known->recent[i];
-  if (found) N(forget_flow)(ctx, known, found);
+  if (found) N(forget_flow)(ctx, found);
   if (known->older_count != 0) N(delete_reverse)(bpf_get_socket_cookie(ctx), N(read_address)(ctx, mapped), ctx->user_port);
   return PROCEED;
 }
@@ -184,7 +180,7 @@ static __always_inline int N(forget_backend)(struct bpf_sock_addr *ctx, int mapp
 static __always_inline void N(keep_older)(struct bpf_sock_addr *ctx, struct N(socket_flows) *known, struct N(flow) *flow, __u64 cookie) {
   struct N(older_flows) *older = bpf_sk_storage_get(&OLDER, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!older) {
-    N(leave_reverse)(known, cookie, flow);
+    N(delete_reverse)(cookie, flow->backend_address, flow->backend_port);
     return;
   }
   struct N(peer) *peer = &older->peers[known->older_count & (OLDER_FLOWS - 1)];
@@ -322,7 +318,7 @@ static __always_inline int N(translate_reply)(struct bpf_sock_addr *ctx, int map
     ADDRESS address = found->service_address;
     __u16 port = found->service_port, rev_nat_index = found->rev_nat_index;
     if (found->generation != current && !N(still_service)(ctx, address, port, rev_nat_index)) {
-      N(forget_flow)(ctx, known, found);
+      N(forget_flow)(ctx, found);
       return PROCEED;
     }
     N(redirect)(ctx, mapped, address, port);
