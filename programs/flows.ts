@@ -9,7 +9,7 @@
 import type { AnyContext, BuilderWith, Condition, KernelPointer, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
 import { be16 } from "../src/types/index.ts";
 import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type Peer, type SocketFlows } from "./maps.ts";
-import { count } from "./metrics.ts";
+import { count, NO_SERVICE } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { FoundService } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
@@ -177,11 +177,17 @@ export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress,
 
 /** Deletes all of the socket's entries in the reverse map. */
 export function deleteReverseEntries(
-  b: BuilderWith<"skStorageGet">, maps: Maps, socket: AnyContext, known: Ref<SocketFlows>, cookie: () => Scalar<"u64">,
+  b: BuilderWith<"skStorageGet">, maps: Maps, socket: AnyContext, known: Ref<SocketFlows>, cookie: () => Scalar<"u64">, options: DataPathOptions,
 ): void {
   b.if(known.entered.ne(0), () => {
     const own = cookie();
-    for (const flow of recentFlows(known)) b.if(flow.revNatIndex.ne(0), () => deleteReverse(b, maps, own, flowBackend(flow)));
+    for (const flow of recentFlows(known)) {
+      b.if(flow.revNatIndex.ne(0), () => {
+        const result = deleteReverse(b, maps, own, flowBackend(flow));
+        // Where every recent flow has an entry, one that is not there has been evicted.
+        if (options.metrics && options.recentInReverseMap) b.if(result.ne(0), () => count(b, { maps }, options, NO_SERVICE, "reverseEvicted"));
+      });
+    }
     eachOlder(b, maps, socket, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, own, peer)));
   });
 }
@@ -190,6 +196,6 @@ function flowBackend(flow: Ref<Flow>): Endpoint {
   return { address: flow.backendAddress, port: flow.backendPort };
 }
 
-function deleteReverse(b: BuilderWith, { reverseSk }: Maps, cookie: Scalar<"u64">, { address, port }: Endpoint): void {
-  b.delete(reverseSk, { cookie, address, port });
+function deleteReverse(b: BuilderWith, { reverseSk }: Maps, cookie: Scalar<"u64">, { address, port }: Endpoint): Scalar<"i64"> {
+  return b.delete(reverseSk, { cookie, address, port });
 }

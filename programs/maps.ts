@@ -78,6 +78,8 @@ export const Counters = struct("lb_counters", {
   reverseMisses: u64,
   /** Reverse entries that could not be written. */
   reverseUpdateFailed: u64,
+  /** Reverse entries that were gone when their socket was closed: the map was full, and has evicted them. */
+  reverseEvicted: u64,
   /** Clients whose backend could not be kept. */
   affinityUpdateFailed: u64,
   /** Connections that could not be noted, and will not be closed with their backend. */

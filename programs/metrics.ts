@@ -15,7 +15,7 @@ export const NO_SERVICE = 0;
  * has no counters, since the service has just been taken away, is not counted.
  */
 export function count(
-  b: BuilderWith, { maps }: SocketAddress, { metrics: counting }: DataPathOptions, revNatIndex: Scalar<"u16"> | typeof NO_SERVICE, what: Counter,
+  b: BuilderWith, { maps }: Pick<SocketAddress, "maps">, { metrics: counting }: DataPathOptions, revNatIndex: Scalar<"u16"> | typeof NO_SERVICE, what: Counter,
 ): void {
   if (!counting) return;
   b.lookup(maps.metrics, indexOf(revNatIndex)).ifFound((counters) => add(counters, what));

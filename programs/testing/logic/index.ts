@@ -3,6 +3,7 @@ import { builds } from "../builds.ts";
 import { affinityCases } from "./affinity-cases.ts";
 import type { Case, SimulatorCase } from "./case.ts";
 import { connectionCases } from "./connection-cases.ts";
+import { counterCases } from "./counter-cases.ts";
 import { datagramCases } from "./datagram-cases.ts";
 import { eventCases } from "./event-cases.ts";
 import { leftAloneCases, leftAloneSimulatorCases } from "./left-alone-cases.ts";
@@ -16,7 +17,7 @@ export { isFor } from "./case.ts";
 export { SimulatedStage } from "./simulated-stage.ts";
 export { HOSTS, LISTENING, type Stage, type StageSocket } from "./stage.ts";
 
-export const cases: readonly Case[] = [...datagramCases, ...replyCases, ...streamCases, ...affinityCases, ...connectionCases, ...leftAloneCases, ...maglevCases, ...eventCases, ...otherCases];
+export const cases: readonly Case[] = [...datagramCases, ...replyCases, ...streamCases, ...affinityCases, ...connectionCases, ...leftAloneCases, ...maglevCases, ...counterCases, ...eventCases, ...otherCases];
 export const simulatorCases: readonly SimulatorCase[] = [...generalSimulatorCases, ...leftAloneSimulatorCases];
 export { neverNull } from "./unreachable.ts";
 

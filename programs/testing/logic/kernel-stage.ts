@@ -2,8 +2,9 @@ import * as assert from "uvu/assert";
 import { readRingBuffer, type RingBufferReader } from "../../../src/loader/index.ts";
 import type { Infer } from "../../../src/types/index.ts";
 import { events, type DataPathOptions, type Event } from "../../index.ts";
+import { counted } from "../counters.ts";
 import type { DataPath, Identity, Party } from "../data-path.ts";
-import type { MapOpener, ServiceTable } from "../service-table.ts";
+import { mapsFor, type MapOpener, type ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketClient, SocketKind } from "../socket-client.ts";
 import { eventsAsExpected, type ExpectedEvent, type Stage } from "./stage.ts";
 
@@ -45,6 +46,10 @@ export class KernelStage implements Stage {
 
   reverseEntries(): string[] {
     return this.#dataPath.reverseEntries();
+  }
+
+  checkCounters(address: string, revNatIndex: number, expected: Readonly<Record<string, number>>): void {
+    assert.equal(counted(this.#dataPath.map(mapsFor(address).metrics).get(revNatIndex)!), expected);
   }
 
   checkEvents(...expected: readonly ExpectedEvent[]): void {

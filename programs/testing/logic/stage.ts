@@ -44,6 +44,8 @@ export interface Stage {
   onlyInStorage(socket: StageSocket): string[] | undefined;
   /** The reverse maps of all families, as text, sorted. */
   reverseEntries(): string[];
+  /** A service's counters are these, those that are 0 left out. */
+  checkCounters(address: string, revNatIndex: number, expected: Readonly<Record<string, number>>): void;
   /** What was told since this was last asked is this, in this order. */
   checkEvents(...expected: readonly ExpectedEvent[]): void;
   /** Closes every socket that is still open. */

@@ -22,6 +22,7 @@ const counters: Readonly<Record<Counter, { readonly header: string; readonly hel
   replies: { header: "REPLIES", help: "Replies and peers that were shown as the service." },
   reverseMisses: { header: "REVERSE MISSES", help: "Replies whose service was gone, or another." },
   reverseUpdateFailed: { header: "REVERSE FAILED", help: "Reverse entries that could not be written." },
+  reverseEvicted: { header: "REVERSE EVICTED", help: "Reverse entries that were gone when their socket was closed: the map was full, and has evicted them." },
   affinityUpdateFailed: { header: "AFFINITY FAILED", help: "Clients whose backend could not be kept." },
   connectionUpdateFailed: { header: "CONNECTIONS FAILED", help: "Connections that could not be noted, and will not be closed with their backend." },
 };
