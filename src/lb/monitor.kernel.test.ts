@@ -7,6 +7,7 @@ import type { SocketClient } from "../../programs/testing/index.ts";
 import { startIn, toolSuite } from "../testing/index.ts";
 import { Monitor, type Status, type TranslationEvent } from "./index.ts";
 import { withLoaded, type Loaded } from "./testing/loaded.ts";
+import { withSteadyTraffic } from "./testing/steady-traffic.ts";
 
 const test = toolSuite("listening to translations", ["python3"], { kernel: true });
 
@@ -156,6 +157,41 @@ test("events that nobody reads in time are counted, and nothing else comes of it
   await exchange(client);
   assert.equal(monitor.read().map(text), told);
   assert.is(monitor.lost, lost);
+}));
+
+test("while a listener comes and goes under full traffic every answer is right, and whatever is told is one translation after another", () => withLoaded(ADDRESSES, { tcp: ["20.0.0.1:80"], udp: ["20.0.0.1:80"] }, async ({ load, status, place, pins }) => {
+  const both = (["tcp", "udp"] as const).map((protocol) => ({ name: protocol, ...WEB, protocol, backends: ["20.0.0.1:80"] }));
+  await load({ services: both, options: { ipv6: false, getpeername: "service" } });
+  const events: TranslationEvent[] = [];
+  let lost = 0n;
+  const questions = await withSteadyTraffic(place, [WEB], async () => {
+    for (let i = 0; i < 5; i++) {
+      const monitor = await Monitor.open(pins);
+      for (let looks = 0; looks < 10; looks++) {
+        await new Promise((later) => setTimeout(later, 10));
+        events.push(...monitor.read());
+      }
+      await monitor.close();
+      for (let some = monitor.read(); some.length > 0; some = monitor.read()) events.push(...some);
+      lost += monitor.lost;
+    }
+  });
+  const wrong = questions.filter(({ answer, source }) => answer !== "20.0.0.1:80" || source?.address !== WEB.address || source.port !== WEB.port);
+  assert.equal(wrong.slice(0, 3), [], `${wrong.length} wrong answers of ${questions.length}`);
+  assert.ok(questions.length > 500, `${questions.length} questions`);
+  assert.is(lost, 0n);
+  assert.ok(events.length > 500, `${events.length} events`);
+  // What comes in pairs comes in pairs: each second half after its first, but where the programs came in between.
+  const open = new Map<bigint, string>();
+  let halves = 0;
+  for (const { kind, cookie } of events) {
+    const [half, direction] = kind.split("-") as [string, string];
+    if (half === "pre") open.set(cookie, direction);
+    else if (open.get(cookie) === direction) open.delete(cookie);
+    else halves++;
+  }
+  assert.ok(halves + open.size <= 5 * 4, `${halves} second halves without their first, ${open.size} first ones without their second`);
+  assert.is(status().events, "off");
 }));
 
 /** Listens in another process, and kills it. */
