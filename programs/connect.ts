@@ -22,9 +22,10 @@ export const connect6 = (options: DataPathOptions) => cgroup.connect6("connect6"
 function connect(
   b: BuilderWith<DatagramHelper | StreamHelper, 0 | 1>, type: Scalar<"u32">, to: SocketAddress, options: DataPathOptions,
 ): void {
-  b.if(type.eq(SocketType.DGRAM),
-    () => connectDatagram(b, to, options),
-    () => translateStream(b, to, options));
+  // What comes last here comes first in the program: datagrams' connect(2) is the cheaper call, of which an instruction more is felt.
+  b.if(type.ne(SocketType.DGRAM),
+    () => translateStream(b, to, options),
+    () => connectDatagram(b, to, options));
 }
 
 function connectDatagram(b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions): void {
