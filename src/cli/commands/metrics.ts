@@ -33,7 +33,7 @@ const ALWAYS: ReadonlySet<Counter> = new Set<Counter>(["translated", "noBackend"
 export function command(): Command {
   return new Command("metrics")
     .description(
-      "Show what the programs have counted, summed over all CPUs: for each service since it is there, and how full the maps are.\n" +
+      "Show what the programs have counted, summed over all CPUs: for each service since it is there, and how full the maps are. " +
       "The programs count where the configuration has options.metrics.",
     )
     .addOption(new Option("--prometheus", "print it in Prometheus' text format").conflicts("json"))

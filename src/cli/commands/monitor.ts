@@ -30,7 +30,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export function command(): Command {
   return new Command("monitor")
     .description(
-      "Print each translation as it happens: a line when a socket asks for a service (pre-forward), one when it is sent to a backend\n" +
+      "Print each translation as it happens: a line when a socket asks for a service (pre-forward), one when it is sent to a backend " +
       "(post-forward; without one the call was refused), and the same for what comes back (pre-reverse, post-reverse).\n\n" +
       "For as long as it runs, other programs run that tell of it, and take their time for that. Ctrl-C puts the plain ones back.",
     )
