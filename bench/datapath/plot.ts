@@ -7,7 +7,7 @@ interface Line { readonly name: string; readonly points: readonly (readonly [ser
 interface Panel { readonly title: string; readonly unit: string; readonly lines: readonly Line[] }
 
 const colours: Readonly<Record<string, string>> = {
-  [Side.OURS]: "#1a6fb4", [Side.STREAMS]: "#7db4e0", [Side.PEER]: "#c8502d", [Side.FLOOR]: "#999999", [Side.DIRECT]: "#555555",
+  [Side.OURS]: "#1a6fb4", [Side.STREAMS]: "#7db4e0", [Side.ALONE]: "#2a9d8f", [Side.PEER]: "#c8502d", [Side.FLOOR]: "#999999", [Side.DIRECT]: "#555555",
   nftables: "#5a9e3d", iptables: "#a06ab4", IPVS: "#b8962e",
 };
 
@@ -16,13 +16,16 @@ const HEIGHT = 200;
 const COLUMNS = 3;
 const margin = { left: 52, right: 14, top: 30, bottom: 34 };
 
+/** Of sides whose names are too long for the legend. */
+const shortNames: Readonly<Record<string, string>> = { [Side.STREAMS]: "streams kept", [Side.ALONE]: "older entered" };
+
 export function plotOf(result: Result): string {
   const panels = [...programPanels(result), ...operationPanels(result)].filter(({ lines }) => lines.length > 0);
   const names = Object.keys(colours).filter((name) => panels.some(({ lines }) => lines.some((line) => line.name === name)));
   const height = Math.ceil(panels.length / COLUMNS) * HEIGHT + 30;
   const legend = names.map((name, i) => {
     const x = 20 + i * 118;
-    return `<line x1="${x}" y1="15" x2="${x + 18}" y2="15" stroke="${colours[name]}" stroke-width="2"/><text x="${x + 23}" y="19">${name === Side.STREAMS ? "streams kept" : name}</text>`;
+    return `<line x1="${x}" y1="15" x2="${x + 18}" y2="15" stroke="${colours[name]}" stroke-width="2"/><text x="${x + 23}" y="19">${shortNames[name] ?? name}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${COLUMNS * WIDTH} ${height}" font-family="sans-serif" font-size="11">
 <rect width="100%" height="100%" fill="white"/>
