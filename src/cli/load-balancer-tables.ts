@@ -1,5 +1,5 @@
 /** The load balancer's state as tables. */
-import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/status.ts";
+import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/observe/status.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
 /** Backends that a table shows of one service, and addresses. */

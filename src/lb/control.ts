@@ -1,9 +1,7 @@
 /** The control plane's hands: plans written to the maps. */
-import type { EntryChange } from "./entry-change.ts";
+import type { EntryChange, Plan, Round } from "./plan/index.ts";
 import { waitForRunningPrograms } from "./grace-period.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
-import type { Plan } from "./plan.ts";
-import type { Round } from "./rounds.ts";
 import type { AddressFamily } from "./service.ts";
 
 /**

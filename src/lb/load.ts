@@ -8,18 +8,13 @@ import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 import type { Config } from "./config/index.ts";
 import { announce, applyPlans } from "./control.ts";
 import { dropCounters, makeCounters } from "./counters.ts";
-import { EntryChange } from "./entry-change.ts";
+import { definitionOf, EntryChange, planServices, readState, storedServices, type Outcome, type Plan, type State } from "./plan/index.ts";
 import { expandServices } from "./front-ends.ts";
-import { attachOrder, checkHooks } from "./hooks.ts";
+import { addressesOf, attachOrder, checkHooks, probeDataPath, readSurroundings, type Surroundings } from "./host/index.ts";
 import { exclusively } from "./lock.ts";
 import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
-import { addressesOf } from "./namespaces.ts";
-import { planServices, type Outcome, type Plan } from "./plan.ts";
-import { probeDataPath } from "./probe.ts";
 import { familyOf, hasFlag, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
-import { definitionOf, readState, storedServices, type State } from "./state.ts";
-import { OWNER, reportStatus, type Status } from "./status.ts";
-import { readSurroundings, type Surroundings } from "./surroundings.ts";
+import { OWNER, reportStatus, type Status } from "./observe/index.ts";
 
 export interface LoadRequest {
   readonly config: Config;

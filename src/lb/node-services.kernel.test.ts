@@ -8,9 +8,9 @@ import { cgroupRoot } from "../loader/index.ts";
 import { removeCgroup, toolSuite, withNetworkNamespace } from "../testing/index.ts";
 import { hashOf } from "./hash.ts";
 import { LoadBalancerError } from "./error.ts";
-import { maglevTable } from "./maglev.ts";
-import { NamespaceReader } from "./namespaces.ts";
-import { sourceSeeds } from "./surroundings.ts";
+import { maglevTable } from "./plan/maglev.ts";
+import { NamespaceReader } from "./host/namespaces.ts";
+import { sourceSeeds } from "./host/surroundings.ts";
 import { withLoaded } from "./testing/loaded.ts";
 
 const test = toolSuite("services of a node", ["python3"], { kernel: true });

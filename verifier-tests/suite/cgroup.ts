@@ -3,7 +3,7 @@ import { mkdirSync, rmdirSync } from "node:fs";
 import { attachProgram, createLink, openDirectory, type Fd } from "../../src/kernel/index.ts";
 import { bpf } from "../../src/kernel/bpf.ts";
 import { programAttachAttr } from "../../src/kernel/bpf-attr.ts";
-import { ownCgroup } from "../../src/lb/cgroup-path.ts";
+import { ownCgroup } from "../../src/lb/host/cgroup-path.ts";
 import { enterCgroup, withCgroup } from "../../src/testing/index.ts";
 import type { Item } from "../../src/asm/index.ts";
 import type { Hook } from "./hooks.ts";

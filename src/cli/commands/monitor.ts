@@ -1,11 +1,11 @@
 import { realpathSync } from "node:fs";
 import { sep } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { cgroupPath } from "../../lb/cgroup-path.ts";
-import type { TranslationEvent } from "../../lb/events.ts";
-import { Monitor } from "../../lb/monitor.ts";
+import { cgroupPath } from "../../lb/host/cgroup-path.ts";
+import type { TranslationEvent } from "../../lb/observe/events.ts";
+import { Monitor } from "../../lb/observe/monitor.ts";
 import { ProtocolNumber } from "../../lb/service.ts";
-import { loadBalancerStatus } from "../../lb/status.ts";
+import { loadBalancerStatus } from "../../lb/observe/status.ts";
 import { CommandError } from "../errors.ts";
 import { pinOption } from "../options.ts";
 import { colors, print, toJson } from "../output.ts";

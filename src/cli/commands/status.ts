@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { loadBalancerStatus } from "../../lb/status.ts";
+import { loadBalancerStatus } from "../../lb/observe/status.ts";
 import { CommandError } from "../errors.ts";
 import { printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";

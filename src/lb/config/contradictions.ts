@@ -1,4 +1,4 @@
-import { MAX_SLOTS_PER_SERVICE, slotsNeeded } from "../backend-slots.ts";
+import { MAX_SLOTS_PER_SERVICE, slotsNeeded } from "../plan/index.ts";
 import { backendsOfNode, localScopes, serviceFamily, type BackendConfig, type ServiceConfig } from "../front-ends.ts";
 import { familyMaps } from "../maps.ts";
 import { endpointText, familyOf, MAX_SERVICES, type AddressFamily } from "../service.ts";

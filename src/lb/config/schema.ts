@@ -4,7 +4,7 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
-import { MAGLEV_TABLE_SIZES } from "../maglev.ts";
+import { MAGLEV_TABLE_SIZES } from "../plan/index.ts";
 import { familyMaps } from "../maps.ts";
 import type { BackendConfig } from "../front-ends.ts";
 import {

@@ -1,0 +1,38 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { linux, type Kernel } from "../../kernel/index.ts";
+import { cgroupRoot } from "../../loader/index.ts";
+
+/**
+ * The directory of a cgroup by its id, which is the directory's inode number;
+ * undefined where it is gone, or outside of what this process sees. Walks
+ * through the hierarchy, level by level.
+ */
+export function cgroupPath(id: bigint, kernel: Kernel = linux): string | undefined {
+  let level = kernel.mounts().filter(({ type }) => type === "cgroup2").map(({ directory }) => directory);
+  while (level.length > 0) {
+    const next: string[] = [];
+    for (const directory of level) {
+      try {
+        if (statSync(directory, { bigint: true }).ino === id) return directory;
+        for (const entry of readdirSync(directory, { withFileTypes: true })) if (entry.isDirectory()) next.push(join(directory, entry.name));
+      } catch {
+        // Cgroups come and go while we look.
+      }
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+/**
+ * The directory of the cgroup that this process is in (cgroups(7)), or the
+ * topmost that can be seen where it lies outside of that.
+ * @throws {LoaderError} where there is no cgroup v2
+ */
+export function ownCgroup(kernel: Kernel = linux): string {
+  const root = cgroupRoot(kernel);
+  const [, path = "/"] = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8")) ?? [];
+  const directory = join(root, path);
+  return directory.startsWith(root) && existsSync(directory) ? directory : root;
+}

@@ -1,0 +1,90 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { optOutNamespaces } from "../../../programs/maps.ts";
+import { EntryChange, type ChangedMap } from "./entry-change.ts";
+import { LoadBalancerError } from "../error.ts";
+
+const test = suite("maps that hold exactly what they are given");
+
+type Numbers = typeof optOutNamespaces;
+
+/** A map of numbers in memory, that takes no more than the kernel's would. */
+class FakeMap implements ChangedMap<Numbers> {
+  readonly name = "fake";
+  readonly maxEntries = 3;
+  readonly elements: Map<bigint, number>;
+  writes = 0;
+
+  constructor(entries: readonly (readonly [bigint, number])[]) {
+    this.elements = new Map(entries);
+  }
+
+  setMany(entries: Iterable<readonly [bigint, number]>): void {
+    for (const [key, value] of entries) {
+      this.elements.set(key, value);
+      this.writes++;
+      assert.ok(this.elements.size <= this.maxEntries);
+    }
+  }
+
+  deleteMany(keys: Iterable<bigint>): number {
+    let deleted = 0;
+    for (const key of keys) if (this.elements.delete(key)) deleted++;
+    this.writes += deleted;
+    return deleted;
+  }
+
+  [Symbol.iterator](): Iterator<readonly [bigint, number]> {
+    return this.elements.entries();
+  }
+}
+
+test("differences alone are written: what is missing first, what is left over last", () => {
+  const map = new FakeMap([[1n, 1], [2n, 2]]);
+  const change = new EntryChange<Numbers>(map, [[1n, 1], [3n, 3]]);
+  change.add();
+  assert.equal([...map.elements], [[1n, 1], [2n, 2], [3n, 3]]);
+  change.remove();
+  assert.equal([...map.elements], [[1n, 1], [3n, 3]]);
+  assert.is(map.writes, 2);
+  const again = new EntryChange<Numbers>(map, [[3n, 3], [1n, 1]]);
+  again.add();
+  again.remove();
+  assert.is(map.writes, 2);
+});
+
+test("another value is written", () => {
+  const map = new FakeMap([[1n, 1]]);
+  new EntryChange<Numbers>(map, [[1n, 5]]).add();
+  assert.equal([...map.elements], [[1n, 5]]);
+});
+
+test("where there is not room for both, what is left over goes first", () => {
+  const map = new FakeMap([[1n, 1], [2n, 2]]);
+  const change = new EntryChange<Numbers>(map, [[3n, 3], [4n, 4]]);
+  change.add();
+  change.remove();
+  assert.equal([...map.elements], [[3n, 3], [4n, 4]]);
+});
+
+test("says so where there is not room at all, and changes nothing", () => {
+  const map = new FakeMap([]);
+  assert.throws(() => new EntryChange<Numbers>(map, [1n, 2n, 3n, 4n].map((key) => [key, 1] as const)), (error: Error) =>
+    error instanceof LoadBalancerError && error.message === "map fake has room for 3 entries, and 4 are needed");
+});
+
+test("the way back leads there from wherever the change has come to", () => {
+  const before = [[1n, 1], [2n, 2]] as const;
+  for (const steps of [0, 1, 2]) {
+    const map = new FakeMap(before);
+    const change = new EntryChange<Numbers>(map, [[2n, 7], [3n, 3]]);
+    if (steps > 0) change.add();
+    if (steps > 1) change.remove();
+    const back = change.reversed();
+    back.add();
+    back.remove();
+    assert.equal([...map.elements].sort(), before);
+  }
+});
+
+test.run();
