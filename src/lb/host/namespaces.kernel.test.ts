@@ -8,7 +8,7 @@ const TSX = import.meta.resolve("tsx");
 /** Reads namespaces in a process of its own, since a program may be attached to its cgroup. */
 async function readIn(cgroup: string, askKernel: string, ...paths: readonly string[]): Promise<{ cookies: string[]; all: string[]; addresses: string[] }> {
   const script = `
-    const { NamespaceReader } = await import(${JSON.stringify(new URL("../namespaces.ts", import.meta.url))});
+    const { NamespaceReader } = await import(${JSON.stringify(new URL("./namespaces.ts", import.meta.url))});
     const reader = new NamespaceReader(${askKernel});
     const cookies = [undefined, ...process.argv.slice(1)].map((path) => String(reader.cookie(path)));
     const all = reader.readAll();
@@ -38,7 +38,7 @@ test("each has a number, which a program sees as the kernel tells it, and its ad
 
 test("one that is not there, or is none, is an error, and this process stays where it is", () => withCgroup(async (cgroup) => {
   const script = `
-    const { NamespaceReader } = await import(${JSON.stringify(new URL("../namespaces.ts", import.meta.url))});
+    const { NamespaceReader } = await import(${JSON.stringify(new URL("./namespaces.ts", import.meta.url))});
     const reader = new NamespaceReader();
     const before = reader.cookie();
     const codes = ["/run/netns/none", "/proc/self/ns/mnt", "/"].map((path) => { try { reader.cookie(path); } catch (error) { return error.code; } });

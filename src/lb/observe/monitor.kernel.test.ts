@@ -197,7 +197,7 @@ test("while a listener comes and goes under full traffic every answer is right, 
 /** Listens in another process, and kills it. */
 async function killedMonitor(pins: string): Promise<void> {
   const child = startIn({}, process.execPath, "--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", `
-    import { Monitor } from ${JSON.stringify(import.meta.resolve("./index.ts"))};
+    import { Monitor } from ${JSON.stringify(import.meta.resolve("../index.ts"))};
     await Monitor.open(process.argv[1]);
     console.log("listening");
     process.stdin.resume();
