@@ -130,10 +130,12 @@ export const wholeOperations: readonly { readonly operation: Operation; readonly
 ];
 
 /** The measurement of a whole operation to a service; at `direct` and `return 1`, to a backend in its place. */
-export function wholeOperation(measurements: readonly Measurement[], side: string, operation: Operation, services: number): number | undefined {
+export function wholeOperation(
+  measurements: readonly Measurement[], side: string, operation: Operation, services: number, processors = 1,
+): number | undefined {
   const target = side === Side.DIRECT || side === Side.FLOOR ? "foreign" : "service";
   return measurements.find((m) =>
-    m.side === side && m.operation === operation && m.target === target && m.services === services && m.processors === 1)?.operationNs;
+    m.side === side && m.operation === operation && m.target === target && m.services === services && m.processors === processors)?.operationNs;
 }
 
 export const countsOf = (measurements: readonly Measurement[]): number[] => [...new Set(measurements.map(({ services }) => services))];
@@ -147,15 +149,17 @@ export function sidesOf(measurements: readonly Measurement[]): string[] {
 const programSides: ReadonlySet<string> = new Set(Object.values(Side));
 
 function netfilterVerdicts(measurements: readonly Measurement[]): Verdict[] {
-  return sidesOf(measurements).filter((side) => !programSides.has(side)).flatMap((side) => wholeOperations.flatMap(({ operation, what }) => {
+  const others = sidesOf(measurements).filter((side) => !programSides.has(side));
+  const compared = others.flatMap((side) => [[side, Side.OURS, ""], [side, Side.ALONE, ", only older flows entered"]] as const);
+  return compared.flatMap(([side, own, how]) => wholeOperations.flatMap(({ operation, what }) => {
     const ratios = countsOf(measurements).flatMap((services) => {
       const theirs = wholeOperation(measurements, side, operation, services);
-      const ours = wholeOperation(measurements, Side.OURS, operation, services);
+      const ours = wholeOperation(measurements, own, operation, services);
       return theirs === undefined || ours === undefined ? [] : [[services, theirs / ours] as const];
     });
     if (ratios.length === 0) return [];
     return [{
-      subject: `${what}: beside ${side}`, goal: "more a second",
+      subject: `${what}${how}: beside ${side}`, goal: "more a second",
       reached: new Map(ratios.map(([services, ratio]) => [services, `× ${ratio.toFixed(2)}`])),
       met: ratios.every(([, ratio]) => ratio > 1),
     }];

@@ -22,6 +22,7 @@ interface Options {
   readonly quick?: true;
   readonly json?: true;
   readonly write?: true;
+  readonly beside?: string;
   readonly netfilter: boolean;
   readonly services?: number[];
   readonly rounds?: number;
@@ -36,6 +37,7 @@ const command = new Command("bench:datapath")
   .option("--only <programs>", `these programs alone, separated by commas (${programNames.join(", ")})`, programs)
   .option("--no-netfilter", "leave nftables, iptables and IPVS out")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
+  .option("--beside <file>", "with --write: what another run printed with --json, on a kernel that has IPVS, say, for a section of its own")
   .option("--json", "print one JSON document for other programs to read")
   .exitOverride()
   .action(run);
@@ -50,17 +52,19 @@ try {
   }
 }
 
-async function run({ quick, json, write, netfilter, only = programNames, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
+async function run({ quick, json, write, beside, netfilter, only = programNames, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
   const why = whyNoKernel();
   if (why !== undefined) throw new Error(`programs are loaded into the kernel, which takes root on Linux, and ${why}`);
   if (write && only.length < programNames.length) throw new Error("the page is written from a run of every program: leave --only out");
+  if (beside !== undefined && !write) throw new Error("--beside FILE is for --write");
+  const other = beside === undefined ? undefined : JSON.parse(readFileSync(beside, "utf8")) as Result;
   const result = await takeResult({ services, rounds, netfilter, only });
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   else process.stdout.write(`${[...tablesOf(result).map(textOf), ...remarksOf(result)].join("\n")}\n`);
   if (write) {
     const docs = (name: string): string => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
     writeFileSync(docs("datapath.svg"), plotOf(result));
-    writeFileSync(docs("datapath.md"), markdownOf(result, "datapath.svg"));
+    writeFileSync(docs("datapath.md"), markdownOf(result, "datapath.svg", other));
   }
 }
 

@@ -25,7 +25,7 @@ export interface Measurement {
   readonly target: Target;
   /** By program: nanoseconds a run, the median of the rounds. */
   readonly programs: Readonly<Record<string, number>>;
-  /** Processor nanoseconds of the whole operation, the median of the rounds; without the kernel's statistics, one processor only. */
+  /** Processor nanoseconds of the whole operation, the mean of the processors and the median of the rounds; without the kernel's statistics. */
   readonly operationNs?: number;
 }
 
@@ -55,7 +55,6 @@ export async function measure(places: readonly Place[], services: number, { proc
         statistics.close();
       }
       // The statistics cost more than some programs: whole operations are measured without.
-      if (clients > 1) continue;
       for (const [task, { operation }] of samples) {
         check();
         operation.push((await runTask(task, clients, services)).operation);
@@ -88,14 +87,14 @@ async function runTask({ place, operation, target }: Task, clients: number, serv
   const loop = { operation, count: counts[operation], destinations: destinations(target, addressesFor(services)), fromDestination: true };
   await each(running, (client) => client.prepare(loop));
   const before = counters(place);
-  const [processorTime] = await each(running, (client) => client.run());
+  const processorTimes = await each(running, (client) => client.run());
   const programs = new Map<string, number>();
   for (const [name, { runs, nanoseconds }] of counters(place)) {
     const ran = runs - before.get(name)!.runs;
     if (ran > 0) programs.set(name, (nanoseconds - before.get(name)!.nanoseconds) / ran);
   }
   for (const client of running) client.end();
-  return { programs, operation: processorTime! / loop.count };
+  return { programs, operation: processorTimes.reduce((sum, ns) => sum + ns, 0) / clients / loop.count };
 }
 
 const each = <T>(clients: readonly Client[], work: (client: Client) => Promise<T>): Promise<T[]> => Promise.all(clients.map(work));

@@ -70,7 +70,7 @@ export async function withPlaces<T>(setup: Setup, work: (places: readonly Place[
 }
 
 function withDirect<T>({ executable }: Setup, work: (place: Place) => Promise<T>): Promise<T> {
-  return withClients(executable, 1, undefined, (clients) => work({ side: Side.DIRECT, clients, translates: false }));
+  return withClients(executable, processors, undefined, (clients) => work({ side: Side.DIRECT, clients, translates: false }));
 }
 
 function withPrograms<T>({ executable, services }: Setup, { side, programs, sizes, reverse, write }: ProgramSide, work: (place: Place) => Promise<T>): Promise<T> {

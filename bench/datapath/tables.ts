@@ -15,7 +15,7 @@ export interface Table {
 
 export function tablesOf(result: Result): Table[] {
   const processors = [...new Set(result.measurements.map((m) => m.processors))];
-  return [...processors.map((count) => programTable(result, count)), ...operationTables(result), goalTable(result)];
+  return [...processors.map((count) => programTable(result, count)), ...processors.flatMap((count) => operationTables(result, count)), goalTable(result)];
 }
 
 function programTable({ measurements, programs }: Result, processors: number): Table {
@@ -38,17 +38,18 @@ function programTable({ measurements, programs }: Result, processors: number): T
   };
 }
 
-function operationTables({ measurements }: Result): Table[] {
+function operationTables({ measurements }: Result, processors: number): Table[] {
   const sides = sidesOf(measurements);
-  return wholeOperations.filter(({ operation }) => measurements.some((measurement) => measurement.operation === operation)).map(({ operation, what }) => ({
-    title: what,
-    caption: "Operations a second of one processor, the backend's part included (nanoseconds each).",
+  const measured = new Set(measurements.filter((measurement) => measurement.processors === processors).map(({ operation }) => operation));
+  return wholeOperations.filter(({ operation }) => measured.has(operation)).map(({ operation, what }) => ({
+    title: processors === 1 ? what : `${what}; ${processors} processors`,
+    caption: `Operations a second of ${processors === 1 ? "one processor" : `${processors} processors together`}, the backend's part included (nanoseconds each).`,
     header: ["services", ...sides],
     rows: countsOf(measurements).map((count) => [
       count.toLocaleString("en-GB"),
       ...sides.map((side) => {
-        const ns = wholeOperation(measurements, side, operation, count);
-        return ns === undefined ? "" : `${Math.round(1e9 / ns).toLocaleString("en-GB")} (${ns.toFixed(0)})`;
+        const ns = wholeOperation(measurements, side, operation, count, processors);
+        return ns === undefined ? "" : `${Math.round(processors * 1e9 / ns).toLocaleString("en-GB")} (${ns.toFixed(0)})`;
       }),
     ]),
     textColumns: 0,
@@ -96,12 +97,26 @@ const markdownTable = ({ title, caption, header, rows, textColumns }: Table): st
   "",
 ].join("\n");
 
-/** The whole of docs/datapath.md. */
-export function markdownOf(result: Result, plot: string): string {
+/** What another run, on another kernel, has to say beside: whole operations, and how they compare. */
+function sectionsBeside(result: Result): string[] {
+  return [
+    `## Beside: ${result.machine}`,
+    "",
+    `Another run, of ${result.rounds} rounds. Under emulation, nanoseconds say nothing by themselves; sides may be compared.`,
+    "",
+    ...[...operationTables(result, 1), goalTable({ ...result, programs: [] })].map((table) => markdownTable(table).replace(/^## /, "### ")),
+  ];
+}
+
+/**
+ * The whole of docs/datapath.md.
+ * @param beside another run, on a kernel that has what this one lacks
+ */
+export function markdownOf(result: Result, plot: string, beside?: Result): string {
   return `${[
     "# The data path, measured",
     "",
-    "Written by `npm run bench:datapath -- --write`, all of it from one run: do not edit.",
+    `Written by \`npm run bench:datapath -- --write\`, ${beside === undefined ? "all of it from one run" : "all but the last section from one run"}: do not edit.`,
     "",
     `![Nanoseconds a run, and operations a second](${plot})`,
     "",
@@ -114,6 +129,7 @@ export function markdownOf(result: Result, plot: string): string {
     ...remarksOf(result).map((remark) => `- ${remark}`),
     "",
     ...tablesOf(result).map(markdownTable),
+    ...(beside === undefined ? [] : sectionsBeside(beside)),
   ].join("\n").trimEnd()}\n`;
 }
 
