@@ -8,9 +8,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { whyNoKernel } from "../../src/testing/index.ts";
+import { Command, InvalidArgumentError } from "commander";
 import { cases, programNames } from "./cases.ts";
+import { needKernel, runBench } from "../command.ts";
 import { compileClient } from "./client.ts";
 import { countLeftovers, measure, type Measurement, type Settings } from "./measure.ts";
 import { plotOf } from "./plot.ts";
@@ -39,22 +39,11 @@ const command = new Command("bench:datapath")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
   .option("--beside <file>", "with --write: what another run printed with --json, on a kernel that has IPVS, say, for a section of its own")
   .option("--json", "print one JSON document for other programs to read")
-  .exitOverride()
   .action(run);
-try {
-  await command.parseAsync();
-} catch (error) {
-  // Commander has said what is wrong with the arguments; for --help nothing is.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    process.stderr.write(`bench:datapath: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
+await runBench(command);
 
 async function run({ quick, json, write, beside, netfilter, only = programNames, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
-  const why = whyNoKernel();
-  if (why !== undefined) throw new Error(`programs are loaded into the kernel, which takes root on Linux, and ${why}`);
+  needKernel();
   if (write && only.length < programNames.length) throw new Error("the page is written from a run of every program: leave --only out");
   if (beside !== undefined && !write) throw new Error("--beside FILE is for --write");
   const other = beside === undefined ? undefined : JSON.parse(readFileSync(beside, "utf8")) as Result;

@@ -7,11 +7,12 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { reverseSk } from "../../programs/index.ts";
 import { attach, load, type Collection } from "../../src/loader/index.ts";
-import { startIn, whyNoKernel, withCgroup, withNetworkNamespace } from "../../src/testing/index.ts";
+import { startIn, withCgroup, withNetworkNamespace } from "../../src/testing/index.ts";
 import type { MapDefinition, Program } from "../../src/types/index.ts";
+import { needKernel, runBench } from "../command.ts";
 import { balancerPrograms, writeToBalancer } from "../datapath/balancer.ts";
 import { peerPrograms, peerReverse, writeToPeer } from "../datapath/peer.ts";
 import { BACKEND_PORT, servicesOf, type Service } from "../datapath/services.ts";
@@ -46,22 +47,11 @@ const command = new Command("bench:reverse-map")
   .description("Opens more UDP sockets than the reverse map has entries, and counts whose answers come from the service.")
   .option("--flows <number>", "sockets", number, 400_000)
   .option("--json", "print one JSON document for other programs to read")
-  .exitOverride()
   .action(run);
-try {
-  await command.parseAsync();
-} catch (error) {
-  // Commander has said what is wrong with the arguments; for --help nothing is.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    process.stderr.write(`bench:reverse-map: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
+await runBench(command);
 
 async function run({ flows, json }: { flows: number; json?: true }): Promise<void> {
-  const why = whyNoKernel();
-  if (why !== undefined) throw new Error(`programs are loaded into the kernel, which takes root on Linux, and ${why}`);
+  needKernel();
   const outcomes: Outcome[] = [];
   for (const side of sides) outcomes.push(await measure(side, flows));
   if (json) process.stdout.write(`${JSON.stringify(outcomes, undefined, 2)}\n`);
