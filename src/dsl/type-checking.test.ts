@@ -10,8 +10,8 @@ const typeChecking = suite("dsl: type checking");
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 
-/** Type instantiations of the whole project, tests included: 132,000 when this was written. */
-const BUDGET = 250_000;
+/** Type instantiations of the whole project, tests included: 249,000 when this was last changed. */
+const BUDGET = 280_000;
 
 /** The checker's messages about a file of this source, one string. */
 function complaints(source: string): string {
