@@ -4,7 +4,7 @@
  * machine's byte order, little endian on all that are supported, but addresses
  * and ports, which are in the network's.
  */
-import { decodeValue, encodeValue, ipv4, ipv6 } from "../types/index.ts";
+import { decodeValue, encodeValue, ipv4, ipv6, withoutMapping } from "../types/index.ts";
 
 export type SocketFamily = "ipv4" | "ipv6";
 
@@ -203,9 +203,8 @@ export function destinationOf({ family, id }: DiagnosedSocket): Destination {
   const bytes = Buffer.from(id.buffer, id.byteOffset, id.byteLength);
   const port = bytes.readUInt16BE(2);
   const address = family === "ipv4" ? decodeValue(ipv4, bytes.subarray(20, 24)) : decodeValue(ipv6, bytes.subarray(20, 36));
-  return { address: address.replace(/^::ffff:(?=.*\.)/, ""), port };
+  return { address: withoutMapping(address), port };
 }
-
 
 /** The socket's number, as programs get it from bpf_get_socket_cookie. */
 export function cookieOf({ id }: DiagnosedSocket): bigint {

@@ -8,7 +8,7 @@ import { controlMaps } from "./maps.ts";
 import { planServices } from "./plan/plan.ts";
 import { endpointText, type Protocol, type ServiceDefinition } from "./service.ts";
 import { readState } from "./plan/state.ts";
-import { OWNER } from "./observe/status.ts";
+import { OWNER } from "./observe/index.ts";
 import { withLoaded } from "./testing/loaded.ts";
 import { withSteadyTraffic, type Question } from "./testing/steady-traffic.ts";
 import { reverseEntries } from "./testing/reverse-entries.ts";

@@ -13,7 +13,7 @@ import { expandServices } from "./front-ends.ts";
 import { addressesOf, attachOrder, checkHooks, probeDataPath, readSurroundings, type Surroundings } from "./host/index.ts";
 import { exclusively } from "./lock.ts";
 import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
-import { familyOf, hasFlag, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
+import { anyHasFlag, familyOf, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
 import { OWNER, reportStatus, type Status } from "./observe/index.ts";
 
 export interface LoadRequest {
@@ -130,7 +130,7 @@ function pinnedConnections(pins: PinDirectory, families: readonly AddressFamily[
 
 /** What the programs are built for: what this kernel offers, and what the configuration makes use of. */
 function dataPathOptions({ options }: Config, services: readonly ServiceDefinition[], surroundings: Surroundings): DataPathOptions {
-  const uses = (flag: number) => services.some((service) => hasFlag(service, flag));
+  const uses = (flag: number) => anyHasFlag(services, flag);
   return {
     ...defaultOptions,
     ...probeDataPath(),

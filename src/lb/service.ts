@@ -99,6 +99,11 @@ export function hasFlag({ frontEnds }: { readonly frontEnds: readonly { readonly
   return frontEnds.some(({ flags }) => (flags & flag) !== 0);
 }
 
+/** Whether any service has it. */
+export function anyHasFlag(services: readonly Parameters<typeof hasFlag>[0][], flag: number): boolean {
+  return services.some((service) => hasFlag(service, flag));
+}
+
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */
 export function endpointText({ address, port }: Endpoint): string {
   return familyOf(address) === "ipv4" ? `${address}:${port}` : `[${address}]:${port}`;

@@ -39,6 +39,11 @@ function parseIpv4(text: string): number {
   return address * 256 + part;
 }
 
+/** An IPv4 address for its mapped form (RFC 4291, section 2.5.5.2), both in text as `ipv6` writes it; any other address as it is. */
+export function withoutMapping(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, "");
+}
+
 const DOT = ".".charCodeAt(0);
 const ZERO = "0".charCodeAt(0);
 

@@ -7,7 +7,7 @@ export {
 } from "./scalar.ts";
 export { arrayOf, type ArraySchema } from "./array.ts";
 export { alignUp, struct, structWithLayout, type FieldLayout, type Fields, type InferFields, type StructSchema } from "./struct.ts";
-export { ipv4, ipv6, type Ipv6Schema } from "./address.ts";
+export { ipv4, ipv6, withoutMapping, type Ipv6Schema } from "./address.ts";
 export {
   array, global, hash, lpmTrie, lruHash, lruPercpuHash, none, percpuArray, percpuHash, progArray, readOnlyGlobal, ringbuf, skStorage,
   withInitialValue, withMaxEntries, type GlobalVariable, type MapDefinition,

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { nothingLoaded } from "../../lb/observe/loaded.ts";
 import { loadBalancerStatus } from "../../lb/observe/status.ts";
 import { CommandError } from "../errors.ts";
 import { printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
@@ -18,7 +19,7 @@ export function command(): Command {
     .action(async ({ pin, json }: Options) => {
       const status = loadBalancerStatus(pin);
       if (json) await printJson(status === undefined ? { loaded: false } : { loaded: true, ...status });
-      if (status === undefined) throw new CommandError(`nothing is loaded: there are no pins at ${pin}`, { hint: "load it with tsbpf load, or name another directory with --pin" });
+      if (status === undefined) throw nothingLoaded(pin);
       const detached = status.programs.filter(({ attached }) => !attached);
       if (!json) {
         const cgroups = new Set(status.programs.filter(({ attached }) => attached).map(({ cgroup }) => cgroup ?? "that is not to be seen from here"));

@@ -20,7 +20,7 @@ export interface CgroupPlace {
  * @param paths below where cgroup v2 is mounted, or absolute
  * @throws {LoadBalancerError} where one is not there, or none
  */
-export function findCgroups(paths: readonly string[], kernel: Kernel = linux): CgroupPlace[] {
+function findCgroups(paths: readonly string[], kernel: Kernel = linux): CgroupPlace[] {
   if (paths.length === 0) return [];
   const root = cgroupRoot(kernel);
   // Every cgroup has this file but the root, of which levels are counted (cgroups(7)).
@@ -52,7 +52,7 @@ const NAMED = ["/run/netns", "/var/run/netns"];
  * @param names as `ip netns` has them, or absolute paths
  * @throws {LoadBalancerError} where one is not there, or none
  */
-export function findNamespaces(names: readonly string[], reader: NamespaceReader): bigint[] {
+function findNamespaces(names: readonly string[], reader: NamespaceReader): bigint[] {
   return names.map((name) => {
     const places = name.startsWith("/") ? [name] : NAMED.map((directory) => join(directory, name));
     const path = places.find((place) => existsSync(place));

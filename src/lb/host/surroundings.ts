@@ -9,7 +9,7 @@ import { hashOf } from "../hash.ts";
 import { familyMaps } from "../maps.ts";
 import { NamespaceReader, type NetworkNamespace } from "./namespaces.ts";
 import { findOptOut } from "./opt-out.ts";
-import { familyOf, hasFlag, isReachable, ServiceFlag, type AddressFamily, type ServiceDefinition } from "../service.ts";
+import { anyHasFlag, familyOf, hasFlag, isReachable, ServiceFlag, type AddressFamily, type ServiceDefinition } from "../service.ts";
 
 export interface Surroundings {
   /** Number of the host's network namespace; absent where nothing needs it. */
@@ -31,7 +31,7 @@ export function readSurroundings(
   { optOut: left, options }: Pick<Config, "optOut" | "options">, services: readonly ServiceDefinition[], hostNetworkNamespace?: string,
 ): Surroundings {
   using reader = new NamespaceReader();
-  const uses = (flag: number) => services.some((service) => hasFlag(service, flag));
+  const uses = (flag: number) => anyHasFlag(services, flag);
   const optOut = findOptOut(left, reader);
   const needsHost = options.hostNamespaceOnly || [ServiceFlag.HOST_NAMESPACE, ServiceFlag.NODE_PORT, ServiceFlag.SKIP_SELF].some(uses);
   const hostNetnsCookie = needsHost ? reader.cookie(hostNetworkNamespace) : undefined;

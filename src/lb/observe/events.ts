@@ -1,6 +1,6 @@
 /** Events of translations as people and other programs read them. */
 import { EventKind, type Event } from "../../../programs/events.ts";
-import type { Infer } from "../../types/index.ts";
+import { withoutMapping, type Infer } from "../../types/index.ts";
 import { endpointText, familyOf, protocolOf, type AddressFamily } from "../service.ts";
 
 const kinds = {
@@ -42,7 +42,8 @@ export function translationEvent(
   { kind, original, originalPort, translated, translatedPort, protocol, revNatIndex, ...rest }: Infer<typeof Event>,
   nameOf: (family: AddressFamily, revNatIndex: number) => string | undefined,
 ): TranslationEvent {
-  const address = unmapped(original);
+  // In its mapped form no service has its address.
+  const address = withoutMapping(original);
   const family = familyOf(address);
   return {
     kind: kinds[kind as EventKind],
@@ -50,11 +51,6 @@ export function translationEvent(
     service: nameOf(family, revNatIndex),
     protocol: protocolOf(protocol) ?? String(protocol),
     original: endpointText({ address, port: originalPort }),
-    translated: translatedPort === 0 ? undefined : endpointText({ address: unmapped(translated), port: translatedPort }),
+    translated: translatedPort === 0 ? undefined : endpointText({ address: withoutMapping(translated), port: translatedPort }),
   };
-}
-
-/** IPv4 addresses come in their mapped form, in which no service has its address. */
-function unmapped(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/, "");
 }

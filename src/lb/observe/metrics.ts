@@ -1,13 +1,13 @@
 /** What the programs have counted, by the services' names, and how full the maps are. */
 import { NO_SERVICE } from "../../../programs/metrics.ts";
-import { checkManager, PinDirectory } from "../../loader/index.ts";
+import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { readCounters, sumCounters, type CounterTotals } from "../counters.ts";
 import { LoadBalancerError } from "../error.ts";
+import { loadedPins, nothingLoaded, pinnedFamilies } from "./loaded.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { familyMaps, loadBalancerMaps } from "../maps.ts";
 import type { AddressFamily } from "../service.ts";
 import { serviceNames } from "./service-names.ts";
-import { OWNER } from "./status.ts";
 
 export interface Metrics {
   /** In the order of their names. */
@@ -40,12 +40,9 @@ export interface MapMetrics extends MapUse {
  */
 export function loadBalancerMetrics(directory: string): Metrics {
   checkManager();
-  const pins = PinDirectory.open(directory, OWNER);
-  if (pins === undefined || pins.names("links").length === 0) {
-    throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, { hint: "load it with tsbpf load, or name another directory with --pin" });
-  }
-  const pinned = new Set(pins.names("maps"));
-  const families = (Object.keys(familyMaps) as AddressFamily[]).filter((family) => pinned.has(familyMaps[family].metrics.name));
+  const pins = loadedPins(directory);
+  if (pins === undefined) throw nothingLoaded(directory);
+  const families = pinnedFamilies(pins, "metrics");
   if (families.length === 0) {
     throw new LoadBalancerError("nothing is counted: the programs that are loaded are not built for it", { hint: "set options.metrics to true in the configuration, and load again" });
   }

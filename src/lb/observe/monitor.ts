@@ -8,17 +8,17 @@ import { fstatSync, statSync } from "node:fs";
 import { events, eventsLost, loadBalancerPrograms } from "../../../programs/index.ts";
 import { generation } from "../../../programs/maps.ts";
 import { openDirectory, tryLock, type Fd } from "../../kernel/index.ts";
-import { checkManager, instructionSetLevel, load, PinDirectory, readRingBuffer, standIn, type Collection, type RingBufferReader, type StandIn } from "../../loader/index.ts";
+import { checkManager, instructionSetLevel, load, readRingBuffer, standIn, type Collection, type PinDirectory, type RingBufferReader, type StandIn } from "../../loader/index.ts";
 import type { Infer } from "../../types/index.ts";
 import { readBuiltOptions } from "../built-options.ts";
 import { LoadBalancerError } from "../error.ts";
 import { translationEvent, type TranslationEvent } from "./events.ts";
 import { listenersDirectory, tellsEvents } from "./listening.ts";
 import { exclusively } from "../lock.ts";
-import { builtOptions, familyMaps } from "../maps.ts";
+import { builtOptions } from "../maps.ts";
 import type { AddressFamily } from "../service.ts";
+import { loadedPins, nothingLoaded, pinnedFamilies } from "./loaded.ts";
 import { serviceNames } from "./service-names.ts";
-import { OWNER } from "./status.ts";
 
 /** Milliseconds for which a lock is tried for: who only looks whether somebody listens has it for a moment. */
 const PATIENCE = 500;
@@ -68,10 +68,8 @@ export class Monitor {
    */
   static async open(directory: string): Promise<Monitor> {
     checkManager();
-    const pins = loadedAt(directory);
-    if (pins === undefined) {
-      throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, { hint: "load it with tsbpf load, or name another directory with --pin" });
-    }
+    const pins = loadedPins(directory);
+    if (pins === undefined) throw nothingLoaded(directory);
     const monitor = new Monitor(directory, await takeLock(pins));
     try {
       if (!await monitor.#listen()) throw new LoadBalancerError(`what was loaded at ${directory} is being unloaded`);
@@ -120,14 +118,14 @@ export class Monitor {
 
   /** Whether the load balancer at hand is the one of which we have the lock. */
   #isSame(): boolean {
-    const pins = loadedAt(this.#directory);
+    const pins = loadedPins(this.#directory);
     return pins !== undefined && statSync(listenersDirectory(pins), { throwIfNoEntry: false })?.ino === fstatSync(this.#lock.number).ino;
   }
 
   /** Puts programs in place that tell; false where there are none to take the place of. */
   #listen(): Promise<boolean> {
     return exclusively(() => (this.#isSame() ? this.#directory : undefined), (directory) => {
-      const pins = directory === undefined ? undefined : loadedAt(directory);
+      const pins = directory === undefined ? undefined : loadedPins(directory);
       this.#stop();
       if (pins === undefined) return false;
       this.#readNames(pins);
@@ -160,7 +158,7 @@ export class Monitor {
 
   /** Services have other names and indices only when the generation is another. */
   #refreshNames(): void {
-    const pins = loadedAt(this.#directory);
+    const pins = loadedPins(this.#directory);
     if (pins === undefined || !this.#isSame()) return;
     using map = pins.map(generation);
     if (map.get(0) !== this.#generation) this.#readNames(pins);
@@ -169,19 +167,12 @@ export class Monitor {
   #readNames(pins: PinDirectory): void {
     using map = pins.map(generation);
     this.#generation = map.get(0);
-    const pinned = new Set(pins.names("maps"));
-    for (const family of Object.keys(familyMaps) as AddressFamily[]) {
-      if (!pinned.has(familyMaps[family].services.name)) continue;
+    for (const family of pinnedFamilies(pins)) {
       const names = Array.from(serviceNames(pins, family), ([index, { name }]) => [index, name] as const);
       // An event may still be about a service that has just gone.
       this.#names.set(family, new Map([...this.#names.get(family) ?? [], ...names]));
     }
   }
-}
-
-function loadedAt(directory: string): PinDirectory | undefined {
-  const pins = PinDirectory.open(directory, OWNER);
-  return pins === undefined || pins.names("links").length === 0 ? undefined : pins;
 }
 
 async function takeLock(pins: PinDirectory): Promise<Fd> {

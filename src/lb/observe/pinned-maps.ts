@@ -6,7 +6,8 @@ import { nearest } from "../config/nearest.ts";
 import { LoadBalancerError } from "../error.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { familyMaps, loadBalancerMaps } from "../maps.ts";
-import { mapTypeText, OWNER } from "./status.ts";
+import { nothingLoaded, OWNER } from "./loaded.ts";
+import { mapTypeText } from "./status.ts";
 
 export interface PinnedMap {
   readonly name: string;
@@ -94,7 +95,5 @@ function openPins(directory: string): PinDirectory {
   checkManager();
   const pins = PinDirectory.open(directory, OWNER);
   if (pins !== undefined) return pins;
-  throw new LoadBalancerError(`nothing is loaded: there are no pins at ${directory}`, {
-    hint: "load it with tsbpf load, or name another directory with --pin",
-  });
+  throw nothingLoaded(directory);
 }

@@ -2,18 +2,16 @@
 import { NO_SERVICE } from "../../../programs/metrics.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
 import { optOutCgroups, optOutNamespaces } from "../../../programs/maps.ts";
-import { checkManager, PinDirectory } from "../../loader/index.ts";
+import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
 import { attachOrder, cgroupPath, hookText } from "../host/index.ts";
 import { readCounters, sumCounters, type CounterTotals } from "../counters.ts";
 import { eventsState, type EventsState } from "./listening.ts";
+import { loadedPins, pinnedFamilies } from "./loaded.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "../maps.ts";
 import { endpointText, isReachable, protocolOf, ServiceFlag, type AddressFamily, type BackendStateName } from "../service.ts";
 import { readState, storedServices } from "../plan/index.ts";
-
-/** Whose the directory of pins is. */
-export const OWNER = "tsbpf load balancer";
 
 export interface Status {
   /** The directory of the pins. */
@@ -109,16 +107,15 @@ export interface BackendStatus {
  */
 export function loadBalancerStatus(pins: string): Status | undefined {
   checkManager();
-  const directory = PinDirectory.open(pins, OWNER);
-  return directory === undefined || directory.names("links").length === 0 ? undefined : reportStatus(directory);
+  const loaded = loadedPins(pins);
+  return loaded === undefined ? undefined : reportStatus(loaded);
 }
 
 /** The same, of a directory that is open. */
 export function reportStatus(pins: PinDirectory): Status {
-  const pinned = new Set(pins.names("maps"));
-  const families = (Object.keys(familyMaps) as AddressFamily[]).filter((family) => pinned.has(familyMaps[family].services.name));
+  const families = pinnedFamilies(pins);
   const { generation, families: maps } = controlMaps(pins, families);
-  const counters = new Map(families.filter((family) => pinned.has(familyMaps[family].metrics.name)).map((family) => {
+  const counters = new Map(pinnedFamilies(pins, "metrics").map((family) => {
     using map = pins.map(familyMaps[family].metrics);
     return [family, readCounters(map)];
   }));
