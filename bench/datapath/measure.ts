@@ -82,7 +82,8 @@ function tasksOf(places: readonly Place[], clients: number, operations: readonly
     .map((place) => ({ place, operation, target }))));
 }
 
-async function runTask({ place, operation, target }: Task, clients: number, services: number): Promise<{ programs: Map<string, number>; operation: number }> {
+/** One side does one thing in its loop: nanoseconds a run of each program, where the kernel keeps statistics meanwhile, and of the whole operation. */
+export async function runTask({ place, operation, target }: Task, clients: number, services: number): Promise<{ programs: Map<string, number>; operation: number }> {
   const running = place.clients.slice(0, clients);
   const loop = { operation, count: counts[operation], destinations: destinations(target, addressesFor(services)), fromDestination: true };
   await each(running, (client) => client.prepare(loop));
@@ -106,7 +107,7 @@ function counters({ collection }: Place): Map<string, { runs: number; nanosecond
   }));
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 

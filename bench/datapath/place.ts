@@ -30,7 +30,7 @@ export const processors = Math.min(2, availableParallelism());
 /** Beyond these, rules take minutes to load. */
 const MOST_RULES = 10_000;
 
-interface ProgramSide {
+export interface ProgramSide {
   readonly side: string;
   readonly programs: readonly Program[];
   /** Sizes of maps for so many services. */
@@ -73,7 +73,7 @@ function withDirect<T>({ executable }: Setup, work: (place: Place) => Promise<T>
   return withClients(executable, processors, undefined, (clients) => work({ side: Side.DIRECT, clients, translates: false }));
 }
 
-function withPrograms<T>({ executable, services }: Setup, { side, programs, sizes, reverse, write }: ProgramSide, work: (place: Place) => Promise<T>): Promise<T> {
+export function withPrograms<T>({ executable, services }: Pick<Setup, "executable" | "services">, { side, programs, sizes, reverse, write }: ProgramSide, work: (place: Place) => Promise<T>): Promise<T> {
   return withCgroup(async (cgroup) => {
     using collection = load(programs, { maxEntries: sizes?.(services) ?? {} });
     write?.(collection, servicesOf(services));
