@@ -13,8 +13,19 @@ const [, example = ""] = /```yaml\n([^]*?)```/.exec(text) ?? [];
 
 test("the example can be loaded", () => {
   const { maps, ...config } = parseConfig(example, "example");
-  assert.equal(expandServices(config, ["127.0.0.1", "::1"]).map(({ name, frontEnds }) => [name, frontEnds.length]),
-    [["web", 1], ["dns", 1], ["web6", 1], ["ingress", 1], ["ingress", 2], ["console", 1], ["cache", 1], ["node-local-dns", 1]]);
+  assert.equal(
+    expandServices(config, ["127.0.0.1", "::1"]).map(({ name, frontEnds }) => [name, frontEnds.length]),
+    [
+      ["web", 1],
+      ["dns", 1],
+      ["web6", 1],
+      ["ingress", 1],
+      ["ingress", 2],
+      ["console", 1],
+      ["cache", 1],
+      ["node-local-dns", 1],
+    ],
+  );
   assert.equal(maps, defaultMapSizes);
 });
 
@@ -22,8 +33,18 @@ test("the example can be loaded", () => {
 const withoutDefault = ["noBackend"];
 
 test("the example says every field, options and sizes as they are unless given", () => {
-  const { services, ...rest } = parse(example) as { services: { backends: unknown[]; affinity?: object }[]; optOut: object; options: object; maps: object };
-  const fields = (...objects: readonly unknown[]) => [...new Set(objects.flatMap((object) => (typeof object === "object" && object !== null ? Object.keys(object) : [])))].sort();
+  const { services, ...rest } = parse(example) as {
+    services: { backends: unknown[]; affinity?: object }[];
+    optOut: object;
+    options: object;
+    maps: object;
+  };
+  const fields = (...objects: readonly unknown[]) =>
+    [
+      ...new Set(
+        objects.flatMap((object) => (typeof object === "object" && object !== null ? Object.keys(object) : [])),
+      ),
+    ].sort();
   const known = (...path: readonly (string | number)[]) => [...knownFields(path)].sort();
   assert.equal(fields({ services, ...rest }), known());
   assert.equal(fields(...services), known("services", 0));
@@ -32,7 +53,9 @@ test("the example says every field, options and sizes as they are unless given",
   assert.equal(fields(rest.optOut), known("optOut"));
   assert.equal(fields(rest.options), known("options"));
   assert.equal(fields(rest.maps), known("maps"));
-  const options = Object.entries(parseConfig(example, "example").options).filter(([name]) => !withoutDefault.includes(name));
+  const options = Object.entries(parseConfig(example, "example").options).filter(
+    ([name]) => !withoutDefault.includes(name),
+  );
   assert.equal(Object.fromEntries(options), parseConfig("services: []", "defaults").options);
 });
 

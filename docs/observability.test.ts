@@ -9,7 +9,10 @@ const text = readFileSync(new URL("observability.md", import.meta.url), "utf8");
 
 test("names every counter, as it is called in JSON and for Prometheus, and no other", () => {
   const rows = [...text.matchAll(/^\| `(\w+)` \| `(tsbpf_\w+)` \|/gm)].map(([, name, metric]) => [name, metric]);
-  assert.equal(rows, counterNames.map((name) => [name, prometheusName(name)]));
+  assert.equal(
+    rows,
+    counterNames.map((name) => [name, prometheusName(name)]),
+  );
 });
 
 test.run();

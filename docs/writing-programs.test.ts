@@ -20,12 +20,15 @@ interface Piece {
 }
 
 const blocks = (page: string, language: string): string[] =>
-  [...readFileSync(join(here, page), "utf8").matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text]) => text!);
+  [...readFileSync(join(here, page), "utf8").matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
+    ([, text]) => text!,
+  );
 
-const piecesOf = (page: string): Piece[] => blocks(page, "ts").map((code, i) => ({
-  file: code.match(/^\/\/ (\S+\.ts)\n/)?.[1] ?? `piece-${i}.ts`,
-  code: code.replaceAll('"tsbpf"', '"../../src/index.ts"').replaceAll('"tsbpf/sim"', '"../../src/sim/index.ts"'),
-}));
+const piecesOf = (page: string): Piece[] =>
+  blocks(page, "ts").map((code, i) => ({
+    file: code.match(/^\/\/ (\S+\.ts)\n/)?.[1] ?? `piece-${i}.ts`,
+    code: code.replaceAll('"tsbpf"', '"../../src/index.ts"').replaceAll('"tsbpf/sim"', '"../../src/sim/index.ts"'),
+  }));
 
 const writing = piecesOf("writing-programs.md");
 const testing = piecesOf("testing-programs.md");
@@ -40,15 +43,26 @@ test("every piece passes the type checker", () => {
   assert.ok(writing.length > 5 && testing.length > 4);
   assert.is(new Set(pieces.map(({ file }) => file)).size, pieces.length, "two pieces of the same name");
   for (const { file, code } of pieces) writeFileSync(join(folder, file), `${exported(code)}\nexport {};\n`);
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), files: pieces.map(({ file }) => file), compilerOptions: { noUnusedLocals: false } }));
-  const { status, stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder, "--pretty", "false"], { encoding: "utf8" });
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({
+      extends: join(root, "tsconfig.json"),
+      files: pieces.map(({ file }) => file),
+      compilerOptions: { noUnusedLocals: false },
+    }),
+  );
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "-p", folder, "--pretty", "false"],
+    { encoding: "utf8" },
+  );
   assert.is(status, 0, stdout);
 });
 
 test("every program can be compiled", async () => {
   let compiled = 0;
   for (const { file } of writing) {
-    const module = await import(pathToFileURL(join(folder, file)).href) as Record<string, unknown>;
+    const module = (await import(pathToFileURL(join(folder, file)).href)) as Record<string, unknown>;
     for (const source of Object.values(module).flat()) {
       if (!isProgramSource(source)) continue;
       assert.ok(source.compile().instructions.length > 0);
@@ -61,7 +75,10 @@ test("every program can be compiled", async () => {
 const printed = new Map<string, string>();
 for (const { file } of testing.filter(({ file }) => file.endsWith(".test.ts"))) {
   test(`${file} passes`, () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", join(folder, file)], { cwd: root, encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", join(folder, file)], {
+      cwd: root,
+      encoding: "utf8",
+    });
     assert.is(status, 0, stdout + stderr);
     printed.set(file, stdout);
   });

@@ -4,7 +4,18 @@
  *     npx tsx examples/deny-port.ts --port 8000 -- curl -s http://127.0.0.1:8000/
  */
 import {
-  array, be16, cgroup, Errno, load, PROCEED, REJECT, u64, VerifierError, type BuilderWith, type SockAddr4, type SockAddr6,
+  array,
+  be16,
+  cgroup,
+  Errno,
+  load,
+  PROCEED,
+  REJECT,
+  u64,
+  VerifierError,
+  type BuilderWith,
+  type SockAddr4,
+  type SockAddr6,
 } from "../src/index.ts";
 import { runExample, UsageError } from "./support/run.ts";
 
@@ -29,7 +40,8 @@ await runExample({
   options: { port: { type: "string", help: "the port, 1 to 65535" } },
   load({ port }) {
     const number = Number(port);
-    if (!Number.isInteger(number) || number < 1 || number > 65_535) throw new UsageError("--port takes a number from 1 to 65535");
+    if (!Number.isInteger(number) || number < 1 || number > 65_535)
+      throw new UsageError("--port takes a number from 1 to 65535");
     try {
       return load(denyPort(number, true));
     } catch (error) {

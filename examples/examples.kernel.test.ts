@@ -20,9 +20,13 @@ const runExample = (name: string, ...args: readonly string[]): Promise<Outcome> 
 const linesOf = ({ stdout }: Outcome): string[] => stdout.trimEnd().split("\n").sort();
 
 /** A command that connects and prints what came of it. */
-const connect = (kind: "tcp" | "udp", address: string, port: number): string[] => [process.execPath, "--eval", kind === "tcp"
-  ? `require("net").connect(${port}, "${address}").on("connect", function () { console.log("connected"); this.destroy(); }).on("error", ({ code }) => console.log(code));`
-  : `const socket = require("dgram").createSocket("udp4"); socket.connect(${port}, "${address}", () => { console.log("connected"); socket.close(); });`];
+const connect = (kind: "tcp" | "udp", address: string, port: number): string[] => [
+  process.execPath,
+  "--eval",
+  kind === "tcp"
+    ? `require("net").connect(${port}, "${address}").on("connect", function () { console.log("connected"); this.destroy(); }).on("error", ({ code }) => console.log(code));`
+    : `const socket = require("dgram").createSocket("udp4"); socket.connect(${port}, "${address}", () => { console.log("connected"); socket.close(); });`,
+];
 
 /** Runs `work` with the port of a TCP server on loopback. */
 async function withServer<T>(work: (port: number) => Promise<T>): Promise<T> {
@@ -39,22 +43,28 @@ test("count-connects counts a command's connects by protocol", async () => {
   const udp = await runExample("count-connects", "--", ...connect("udp", "127.0.0.1", 9));
   assert.equal(linesOf(udp), ["UDP 1", "connected", "no connects yet"], udp.stderr);
   const tcp = await runExample("count-connects", "--", ...connect("tcp", "::1", 9));
-  assert.match(linesOf(tcp).join(), /^E\w+,TCP 1,no connects yet$/, "IPv6 counts as well, and so does a connect that fails afterwards");
+  assert.match(
+    linesOf(tcp).join(),
+    /^E\w+,TCP 1,no connects yet$/,
+    "IPv6 counts as well, and so does a connect that fails afterwards",
+  );
 });
 
 test("count-connects watches a cgroup live, until ctrl-C, and leaves it alone then", async () => {
-  await withCgroup((cgroup) => withServer(async (port) => {
-    const example = startIn({}, ...command("count-connects", ["--cgroup", cgroup]));
-    const lines = createInterface({ input: example.stdout! });
-    assert.equal(await once(lines, "line"), ["no connects yet"]);
-    const next = once(lines, "line");
-    assert.is((await runIn({ cgroup }, ...(connect("tcp", "127.0.0.1", port) as [string]))).stdout, "connected\n");
-    assert.equal(await next, ["TCP 1"]);
-    const ended = once(example, "exit");
-    example.kill("SIGINT");
-    assert.equal(await ended, [130, null]);
-    assert.ok(existsSync(cgroup));
-  }));
+  await withCgroup((cgroup) =>
+    withServer(async (port) => {
+      const example = startIn({}, ...command("count-connects", ["--cgroup", cgroup]));
+      const lines = createInterface({ input: example.stdout! });
+      assert.equal(await once(lines, "line"), ["no connects yet"]);
+      const next = once(lines, "line");
+      assert.is((await runIn({ cgroup }, ...(connect("tcp", "127.0.0.1", port) as [string]))).stdout, "connected\n");
+      assert.equal(await next, ["TCP 1"]);
+      const ended = once(example, "exit");
+      example.kill("SIGINT");
+      assert.equal(await ended, [130, null]);
+      assert.ok(existsSync(cgroup));
+    }),
+  );
 });
 
 test("deny-port lets no connect to its port through, and any other", async () => {
@@ -62,7 +72,13 @@ test("deny-port lets no connect to its port through, and any other", async () =>
     const denied = await runExample("deny-port", "--port", String(port), "--", ...connect("tcp", "127.0.0.1", port));
     // EPERM from kernels that have no bpf_set_retval (before Linux 5.18).
     assert.match(linesOf(denied).join(), /^(ECONNREFUSED|EPERM),denied: 0,denied: 1$/);
-    const other = await runExample("deny-port", "--port", String(port === 65_535 ? 1 : port + 1), "--", ...connect("tcp", "127.0.0.1", port));
+    const other = await runExample(
+      "deny-port",
+      "--port",
+      String(port === 65_535 ? 1 : port + 1),
+      "--",
+      ...connect("tcp", "127.0.0.1", port),
+    );
     assert.equal(linesOf(other), ["connected", "denied: 0"]);
   });
 });
@@ -75,7 +91,10 @@ test("last-destination names the address and port", async () => {
 });
 
 test("the command's exit code is the example's, and its cgroup goes even if something runs on in it", async () => {
-  const example = startIn({}, ...command("count-connects", ["--", "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!; exit 3"]));
+  const example = startIn(
+    {},
+    ...command("count-connects", ["--", "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!; exit 3"]),
+  );
   const lines = createInterface({ input: example.stdout! })[Symbol.asyncIterator]();
   await lines.next();
   const { value: pid } = await lines.next();
@@ -95,12 +114,14 @@ test("a wrong command line is explained, with exit code 2; a wrong place with 1"
     ["deny-port", ["--port", "70000", "--", "true"], 2, /--port takes a number from 1 to 65535/],
     ["last-destination", ["--cgroup", "/nowhere"], 1, /\/nowhere: there is no such directory/],
   ];
-  await Promise.all(cases.map(async ([name, args, status, reason]) => {
-    const outcome = await runExample(name, ...args);
-    assert.is(outcome.status, status, outcome.stderr);
-    assert.match(outcome.stderr, reason);
-    assert.not.match(outcome.stderr, /\n +at /, "no stack trace");
-  }));
+  await Promise.all(
+    cases.map(async ([name, args, status, reason]) => {
+      const outcome = await runExample(name, ...args);
+      assert.is(outcome.status, status, outcome.stderr);
+      assert.match(outcome.stderr, reason);
+      assert.not.match(outcome.stderr, /\n +at /, "no stack trace");
+    }),
+  );
 });
 
 test.run();

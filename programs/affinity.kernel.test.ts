@@ -21,7 +21,9 @@ test("a network namespace keeps its backend", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "tcp", BACKENDS, { revNatIndex: 3, affinityTimeout: 600 });
   const [backend, ...others] = await peers(client, 24);
   assert.equal(others, []);
-  const kept = [...dataPath.map(affinity)].filter(([key]) => key.revNatIndex === 3).map(([, { address, port }]) => `${address}:${port}`);
+  const kept = [...dataPath.map(affinity)]
+    .filter(([key]) => key.revNatIndex === 3)
+    .map(([, { address, port }]) => `${address}:${port}`);
   assert.equal(kept, [backend]);
 });
 
@@ -40,7 +42,9 @@ test("only services that ask for it have it", async ({ dataPath, client }) => {
 test("after the timeout another backend may be chosen", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "tcp", BACKENDS, { revNatIndex: 6, affinityTimeout: 1 });
   await peers(client, 1);
-  const [[key, value]] = [...dataPath.map(affinity)].filter(([key]) => key.revNatIndex === 6) as [[{ netnsCookie: bigint; revNatIndex: number }, { lastUsed: bigint; address: string; port: number }]];
+  const [[key, value]] = [...dataPath.map(affinity)].filter(([key]) => key.revNatIndex === 6) as [
+    [{ netnsCookie: bigint; revNatIndex: number }, { lastUsed: bigint; address: string; port: number }],
+  ];
   const found = new Set<string>();
   for (let i = 0; i < 40; i++) {
     dataPath.map(affinity).set(key, { ...value, lastUsed: value.lastUsed - 2_000_000_000n });
@@ -54,9 +58,9 @@ test("a backend that is gone is kept no longer, and its successor is", async ({ 
   const [first] = await peers(client, 1);
   const other = BACKENDS.find((backend) => backend !== first)!;
   dataPath.services.set(SERVICE, "tcp", [other], { revNatIndex: 7, affinityTimeout: 600 });
-  assert.equal([...await peers(client, 1)], [other]);
+  assert.equal([...(await peers(client, 1))], [other]);
   dataPath.services.set(SERVICE, "tcp", BACKENDS, { revNatIndex: 7, affinityTimeout: 600 });
-  assert.equal([...await peers(client, 24)], [other]);
+  assert.equal([...(await peers(client, 24))], [other]);
 });
 
 test.run();

@@ -14,7 +14,10 @@ const NANOSECONDS = 1_000_000_000n;
  * `choose` gives, from now on.
  */
 export function keptBackend(
-  b: BuilderWith<"getNetnsCookie" | "ktimeGetNs">, to: SocketAddress, { revNatIndex, affinityTimeout }: FoundService, choose: () => Ref<Slot>,
+  b: BuilderWith<"getNetnsCookie" | "ktimeGetNs">,
+  to: SocketAddress,
+  { revNatIndex, affinityTimeout }: FoundService,
+  choose: () => Ref<Slot>,
   options: DataPathOptions,
 ): Ref<Peer> {
   const { maps, context } = to;
@@ -26,11 +29,13 @@ export function keptBackend(
     b.lookup(maps.affinity, client).ifFound((last) => {
       const { address, port } = last;
       b.if(now.sub(last.lastUsed).le(affinityTimeout.to(u64).mul(NANOSECONDS)), () => {
-        b.lookup(maps.backends, { address, port, revNatIndex }).ifFound((state) => b.if(state.value.eq(BackendState.ACTIVE), () => {
-          last.lastUsed.set(now);
-          b.assign(backend, { address, port });
-          found.set(1);
-        }));
+        b.lookup(maps.backends, { address, port, revNatIndex }).ifFound((state) =>
+          b.if(state.value.eq(BackendState.ACTIVE), () => {
+            last.lastUsed.set(now);
+            b.assign(backend, { address, port });
+            found.set(1);
+          }),
+        );
       });
     });
   });

@@ -8,7 +8,12 @@ import { BACKENDS, deployByBpftool, endpoint, SERVICE, withDataPath, type DataPa
 /** The same stories with the programs loaded and attached by our loader, and by bpftool from an object file. */
 const ways: readonly (readonly [test: ReturnType<typeof kernelSuite>, setup: DataPathSetup])[] = [
   [kernelSuite("data path: the article's stories"), {}],
-  [toolSuite("data path: the article's stories, with an object file that bpftool loads and attaches", ["bpftool"], { kernel: true }), { deploy: deployByBpftool }],
+  [
+    toolSuite("data path: the article's stories, with an object file that bpftool loads and attaches", ["bpftool"], {
+      kernel: true,
+    }),
+    { deploy: deployByBpftool },
+  ],
 ];
 const curlTest = toolSuite("data path: the article's story with curl", ["curl"], { kernel: true });
 const url = `http://${SERVICE.address}/`;
@@ -65,7 +70,10 @@ function startUdpClient(place: Place): { say: (line: string) => Promise<string>;
   return {
     async say(line) {
       child.stdin!.write(`${line}\n`);
-      const [answer] = await Promise.race([once(lines, "line"), once(child, "exit").then(() => ["the client has ended"])]) as [string];
+      const [answer] = (await Promise.race([
+        once(lines, "line"),
+        once(child, "exit").then(() => ["the client has ended"]),
+      ])) as [string];
       return answer;
     },
     end: () => void child.kill("SIGKILL"),

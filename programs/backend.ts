@@ -12,7 +12,10 @@ import type { Endpoint, SocketAddress } from "./socket-address.ts";
  */
 export function chooseBackend(
   b: BuilderWith<"getNetnsCookie" | "ktimeGetNs" | "setRetval", 0 | 1>,
-  to: SocketAddress, service: FoundService, seed: () => Scalar<"u32">, options: RefusalOptions,
+  to: SocketAddress,
+  service: FoundService,
+  seed: () => Scalar<"u32">,
+  options: RefusalOptions,
 ): Ref<Peer> | Ref<Slot> {
   b.if(service.count.eq(0), () => {
     count(b, to, options, service.revNatIndex, "noBackend");
@@ -25,7 +28,11 @@ export function chooseBackend(
 }
 
 function slotFor(
-  b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, { base, count: slots, revNatIndex }: FoundService, seed: Scalar<"u32">, options: RefusalOptions,
+  b: BuilderWith<"setRetval", 0 | 1>,
+  to: SocketAddress,
+  { base, count: slots, revNatIndex }: FoundService,
+  seed: Scalar<"u32">,
+  options: RefusalOptions,
 ): Ref<Slot> {
   // In proportion to where the seed is among the 32-bit numbers: a multiplication where a remainder would divide.
   const index = seed.to(u64).mul(slots.to(u64)).shr(32).to(u32);
@@ -36,12 +43,24 @@ function slotFor(
 }
 
 /** Where the service's slots are a Maglev table, the number of the socket's source; else the one that is given. */
-function seedWithMaglev(b: BuilderWith<"getNetnsCookie">, to: SocketAddress, { flags }: FoundService, otherwise: () => Scalar<"u32">): Scalar<"u32"> {
+function seedWithMaglev(
+  b: BuilderWith<"getNetnsCookie">,
+  to: SocketAddress,
+  { flags }: FoundService,
+  otherwise: () => Scalar<"u32">,
+): Scalar<"u32"> {
   const seed = b.variable(u32, 0);
-  b.if(flags.hasBits(ServiceFlag.MAGLEV), () => {
-    const namespace = b.getNetnsCookie(to.context);
-    b.lookup(sources, namespace).match((source) => seed.set(source.value), () => seed.set(spread(namespace)));
-  }, () => seed.set(otherwise()));
+  b.if(
+    flags.hasBits(ServiceFlag.MAGLEV),
+    () => {
+      const namespace = b.getNetnsCookie(to.context);
+      b.lookup(sources, namespace).match(
+        (source) => seed.set(source.value),
+        () => seed.set(spread(namespace)),
+      );
+    },
+    () => seed.set(otherwise()),
+  );
   return seed.get();
 }
 

@@ -13,33 +13,52 @@ import type { FoundService } from "./service.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The socket is being connected: to what it was before, it is no more. */
-export function forgetConnection(b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, options: DataPathOptions): void {
+export function forgetConnection(
+  b: BuilderWith<"getSocketCookie" | "skStorageGet">,
+  to: SocketAddress,
+  options: DataPathOptions,
+): void {
   if (options.trackConnections) deleteConnection(b, to.sk, () => b.getSocketCookie(to.context), options);
 }
 
 /** Deletes the socket's entry, whatever its family: an IPv6 socket may have been connected to IPv4 addresses, and become an IPv4 one. */
 export function deleteConnection(
-  b: BuilderWith<"skStorageGet">, socket: KernelPointer<"bpf_sock"> | AnyContext, cookie: () => Scalar<"u64">,
+  b: BuilderWith<"skStorageGet">,
+  socket: KernelPointer<"bpf_sock"> | AnyContext,
+  cookie: () => Scalar<"u64">,
   { ipv6 }: DataPathOptions,
 ): void {
-  b.skStorageGet(connected, socket).ifFound((mark) => b.if(mark.value.ne(0), () => {
-    const key = cookie();
-    b.delete(maps4.connections, key);
-    if (ipv6) b.delete(maps6.connections, key);
-    mark.value.set(0);
-  }));
+  b.skStorageGet(connected, socket).ifFound((mark) =>
+    b.if(mark.value.ne(0), () => {
+      const key = cookie();
+      b.delete(maps4.connections, key);
+      if (ipv6) b.delete(maps6.connections, key);
+      mark.value.set(0);
+    }),
+  );
 }
 
 /** The socket is being connected to the service's backend. */
 export function rememberConnection(
-  b: BuilderWith<"getNetnsCookie" | "getSocketCookie" | "skStorageGet">, to: SocketAddress, { flags, revNatIndex }: FoundService,
-  { address, port }: Endpoint, options: DataPathOptions,
+  b: BuilderWith<"getNetnsCookie" | "getSocketCookie" | "skStorageGet">,
+  to: SocketAddress,
+  { flags, revNatIndex }: FoundService,
+  { address, port }: Endpoint,
+  options: DataPathOptions,
 ): void {
   if (!options.trackConnections) return;
-  b.if(flags.and(ServiceFlag.CLOSE_SOCKETS).ne(0), () => b.skStorageGet(connected, to.sk, { create: true }).ifFound((mark) => {
-    mark.value.set(1);
-    const connection = { netnsCookie: b.getNetnsCookie(to.context), address, port, revNatIndex, protocol: to.protocol.to(u8) };
-    const result = b.update(to.maps.connections, b.getSocketCookie(to.context), connection);
-    if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "connectionUpdateFailed"));
-  }));
+  b.if(flags.and(ServiceFlag.CLOSE_SOCKETS).ne(0), () =>
+    b.skStorageGet(connected, to.sk, { create: true }).ifFound((mark) => {
+      mark.value.set(1);
+      const connection = {
+        netnsCookie: b.getNetnsCookie(to.context),
+        address,
+        port,
+        revNatIndex,
+        protocol: to.protocol.to(u8),
+      };
+      const result = b.update(to.maps.connections, b.getSocketCookie(to.context), connection);
+      if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "connectionUpdateFailed"));
+    }),
+  );
 }

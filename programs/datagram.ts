@@ -10,7 +10,13 @@ import { findService, mayBeService, refusingWith, type FoundService } from "./se
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateDatagram` calls. */
-export type DatagramHelper = LeftAloneHelper | EventHelper | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+export type DatagramHelper =
+  | LeftAloneHelper
+  | EventHelper
+  | "getSocketCookie"
+  | "ktimeGetNs"
+  | "skStorageGet"
+  | "setRetval";
 
 /** What is done besides. */
 interface DatagramSteps {
@@ -24,7 +30,9 @@ interface DatagramSteps {
  * stays with it until the service changes.
  */
 export function translateDatagram(
-  b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
+  b: BuilderWith<DatagramHelper, 0 | 1>,
+  to: SocketAddress,
+  options: DataPathOptions,
   { redirected }: DatagramSteps = {},
 ): void {
   const storage = b.skStorageGet(to.maps.flows, to.sk);
@@ -34,7 +42,8 @@ export function translateDatagram(
       if (redirected === undefined) reuseFlow(b, to, known, options);
     },
     // A socket that has never been sent anywhere is done with here.
-    () => b.if(mayBeService(b, to).not(), () => b.return(PROCEED)));
+    () => b.if(mayBeService(b, to).not(), () => b.return(PROCEED)),
+  );
   // The socket forgets that a service may have sent it there.
   const elsewhere = () => {
     forgetBackend(b, to, storage);
@@ -52,18 +61,26 @@ export function translateDatagram(
 }
 
 /** Takes the flow that was chosen in this generation: no service has changed since. */
-function reuseFlow(b: BuilderWith<EventHelper>, to: SocketAddress, known: Ref<SocketFlows>, options: DataPathOptions): void {
+function reuseFlow(
+  b: BuilderWith<EventHelper>,
+  to: SocketAddress,
+  known: Ref<SocketFlows>,
+  options: DataPathOptions,
+): void {
   const now = currentGeneration(b);
-  findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now)))
-    .ifFound((flow) => {
-      tell(b, to, options, EventKind.PRE_FORWARD, () => flow);
-      follow(b, to, flow, options);
-    });
+  findRecent(b, known, (flow) => toService(flow, to).and(() => flow.generation.eq(now))).ifFound((flow) => {
+    tell(b, to, options, EventKind.PRE_FORWARD, () => flow);
+    follow(b, to, flow, options);
+  });
 }
 
 /** Takes the flow that was chosen in an earlier generation, if its backend is still one of the service's. */
 function reuseEarlierFlow(
-  b: BuilderWith<EventHelper>, to: SocketAddress, storage: Nullable<SocketFlows>, service: FoundService, options: DataPathOptions,
+  b: BuilderWith<EventHelper>,
+  to: SocketAddress,
+  storage: Nullable<SocketFlows>,
+  service: FoundService,
+  options: DataPathOptions,
   redirected: DatagramSteps["redirected"],
 ): void {
   const { revNatIndex } = service;

@@ -53,7 +53,13 @@ export const events = ringbuf("events", { value: Event, maxEntries: 1 << 20 });
 export const eventsLost = percpuArray("events_lost", { value: u64, maxEntries: 1 });
 
 /** The helpers that `tell` calls. */
-export type EventHelper = "getCurrentCgroupId" | "getCurrentPidTgid" | "getNetnsCookie" | "getSocketCookie" | "ktimeGetNs" | "ringbufOutput";
+export type EventHelper =
+  | "getCurrentCgroupId"
+  | "getCurrentPidTgid"
+  | "getNetnsCookie"
+  | "getSocketCookie"
+  | "ktimeGetNs"
+  | "ringbufOutput";
 
 /**
  * Tells of the address that the context holds now, where the programs are built
@@ -61,7 +67,10 @@ export type EventHelper = "getCurrentCgroupId" | "getCurrentPidTgid" | "getNetns
  * @param about asked only then: what is read for it is not in the bytecode otherwise
  */
 export function tell(
-  b: BuilderWith<EventHelper>, to: SocketAddress, { events: telling }: DataPathOptions, kind: EventKind,
+  b: BuilderWith<EventHelper>,
+  to: SocketAddress,
+  { events: telling }: DataPathOptions,
+  kind: EventKind,
   about: () => { readonly revNatIndex: Scalar<"u16">; readonly translated?: Endpoint },
 ): void {
   if (!telling) return;

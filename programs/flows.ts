@@ -32,7 +32,11 @@ export const withBackend = (flow: Ref<Flow>, { address, port }: Endpoint): Condi
   flow.backendAddress.eq(address).and(() => flow.backendPort.eq(port));
 
 /** The recent flow of which `matches` is true, if there is one. */
-export function findRecent(b: BuilderWith, known: Ref<SocketFlows>, matches: (flow: Ref<Flow>) => Condition): Nullable<Flow, 1> {
+export function findRecent(
+  b: BuilderWith,
+  known: Ref<SocketFlows>,
+  matches: (flow: Ref<Flow>) => Condition,
+): Nullable<Flow, 1> {
   return b.first(recentFlows(known), matches);
 }
 
@@ -42,7 +46,11 @@ function recentFlows(known: Ref<SocketFlows>): readonly Ref<Flow>[] {
 
 /** Remembers that a datagram socket was sent to `backend` for the service that the context still names. */
 export function rememberDatagrams(
-  b: BuilderWith<"getSocketCookie" | "skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
+  b: BuilderWith<"getSocketCookie" | "skStorageGet">,
+  to: SocketAddress,
+  service: FoundService,
+  backend: Endpoint,
+  now: Scalar<"u32">,
   options: DataPathOptions,
 ): void {
   const cookie = b.getSocketCookie(to.context);
@@ -59,7 +67,11 @@ export function rememberDatagrams(
 
 /** The same for a stream, which has one peer and needs no reverse entry. */
 export function rememberStream(
-  b: BuilderWith<"skStorageGet">, to: SocketAddress, service: FoundService, backend: Endpoint, now: Scalar<"u32">,
+  b: BuilderWith<"skStorageGet">,
+  to: SocketAddress,
+  service: FoundService,
+  backend: Endpoint,
+  now: Scalar<"u32">,
 ): void {
   const flow = newFlow(to, service, backend, now);
   b.skStorageGet(to.maps.flows, to.sk, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
@@ -67,8 +79,12 @@ export function rememberStream(
 
 function newFlow(to: SocketAddress, { revNatIndex }: FoundService, backend: Endpoint, now: Scalar<"u32">) {
   return {
-    serviceAddress: to.address, servicePort: to.port, backendAddress: backend.address, backendPort: backend.port,
-    generation: now, revNatIndex,
+    serviceAddress: to.address,
+    servicePort: to.port,
+    backendAddress: backend.address,
+    backendPort: backend.port,
+    generation: now,
+    revNatIndex,
   };
 }
 
@@ -76,11 +92,20 @@ type NewFlow = ReturnType<typeof newFlow>;
 
 /** Enters a flow into the reverse map. */
 function writeReverse(
-  b: BuilderWith, to: SocketAddress, known: Ref<SocketFlows>, cookie: Scalar<"u64">, flow: NewFlow | Ref<Flow>, options: DataPathOptions,
+  b: BuilderWith,
+  to: SocketAddress,
+  known: Ref<SocketFlows>,
+  cookie: Scalar<"u64">,
+  flow: NewFlow | Ref<Flow>,
+  options: DataPathOptions,
 ): void {
   known.entered.set(1);
   const { serviceAddress: address, servicePort: port, revNatIndex } = flow;
-  const result = b.update(to.maps.reverseSk, { cookie, address: flow.backendAddress, port: flow.backendPort }, { address, port, revNatIndex });
+  const result = b.update(
+    to.maps.reverseSk,
+    { cookie, address: flow.backendAddress, port: flow.backendPort },
+    { address, port, revNatIndex },
+  );
   if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "reverseUpdateFailed"));
 }
 
@@ -89,15 +114,23 @@ function writeReverse(
  * service, or same backend), or of the next in turn, which becomes an older one.
  */
 function placeFlow(
-  b: BuilderWith<"skStorageGet">, to: SocketAddress, known: Ref<SocketFlows>, flow: NewFlow, cookie: Scalar<"u64">, options: DataPathOptions,
+  b: BuilderWith<"skStorageGet">,
+  to: SocketAddress,
+  known: Ref<SocketFlows>,
+  flow: NewFlow,
+  cookie: Scalar<"u64">,
+  options: DataPathOptions,
 ): void {
   const backend = { address: flow.backendAddress, port: flow.backendPort };
   // A backend that comes into use again is no longer an older one.
   eachOlder(b, to.maps, to.sk, known, (peer) => {
-    b.if(peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)), () => {
-      if (!options.recentInReverseMap) deleteReverse(b, to.maps, cookie, backend);
-      b.clear(peer);
-    });
+    b.if(
+      peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)),
+      () => {
+        if (!options.recentInReverseMap) deleteReverse(b, to.maps, cookie, backend);
+        b.clear(peer);
+      },
+    );
   });
   const withSameBackend = () => findRecent(b, known, (other) => withBackend(other, backend));
   // The entry of what has the same backend becomes the new flow's, if that is to have one.
@@ -118,20 +151,30 @@ function placeFlow(
       });
       b.assign(replaced, flow);
     },
-    () => withSameBackend().match((replaced) => {
-      giveWay(replaced);
-      b.assign(replaced, flow);
-    }, () => {
-      const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
-      known.recentCount.set(known.recentCount.add(1));
-      b.if(next.revNatIndex.ne(0), () => keepOlder(b, to, known, next, cookie, options));
-      b.assign(next, flow);
-    }));
+    () =>
+      withSameBackend().match(
+        (replaced) => {
+          giveWay(replaced);
+          b.assign(replaced, flow);
+        },
+        () => {
+          const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
+          known.recentCount.set(known.recentCount.add(1));
+          b.if(next.revNatIndex.ne(0), () => keepOlder(b, to, known, next, cookie, options));
+          b.assign(next, flow);
+        },
+      ),
+  );
 }
 
 /** Leaves a flow to the reverse map alone. The oldest such flow gives way. */
 function keepOlder(
-  b: BuilderWith<"skStorageGet">, to: SocketAddress, known: Ref<SocketFlows>, flow: Ref<Flow>, cookie: Scalar<"u64">, options: DataPathOptions,
+  b: BuilderWith<"skStorageGet">,
+  to: SocketAddress,
+  known: Ref<SocketFlows>,
+  flow: Ref<Flow>,
+  cookie: Scalar<"u64">,
+  options: DataPathOptions,
 ): void {
   b.skStorageGet(to.maps.olderFlows, to.sk, { create: true }).match(
     ({ peers }) => {
@@ -143,12 +186,16 @@ function keepOlder(
       writeReverse(b, to, known, cookie, flow, options);
     },
     // There is no memory for its name: it is given up.
-    () => deleteReverse(b, to.maps, cookie, flowBackend(flow)));
+    () => deleteReverse(b, to.maps, cookie, flowBackend(flow)),
+  );
 }
 
 /** Each of the older flows, in a loop. */
 function eachOlder(
-  b: BuilderWith<"skStorageGet">, { olderFlows }: Maps, socket: KernelPointer<"bpf_sock"> | AnyContext, known: Ref<SocketFlows>,
+  b: BuilderWith<"skStorageGet">,
+  { olderFlows }: Maps,
+  socket: KernelPointer<"bpf_sock"> | AnyContext,
+  known: Ref<SocketFlows>,
   visit: (peer: Ref<Peer>) => void,
 ): void {
   b.if(known.olderCount.ne(0), () => {
@@ -162,7 +209,11 @@ function eachOlder(
  * The process names an address that is no service. What comes from there from
  * now on is no service's reply, even if a service had sent the socket there.
  */
-export function forgetBackend(b: BuilderWith<"getSocketCookie">, to: SocketAddress, storage: Nullable<SocketFlows>): void {
+export function forgetBackend(
+  b: BuilderWith<"getSocketCookie">,
+  to: SocketAddress,
+  storage: Nullable<SocketFlows>,
+): void {
   storage.ifFound((known) => {
     findRecent(b, known, (flow) => withBackend(flow, to)).ifFound((flow) => forgetFlow(b, to, flow));
     b.if(known.olderCount.ne(0), () => deleteReverse(b, to.maps, b.getSocketCookie(to.context), to));
@@ -177,7 +228,12 @@ export function forgetFlow(b: BuilderWith<"getSocketCookie">, to: SocketAddress,
 
 /** Deletes all of the socket's entries in the reverse map. */
 export function deleteReverseEntries(
-  b: BuilderWith<"skStorageGet">, maps: Maps, socket: AnyContext, known: Ref<SocketFlows>, cookie: () => Scalar<"u64">, options: DataPathOptions,
+  b: BuilderWith<"skStorageGet">,
+  maps: Maps,
+  socket: AnyContext,
+  known: Ref<SocketFlows>,
+  cookie: () => Scalar<"u64">,
+  options: DataPathOptions,
 ): void {
   b.if(known.entered.ne(0), () => {
     const own = cookie();
@@ -185,7 +241,8 @@ export function deleteReverseEntries(
       b.if(flow.revNatIndex.ne(0), () => {
         const result = deleteReverse(b, maps, own, flowBackend(flow));
         // Where every recent flow has an entry, one that is not there has been evicted.
-        if (options.metrics && options.recentInReverseMap) b.if(result.ne(0), () => count(b, { maps }, options, NO_SERVICE, "reverseEvicted"));
+        if (options.metrics && options.recentInReverseMap)
+          b.if(result.ne(0), () => count(b, { maps }, options, NO_SERVICE, "reverseEvicted"));
       });
     }
     eachOlder(b, maps, socket, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(b, maps, own, peer)));
@@ -196,6 +253,11 @@ function flowBackend(flow: Ref<Flow>): Endpoint {
   return { address: flow.backendAddress, port: flow.backendPort };
 }
 
-function deleteReverse(b: BuilderWith, { reverseSk }: Maps, cookie: Scalar<"u64">, { address, port }: Endpoint): Scalar<"i64"> {
+function deleteReverse(
+  b: BuilderWith,
+  { reverseSk }: Maps,
+  cookie: Scalar<"u64">,
+  { address, port }: Endpoint,
+): Scalar<"i64"> {
   return b.delete(reverseSk, { cookie, address, port });
 }

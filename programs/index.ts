@@ -16,7 +16,10 @@ export { defaultOptions, type DataPathOptions } from "./options.ts";
 /** Every program of the load balancer, built for the kernel and the configuration that `options` describe. */
 export function loadBalancerPrograms(options: DataPathOptions = defaultOptions): readonly ProgramSource[] {
   return [
-    connect4(options), sendmsg4(options), recvmsg4(options), getpeername4(options),
+    connect4(options),
+    sendmsg4(options),
+    recvmsg4(options),
+    getpeername4(options),
     ...(options.ipv6 ? [connect6(options), sendmsg6(options), recvmsg6(options), getpeername6(options)] : []),
     ...(options.nodePorts ? [postBind4(options), ...(options.ipv6 ? [postBind6(options)] : [])] : []),
     sockRelease(options),

@@ -4,7 +4,18 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { enterCgroup, removeCgroup } from "../src/testing/index.ts";
 import { maps4, maps6, optOutCgroups, optOutNamespaces, ServiceFlag, sources, type DataPathOptions } from "./index.ts";
-import { BACKENDS, BACKENDS6, dataPathSuite, errnoOf, SERVICE, SERVICE6, type DataPath, type Endpoint, type Party, type SocketClient } from "./testing/index.ts";
+import {
+  BACKENDS,
+  BACKENDS6,
+  dataPathSuite,
+  errnoOf,
+  SERVICE,
+  SERVICE6,
+  type DataPath,
+  type Endpoint,
+  type Party,
+  type SocketClient,
+} from "./testing/index.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
@@ -44,28 +55,42 @@ function suiteWith(name: string, options: Partial<DataPathOptions>) {
 }
 
 function setServices({ services }: DataPath, flags = 0): void {
-  for (const { service, backends } of ways) for (const protocol of protocols) services.set(service, protocol, [backends[0]], { flags, revNatIndex: protocol === "tcp" ? 1 : 2 });
+  for (const { service, backends } of ways)
+    for (const protocol of protocols)
+      services.set(service, protocol, [backends[0]], { flags, revNatIndex: protocol === "tcp" ? 1 : 2 });
 }
 
 const loopback = dataPathSuite("data path: a service of the host's network namespace", {
   container: true,
   options: { ipv6: true, hostNamespaceServices: true },
-  backends: Object.fromEntries(protocols.map((protocol) => [protocol, ["127.0.0.1:30080", "[::1]:30080", BACKENDS[0], BACKENDS6[0]]])),
+  backends: Object.fromEntries(
+    protocols.map((protocol) => [protocol, ["127.0.0.1:30080", "[::1]:30080", BACKENDS[0], BACKENDS6[0]]]),
+  ),
 });
 
-loopback("the loopback address at a node port is the host's service to the host, and a container's own server to the container", async ({ dataPath, client }) => {
-  const container = dataPath.client("container");
-  for (const [address, family, asked, backend] of [
-    ["127.0.0.1", 4, "127.0.0.1", BACKENDS[0]], ["127.0.0.1", 6, "::ffff:127.0.0.1", BACKENDS[0]], ["::1", 6, "::1", BACKENDS6[0]],
-  ] as const) {
-    for (const protocol of protocols) {
-      dataPath.services.set({ address, port: 30_080 }, protocol, [backend], { flags: ServiceFlag.NODE_PORT | ServiceFlag.HOST_NAMESPACE });
-      const destination = { address: asked, port: 30_080 };
-      assert.is(await answer(client, protocol, family, destination), backend);
-      assert.is(await answer(container, protocol, family, destination), address === "::1" ? "[::1]:30080" : "127.0.0.1:30080");
+loopback(
+  "the loopback address at a node port is the host's service to the host, and a container's own server to the container",
+  async ({ dataPath, client }) => {
+    const container = dataPath.client("container");
+    for (const [address, family, asked, backend] of [
+      ["127.0.0.1", 4, "127.0.0.1", BACKENDS[0]],
+      ["127.0.0.1", 6, "::ffff:127.0.0.1", BACKENDS[0]],
+      ["::1", 6, "::1", BACKENDS6[0]],
+    ] as const) {
+      for (const protocol of protocols) {
+        dataPath.services.set({ address, port: 30_080 }, protocol, [backend], {
+          flags: ServiceFlag.NODE_PORT | ServiceFlag.HOST_NAMESPACE,
+        });
+        const destination = { address: asked, port: 30_080 };
+        assert.is(await answer(client, protocol, family, destination), backend);
+        assert.is(
+          await answer(container, protocol, family, destination),
+          address === "::1" ? "[::1]:30080" : "127.0.0.1:30080",
+        );
+      }
     }
-  }
-});
+  },
+);
 loopback.run();
 
 const hostOnly = suiteWith("only the host's network namespace", { hostNamespaceOnly: true });
@@ -98,48 +123,58 @@ optOut("a network namespace opts out, and back in", async ({ dataPath, client })
   }
 });
 
-optOut("200 changes: an open socket is left alone while its network namespace has opted out, and not a datagram longer", async ({ dataPath, client }) => {
-  const { netnsCookie } = dataPath.identity("host");
-  setServices(dataPath);
-  for (const { family, asked, backends } of ways) {
-    const socket = await client.open("udp", family);
-    for (let i = 0; i < 200; i++) {
-      const out = i % 3 === 1;
-      if (out) dataPath.map(optOutNamespaces).set(netnsCookie, 1);
-      else dataPath.map(optOutNamespaces).delete(netnsCookie);
-      dataPath.services.announce();
-      if (out) assert.is(await errnoOf(socket.send("hello", asked)), "ENETUNREACH");
-      else assert.equal(await socket.exchange("hello", asked), { text: backends[0], ...asked });
+optOut(
+  "200 changes: an open socket is left alone while its network namespace has opted out, and not a datagram longer",
+  async ({ dataPath, client }) => {
+    const { netnsCookie } = dataPath.identity("host");
+    setServices(dataPath);
+    for (const { family, asked, backends } of ways) {
+      const socket = await client.open("udp", family);
+      for (let i = 0; i < 200; i++) {
+        const out = i % 3 === 1;
+        if (out) dataPath.map(optOutNamespaces).set(netnsCookie, 1);
+        else dataPath.map(optOutNamespaces).delete(netnsCookie);
+        dataPath.services.announce();
+        if (out) assert.is(await errnoOf(socket.send("hello", asked)), "ENETUNREACH");
+        else assert.equal(await socket.exchange("hello", asked), { text: backends[0], ...asked });
+      }
+      dataPath.map(optOutNamespaces).delete(netnsCookie);
+      await socket.close();
+      assert.equal(dataPath.reverseEntries(), []);
     }
-    dataPath.map(optOutNamespaces).delete(netnsCookie);
-    await socket.close();
-    assert.equal(dataPath.reverseEntries(), []);
-  }
-});
+  },
+);
 
-optOut("a cgroup opts out: processes in it and below it, for as long as they are there", async ({ dataPath, client }) => {
-  const { cgroup } = dataPath.place;
-  const container = dataPath.client("container");
-  const { cgroupIds } = dataPath.identity("container");
-  setServices(dataPath);
-  const pod = cgroupIds[2]!;
-  dataPath.map(optOutCgroups).set(pod, 1);
-  dataPath.services.announce();
-  const deeper = join(dataPath.placeOf("container").cgroup, "made-later");
-  mkdirSync(deeper);
-  try {
-    for (const [place, balanced] of [
-      [undefined, false], [deeper, false], [join(cgroup, "pod"), false], [cgroup, true], [dataPath.placeOf("container").cgroup, false],
-    ] as const) {
-      if (place !== undefined) enterCgroup(place, container.pid);
-      for (const way of ways) assert.is(await isBalanced(container, way), balanced, place);
+optOut(
+  "a cgroup opts out: processes in it and below it, for as long as they are there",
+  async ({ dataPath, client }) => {
+    const { cgroup } = dataPath.place;
+    const container = dataPath.client("container");
+    const { cgroupIds } = dataPath.identity("container");
+    setServices(dataPath);
+    const pod = cgroupIds[2]!;
+    dataPath.map(optOutCgroups).set(pod, 1);
+    dataPath.services.announce();
+    const deeper = join(dataPath.placeOf("container").cgroup, "made-later");
+    mkdirSync(deeper);
+    try {
+      for (const [place, balanced] of [
+        [undefined, false],
+        [deeper, false],
+        [join(cgroup, "pod"), false],
+        [cgroup, true],
+        [dataPath.placeOf("container").cgroup, false],
+      ] as const) {
+        if (place !== undefined) enterCgroup(place, container.pid);
+        for (const way of ways) assert.is(await isBalanced(container, way), balanced, place);
+      }
+      assert.ok(await isBalanced(client, ways[0]));
+    } finally {
+      await container.kill();
+      await removeCgroup(deeper);
     }
-    assert.ok(await isBalanced(client, ways[0]));
-  } finally {
-    await container.kill();
-    await removeCgroup(deeper);
-  }
-});
+  },
+);
 
 optOut("what is connected stays connected, over TCP and UDP", async ({ dataPath, client }) => {
   const { netnsCookie } = dataPath.identity("host");
@@ -166,7 +201,8 @@ const self = suiteWith("a backend that asks for its own service", { skipSelf: tr
 self("it is left alone, and others are not", async ({ dataPath, client }) => {
   const container = dataPath.client("container");
   const { netnsCookie } = dataPath.identity("container");
-  for (const { service } of ways) dataPath.map(service === SERVICE6 ? maps6.skip : maps4.skip).set({ netnsCookie, ...service }, 1);
+  for (const { service } of ways)
+    dataPath.map(service === SERVICE6 ? maps6.skip : maps4.skip).set({ netnsCookie, ...service }, 1);
   setServices(dataPath, ServiceFlag.SKIP_SELF);
   for (const way of ways) {
     assert.not(await isBalanced(container, way));
@@ -179,23 +215,34 @@ self.run();
 
 const maglev = suiteWith("Maglev by source", { maglev: true });
 
-maglev("a network namespace comes to one backend, over TCP and UDP, at any time; another has its own", async ({ dataPath, client }) => {
-  const clients = { host: client, container: dataPath.client("container") };
-  const came = async (party: Party) => {
-    const found = new Set<string>();
-    for (const { family, asked } of ways.slice(0, 2)) {
-      for (const protocol of protocols) for (let i = 0; i < 8; i++) found.add(await answer(clients[party], protocol, family, asked));
+maglev(
+  "a network namespace comes to one backend, over TCP and UDP, at any time; another has its own",
+  async ({ dataPath, client }) => {
+    const clients = { host: client, container: dataPath.client("container") };
+    const came = async (party: Party) => {
+      const found = new Set<string>();
+      for (const { family, asked } of ways.slice(0, 2)) {
+        for (const protocol of protocols)
+          for (let i = 0; i < 8; i++) found.add(await answer(clients[party], protocol, family, asked));
+      }
+      return [...found];
+    };
+    const table = Array.from({ length: 251 }, (_, i) => BACKENDS[i % 2]!);
+    for (const protocol of protocols)
+      dataPath.services.set(SERVICE, protocol, table, {
+        flags: ServiceFlag.MAGLEV,
+        revNatIndex: protocol === "tcp" ? 1 : 2,
+      });
+    for (const party of ["host", "container"] as const) assert.is((await came(party)).length, 1, "by the cookie");
+    // Slots 100 and 101 of 251, the middle of each.
+    for (const [party, slot] of [
+      ["host", 100],
+      ["container", 101],
+    ] as const) {
+      dataPath.map(sources).set(dataPath.identity(party).netnsCookie, Math.floor(((slot + 0.5) / 251) * 2 ** 32));
     }
-    return [...found];
-  };
-  const table = Array.from({ length: 251 }, (_, i) => BACKENDS[i % 2]!);
-  for (const protocol of protocols) dataPath.services.set(SERVICE, protocol, table, { flags: ServiceFlag.MAGLEV, revNatIndex: protocol === "tcp" ? 1 : 2 });
-  for (const party of ["host", "container"] as const) assert.is((await came(party)).length, 1, "by the cookie");
-  // Slots 100 and 101 of 251, the middle of each.
-  for (const [party, slot] of [["host", 100], ["container", 101]] as const) {
-    dataPath.map(sources).set(dataPath.identity(party).netnsCookie, Math.floor(((slot + 0.5) / 251) * 2 ** 32));
-  }
-  assert.equal(await came("host"), [BACKENDS[0]]);
-  assert.equal(await came("container"), [BACKENDS[1]]);
-});
+    assert.equal(await came("host"), [BACKENDS[0]]);
+    assert.equal(await came("container"), [BACKENDS[1]]);
+  },
+);
 maglev.run();

@@ -24,7 +24,10 @@ const covered: { readonly name: string; readonly program: ProgramSource; coverag
 
 for (const [build, options] of playedBuilds) {
   const test = suite(`logic in the simulator: ${build} build`);
-  const ofBuild = programsFor(options).map((program): (typeof covered)[number] => ({ name: `${program.name} (${build})`, program }));
+  const ofBuild = programsFor(options).map((program): (typeof covered)[number] => ({
+    name: `${program.name} (${build})`,
+    program,
+  }));
   covered.push(...ofBuild);
 
   const play = (name: string, work: (stage: SimulatedStage) => Promise<void>, world?: () => WorldOptions): void => {
@@ -43,7 +46,8 @@ for (const [build, options] of playedBuilds) {
     }
   };
   for (const each of cases) if (isFor(each, options)) play(each.name, each.play);
-  for (const each of simulatorCases) if (isFor(each, options)) play(each.name, each.play, () => ({ helpers: each.helpers?.() ?? {} }));
+  for (const each of simulatorCases)
+    if (isFor(each, options)) play(each.name, each.play, () => ({ helpers: each.helpers?.() ?? {} }));
   test.run();
 }
 
@@ -68,12 +72,17 @@ const isNeverNull = (branch: BranchCoverage): boolean => {
 
 test("every instruction of every program runs, and every branch goes both ways, but for those that cannot", () => {
   const missing = covered.flatMap(({ name, program, coverage }) => {
-    const never = program.compile().instructions.flatMap(({ source }, i) =>
-      coverage!.executions(i) === 0 ? [`${name}, instruction ${i} (line ${source?.line}): never run`] : []);
-    const oneWay = coverage!.branches.filter((branch) => (branch.taken === 0 || branch.notTaken === 0) && !isNeverNull(branch)).map((branch) => {
-      const { file, line } = origin(branch);
-      return `${name}, ${file}: "${line}": ${branch.taken === 0 ? "never" : "always"} jumps at ${branch.index}: ${formatInstruction(branch.instruction)}`;
-    });
+    const never = program
+      .compile()
+      .instructions.flatMap(({ source }, i) =>
+        coverage!.executions(i) === 0 ? [`${name}, instruction ${i} (line ${source?.line}): never run`] : [],
+      );
+    const oneWay = coverage!.branches
+      .filter((branch) => (branch.taken === 0 || branch.notTaken === 0) && !isNeverNull(branch))
+      .map((branch) => {
+        const { file, line } = origin(branch);
+        return `${name}, ${file}: "${line}": ${branch.taken === 0 ? "never" : "always"} jumps at ${branch.index}: ${formatInstruction(branch.instruction)}`;
+      });
     return [...never, ...oneWay];
   });
   assert.is(missing.join("\n"), "");
@@ -81,14 +90,21 @@ test("every instruction of every program runs, and every branch goes both ways, 
 
 for (const { file, line, why } of neverNull) {
   test(`never null, since ${why} (${file})`, () => {
-    const branches = covered.flatMap(({ name, coverage }) => coverage!.branches.filter((branch) => {
-      const at = origin(branch);
-      return at.file === file && at.line === line;
-    }).map((branch) => ({ name, branch })));
+    const branches = covered.flatMap(({ name, coverage }) =>
+      coverage!.branches
+        .filter((branch) => {
+          const at = origin(branch);
+          return at.file === file && at.line === line;
+        })
+        .map((branch) => ({ name, branch })),
+    );
     assert.ok(branches.length > 0, `no program has a branch in the line "${line}" any more`);
     for (const { name, branch } of branches) {
       assert.ok(branch.taken + branch.notTaken > 0, `${name} never comes to the check at ${branch.index}`);
-      assert.ok(branch.taken === 0 || branch.notTaken === 0, `${name} goes both ways at ${branch.index}: take it from the list`);
+      assert.ok(
+        branch.taken === 0 || branch.notTaken === 0,
+        `${name} goes both ways at ${branch.index}: take it from the list`,
+      );
     }
   });
 }

@@ -8,7 +8,22 @@
  * Each address family has maps of its own, alike but for the address.
  */
 import {
-  array, arrayOf, be16, hash, ipv4, ipv6, lruHash, MapFlag, percpuHash, scalar, skStorage, struct, u16, u32, u64, u8,
+  array,
+  arrayOf,
+  be16,
+  hash,
+  ipv4,
+  ipv6,
+  lruHash,
+  MapFlag,
+  percpuHash,
+  scalar,
+  skStorage,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
 } from "../src/types/index.ts";
 import { FILTER_WORDS } from "./service-filter.ts";
 
@@ -153,7 +168,13 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
   const SkipKey = struct(`${prefix}_skip_key`, { netnsCookie: u64, address, port: be16 });
 
   /** The backend that a socket is connected to, the service that gave it, and where the socket is to be found. */
-  const Connection = struct(`${prefix}_connection`, { netnsCookie: u64, address, port: be16, revNatIndex: u16, protocol: u8 });
+  const Connection = struct(`${prefix}_connection`, {
+    netnsCookie: u64,
+    address,
+    port: be16,
+    revNatIndex: u16,
+    protocol: u8,
+  });
 
   /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
@@ -178,7 +199,12 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     serviceFilter: array(`service_filter${suffix}`, { value: u64, maxEntries: FILTER_WORDS }),
     slots: array(`slots${suffix}`, { value: Slot, maxEntries: 262_144 }),
     /** Every service's backends that a flow may stay with, whatever their slots: active and terminating ones. */
-    backends: hash(`backends${suffix}`, { key: BackendKey, value: u32, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
+    backends: hash(`backends${suffix}`, {
+      key: BackendKey,
+      value: u32,
+      maxEntries: 262_144,
+      flags: MapFlag.NO_PREALLOC,
+    }),
     /** See `ServiceFlag.SKIP_SELF`. */
     skip: hash(`skip_${prefix}`, { key: SkipKey, value: u8, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC }),
     affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
@@ -186,13 +212,23 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
     olderFlows: skStorage(`older_flows${suffix}`, { value: OlderFlows }),
     /** Of open sockets that are to be closed when the service loses the backend, by their cookies: see `ServiceFlag.CLOSE_SOCKETS`. */
-    connections: hash(`connections${suffix}`, { key: u64, value: Connection, maxEntries: 262_144, flags: MapFlag.NO_PREALLOC }),
+    connections: hash(`connections${suffix}`, {
+      key: u64,
+      value: Connection,
+      maxEntries: 262_144,
+      flags: MapFlag.NO_PREALLOC,
+    }),
     /**
      * Counters by `revNatIndex`, for each CPU. The control plane makes and
      * deletes the elements with the services, so that memory is taken for those
      * that exist; 0 is for what no service can be named for.
      */
-    metrics: percpuHash(`metrics${suffix}`, { key: u32, value: Counters, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC }),
+    metrics: percpuHash(`metrics${suffix}`, {
+      key: u32,
+      value: Counters,
+      maxEntries: 65_536,
+      flags: MapFlag.NO_PREALLOC,
+    }),
   };
 }
 
@@ -221,10 +257,20 @@ export const connected = skStorage("connected", { value: u32 });
 export const generation = array("generation", { value: u32, maxEntries: 1 });
 
 /** Network namespaces, by their cookies, whose sockets are left alone. */
-export const optOutNamespaces = hash("opt_out_netns", { key: u64, value: u8, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC });
+export const optOutNamespaces = hash("opt_out_netns", {
+  key: u64,
+  value: u8,
+  maxEntries: 65_536,
+  flags: MapFlag.NO_PREALLOC,
+});
 
 /** Cgroups, by their ids, whose processes are left alone, and those of the cgroups below them. */
-export const optOutCgroups = hash("opt_out_cgroups", { key: u64, value: u8, maxEntries: 65_536, flags: MapFlag.NO_PREALLOC });
+export const optOutCgroups = hash("opt_out_cgroups", {
+  key: u64,
+  value: u8,
+  maxEntries: 65_536,
+  flags: MapFlag.NO_PREALLOC,
+});
 
 /**
  * What a network namespace chooses by where a service has a Maglev table: a

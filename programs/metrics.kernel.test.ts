@@ -8,7 +8,10 @@ const test = dataPathSuite("data path: counters", { options: { metrics: true, ip
 const countersOf = (dataPath: DataPath, revNatIndex: number, { metrics }: Maps = maps4): Record<string, number> =>
   counted(dataPath.map(metrics).get(revNatIndex)!);
 
-test("connects and datagrams are counted when they are sent to a backend, replies when they are translated", async ({ dataPath, client }) => {
+test("connects and datagrams are counted when they are sent to a backend, replies when they are translated", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "tcp", BACKENDS, 11);
   dataPath.setService(SERVICE, "udp", BACKENDS, 12);
   for (let i = 0; i < 3; i++) await (await client.open("tcp")).connect(SERVICE);
@@ -18,7 +21,10 @@ test("connects and datagrams are counted when they are sent to a backend, replie
   assert.equal(countersOf(dataPath, 12), { translated: 5, replies: 5 });
 });
 
-test("services of the two address families have counters of their own, under the same index too", async ({ dataPath, client }) => {
+test("services of the two address families have counters of their own, under the same index too", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", BACKENDS, 5);
   dataPath.setService(SERVICE6, "udp", BACKENDS6, 5);
   await (await client.open("udp", 4)).exchange("hello", SERVICE);

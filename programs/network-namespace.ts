@@ -2,6 +2,10 @@ import type { AnyContext, BuilderWith, Condition } from "../src/dsl/index.ts";
 import type { DataPathOptions } from "./options.ts";
 
 /** The socket is of the network namespace that counts as the host's. */
-export function isOfHost(b: BuilderWith<"getNetnsCookie">, context: AnyContext, { hostNetnsCookie }: DataPathOptions): Condition {
+export function isOfHost(
+  b: BuilderWith<"getNetnsCookie">,
+  context: AnyContext,
+  { hostNetnsCookie }: DataPathOptions,
+): Condition {
   return b.getNetnsCookie(context).eq(hostNetnsCookie ?? b.getNetnsCookie());
 }

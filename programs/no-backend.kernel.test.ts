@@ -3,7 +3,12 @@ import { Errno } from "../src/dsl/index.ts";
 import type { DataPathOptions } from "./index.ts";
 import { dataPathSuite, errnoOf, SERVICE } from "./testing/index.ts";
 
-const builds: readonly (readonly [name: string, options: Partial<DataPathOptions>, streams: string, datagrams: string])[] = [
+const builds: readonly (readonly [
+  name: string,
+  options: Partial<DataPathOptions>,
+  streams: string,
+  datagrams: string,
+])[] = [
   ["as it is unless something else is asked for", {}, "ECONNREFUSED", "EHOSTUNREACH"],
   ["ECONNREFUSED for all", { noBackendErrno: Errno.ECONNREFUSED }, "ECONNREFUSED", "ECONNREFUSED"],
   ["EHOSTUNREACH for all", { noBackendErrno: Errno.EHOSTUNREACH }, "EHOSTUNREACH", "EHOSTUNREACH"],
@@ -17,7 +22,11 @@ for (const [name, options, streams, datagrams] of builds) {
   test(`streams fail with ${streams}, datagrams with ${datagrams}`, async ({ dataPath, client }) => {
     for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, []);
     assert.is(await errnoOf((await client.open("tcp")).connect(SERVICE)), streams, "TCP connect");
-    assert.is(await errnoOf((await client.open("tcp")).connectNonBlocking(SERVICE)), streams, "TCP connect, non-blocking");
+    assert.is(
+      await errnoOf((await client.open("tcp")).connectNonBlocking(SERVICE)),
+      streams,
+      "TCP connect, non-blocking",
+    );
     assert.is(await errnoOf((await client.open("udp")).connect(SERVICE)), datagrams, "UDP connect");
     assert.is(await errnoOf((await client.open("udp")).send("hello", SERVICE)), datagrams, "UDP send");
     assert.equal(dataPath.reverseEntries(), []);

@@ -49,8 +49,21 @@ export interface DataPathOptions {
 }
 
 export const defaultOptions: DataPathOptions = {
-  setRetval: true, rememberStreams: false, recentInReverseMap: true, ipv6: false, affinity: false, nodePorts: false, trackConnections: false,
-  metrics: false, events: false, noBackendErrno: undefined,
-  hostNamespaceOnly: false, hostNamespaceServices: false, hostNetnsCookie: 1n, maglev: false, skipSelf: false,
-  optOutNamespaces: false, optOutCgroupLevels: [],
+  setRetval: true,
+  rememberStreams: false,
+  recentInReverseMap: true,
+  ipv6: false,
+  affinity: false,
+  nodePorts: false,
+  trackConnections: false,
+  metrics: false,
+  events: false,
+  noBackendErrno: undefined,
+  hostNamespaceOnly: false,
+  hostNamespaceServices: false,
+  hostNetnsCookie: 1n,
+  maglev: false,
+  skipSelf: false,
+  optOutNamespaces: false,
+  optOutCgroupLevels: [],
 };

@@ -8,23 +8,33 @@ import type { DataPathOptions } from "./options.ts";
  * bind(2) to an IPv4 address: the port of a service on the host's own addresses
  * is taken, in the host's network namespace. In others it is free.
  */
-export const postBind4 = (options: DataPathOptions) => cgroup.postBind4("post_bind4", (b, ctx) => {
-  refuseNodePort(b, maps4, ipv4("0.0.0.0"), ctx, options);
-  return PROCEED;
-});
+export const postBind4 = (options: DataPathOptions) =>
+  cgroup.postBind4("post_bind4", (b, ctx) => {
+    refuseNodePort(b, maps4, ipv4("0.0.0.0"), ctx, options);
+    return PROCEED;
+  });
 
 /** The same for IPv6 sockets, which IPv4 clients reach too. */
-export const postBind6 = (options: DataPathOptions) => cgroup.postBind6("post_bind6", (b, ctx) => {
-  refuseNodePort(b, maps4, ipv4("0.0.0.0"), ctx, options);
-  // Text is what stands for an IPv6 address here; `maps6` says why the type is another.
-  refuseNodePort(b, maps6, "::" as unknown as Constant<"be32">, ctx, options);
-  return PROCEED;
-});
+export const postBind6 = (options: DataPathOptions) =>
+  cgroup.postBind6("post_bind6", (b, ctx) => {
+    refuseNodePort(b, maps4, ipv4("0.0.0.0"), ctx, options);
+    // Text is what stands for an IPv6 address here; `maps6` says why the type is another.
+    refuseNodePort(b, maps6, "::" as unknown as Constant<"be32">, ctx, options);
+    return PROCEED;
+  });
 
 function refuseNodePort(
-  b: BuilderWith<"getNetnsCookie", 0 | 1>, { services }: Maps, unspecified: Constant<"be32">,
-  ctx: AnyContext & { readonly srcPort: Scalar<"u32">; readonly protocol: Scalar<"u32"> }, options: DataPathOptions,
+  b: BuilderWith<"getNetnsCookie", 0 | 1>,
+  { services }: Maps,
+  unspecified: Constant<"be32">,
+  ctx: AnyContext & { readonly srcPort: Scalar<"u32">; readonly protocol: Scalar<"u32"> },
+  options: DataPathOptions,
 ): void {
-  const key = { address: unspecified, port: ctx.srcPort.to(u16).toBig(), protocol: ctx.protocol.to(u8), scope: Scope.NODE_PORT };
+  const key = {
+    address: unspecified,
+    port: ctx.srcPort.to(u16).toBig(),
+    protocol: ctx.protocol.to(u8),
+    scope: Scope.NODE_PORT,
+  };
   b.lookup(services, key).ifFound(() => b.if(isOfHost(b, ctx, options), () => b.return(REJECT)));
 }

@@ -1,6 +1,14 @@
 /** What open sockets see of a service that changes. */
 import * as assert from "uvu/assert";
-import { BACKENDS, dataPathSuite, endpoint, reverseEntry, SERVICE, type ClientSocket, type DataPath } from "./testing/index.ts";
+import {
+  BACKENDS,
+  dataPathSuite,
+  endpoint,
+  reverseEntry,
+  SERVICE,
+  type ClientSocket,
+  type DataPath,
+} from "./testing/index.ts";
 
 const THIRD = "20.0.0.2:81";
 const test = dataPathSuite("data path: services that change", {
@@ -23,21 +31,35 @@ test("its backend removed: the next datagram goes to one that remains", async ({
   const remaining = BACKENDS.find((backend) => backend !== first)!;
   dataPath.setService(SERVICE, "udp", [remaining]);
   assert.equal(await socket.exchange("hello", SERVICE), { text: remaining, ...SERVICE });
-  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, remaining)], "the old backend's entry is gone");
+  assert.equal(
+    dataPath.reverseEntries(),
+    [reverseEntry(socket, SERVICE, remaining)],
+    "the old backend's entry is gone",
+  );
   await socket.close();
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("its backend removed: the answer to what was sent before still comes from the service", async ({ dataPath, client }) => {
+test("its backend removed: the answer to what was sent before still comes from the service", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", BACKENDS);
   const socket = await client.open("udp");
   const first = await asking(dataPath, socket);
   await socket.send("hello", SERVICE);
-  dataPath.setService(SERVICE, "udp", BACKENDS.filter((backend) => backend !== first));
+  dataPath.setService(
+    SERVICE,
+    "udp",
+    BACKENDS.filter((backend) => backend !== first),
+  );
   assert.equal(await socket.receive(), { text: first, ...SERVICE });
 });
 
-test("other backends added and removed: each socket stays with its own, connected or not", async ({ dataPath, client }) => {
+test("other backends added and removed: each socket stays with its own, connected or not", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   const sockets = [];
   // So many would not all come to the same backend by chance, were they to choose anew.
@@ -46,13 +68,20 @@ test("other backends added and removed: each socket stays with its own, connecte
   await connected.connect(SERVICE);
   for (const backends of [[BACKENDS[0]], [BACKENDS[1], BACKENDS[0], THIRD], [THIRD, BACKENDS[0]], [BACKENDS[0]]]) {
     dataPath.setService(SERVICE, "udp", backends);
-    for (const socket of sockets) assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
+    for (const socket of sockets)
+      assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
     assert.equal(await connected.exchange("hello"), { text: BACKENDS[0], ...SERVICE });
   }
-  assert.equal(dataPath.reverseEntries(), [...sockets, connected].map((socket) => reverseEntry(socket, SERVICE, BACKENDS[0])).sort());
+  assert.equal(
+    dataPath.reverseEntries(),
+    [...sockets, connected].map((socket) => reverseEntry(socket, SERVICE, BACKENDS[0])).sort(),
+  );
 });
 
-test("200 changes: an open socket never hears from a backend that was removed before it asked", async ({ dataPath, client }) => {
+test("200 changes: an open socket never hears from a backend that was removed before it asked", async ({
+  dataPath,
+  client,
+}) => {
   const all = [...BACKENDS, THIRD];
   const socket = await client.open("udp");
   for (let i = 0; i < 200; i++) {
@@ -76,7 +105,10 @@ test("removed: its backends' answers come from themselves, and the entry goes", 
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("replaced by another service on the same address: answers of the former are not its own", async ({ dataPath, client }) => {
+test("replaced by another service on the same address: answers of the former are not its own", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   const socket = await client.open("udp");
   await asking(dataPath, socket);
@@ -88,7 +120,10 @@ test("replaced by another service on the same address: answers of the former are
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1], 2)]);
 });
 
-test("removed, an older flow's: its answer comes from the backend, and the entry goes", async ({ dataPath, client }) => {
+test("removed, an older flow's: its answer comes from the backend, and the entry goes", async ({
+  dataPath,
+  client,
+}) => {
   const socket = await client.open("udp");
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   await socket.send("hello", SERVICE);

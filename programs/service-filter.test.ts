@@ -21,11 +21,16 @@ const asIpv4 = cgroup.connect4("as_ipv4", (b, ctx) => {
   return REJECT;
 });
 const asIpv6 = cgroup.connect6("as_ipv6", (b, ctx) => {
-  b.if(ctx.userIp6.isV4Mapped(), () => ask(b, mappedAddress(ctx)), () => ask(b, ipv6Address(ctx)));
+  b.if(
+    ctx.userIp6.isV4Mapped(),
+    () => ask(b, mappedAddress(ctx)),
+    () => ask(b, ipv6Address(ctx)),
+  );
   return REJECT;
 });
 
-const addressOf = (length: number, text: (bytes: Uint8Array) => string) => fc.uint8Array({ minLength: length, maxLength: length }).map(text);
+const addressOf = (length: number, text: (bytes: Uint8Array) => string) =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map(text);
 const address4 = addressOf(4, (bytes) => decodeValue(ipv4, bytes));
 const address6 = addressOf(16, (bytes) => decodeValue(ipv6, bytes)).filter((address) => !address.startsWith("::ffff:"));
 const port = fc.integer({ min: 0, max: 0xffff });
@@ -38,15 +43,18 @@ for (const [name, program, map, address, asked] of [
   test(`${name}: a program goes by the bit that user space sets, and by no other`, () => {
     const world = new World();
     const filter = world.map(map);
-    fc.assert(fc.property(address, port, (address, port) => {
-      const { word, bit } = filterPlace({ address, port });
-      const finds = () => world.run(program, { ctx: { ...asked(address), userPort: port } }).returned === PROCEED;
-      filter.set(word, 1n << BigInt(bit));
-      assert.ok(finds());
-      filter.set(word, ~(1n << BigInt(bit)) & 0xffff_ffff_ffff_ffffn);
-      assert.not(finds());
-      filter.set(word, 0n);
-    }), { numRuns: 200 });
+    fc.assert(
+      fc.property(address, port, (address, port) => {
+        const { word, bit } = filterPlace({ address, port });
+        const finds = () => world.run(program, { ctx: { ...asked(address), userPort: port } }).returned === PROCEED;
+        filter.set(word, 1n << BigInt(bit));
+        assert.ok(finds());
+        filter.set(word, ~(1n << BigInt(bit)) & 0xffff_ffff_ffff_ffffn);
+        assert.not(finds());
+        filter.set(word, 0n);
+      }),
+      { numRuns: 200 },
+    );
   });
 }
 
@@ -57,12 +65,14 @@ test("neighbours share a bit, and other addresses and ports have others", () => 
   ] as const) {
     const place = filterPlace({ address: own, port: 80 });
     assert.equal(filterPlace({ address: neighbour, port: 80 }), place);
-    for (const other of [...others.map((address) => ({ address, port: 80 })), { address: own, port: 81 }]) assert.not.equal(filterPlace(other), place);
+    for (const other of [...others.map((address) => ({ address, port: 80 })), { address: own, port: 81 }])
+      assert.not.equal(filterPlace(other), place);
   }
 });
 
 test("the bits of one network are spread over eight words, and networks over all", () => {
-  const places = (of: (i: number) => { address: string; port: number }) => Array.from({ length: 4096 }, (_, i) => filterPlace(of(i)));
+  const places = (of: (i: number) => { address: string; port: number }) =>
+    Array.from({ length: 4096 }, (_, i) => filterPlace(of(i)));
   const ports = places((port) => ({ address: "10.96.0.1", port }));
   assert.is(new Set(ports.map(({ word }) => word)).size, 8);
   // Of 512 bits, 4,096 throws leave less than one empty.
@@ -78,10 +88,24 @@ test("the bits of one network are spread over eight words, and networks over all
 });
 
 test("the words of several front ends have all their bits, and no others", () => {
-  const frontEnds = [{ address: "10.96.0.1", port: 443 }, { address: "10.96.0.10", port: 53 }, { address: "10.96.0.11", port: 53 }];
-  const bits = [...filterWords(frontEnds)].flatMap(([word, value]) => Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (value >> BigInt(bit)) & 1n).map((bit) => ({ word, bit })));
+  const frontEnds = [
+    { address: "10.96.0.1", port: 443 },
+    { address: "10.96.0.10", port: 53 },
+    { address: "10.96.0.11", port: 53 },
+  ];
+  const bits = [...filterWords(frontEnds)].flatMap(([word, value]) =>
+    Array.from({ length: 64 }, (_, bit) => bit)
+      .filter((bit) => (value >> BigInt(bit)) & 1n)
+      .map((bit) => ({ word, bit })),
+  );
   assert.equal(bits.length, 2);
-  for (const frontEnd of frontEnds) assert.ok(bits.some(({ word, bit }) => { const place = filterPlace(frontEnd); return place.word === word && place.bit === bit; }));
+  for (const frontEnd of frontEnds)
+    assert.ok(
+      bits.some(({ word, bit }) => {
+        const place = filterPlace(frontEnd);
+        return place.word === word && place.bit === bit;
+      }),
+    );
 });
 
 test.run();

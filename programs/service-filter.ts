@@ -51,7 +51,10 @@ export function filterPlace({ address, port }: FrontEnd): FilterPlace<number, nu
   }
   const halves = new DataView(encodeValue(ipv6, address).buffer);
   const upper = hash(halves.getBigUint64(0));
-  return place(Number(upper >> 57n), hash(upper ^ (halves.getBigUint64(8) >> 8n) ^ (BigInt(port) << BigInt(FILTER_PORT_SHIFT.ipv6))));
+  return place(
+    Number(upper >> 57n),
+    hash(upper ^ (halves.getBigUint64(8) >> 8n) ^ (BigInt(port) << BigInt(FILTER_PORT_SHIFT.ipv6))),
+  );
 }
 
 function place(group: number, hash: bigint): FilterPlace<number, number> {

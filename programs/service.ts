@@ -29,7 +29,11 @@ export function mayBeService(b: BuilderWith<never, 0 | 1>, to: SocketAddress): C
  * which must end the program. It is looked for where `likely` holds.
  */
 export function findService(
-  b: BuilderWith<"setRetval", 0 | 1>, to: SocketAddress, likely: Condition, missing: () => void, options: RefusalOptions,
+  b: BuilderWith<"setRetval", 0 | 1>,
+  to: SocketAddress,
+  likely: Condition,
+  missing: () => void,
+  options: RefusalOptions,
 ): FoundService {
   const { services } = to.maps;
   const key = b.struct(services.key, serviceKey(to, to));
@@ -46,23 +50,36 @@ export function findService(
     b.if(b.equal(service.key, key).not(), torn);
   };
   // An element that has become another service's in the meantime is looked up again; twice in a row is beyond bad luck.
-  read(b.lookupIf(likely, services, key), missing, () => read(b.lookup(services, key), () => b.return(PROCEED), () => {
-    count(b, to, options, NO_SERVICE, "tornValues");
-    refuse(b, options);
-  }));
+  read(b.lookupIf(likely, services, key), missing, () =>
+    read(
+      b.lookup(services, key),
+      () => b.return(PROCEED),
+      () => {
+        count(b, to, options, NO_SERVICE, "tornValues");
+        refuse(b, options);
+      },
+    ),
+  );
   return {
-    revNatIndex: revNatIndex.get(), flags: flags.get(), affinityTimeout: affinityTimeout.get(),
-    base: range.get().to(u32), count: range.get().shr(32).to(u32),
+    revNatIndex: revNatIndex.get(),
+    flags: flags.get(),
+    affinityTimeout: affinityTimeout.get(),
+    base: range.get().to(u32),
+    count: range.get().shr(32).to(u32),
   };
 }
 
 /** Runs `otherwise` where the service under this address is no longer the one that `revNatIndex` names. */
 export function unlessStillService(
-  b: BuilderWith, from: SocketAddress, front: Endpoint & { revNatIndex: Scalar<"u16"> }, otherwise: () => void,
+  b: BuilderWith,
+  from: SocketAddress,
+  front: Endpoint & { revNatIndex: Scalar<"u16"> },
+  otherwise: () => void,
 ): void {
   b.lookup(from.maps.services, serviceKey(from, front)).match(
     (service) => b.if(service.revNatIndex.ne(front.revNatIndex), otherwise),
-    otherwise);
+    otherwise,
+  );
 }
 
 function serviceKey(socket: SocketAddress, { address, port }: Endpoint) {

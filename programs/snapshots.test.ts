@@ -19,7 +19,8 @@ const repository = fileURLToPath(new URL("..", import.meta.url));
 const directory = fileURLToPath(new URL("snapshots", import.meta.url));
 const update = process.argv.includes("--update");
 
-const compiled = (options: DataPathOptions): Program[] => loadBalancerPrograms(options).map((source) => source.compile());
+const compiled = (options: DataPathOptions): Program[] =>
+  loadBalancerPrograms(options).map((source) => source.compile());
 
 function listing({ instructions, functions, maps, section, name }: Program): string {
   const head = [
@@ -41,7 +42,8 @@ const minimal = new Map(
   nothing
     .map((program) => [program.name, listing(program)] as const)
     .filter(([name, text]) => text !== full.get(`${name}.txt`))
-    .map(([name, text]) => [`${name}.minimal.txt`, text]));
+    .map(([name, text]) => [`${name}.minimal.txt`, text]),
+);
 const wanted = new Map([...full, ...minimal]);
 
 if (update) {
@@ -60,8 +62,10 @@ for (const [file, text] of wanted) {
     let line = 0;
     while (built[line] === before[line]) line++;
     // The whole difference is for `git diff` to show, once it is written.
-    assert.unreachable(`what is built now differs from line ${line + 1} on:\n  built: ${built[line]}\n  kept:  ${before[line]}\n` +
-      'if the change is meant, run "npm run snapshots" and review it with git diff');
+    assert.unreachable(
+      `what is built now differs from line ${line + 1} on:\n  built: ${built[line]}\n  kept:  ${before[line]}\n` +
+        'if the change is meant, run "npm run snapshots" and review it with git diff',
+    );
   });
 }
 
@@ -70,7 +74,8 @@ test("there are no others", () => {
 });
 
 test("what is switched off is not in the bytecode", () => {
-  const size = (programs: readonly Program[]) => programs.reduce((sum, { instructions }) => sum + instructions.length, 0);
+  const size = (programs: readonly Program[]) =>
+    programs.reduce((sum, { instructions }) => sum + instructions.length, 0);
   assert.ok(size(nothing) < size(everything), `${size(nothing)} instructions against ${size(everything)}`);
 });
 

@@ -27,27 +27,61 @@ export interface SocketAddress {
 }
 
 /** An IPv4 socket's address. */
-export const ipv4Address = (ctx: SockAddr4): SocketAddress => addressOf(ctx, maps4, () => ctx.userIp4, () => placeOfIpv4(ctx.userIp4, ctx.userPort));
+export const ipv4Address = (ctx: SockAddr4): SocketAddress =>
+  addressOf(
+    ctx,
+    maps4,
+    () => ctx.userIp4,
+    () => placeOfIpv4(ctx.userIp4, ctx.userPort),
+  );
 
 /** An IPv6 socket's address; see `maps6` for why its type is that of an IPv4 one. */
 export const ipv6Address = (ctx: SockAddr6): SocketAddress =>
-  addressOf(ctx, maps6, () => ctx.userIp6 as unknown as Field<"be32">, () => placeOfIpv6(ctx.userIp6, ctx.userPort));
+  addressOf(
+    ctx,
+    maps6,
+    () => ctx.userIp6 as unknown as Field<"be32">,
+    () => placeOfIpv6(ctx.userIp6, ctx.userPort),
+  );
 
 /** The IPv4 address that an IPv6 socket names in its mapped form. */
-export const mappedAddress = (ctx: SockAddr6): SocketAddress => addressOf(ctx, maps4, () => {
-  const address = ctx.userIp6;
-  return Object.assign(address.v4(), { set: (value: Scalar<"be32">) => address.setV4Mapped(value) }) as Field<"be32">;
-}, () => placeOfIpv4(ctx.userIp6.v4(), ctx.userPort));
+export const mappedAddress = (ctx: SockAddr6): SocketAddress =>
+  addressOf(
+    ctx,
+    maps4,
+    () => {
+      const address = ctx.userIp6;
+      return Object.assign(address.v4(), {
+        set: (value: Scalar<"be32">) => address.setV4Mapped(value),
+      }) as Field<"be32">;
+    },
+    () => placeOfIpv4(ctx.userIp6.v4(), ctx.userPort),
+  );
 
-function addressOf(ctx: SockAddr4 | SockAddr6, maps: Maps, address: () => Field<"be32">, filterPlace: () => SocketAddress["filterPlace"]): SocketAddress {
+function addressOf(
+  ctx: SockAddr4 | SockAddr6,
+  maps: Maps,
+  address: () => Field<"be32">,
+  filterPlace: () => SocketAddress["filterPlace"],
+): SocketAddress {
   return {
     maps,
     context: ctx,
-    get sk() { return ctx.sk; },
-    get protocol() { return ctx.protocol; },
-    get address() { return address(); },
-    get port() { return ctx.userPort; },
-    get filterPlace() { return filterPlace(); },
+    get sk() {
+      return ctx.sk;
+    },
+    get protocol() {
+      return ctx.protocol;
+    },
+    get address() {
+      return address();
+    },
+    get port() {
+      return ctx.userPort;
+    },
+    get filterPlace() {
+      return filterPlace();
+    },
   };
 }
 
@@ -60,7 +94,10 @@ function placeOfIpv4(address: Scalar<"be32">, port: Scalar<"be16">): SocketAddre
 function placeOfIpv6(address: Ipv6, port: Scalar<"be16">): SocketAddress["filterPlace"] {
   const [first, last] = address.halves();
   const upper = first.toHost().mul(FILTER_FACTOR);
-  const hash = upper.xor(last.toHost().shr(8)).xor(port.toHost().to(u64).shl(FILTER_PORT_SHIFT.ipv6)).mul(FILTER_FACTOR);
+  const hash = upper
+    .xor(last.toHost().shr(8))
+    .xor(port.toHost().to(u64).shl(FILTER_PORT_SHIFT.ipv6))
+    .mul(FILTER_FACTOR);
   return placeOf(upper.shr(57).to(u32), hash);
 }
 

@@ -5,7 +5,15 @@
 import * as assert from "uvu/assert";
 import { runIn } from "../src/testing/index.ts";
 import {
-  BACKENDS, BACKENDS6, dataPathSuite, reverseEntry, SERVICE, SERVICE6, type ClientSocket, type DataPath, type Endpoint,
+  BACKENDS,
+  BACKENDS6,
+  dataPathSuite,
+  reverseEntry,
+  SERVICE,
+  SERVICE6,
+  type ClientSocket,
+  type DataPath,
+  type Endpoint,
 } from "./testing/index.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -13,7 +21,13 @@ const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 /** Kinds of addresses: family of the socket, the service, the backend, and what the socket calls the service. */
 const families = [
   { name: "IPv4", family: 4, service: SERVICE, backend: BACKENDS[0], asked: SERVICE },
-  { name: "IPv4 mapped", family: 6, service: SERVICE, backend: BACKENDS[0], asked: { ...SERVICE, address: `::ffff:${SERVICE.address}` } },
+  {
+    name: "IPv4 mapped",
+    family: 6,
+    service: SERVICE,
+    backend: BACKENDS[0],
+    asked: { ...SERVICE, address: `::ffff:${SERVICE.address}` },
+  },
   { name: "IPv6", family: 6, service: SERVICE6, backend: BACKENDS6[0], asked: SERVICE6 },
 ] as const;
 
@@ -55,7 +69,15 @@ const uses: readonly Use[] = [
 /** Aborts a socket as an administrator does; false where the kernel cannot (CONFIG_INET_DIAG_DESTROY). */
 async function abort({ place }: DataPath, kind: "tcp" | "udp", localPort: number): Promise<boolean> {
   // `ss` lists what it has closed; a kernel that cannot close says so on standard error.
-  const { stdout, stderr } = await runIn(place, "ss", "--kill", `--${kind}`, "--all", "--numeric", `sport = :${localPort}`);
+  const { stdout, stderr } = await runIn(
+    place,
+    "ss",
+    "--kill",
+    `--${kind}`,
+    "--all",
+    "--numeric",
+    `sport = :${localPort}`,
+  );
   if (stderr.includes("not supported")) return false;
   assert.match(stdout, `:${localPort}`);
   return true;
@@ -93,7 +115,9 @@ for (const { name: familyName, family, service, backend, asked } of families) {
     test(`${name}: aborted from outside`, async (context) => {
       const socket = await start(context);
       if (!(await abort(context.dataPath, kind, await socket.localPort()))) {
-        process.stderr.write(`SKIPPED, "${name}: aborted from outside": this kernel cannot close sockets (CONFIG_INET_DIAG_DESTROY)\n`);
+        process.stderr.write(
+          `SKIPPED, "${name}: aborted from outside": this kernel cannot close sockets (CONFIG_INET_DIAG_DESTROY)\n`,
+        );
         return;
       }
       await socket.close();
@@ -121,7 +145,10 @@ test("a socket that talks to both families' services", async ({ dataPath, client
     assert.equal(await socket.exchange("hello", mapped), { text: BACKENDS[0], ...mapped });
     assert.equal(await socket.exchange("hello", SERVICE6), { text: BACKENDS6[0], ...SERVICE6 });
   }
-  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[0], 1), reverseEntry(socket, SERVICE6, BACKENDS6[0], 2)].sort());
+  assert.equal(
+    dataPath.reverseEntries(),
+    [reverseEntry(socket, SERVICE, BACKENDS[0], 1), reverseEntry(socket, SERVICE6, BACKENDS6[0], 2)].sort(),
+  );
   await socket.close();
   assert.equal(dataPath.reverseEntries(), []);
 });

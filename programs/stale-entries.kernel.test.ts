@@ -12,12 +12,19 @@ const MANY = 50;
 const manyBackends = Array.from({ length: MANY }, (_, i) => `20.0.0.1:${8001 + i}`);
 const manyServices = Array.from({ length: MANY }, (_, i) => ({ address: `100.0.1.${i + 1}`, port: 53 }));
 /** A service whose backend answers, another one, and one whose backend refuses TCP and UDP. */
-const [OTHER, REFUSING] = [{ address: "100.0.0.2", port: 80 }, { address: "100.0.0.3", port: 80 }];
+const [OTHER, REFUSING] = [
+  { address: "100.0.0.2", port: 80 },
+  { address: "100.0.0.3", port: 80 },
+];
 const DIRECT = endpoint(BACKENDS[1]);
 
-for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["older flows alone", false]] as const) {
+for (const [what, recentInReverseMap] of [
+  ["recent flows entered too", true],
+  ["older flows alone", false],
+] as const) {
   /** Of the flows that a socket remembers, in the order in which they were used, what the reverse map has. */
-  const entered = (entries: readonly string[]): string[] => (recentInReverseMap ? [...entries] : entries.slice(0, -RECENT_FLOWS)).sort();
+  const entered = (entries: readonly string[]): string[] =>
+    (recentInReverseMap ? [...entries] : entries.slice(0, -RECENT_FLOWS)).sort();
 
   const test = dataPathSuite(`data path: no stale entry, ${what}`, {
     // Streams too have something to remember, and so something to forget.
@@ -62,7 +69,11 @@ for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["
 
   test("UDP, connected to one service after another", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
-    for (const [service, backend] of [[SERVICE, BACKENDS[0]], [OTHER, BACKENDS[1]], [SERVICE, BACKENDS[0]]] as const) {
+    for (const [service, backend] of [
+      [SERVICE, BACKENDS[0]],
+      [OTHER, BACKENDS[1]],
+      [SERVICE, BACKENDS[0]],
+    ] as const) {
       await socket.connect(service);
       assert.equal(await socket.peer(), service);
       assert.equal(await socket.exchange("hello"), { text: backend, ...service });
@@ -124,15 +135,32 @@ for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["
   });
 
   // 4 flows of a socket are kept whole, 32 older ones in the reverse map alone; of more, those used longest ago are given up.
-  for (const [count, kept] of [[3, 3], [6, 6], [36, 36], [MANY, 36]] as const) {
-    test(`one socket to ${count} services: replies of the last ${kept} come from their service`, async ({ dataPath, client }) => {
+  for (const [count, kept] of [
+    [3, 3],
+    [6, 6],
+    [36, 36],
+    [MANY, 36],
+  ] as const) {
+    test(`one socket to ${count} services: replies of the last ${kept} come from their service`, async ({
+      dataPath,
+      client,
+    }) => {
       const socket = await client.open("udp");
-      const asked = manyServices.slice(0, count).map((service, i) => ({ service, backend: manyBackends[i]!, revNatIndex: 100 + i }));
+      const asked = manyServices
+        .slice(0, count)
+        .map((service, i) => ({ service, backend: manyBackends[i]!, revNatIndex: 100 + i }));
       asked.forEach(({ service, backend, revNatIndex }) => dataPath.setService(service, "udp", [backend], revNatIndex));
       for (const round of ["first", "second"]) {
         for (const { service } of asked) await socket.send("hello", service);
-        assert.equal(dataPath.reverseEntries(), entered(asked.slice(-kept).map(
-          ({ service, backend, revNatIndex }) => reverseEntry(socket, service, backend, revNatIndex))), `${round} round`);
+        assert.equal(
+          dataPath.reverseEntries(),
+          entered(
+            asked
+              .slice(-kept)
+              .map(({ service, backend, revNatIndex }) => reverseEntry(socket, service, backend, revNatIndex)),
+          ),
+          `${round} round`,
+        );
         // All replies are taken after all were sent: when they are, most are of flows that are no longer recent.
         const sources = new Map<string, string>();
         for (let i = 0; i < count; i++) {
@@ -140,7 +168,11 @@ for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["
           sources.set(text, `${address}:${port}`);
         }
         for (const { service, backend } of asked.slice(-kept)) {
-          assert.is(sources.get(backend), `${service.address}:${service.port}`, `the reply of ${backend} in the ${round} round`);
+          assert.is(
+            sources.get(backend),
+            `${service.address}:${service.port}`,
+            `the reply of ${backend} in the ${round} round`,
+          );
         }
       }
       await socket.close();
@@ -148,9 +180,13 @@ for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["
     });
   }
 
-  test("a service moves to the backend of an older flow: its entry stays while it is one of the last 36", async ({ dataPath, client }) => {
+  test("a service moves to the backend of an older flow: its entry stays while it is one of the last 36", async ({
+    dataPath,
+    client,
+  }) => {
     const socket = await client.open("udp");
-    const setUp = (i: number, backend = manyBackends[i]!) => dataPath.setService(manyServices[i]!, "udp", [backend], 100 + i);
+    const setUp = (i: number, backend = manyBackends[i]!) =>
+      dataPath.setService(manyServices[i]!, "udp", [backend], 100 + i);
     for (let i = 0; i < 5; i++) {
       setUp(i);
       await socket.send("hello", manyServices[i]!);
@@ -162,13 +198,21 @@ for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["
       setUp(i);
       await socket.send("hello", manyServices[i]!);
     }
-    const last = manyServices.slice(5, 40).map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
-    assert.equal(dataPath.reverseEntries(), entered([reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last]));
+    const last = manyServices
+      .slice(5, 40)
+      .map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
+    assert.equal(
+      dataPath.reverseEntries(),
+      entered([reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last]),
+    );
     await socket.close();
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("a socket whose process has left the cgroup is served, and cleaned up after, as before", async ({ dataPath, client }) => {
+  test("a socket whose process has left the cgroup is served, and cleaned up after, as before", async ({
+    dataPath,
+    client,
+  }) => {
     const socket = await client.open("udp");
     await socket.exchange("hello", SERVICE);
     enterCgroup(dirname(dataPath.place.cgroup), client.pid);
@@ -188,22 +232,25 @@ for (const [what, recentInReverseMap] of [["recent flows entered too", true], ["
 
 const full = dataPathSuite("data path: a reverse map that is too small", { reverseEntries: 256 });
 
-full("every open socket is answered by the service, and when they are closed nothing is left", async ({ dataPath, client }) => {
-  dataPath.setService(SERVICE, "udp", BACKENDS);
-  const sockets = [];
-  for (let i = 0; i < 1_000; i++) {
-    const socket = await client.open("udp");
-    await socket.send("hello", SERVICE);
-    sockets.push(socket);
-  }
-  const kept = dataPath.reverseEntries().length;
-  assert.ok(kept > 0 && kept <= 256, `${kept} entries`);
-  for (const socket of sockets) {
-    const { address, port } = await socket.receive();
-    assert.equal({ address, port }, SERVICE);
-  }
-  await client.kill();
-  assert.equal(dataPath.reverseEntries(), []);
-});
+full(
+  "every open socket is answered by the service, and when they are closed nothing is left",
+  async ({ dataPath, client }) => {
+    dataPath.setService(SERVICE, "udp", BACKENDS);
+    const sockets = [];
+    for (let i = 0; i < 1_000; i++) {
+      const socket = await client.open("udp");
+      await socket.send("hello", SERVICE);
+      sockets.push(socket);
+    }
+    const kept = dataPath.reverseEntries().length;
+    assert.ok(kept > 0 && kept <= 256, `${kept} entries`);
+    for (const socket of sockets) {
+      const { address, port } = await socket.receive();
+      assert.equal({ address, port }, SERVICE);
+    }
+    await client.kill();
+    assert.equal(dataPath.reverseEntries(), []);
+  },
+);
 
 full.run();

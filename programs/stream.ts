@@ -9,11 +9,20 @@ import { findService, mayBeService, refusingWith } from "./service.ts";
 import type { SocketAddress } from "./socket-address.ts";
 
 /** The helpers that `translateStream` calls. */
-export type StreamHelper = LeftAloneHelper | EventHelper | "getPrandomU32" | "getSocketCookie" | "ktimeGetNs" | "skStorageGet" | "setRetval";
+export type StreamHelper =
+  | LeftAloneHelper
+  | EventHelper
+  | "getPrandomU32"
+  | "getSocketCookie"
+  | "ktimeGetNs"
+  | "skStorageGet"
+  | "setRetval";
 
 /** Where a stream connects to: any of the service's backends, another each time. */
 export function translateStream(
-  b: BuilderWith<StreamHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions,
+  b: BuilderWith<StreamHelper, 0 | 1>,
+  to: SocketAddress,
+  options: DataPathOptions,
 ): void {
   forgetConnection(b, to, options);
   const refusing = refusingWith(Errno.ECONNREFUSED, options);

@@ -3,10 +3,16 @@ import { BACKENDS, dataPathSuite, endpoint, SERVICE } from "./testing/index.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
-for (const [rememberStreams, peer] of [[false, "its backend"], [true, "the service"]] as const) {
+for (const [rememberStreams, peer] of [
+  [false, "its backend"],
+  [true, "the service"],
+] as const) {
   const test = dataPathSuite(`data path: TCP, rememberStreams ${rememberStreams}`, { options: { rememberStreams } });
 
-  test(`a connection, asked for its peer, names ${peer}; the reverse map has no part in it`, async ({ dataPath, client }) => {
+  test(`a connection, asked for its peer, names ${peer}; the reverse map has no part in it`, async ({
+    dataPath,
+    client,
+  }) => {
     dataPath.setService(SERVICE, "tcp", [BACKENDS[1]]);
     const socket = await client.open("tcp");
     await socket.connect(SERVICE);

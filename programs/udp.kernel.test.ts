@@ -22,7 +22,10 @@ test("sockets are spread over the backends, and each stays with its own", async 
   assert.equal(dataPath.reverseEntries(), expected.sort());
 });
 
-test("a connected socket is answered by the service, and is told that the service is its peer", async ({ dataPath, client }) => {
+test("a connected socket is answered by the service, and is told that the service is its peer", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", BACKENDS, 3);
   const socket = await client.open("udp");
   await socket.connect(SERVICE);
@@ -40,17 +43,27 @@ test("a connected socket may also send to a service that it names", async ({ dat
   const socket = await client.open("udp");
   await socket.connect(SERVICE);
   await socket.send("hello", OTHER);
-  assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[0], 1), reverseEntry(socket, OTHER, BACKENDS[1], 2)].sort());
+  assert.equal(
+    dataPath.reverseEntries(),
+    [reverseEntry(socket, SERVICE, BACKENDS[0], 1), reverseEntry(socket, OTHER, BACKENDS[1], 2)].sort(),
+  );
   // The other backend's answer is dropped by the kernel: this socket hears its peer alone.
   assert.equal(await socket.exchange("hello"), { text: BACKENDS[0], ...SERVICE });
   assert.equal(await socket.peer(), SERVICE);
 });
 
-test("two services behind the same backend, on one socket: the answer is of the one that was asked last", async ({ dataPath, client }) => {
+test("two services behind the same backend, on one socket: the answer is of the one that was asked last", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   dataPath.setService(OTHER, "udp", [BACKENDS[0]], 2);
   const socket = await client.open("udp");
-  for (const [asked, revNatIndex] of [[SERVICE, 1], [OTHER, 2], [SERVICE, 1]] as const) {
+  for (const [asked, revNatIndex] of [
+    [SERVICE, 1],
+    [OTHER, 2],
+    [SERVICE, 1],
+  ] as const) {
     assert.equal(await socket.exchange("hello", asked), { text: BACKENDS[0], ...asked });
     assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, asked, BACKENDS[0], revNatIndex)]);
   }
@@ -61,7 +74,11 @@ test("the service and its backend's own address, on one socket", async ({ dataPa
   const socket = await client.open("udp");
   const backend = endpoint(BACKENDS[0]);
   assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
-  assert.equal(await socket.exchange("hello", backend), { text: BACKENDS[0], ...backend }, "asked directly, it answers as itself");
+  assert.equal(
+    await socket.exchange("hello", backend),
+    { text: BACKENDS[0], ...backend },
+    "asked directly, it answers as itself",
+  );
   assert.equal(dataPath.reverseEntries(), []);
   assert.equal(await socket.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[0])]);

@@ -9,7 +9,10 @@ const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 /** The service's address, at a port that is none. */
 const BESIDE = { ...SERVICE, port: 81 };
 
-test("a destination that is no service stays as it is: where it goes, who answers, who the peer is", async ({ dataPath, client }) => {
+test("a destination that is no service stays as it is: where it goes, who answers, who the peer is", async ({
+  dataPath,
+  client,
+}) => {
   for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, [BACKENDS[0]]);
   for (const destination of [endpoint(BACKENDS[1]), BESIDE]) {
     const text = `${destination.address}:${destination.port}`;
@@ -29,7 +32,10 @@ test("a destination that is no service stays as it is: where it goes, who answer
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("a socket that talks to a backend directly is answered by the backend, whatever other sockets do", async ({ dataPath, client }) => {
+test("a socket that talks to a backend directly is answered by the backend, whatever other sockets do", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   const [through, direct] = [await client.open("udp"), await client.open("udp")];
   assert.equal(await through.exchange("hello", SERVICE), { text: BACKENDS[0], ...SERVICE });
@@ -55,7 +61,10 @@ test("a TCP and a UDP service on the same address and port are two", async ({ da
   assert.is((await another.exchange(GET)).text, BACKENDS[0]);
 });
 
-test("built without IPv6: an IPv6 socket goes to the mapped address itself, since its replies could not be translated", async ({ dataPath, client }) => {
+test("built without IPv6: an IPv6 socket goes to the mapped address itself, since its replies could not be translated", async ({
+  dataPath,
+  client,
+}) => {
   for (const protocol of ["tcp", "udp"] as const) dataPath.setService(BESIDE, protocol, [BACKENDS[0]]);
   const mapped = { ...BESIDE, address: `::ffff:${BESIDE.address}` };
   const text = `${BESIDE.address}:${BESIDE.port}`;

@@ -9,7 +9,8 @@ import { features } from "./suite/features.ts";
 
 try {
   const snapshots = readSnapshots();
-  if (snapshots.length === 0) throw new CommandError("no runs are recorded", { hint: "run `npm run test:vng -- --record` first" });
+  if (snapshots.length === 0)
+    throw new CommandError("no runs are recorded", { hint: "run `npm run test:vng -- --record` first" });
   const path = fileURLToPath(new URL("../docs/kernels.md", import.meta.url));
   writeFileSync(path, kernelsPage(snapshots, new Map(features.map(({ name, since }) => [name, since]))));
   process.stdout.write(`docs/kernels.md: ${snapshots.map(({ release }) => release).join(", ")}\n`);

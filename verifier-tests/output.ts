@@ -24,7 +24,10 @@ export function addOutputOptions(command: Command): Command {
     .option("--json", "print the results as JSON")
     .option("--junit <file>", "also write the results as JUnit XML")
     .option("--filter <text>", "only the cases with this text in their name")
-    .option("--record", "record the results in verifier-tests/snapshots, and compare the verifier's statistics with nothing");
+    .option(
+      "--record",
+      "record the results in verifier-tests/snapshots, and compare the verifier's statistics with nothing",
+    );
 }
 
 /**
@@ -32,9 +35,17 @@ export function addOutputOptions(command: Command): Command {
  *
  * @returns the process's exit status: 1 where anything is not as expected
  */
-export async function reportResults(results: readonly KernelResult[], { json, junit, filter, record }: OutputOptions): Promise<0 | 1> {
-  if (record && filter !== undefined) throw new CommandError("what is recorded is a whole run", { hint: "leave --filter out" });
-  const kernels = record ? results : results.map((kernel) => (kernel.failure === undefined ? compareStatistics(kernel, readSnapshot(kernel.release)) : kernel));
+export async function reportResults(
+  results: readonly KernelResult[],
+  { json, junit, filter, record }: OutputOptions,
+): Promise<0 | 1> {
+  if (record && filter !== undefined)
+    throw new CommandError("what is recorded is a whole run", { hint: "leave --filter out" });
+  const kernels = record
+    ? results
+    : results.map((kernel) =>
+        kernel.failure === undefined ? compareStatistics(kernel, readSnapshot(kernel.release)) : kernel,
+      );
   if (junit !== undefined) {
     await mkdir(dirname(junit), { recursive: true });
     await writeFile(junit, formatJunit(kernels));

@@ -7,5 +7,9 @@ import { loadLoadBalancer } from "../src/lb/index.ts";
 import { testConfig, type ServiceEntry } from "./suite/load-balancer.ts";
 
 const [cgroup, pins, services] = process.argv.slice(2) as [string, string, string];
-const { replaced } = await loadLoadBalancer({ config: testConfig(JSON.parse(services) as ServiceEntry[]), cgroup, pins });
+const { replaced } = await loadLoadBalancer({
+  config: testConfig(JSON.parse(services) as ServiceEntry[]),
+  cgroup,
+  pins,
+});
 process.stdout.write(JSON.stringify({ replaced }));

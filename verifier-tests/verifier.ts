@@ -15,12 +15,14 @@ interface Options extends OutputOptions {
   readonly list?: boolean;
 }
 
-const command = addOutputOptions(new Command("test:verifier")
-  .description("Runs the verifier tests on the running kernel, as root.")
-  .option("--list", "list the cases, and run nothing")
-  .action(async (options: Options) => {
-    process.exitCode = await main(options);
-  }));
+const command = addOutputOptions(
+  new Command("test:verifier")
+    .description("Runs the verifier tests on the running kernel, as root.")
+    .option("--list", "list the cases, and run nothing")
+    .action(async (options: Options) => {
+      process.exitCode = await main(options);
+    }),
+);
 
 async function main(options: Options): Promise<0 | 1> {
   const cases = selectCases(allCases, options.filter);
@@ -29,7 +31,9 @@ async function main(options: Options): Promise<0 | 1> {
     return 0;
   }
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
-    throw new CommandError("the verifier tests load programs, which takes root on Linux", { hint: "run it as root, or run `npm run test:vng`, which boots kernels of its own" });
+    throw new CommandError("the verifier tests load programs, which takes root on Linux", {
+      hint: "run it as root, or run `npm run test:vng`, which boots kernels of its own",
+    });
   }
   const started = Date.now();
   const results = await runCases(cases, () => {});
@@ -37,9 +41,11 @@ async function main(options: Options): Promise<0 | 1> {
 }
 
 try {
-  await command.exitOverride((error) => {
-    process.exit(error.exitCode === 0 ? 0 : 2);
-  }).parseAsync();
+  await command
+    .exitOverride((error) => {
+      process.exit(error.exitCode === 0 ? 0 : 2);
+    })
+    .parseAsync();
 } catch (error) {
   process.exitCode = reportError(error);
 }

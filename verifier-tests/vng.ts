@@ -21,30 +21,46 @@ interface Options extends OutputOptions {
   readonly refresh?: boolean;
 }
 
-const command = addOutputOptions(new Command("test:vng")
-  .description("Runs the verifier tests on real kernels, booted under virtme-ng.")
-  .option("--kernel <list>", "kernels, separated by commas: a version such as 6.12, oldest, newest, all, or the path of a kernel image", "5.10,6.1,6.12,newest")
-  .option("--jobs <number>", "kernels that run at the same time", positive, Math.max(1, cpus().length))
-  .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 720)
-  .option("--refresh", "ask the package lists which kernels there are, even if that was done this week")
-  .option("--list", "list the kernels that can be had and the cases, and run nothing")
-  .action(async (options: Options) => {
-    process.exitCode = await main(options);
-  }));
+const command = addOutputOptions(
+  new Command("test:vng")
+    .description("Runs the verifier tests on real kernels, booted under virtme-ng.")
+    .option(
+      "--kernel <list>",
+      "kernels, separated by commas: a version such as 6.12, oldest, newest, all, or the path of a kernel image",
+      "5.10,6.1,6.12,newest",
+    )
+    .option("--jobs <number>", "kernels that run at the same time", positive, Math.max(1, cpus().length))
+    .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 720)
+    .option("--refresh", "ask the package lists which kernels there are, even if that was done this week")
+    .option("--list", "list the kernels that can be had and the cases, and run nothing")
+    .action(async (options: Options) => {
+      process.exitCode = await main(options);
+    }),
+);
 
 async function main(options: Options): Promise<0 | 1> {
-  const progress = (kernel: string, event: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${kernel}: ${event}\n`);
+  const progress = (kernel: string, event: string) =>
+    process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${kernel}: ${event}\n`);
   const cases = selectCases(allCases, options.filter);
   const onlyImages = options.kernel.split(",").every((part) => part.includes("/"));
   const available = onlyImages ? [] : await readCatalogue({ refresh: options.refresh ?? false });
   if (options.list) {
     const listed = { kernels: available.map(({ release }) => release), cases: cases.map(({ name }) => name) };
-    process.stdout.write(options.json ? `${JSON.stringify(listed, null, 2)}\n` : `Kernels:\n  ${listed.kernels.join("\n  ")}\n\nCases:\n  ${listed.cases.join("\n  ")}\n`);
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify(listed, null, 2)}\n`
+        : `Kernels:\n  ${listed.kernels.join("\n  ")}\n\nCases:\n  ${listed.cases.join("\n  ")}\n`,
+    );
     return 0;
   }
   const choices = chooseKernels(options.kernel, available);
   await installTools((step) => progress("this machine", step));
-  const results = await runMatrix(choices, { jobs: options.jobs, timeoutSeconds: options.timeout, filter: options.filter, progress });
+  const results = await runMatrix(choices, {
+    jobs: options.jobs,
+    timeoutSeconds: options.timeout,
+    filter: options.filter,
+    progress,
+  });
   return reportResults(results, options);
 }
 
@@ -55,12 +71,18 @@ function positive(text: string): number {
 }
 
 // Ends by an ordinary exit, so that guests end too and the links to their modules go.
-for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) process.on(signal, () => process.exit(128 + number));
+for (const [signal, number] of [
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+] as const)
+  process.on(signal, () => process.exit(128 + number));
 
 try {
-  await command.exitOverride((error) => {
-    process.exit(error.exitCode === 0 ? 0 : 2);
-  }).parseAsync();
+  await command
+    .exitOverride((error) => {
+      process.exit(error.exitCode === 0 ? 0 : 2);
+    })
+    .parseAsync();
 } catch (error) {
   process.exitCode = reportError(error);
 }

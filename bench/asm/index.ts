@@ -12,7 +12,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  add, assemble, assembleText, call, decode, encode, exit, formatListing, jeq, jne, load, loadMap, mov, parseAssembly, r0, r1, r10, r2, r6, store, w1, type Instruction,
+  add,
+  assemble,
+  assembleText,
+  call,
+  decode,
+  encode,
+  exit,
+  formatListing,
+  jeq,
+  jne,
+  load,
+  loadMap,
+  mov,
+  parseAssembly,
+  r0,
+  r1,
+  r10,
+  r2,
+  r6,
+  store,
+  w1,
+  type Instruction,
 } from "../../src/asm/index.ts";
 import { llvmText } from "../../src/asm/fuzz/llvm.ts";
 import { randomInstruction, randomNumbers } from "../../src/asm/fuzz/random-instruction.ts";
@@ -40,8 +61,16 @@ function build(): Instruction[] {
   const instructions: Instruction[] = [];
   while (instructions.length < lines) {
     instructions.push(
-      mov(r6, r1), load("u32", r2, r6, 4), jne(w1, 0x50, 3), store("u32", r10, -8, r2), mov(r2, r10),
-      add(r2, -8), loadMap(r1, "services"), call("bpf_map_lookup_elem"), jeq(r0, 0, 1), exit(),
+      mov(r6, r1),
+      load("u32", r2, r6, 4),
+      jne(w1, 0x50, 3),
+      store("u32", r10, -8, r2),
+      mov(r2, r10),
+      add(r2, -8),
+      loadMap(r1, "services"),
+      call("bpf_map_lookup_elem"),
+      jeq(r0, 0, 1),
+      exit(),
     );
   }
   return instructions;
@@ -66,19 +95,21 @@ try {
   const bytes = encode(instructions);
 
   const work: Record<string, () => unknown> = {
-    "builders": build,
-    "encode": () => encode(instructions),
+    builders: build,
+    encode: () => encode(instructions),
     "  two DataView writes a slot": () => writeSlots(bytes.length / 8),
-    "decode": () => decode(bytes),
+    decode: () => decode(bytes),
     "text to instructions": () => assemble(parseAssembly(text)),
     "text to bytes": () => assembleText(text),
-    "listing": () => formatListing(instructions),
+    listing: () => formatListing(instructions),
   };
   const command = ["asm", file, "-o", join(directory, "ours.bin")];
-  if (existsSync(SUBCOMMAND)) work["tsbpf asm, the whole command"] = () => execFileSync(process.execPath, [COMMAND, ...command]);
+  if (existsSync(SUBCOMMAND))
+    work["tsbpf asm, the whole command"] = () => execFileSync(process.execPath, [COMMAND, ...command]);
   else console.log("tsbpf asm is not measured: `npm run build` first");
   if (spawnSync(LLVM, ["--version"]).error === undefined) {
-    work[`${LLVM}, the whole command`] = () => execFileSync(LLVM, ["-triple=bpfel", "-mcpu=v4", "-filetype=obj", file, "-o", join(directory, "llvm.o")]);
+    work[`${LLVM}, the whole command`] = () =>
+      execFileSync(LLVM, ["-triple=bpfel", "-mcpu=v4", "-filetype=obj", file, "-o", join(directory, "llvm.o")]);
   } else {
     console.log(`${LLVM} is not measured: it is not installed`);
   }
@@ -97,13 +128,20 @@ try {
   console.log(`${"".padEnd(34)}${"ms".padStart(8)}${"ns each".padStart(10)}${"a second".padStart(14)}`);
   for (const name of times.keys()) {
     const ns = median(name);
-    console.log(`${name.padEnd(34)}${(ns / 1e6).toFixed(1).padStart(8)}${(ns / lines).toFixed(1).padStart(10)}${Math.round((lines / ns) * 1e9).toLocaleString("en-GB").padStart(14)}`);
+    console.log(
+      `${name.padEnd(34)}${(ns / 1e6).toFixed(1).padStart(8)}${(ns / lines).toFixed(1).padStart(10)}${Math.round(
+        (lines / ns) * 1e9,
+      )
+        .toLocaleString("en-GB")
+        .padStart(14)}`,
+    );
   }
   const llvm = `${LLVM}, the whole command`;
   if (times.has(llvm)) {
     console.log("");
     for (const name of ["text to bytes", "tsbpf asm, the whole command"]) {
-      if (times.has(name)) console.log(`${name}: ${(median(llvm) / median(name)).toFixed(2)} times the speed of ${LLVM}`);
+      if (times.has(name))
+        console.log(`${name}: ${(median(llvm) / median(name)).toFixed(2)} times the speed of ${LLVM}`);
     }
   }
 } finally {

@@ -59,21 +59,39 @@ function measureKernelTypes(): void {
   if (!existsSync(VMLINUX)) return console.log(`SKIPPED, the kernel's types: there is no ${VMLINUX}`);
   const blob = readFileSync(VMLINUX);
   const self = fileURLToPath(import.meta.url);
-  const firsts = Array.from({ length: rounds }, () =>
-    JSON.parse(execFileSync(process.execPath, [...process.execArgv, "--expose-gc", self, "--first-parse"], { encoding: "utf8" })) as FirstParse);
+  const firsts = Array.from(
+    { length: rounds },
+    () =>
+      JSON.parse(
+        execFileSync(process.execPath, [...process.execArgv, "--expose-gc", self, "--first-parse"], {
+          encoding: "utf8",
+        }),
+      ) as FirstParse,
+  );
   const of = (field: keyof FirstParse) => median(firsts.map((first) => first[field]));
-  console.log(`the kernel's types: ${blob.length.toLocaleString("en-GB")} bytes, ${new Btf(blob).typeCount.toLocaleString("en-GB")} types; medians of ${rounds}`);
+  console.log(
+    `the kernel's types: ${blob.length.toLocaleString("en-GB")} bytes, ${new Btf(blob).typeCount.toLocaleString("en-GB")} types; medians of ${rounds}`,
+  );
   row("read and parsed, first time in a process", of("parse"));
   row("first struct found by name, and a field of it", of("find"), "(builds the index of names)");
   row("found by name after that, a thousand times", of("again"));
-  console.log(`${"memory that stays".padEnd(56)}${(of("memory") / 1e6).toFixed(2).padStart(10)} MB  (${(blob.length / 1e6).toFixed(2)} of them the blob)`);
-  row("parsed again, from memory", repeated(() => new Btf(blob)));
-  row("every type decoded", repeated(() => {
-    const btf = new Btf(blob);
-    for (let id = 1; id < btf.typeCount; id++) btf.type(id);
-  }));
+  console.log(
+    `${"memory that stays".padEnd(56)}${(of("memory") / 1e6).toFixed(2).padStart(10)} MB  (${(blob.length / 1e6).toFixed(2)} of them the blob)`,
+  );
+  row(
+    "parsed again, from memory",
+    repeated(() => new Btf(blob)),
+  );
+  row(
+    "every type decoded",
+    repeated(() => {
+      const btf = new Btf(blob);
+      for (let id = 1; id < btf.typeCount; id++) btf.type(id);
+    }),
+  );
   const dump = () => spawnSync("bpftool", ["btf", "dump", "file", VMLINUX], { stdio: "ignore" });
-  if (dump().error === undefined) row("bpftool btf dump, output thrown away", repeated(dump), "(decodes and prints every type)");
+  if (dump().error === undefined)
+    row("bpftool btf dump, output thrown away", repeated(dump), "(decodes and prints every type)");
   else console.log("SKIPPED, bpftool beside it: bpftool is not installed");
 }
 
@@ -81,11 +99,24 @@ function measurePrograms(): void {
   const programs = loadBalancerPrograms().map((source) => source.compile());
   const instructions = programs.reduce((sum, program) => sum + program.instructions.length, 0);
   console.log(`\nthe load balancer: ${programs.length} programs, ${instructions.toLocaleString("en-GB")} instructions`);
-  row("BTF, func_info and line_info of all", repeated(() => programs.forEach((program) => programBtf(program))));
-  row("without the text of the lines", repeated(() => programs.forEach((program) => programBtf(program, { sourceText: false }))));
+  row(
+    "BTF, func_info and line_info of all",
+    repeated(() => programs.forEach((program) => programBtf(program))),
+  );
+  row(
+    "without the text of the lines",
+    repeated(() => programs.forEach((program) => programBtf(program, { sourceText: false }))),
+  );
   const object = writeObject(programs);
-  row("object file written", repeated(() => writeObject(programs)), `(${object.length.toLocaleString("en-GB")} bytes)`);
-  row("object file read", repeated(() => readObject(object)));
+  row(
+    "object file written",
+    repeated(() => writeObject(programs)),
+    `(${object.length.toLocaleString("en-GB")} bytes)`,
+  );
+  row(
+    "object file read",
+    repeated(() => readObject(object)),
+  );
 }
 
 if (process.argv[2] === "--first-parse") {

@@ -33,24 +33,47 @@ const TIME_LIMIT = "300";
 
 const script = fileURLToPath(new URL("clients.py", import.meta.url));
 const names = Array.from({ length: namespaces }, (_, i) => `tsbpf-bench-${process.pid}-${i}`);
-const ip = (command: "add" | "delete") => execFileSync("ip", ["-force", "-batch", "-"], {
-  input: names.map((name) => `netns ${command} ${name}\n`).join(""), stdio: ["pipe", "ignore", command === "add" ? "inherit" : "ignore"],
-});
+const ip = (command: "add" | "delete") =>
+  execFileSync("ip", ["-force", "-batch", "-"], {
+    input: names.map((name) => `netns ${command} ${name}\n`).join(""),
+    stdio: ["pipe", "ignore", command === "add" ? "inherit" : "ignore"],
+  });
 
-const services = [{ address: "100.0.0.1", port: 80 }, { address: "100.0.0.2", port: 80 }, { address: "100.0.0.3", port: 80 }] as const;
+const services = [
+  { address: "100.0.0.1", port: 80 },
+  { address: "100.0.0.2", port: 80 },
+  { address: "100.0.0.3", port: 80 },
+] as const;
 const backends = ["127.0.0.1:80", "127.0.0.2:80", "127.0.0.3:80"] as const;
 
 async function openSockets(cgroup: string, clients: ChildProcess[]): Promise<void> {
   const perProcess = Math.max(1, Math.floor(SOCKETS_PER_PROCESS / each));
   for (let i = 0; i < names.length; i += perProcess) {
-    clients.push(startIn({ cgroup }, "timeout", TIME_LIMIT, "python3", script, String(few), String(each - few), String(i === 0 ? FEW_IN_ONE : 0), ...names.slice(i, i + perProcess)));
+    clients.push(
+      startIn(
+        { cgroup },
+        "timeout",
+        TIME_LIMIT,
+        "python3",
+        script,
+        String(few),
+        String(each - few),
+        String(i === 0 ? FEW_IN_ONE : 0),
+        ...names.slice(i, i + perProcess),
+      ),
+    );
   }
-  await Promise.all(clients.map(async (client) => {
-    let errors = "";
-    client.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
-    const outcome = await Promise.race([once(client.stdout!, "data").then(() => "ready"), once(client, "exit").then(() => "exit")]);
-    if (outcome === "exit") throw new Error(`the sockets could not be opened: ${errors}`);
-  }));
+  await Promise.all(
+    clients.map(async (client) => {
+      let errors = "";
+      client.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+      const outcome = await Promise.race([
+        once(client.stdout!, "data").then(() => "ready"),
+        once(client, "exit").then(() => "exit"),
+      ]);
+      if (outcome === "exit") throw new Error(`the sockets could not be opened: ${errors}`);
+    }),
+  );
 }
 
 async function measure(what: string, run: () => Promise<number>): Promise<void> {
@@ -59,26 +82,42 @@ async function measure(what: string, run: () => Promise<number>): Promise<void> 
   const closed = await run();
   const clock = Number(process.hrtime.bigint() - start) / 1e6;
   const { user, system } = process.cpuUsage(usage);
-  console.log(`${what.padEnd(34)} ${String(closed).padStart(7)} ${clock.toFixed(0).padStart(8)} ${(user / 1000).toFixed(0).padStart(8)} ${(system / 1000).toFixed(0).padStart(8)}`);
+  console.log(
+    `${what.padEnd(34)} ${String(closed).padStart(7)} ${clock.toFixed(0).padStart(8)} ${(user / 1000).toFixed(0).padStart(8)} ${(system / 1000).toFixed(0).padStart(8)}`,
+  );
 }
 
 await withCgroup(async (cgroup) => {
   const clients: ChildProcess[] = [];
   ip("add");
   try {
-    using collection = load(loadBalancerPrograms({ ...defaultOptions, trackConnections: true }).map((source) => source.compile()));
+    using collection = load(
+      loadBalancerPrograms({ ...defaultOptions, trackConnections: true }).map((source) => source.compile()),
+    );
     const attached = attach(collection, { cgroup });
     try {
       const table = new ServiceTable(((definition) => collection.map(definition)) as MapOpener, 0);
-      const set = (i: 0 | 1 | 2, ...members: readonly string[]) => (["tcp", "udp"] as const).forEach((protocol, j) =>
-        table.set(services[i], protocol, members, { revNatIndex: 1 + 2 * i + j, flags: ServiceFlag.CLOSE_SOCKETS }));
+      const set = (i: 0 | 1 | 2, ...members: readonly string[]) =>
+        (["tcp", "udp"] as const).forEach((protocol, j) =>
+          table.set(services[i], protocol, members, { revNatIndex: 1 + 2 * i + j, flags: ServiceFlag.CLOSE_SOCKETS }),
+        );
       set(0, backends[0]);
       set(1, backends[1]);
       set(2, backends[2]);
       await openSockets(cgroup, clients);
       const connections = collection.map(maps4.connections);
-      const close = () => closeStaleSockets(new Map([["ipv4", { services: collection.map(maps4.services), backends: collection.map(maps4.backends), connections }]]));
-      console.log(`${connections.count()} sockets in ${namespaces} network namespaces, ${networkNamespaces().length} on this machine, Node ${process.version}`);
+      const close = () =>
+        closeStaleSockets(
+          new Map([
+            [
+              "ipv4",
+              { services: collection.map(maps4.services), backends: collection.map(maps4.backends), connections },
+            ],
+          ]),
+        );
+      console.log(
+        `${connections.count()} sockets in ${namespaces} network namespaces, ${networkNamespaces().length} on this machine, Node ${process.version}`,
+      );
       console.log(`${"milliseconds".padEnd(34)}  closed    clock     user   system`);
       await measure("no backend is removed", close);
       set(2);
@@ -92,11 +131,13 @@ await withCgroup(async (cgroup) => {
       attached.close();
     }
   } finally {
-    await Promise.all(clients.map(async (client) => {
-      const ended = client.exitCode === null && client.signalCode === null ? once(client, "exit") : undefined;
-      client.stdin!.end();
-      await ended;
-    }));
+    await Promise.all(
+      clients.map(async (client) => {
+        const ended = client.exitCode === null && client.signalCode === null ? once(client, "exit") : undefined;
+        client.stdin!.end();
+        await ended;
+      }),
+    );
     ip("delete");
   }
 });

@@ -11,7 +11,10 @@ const COLD_RUNS = 7;
 const WARM_RUNS = 60;
 
 /** Seconds by the clock and of user CPU time, other threads included. */
-interface Times { readonly clock: number; readonly user: number }
+interface Times {
+  readonly clock: number;
+  readonly user: number;
+}
 
 /** From the start of a process to the bytes of every program. */
 const buildAll = (root: string, extension: string): string => `
@@ -20,7 +23,10 @@ const buildAll = (root: string, extension: string): string => `
   for (const source of loadBalancerPrograms({ ...defaultOptions, ipv6: true })) encode(source.compile().instructions);`;
 
 function timed(command: string, args: readonly string[]): Times {
-  const { status, stderr } = spawnSync("bash", ["-c", 'TIMEFORMAT="%R %U"; time "$@"', "bash", command, ...args], { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
+  const { status, stderr } = spawnSync("bash", ["-c", 'TIMEFORMAT="%R %U"; time "$@"', "bash", command, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C" },
+  });
   if (status !== 0) throw new Error(`${command} failed: ${stderr}`);
   const [clock, user] = stderr.trim().split("\n").at(-1)!.split(" ").map(Number);
   return { clock: clock!, user: user! };
@@ -34,14 +40,29 @@ export function measureColdBuilding(): void {
   const dist = new URL("dist/", root);
   const directory = mkdtempSync(join(tmpdir(), "tsbpf-building-"));
   const multiarch = execFileSync("gcc", ["-print-multiarch"], { encoding: "utf8" }).trim();
-  const node = (url: URL, extension: string, ...options: readonly string[]): (() => Times) =>
-    () => timed(process.execPath, [...options, "--input-type=module", "-e", buildAll(url.href, extension)]);
+  const node =
+    (url: URL, extension: string, ...options: readonly string[]): (() => Times) =>
+    () =>
+      timed(process.execPath, [...options, "--input-type=module", "-e", buildAll(url.href, extension)]);
   const kinds = new Map<string, () => Times>([
     ["tsbpf, dist/", node(dist, "js")],
     ["tsbpf through tsx", node(root, "ts", "--import", "tsx")],
-    ["clang-19 -O2 -g", () => timed("clang-19", [
-      "-O2", "-mcpu=v3", "-g", "-target", "bpf", `-I/usr/include/${multiarch}`, "-c", fileURLToPath(new URL("c/balancer.c", import.meta.url)), "-o", join(directory, "object.o"),
-    ])],
+    [
+      "clang-19 -O2 -g",
+      () =>
+        timed("clang-19", [
+          "-O2",
+          "-mcpu=v3",
+          "-g",
+          "-target",
+          "bpf",
+          `-I/usr/include/${multiarch}`,
+          "-c",
+          fileURLToPath(new URL("c/balancer.c", import.meta.url)),
+          "-o",
+          join(directory, "object.o"),
+        ]),
+    ],
     ["node alone", () => timed(process.execPath, ["-e", "0"])],
   ]);
   if (!existsSync(new URL("programs/index.js", dist))) {
@@ -51,9 +72,13 @@ export function measureColdBuilding(): void {
   try {
     const runs = new Map([...kinds.keys()].map((kind) => [kind, [] as Times[]]));
     for (let i = 0; i < COLD_RUNS; i++) for (const [kind, run] of kinds) runs.get(kind)!.push(run());
-    console.log(`\nbuilding the load balancer's programs in a fresh process, medians of ${COLD_RUNS} (load average ${loadavg()[0]!.toFixed(1)}):`);
+    console.log(
+      `\nbuilding the load balancer's programs in a fresh process, medians of ${COLD_RUNS} (load average ${loadavg()[0]!.toFixed(1)}):`,
+    );
     for (const [kind, times] of runs) {
-      console.log(`  ${kind.padEnd(18)} ${(median(times.map(({ clock }) => clock)) * 1000).toFixed(0).padStart(6)} ms, ${(median(times.map(({ user }) => user)) * 1000).toFixed(0).padStart(6)} ms of user CPU time`);
+      console.log(
+        `  ${kind.padEnd(18)} ${(median(times.map(({ clock }) => clock)) * 1000).toFixed(0).padStart(6)} ms, ${(median(times.map(({ user }) => user)) * 1000).toFixed(0).padStart(6)} ms of user CPU time`,
+      );
     }
   } finally {
     rmSync(directory, { recursive: true });
@@ -78,5 +103,7 @@ export function measureWarmBuilding(): void {
     compiled.push(end - middle);
   }
   const each = (times: readonly number[]): string => (median(times) / instructions).toFixed(2);
-  console.log(`when warm: ${each(described)} µs of user CPU time an instruction to describe, ${each(compiled)} µs to compile (${instructions} instructions)`);
+  console.log(
+    `when warm: ${each(described)} µs of user CPU time an instruction to describe, ${each(compiled)} µs to compile (${instructions} instructions)`,
+  );
 }

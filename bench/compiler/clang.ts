@@ -14,7 +14,11 @@ export function compileC(file: URL): { programs: readonly Program[] } {
     const object = join(directory, "object.o");
     const source = fileURLToPath(file);
     const multiarch = execFileSync("gcc", ["-print-multiarch"], { encoding: "utf8" }).trim();
-    execFileSync("clang-19", ["-O2", "-mcpu=v3", "-g", "-target", "bpf", `-I/usr/include/${multiarch}`, "-c", source, "-o", object], { stdio: ["ignore", "inherit", "inherit"] });
+    execFileSync(
+      "clang-19",
+      ["-O2", "-mcpu=v3", "-g", "-target", "bpf", `-I/usr/include/${multiarch}`, "-c", source, "-o", object],
+      { stdio: ["ignore", "inherit", "inherit"] },
+    );
     return { programs: readObject(readFileSync(object)).programs };
   } finally {
     rmSync(directory, { recursive: true });

@@ -40,18 +40,34 @@ const sources = [...loadBalancerPrograms({ ...defaultOptions, ipv6: true }), ...
 const ours = sources.map((source) => source.compile());
 const c = ["balancer", "examples"].map((name) => compileC(new URL(`c/${name}.c`, import.meta.url)));
 /** Clang's programs with our declarations of the same maps: one way to fill them. */
-const theirs = ours.map(({ name, maps }): Program => ({ ...c.flatMap(({ programs }) => programs).find((program) => program.name === name)!, maps }));
+const theirs = ours.map(
+  ({ name, maps }): Program => ({
+    ...c.flatMap(({ programs }) => programs).find((program) => program.name === name)!,
+    maps,
+  }),
+);
 
 const wanted = process.argv[2];
 if (wanted === undefined) {
   const reason = whyNoKernel();
   if (reason !== undefined) console.log(`only instructions are counted: ${reason}`);
-  const runs = reason === undefined ? await measureRuns([ours, theirs].map((set) => set.filter(({ name }) => /4$|release/.test(name) && !/connect4$/.test(name) || name === "connect4"))) : new Map();
-  const bytes = reason === undefined ? [ours, theirs].map(jitedBytes) : [new Map<string, number>(), new Map<string, number>()];
+  const runs =
+    reason === undefined
+      ? await measureRuns(
+          [ours, theirs].map((set) =>
+            set.filter(({ name }) => (/4$|release/.test(name) && !/connect4$/.test(name)) || name === "connect4"),
+          ),
+        )
+      : new Map();
+  const bytes =
+    reason === undefined ? [ours, theirs].map(jitedBytes) : [new Map<string, number>(), new Map<string, number>()];
   printTable([
     ["program", "instructions", "clang", "machine code", "clang", "ns a run", "clang"],
     ...ours.map(({ name, instructions }, i) => [
-      name, instructions.length, theirs[i]!.instructions.length, ...bytes.map((sizes) => sizes.get(name) ?? ""),
+      name,
+      instructions.length,
+      theirs[i]!.instructions.length,
+      ...bytes.map((sizes) => sizes.get(name) ?? ""),
       ...(runs.get(name)?.map((ns: number) => ns.toFixed(0)) ?? ["", ""]),
     ]),
   ]);
@@ -60,20 +76,35 @@ if (wanted === undefined) {
 } else {
   const index = ours.findIndex(({ name }) => name === wanted);
   if (index < 0) throw new Error(`there is no program ${wanted}; there are ${ours.map(({ name }) => name).join(", ")}`);
-  for (const [who, { instructions }] of [["tsbpf", ours[index]!], ["clang", theirs[index]!]] as const) {
+  for (const [who, { instructions }] of [
+    ["tsbpf", ours[index]!],
+    ["clang", theirs[index]!],
+  ] as const) {
     console.log(`; ${who}: ${instructions.length} instructions\n${formatListing(instructions)}\n`);
   }
 }
 
 /** By program, bytes of machine code that the kernel's JIT makes of it. */
 function jitedBytes(programs: readonly Program[]): Map<string, number> {
-  return new Map(programs.map((program) => {
-    using collection = load([program], { maxEntries: Object.fromEntries(program.maps.filter(({ maxEntries }) => maxEntries > 1024).map(({ name }) => [name, 1024])) });
-    return [program.name, linux.programInfo(collection.program(program.name).fd).jitedLength];
-  }));
+  return new Map(
+    programs.map((program) => {
+      using collection = load([program], {
+        maxEntries: Object.fromEntries(
+          program.maps.filter(({ maxEntries }) => maxEntries > 1024).map(({ name }) => [name, 1024]),
+        ),
+      });
+      return [program.name, linux.programInfo(collection.program(program.name).fd).jitedLength];
+    }),
+  );
 }
 
 function printTable(rows: readonly (readonly (string | number)[])[]): void {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  for (const row of rows) console.log(row.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]!) : String(cell).padStart(widths[i]!))).join("  ").trimEnd());
+  for (const row of rows)
+    console.log(
+      row
+        .map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]!) : String(cell).padStart(widths[i]!)))
+        .join("  ")
+        .trimEnd(),
+    );
 }

@@ -34,7 +34,9 @@ console.log("true");
 `;
 
 /** By program: median nanoseconds a run, of each of the two sets, in the order given. */
-export async function measureRuns(sets: readonly (readonly Program[])[]): Promise<ReadonlyMap<string, readonly number[]>> {
+export async function measureRuns(
+  sets: readonly (readonly Program[])[],
+): Promise<ReadonlyMap<string, readonly number[]>> {
   const server = createSocket("udp4");
   server.on("message", (message, { port, address }) => server.send(message, port, address));
   server.bind(0, "127.0.0.1");
@@ -65,9 +67,15 @@ export async function measureRuns(sets: readonly (readonly Program[])[]): Promis
   }
 }
 
-interface Place { readonly collection: Collection; readonly cgroup: string }
+interface Place {
+  readonly collection: Collection;
+  readonly cgroup: string;
+}
 
-async function withCollections<T>([first, ...others]: readonly (readonly Program[])[], work: (places: readonly Place[]) => Promise<T>): Promise<T> {
+async function withCollections<T>(
+  [first, ...others]: readonly (readonly Program[])[],
+  work: (places: readonly Place[]) => Promise<T>,
+): Promise<T> {
   if (first === undefined) return work([]);
   return withCgroup(async (cgroup) => {
     using collection = load(first, { maxEntries });
@@ -83,17 +91,26 @@ async function withCollections<T>([first, ...others]: readonly (readonly Program
 function fill(collection: Collection, port: number): void {
   collection.map(slots).set(0, { address: "127.0.0.1", port, state: 0 });
   collection.map(serviceFilter).setMany([...filterWords([SERVICE])]);
-  collection.map(services).set({ ...SERVICE, protocol: UDP, scope: 0 }, {
-    key: { ...SERVICE, protocol: UDP, scope: 0 }, revNatIndex: 1, flags: 0, affinityTimeout: 0, range: { base: 0, count: 1 },
-  });
+  collection.map(services).set(
+    { ...SERVICE, protocol: UDP, scope: 0 },
+    {
+      key: { ...SERVICE, protocol: UDP, scope: 0 },
+      revNatIndex: 1,
+      flags: 0,
+      affinityTimeout: 0,
+      range: { base: 0, count: 1 },
+    },
+  );
   collection.map(generation).set(0, 1);
 }
 
 function counters(collection: Collection): Map<string, { runs: number; nanoseconds: number }> {
-  return new Map([...collection.programs].map(([name, { fd }]) => {
-    const { runCount, runTimeNs } = linux.programInfo(fd);
-    return [name, { runs: Number(runCount), nanoseconds: Number(runTimeNs) }];
-  }));
+  return new Map(
+    [...collection.programs].map(([name, { fd }]) => {
+      const { runCount, runTimeNs } = linux.programInfo(fd);
+      return [name, { runs: Number(runCount), nanoseconds: Number(runTimeNs) }];
+    }),
+  );
 }
 
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;

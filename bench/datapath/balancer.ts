@@ -1,5 +1,16 @@
 /** The load balancer of programs/, and the programs that do nothing. */
-import { BackendState, filterWords, generation, loadBalancerPrograms, backends, services, serviceFilter, slots, defaultOptions, type DataPathOptions } from "../../programs/index.ts";
+import {
+  BackendState,
+  filterWords,
+  generation,
+  loadBalancerPrograms,
+  backends,
+  services,
+  serviceFilter,
+  slots,
+  defaultOptions,
+  type DataPathOptions,
+} from "../../programs/index.ts";
 import { cgroup, PROCEED } from "../../src/index.ts";
 import type { Collection } from "../../src/loader/index.ts";
 import type { Program } from "../../src/types/index.ts";
@@ -17,13 +28,30 @@ export function balancerPrograms(options: Partial<DataPathOptions> = {}): Progra
 
 export function writeToBalancer(collection: Collection, added: readonly Service[]): void {
   const state = BackendState.ACTIVE;
-  collection.map(slots).setMany(added.flatMap(({ backends: all, firstBackend }) => all.map((backend, i) => [firstBackend + i, { ...backend, state }] as const)));
-  collection.map(backends).setMany(added.flatMap(({ backends: all, index }) => all.map((backend) => [{ ...backend, revNatIndex: index }, state] as const)));
+  collection
+    .map(slots)
+    .setMany(
+      added.flatMap(({ backends: all, firstBackend }) =>
+        all.map((backend, i) => [firstBackend + i, { ...backend, state }] as const),
+      ),
+    );
+  collection
+    .map(backends)
+    .setMany(
+      added.flatMap(({ backends: all, index }) =>
+        all.map((backend) => [{ ...backend, revNatIndex: index }, state] as const),
+      ),
+    );
   collection.map(serviceFilter).setMany([...filterWords(added)]);
-  collection.map(services).setMany(added.map(({ address, port, protocol, index, firstBackend, backends: all }) => {
-    const key = { address, port, protocol, scope: 0 };
-    return [key, { key, revNatIndex: index, flags: 0, affinityTimeout: 0, range: { base: firstBackend, count: all.length } }] as const;
-  }));
+  collection.map(services).setMany(
+    added.map(({ address, port, protocol, index, firstBackend, backends: all }) => {
+      const key = { address, port, protocol, scope: 0 };
+      return [
+        key,
+        { key, revNatIndex: index, flags: 0, affinityTimeout: 0, range: { base: firstBackend, count: all.length } },
+      ] as const;
+    }),
+  );
   const number = collection.map(generation);
   number.set(0, number.get(0)! + 1);
 }
@@ -31,7 +59,10 @@ export function writeToBalancer(collection: Collection, added: readonly Service[
 /** What a program costs that does nothing: above all the kernel's own taking of the time. */
 export function floorPrograms(): Program[] {
   return [
-    cgroup.connect4("connect4", () => PROCEED), cgroup.sendmsg4("sendmsg4", () => PROCEED), cgroup.recvmsg4("recvmsg4", () => PROCEED),
-    cgroup.getpeername4("getpeername4", () => PROCEED), cgroup.sockRelease("sock_release", () => PROCEED),
+    cgroup.connect4("connect4", () => PROCEED),
+    cgroup.sendmsg4("sendmsg4", () => PROCEED),
+    cgroup.recvmsg4("recvmsg4", () => PROCEED),
+    cgroup.getpeername4("getpeername4", () => PROCEED),
+    cgroup.sockRelease("sock_release", () => PROCEED),
   ].map((source) => source.compile());
 }

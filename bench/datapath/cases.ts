@@ -23,10 +23,21 @@ const message = { gross: 0.45, net: 0.3 };
 const release = { gross: 0.4, net: 0.2 };
 const foreign = { aboveFloor: 20 };
 
-const toService = (program: string, what: string, operation: Operation, goal?: Case["goal"], ours: string = Side.OURS): Case =>
-  ({ program, what, operation, target: "service", ours, ...(goal && { goal }) });
-const elsewhere = (program: string, what: string, operation: Operation): Case =>
-  ({ program, what: `no service: ${what}`, operation, target: "foreign", ours: Side.OURS, goal: foreign });
+const toService = (
+  program: string,
+  what: string,
+  operation: Operation,
+  goal?: Case["goal"],
+  ours: string = Side.OURS,
+): Case => ({ program, what, operation, target: "service", ours, ...(goal && { goal }) });
+const elsewhere = (program: string, what: string, operation: Operation): Case => ({
+  program,
+  what: `no service: ${what}`,
+  operation,
+  target: "foreign",
+  ours: Side.OURS,
+  goal: foreign,
+});
 
 export const cases: readonly Case[] = [
   toService("connect4", "UDP socket, connecting again", "connect", connect),
@@ -76,16 +87,26 @@ export const net = ({ floor, peer, ours }: Row): number => (ours - floor) / (pee
 export const aboveFloor = ({ floor, ours }: Row): number => ours - floor;
 
 /** The cases of the programs that were measured. */
-export const casesOf = (programs: readonly string[]): readonly Case[] => cases.filter(({ program }) => programs.includes(program));
+export const casesOf = (programs: readonly string[]): readonly Case[] =>
+  cases.filter(({ program }) => programs.includes(program));
 
 /** The rows of a case, in the order of the measurements. */
 export function rowsOf({ program, operation, target, ours }: Case, measurements: readonly Measurement[]): Row[] {
-  const of = (side: string, wanted: Target) => measurements.filter((m) => m.side === side && m.operation === operation && m.target === wanted);
+  const of = (side: string, wanted: Target) =>
+    measurements.filter((m) => m.side === side && m.operation === operation && m.target === wanted);
   return of(ours, target).map(({ services, processors, programs }) => {
     const beside = (side: string, wanted: Target) =>
-      of(side, wanted).find((other) => other.services === services && other.processors === processors)!.programs[program]!;
+      of(side, wanted).find((other) => other.services === services && other.processors === processors)!.programs[
+        program
+      ]!;
     // Behind a program that does nothing no service can be reached.
-    return { services, processors, floor: beside(Side.FLOOR, "foreign"), peer: beside(Side.PEER, target), ours: programs[program]! };
+    return {
+      services,
+      processors,
+      floor: beside(Side.FLOOR, "foreign"),
+      peer: beside(Side.PEER, target),
+      ours: programs[program]!,
+    };
   });
 }
 
@@ -103,14 +124,18 @@ export function verdicts({ measurements, programs }: Pick<Result, "measurements"
     if (one.goal === undefined) return [];
     const rows = rowsOf(one, measurements);
     const judge = (goal: string, of: (row: Row) => number, most: number, digits: number): Verdict => {
-      const worst = countsOf(measurements).map((count) => [count, Math.max(...rows.filter(({ services }) => services === count).map(of))] as const);
+      const worst = countsOf(measurements).map(
+        (count) => [count, Math.max(...rows.filter(({ services }) => services === count).map(of))] as const,
+      );
       return {
-        subject: `${one.program}, ${one.what}`, goal,
+        subject: `${one.program}, ${one.what}`,
+        goal,
         reached: new Map(worst.map(([count, value]) => [count, value.toFixed(digits)])),
         met: worst.every(([, value]) => value <= most),
       };
     };
-    if ("aboveFloor" in one.goal) return [judge(`${one.goal.aboveFloor} ns above the floor`, aboveFloor, one.goal.aboveFloor, 1)];
+    if ("aboveFloor" in one.goal)
+      return [judge(`${one.goal.aboveFloor} ns above the floor`, aboveFloor, one.goal.aboveFloor, 1)];
     return [
       judge(`${one.goal.gross.toFixed(2)} of C`, gross, one.goal.gross, 3),
       judge(`${one.goal.net.toFixed(2)} of C, above the floor`, net, one.goal.net, 3),
@@ -131,14 +156,26 @@ export const wholeOperations: readonly { readonly operation: Operation; readonly
 
 /** The measurement of a whole operation to a service; at `direct` and `return 1`, to a backend in its place. */
 export function wholeOperation(
-  measurements: readonly Measurement[], side: string, operation: Operation, services: number, processors = 1,
+  measurements: readonly Measurement[],
+  side: string,
+  operation: Operation,
+  services: number,
+  processors = 1,
 ): number | undefined {
   const target = side === Side.DIRECT || side === Side.FLOOR ? "foreign" : "service";
-  return measurements.find((m) =>
-    m.side === side && m.operation === operation && m.target === target && m.services === services && m.processors === processors)?.operationNs;
+  return measurements.find(
+    (m) =>
+      m.side === side &&
+      m.operation === operation &&
+      m.target === target &&
+      m.services === services &&
+      m.processors === processors,
+  )?.operationNs;
 }
 
-export const countsOf = (measurements: readonly Measurement[]): number[] => [...new Set(measurements.map(({ services }) => services))];
+export const countsOf = (measurements: readonly Measurement[]): number[] => [
+  ...new Set(measurements.map(({ services }) => services)),
+];
 
 /** Those that were measured: without programs, with, and netfilter's. */
 export function sidesOf(measurements: readonly Measurement[]): string[] {
@@ -150,18 +187,29 @@ const programSides: ReadonlySet<string> = new Set(Object.values(Side));
 
 function netfilterVerdicts(measurements: readonly Measurement[]): Verdict[] {
   const others = sidesOf(measurements).filter((side) => !programSides.has(side));
-  const compared = others.flatMap((side) => [[side, Side.OURS, ""], [side, Side.ALONE, ", only older flows entered"]] as const);
-  return compared.flatMap(([side, own, how]) => wholeOperations.flatMap(({ operation, what }) => {
-    const ratios = countsOf(measurements).flatMap((services) => {
-      const theirs = wholeOperation(measurements, side, operation, services);
-      const ours = wholeOperation(measurements, own, operation, services);
-      return theirs === undefined || ours === undefined ? [] : [[services, theirs / ours] as const];
-    });
-    if (ratios.length === 0) return [];
-    return [{
-      subject: `${what}${how}: beside ${side}`, goal: "more a second",
-      reached: new Map(ratios.map(([services, ratio]) => [services, `× ${ratio.toFixed(2)}`])),
-      met: ratios.every(([, ratio]) => ratio > 1),
-    }];
-  }));
+  const compared = others.flatMap(
+    (side) =>
+      [
+        [side, Side.OURS, ""],
+        [side, Side.ALONE, ", only older flows entered"],
+      ] as const,
+  );
+  return compared.flatMap(([side, own, how]) =>
+    wholeOperations.flatMap(({ operation, what }) => {
+      const ratios = countsOf(measurements).flatMap((services) => {
+        const theirs = wholeOperation(measurements, side, operation, services);
+        const ours = wholeOperation(measurements, own, operation, services);
+        return theirs === undefined || ours === undefined ? [] : [[services, theirs / ours] as const];
+      });
+      if (ratios.length === 0) return [];
+      return [
+        {
+          subject: `${what}${how}: beside ${side}`,
+          goal: "more a second",
+          reached: new Map(ratios.map(([services, ratio]) => [services, `× ${ratio.toFixed(2)}`])),
+          met: ratios.every(([, ratio]) => ratio > 1),
+        },
+      ];
+    }),
+  );
 }

@@ -10,7 +10,9 @@ import type { Destinations } from "./services.ts";
 /** Compiles it into a directory; its path. */
 export function compileClient(directory: string): string {
   const executable = join(directory, "client");
-  execFileSync("gcc", ["-O2", fileURLToPath(new URL("c/client.c", import.meta.url)), "-o", executable], { stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync("gcc", ["-O2", fileURLToPath(new URL("c/client.c", import.meta.url)), "-o", executable], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   return executable;
 }
 
@@ -40,14 +42,28 @@ export class Client {
   }
 
   /** Its backends are outside the cgroup that it enters. */
-  static async start(executable: string, { networkNamespace, cgroup, processor }: { networkNamespace: string; cgroup?: string | undefined; processor: number }): Promise<Client> {
-    const client = new Client(startIn({ networkNamespace }, executable, String(processor), ...(cgroup === undefined ? [] : [cgroup])));
+  static async start(
+    executable: string,
+    {
+      networkNamespace,
+      cgroup,
+      processor,
+    }: { networkNamespace: string; cgroup?: string | undefined; processor: number },
+  ): Promise<Client> {
+    const client = new Client(
+      startIn({ networkNamespace }, executable, String(processor), ...(cgroup === undefined ? [] : [cgroup])),
+    );
     await client.#answer("ready");
     return client;
   }
 
   /** Opens and warms up what the loop is about. */
-  async prepare({ operation, count, destinations: { first, stride, count: spread, port }, fromDestination }: Loop): Promise<void> {
+  async prepare({
+    operation,
+    count,
+    destinations: { first, stride, count: spread, port },
+    fromDestination,
+  }: Loop): Promise<void> {
     this.#child.stdin!.write(`${operation} ${count} ${first} ${stride} ${spread} ${port} ${fromDestination ? 1 : 0}\n`);
     await this.#answer("prepared");
   }
@@ -73,7 +89,8 @@ export class Client {
   async #answer(wanted?: string): Promise<string> {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error(`the client ended: ${this.#errors.trim()}`);
-    if (wanted !== undefined && value !== wanted) throw new Error(`the client said ${JSON.stringify(value)}, not ${wanted}`);
+    if (wanted !== undefined && value !== wanted)
+      throw new Error(`the client said ${JSON.stringify(value)}, not ${wanted}`);
     return value as string;
   }
 }

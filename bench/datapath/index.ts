@@ -30,23 +30,42 @@ interface Options {
 }
 
 const command = new Command("bench:datapath")
-  .description("Measures the load balancer's data path beside the same job in C, programs that do nothing, and netfilter.")
+  .description(
+    "Measures the load balancer's data path beside the same job in C, programs that do nothing, and netfilter.",
+  )
   .option("--quick", "1 and 1,000 services and few rounds: about a minute")
-  .option("--services <numbers>", "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)", numbers)
+  .option(
+    "--services <numbers>",
+    "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)",
+    numbers,
+  )
   .option("--rounds <number>", "rounds of which the median is taken (default: 21; quick: 7)", number)
   .option("--only <programs>", `these programs alone, separated by commas (${programNames.join(", ")})`, programs)
   .option("--no-netfilter", "leave nftables, iptables and IPVS out")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
-  .option("--beside <file>", "with --write: what another run printed with --json, on a kernel that has IPVS, say, for a section of its own")
+  .option(
+    "--beside <file>",
+    "with --write: what another run printed with --json, on a kernel that has IPVS, say, for a section of its own",
+  )
   .option("--json", "print one JSON document for other programs to read")
   .action(run);
 await runBench(command);
 
-async function run({ quick, json, write, beside, netfilter, only = programNames, services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000], rounds = quick ? 7 : 21 }: Options): Promise<void> {
+async function run({
+  quick,
+  json,
+  write,
+  beside,
+  netfilter,
+  only = programNames,
+  services = quick ? [1, 1000] : [1, 1000, 10_000, 60_000],
+  rounds = quick ? 7 : 21,
+}: Options): Promise<void> {
   needKernel();
-  if (write && only.length < programNames.length) throw new Error("the page is written from a run of every program: leave --only out");
+  if (write && only.length < programNames.length)
+    throw new Error("the page is written from a run of every program: leave --only out");
   if (beside !== undefined && !write) throw new Error("--beside FILE is for --write");
-  const other = beside === undefined ? undefined : JSON.parse(readFileSync(beside, "utf8")) as Result;
+  const other = beside === undefined ? undefined : (JSON.parse(readFileSync(beside, "utf8")) as Result);
   const result = await takeResult({ services, rounds, netfilter, only });
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   else process.stdout.write(`${[...tablesOf(result).map(textOf), ...remarksOf(result)].join("\n")}\n`);
@@ -57,7 +76,12 @@ async function run({ quick, json, write, beside, netfilter, only = programNames,
   }
 }
 
-async function takeResult({ services, rounds, netfilter, only }: Required<Pick<Options, "rounds" | "netfilter" | "only">> & { services: readonly number[] }): Promise<Result> {
+async function takeResult({
+  services,
+  rounds,
+  netfilter,
+  only,
+}: Required<Pick<Options, "rounds" | "netfilter" | "only">> & { services: readonly number[] }): Promise<Result> {
   let stopped = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (stopped = true));
   const notes = new Set<string>();
@@ -81,7 +105,7 @@ async function takeResult({ services, rounds, netfilter, only }: Required<Pick<O
     for (const count of services) {
       progress(`${count} services are written to maps and rules`);
       await withPlaces({ executable, services: count, netfilter, note }, async (places) => {
-        measurements.push(...await measure(places, count, settings));
+        measurements.push(...(await measure(places, count, settings)));
         leftovers = await countLeftovers(places);
       });
     }
@@ -109,12 +133,14 @@ function number(text: string): number {
 
 function numbers(text: string): number[] {
   const values = text.split(",").map(number);
-  if (values.some((value, i) => value > 60_000 || (i > 0 && value <= values[i - 1]!))) throw new InvalidArgumentError("ascending numbers up to 60000 are wanted");
+  if (values.some((value, i) => value > 60_000 || (i > 0 && value <= values[i - 1]!)))
+    throw new InvalidArgumentError("ascending numbers up to 60000 are wanted");
   return values;
 }
 
 function programs(text: string): string[] {
   const names = text.split(",");
-  if (names.some((name) => !programNames.includes(name))) throw new InvalidArgumentError(`wanted are some of ${programNames.join(", ")}`);
+  if (names.some((name) => !programNames.includes(name)))
+    throw new InvalidArgumentError(`wanted are some of ${programNames.join(", ")}`);
   return names;
 }

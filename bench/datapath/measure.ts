@@ -31,25 +31,42 @@ export interface Measurement {
 
 /** So many times in a round that it takes about a millisecond or two. */
 const counts: Readonly<Record<Operation, number>> = {
-  connect: 1000, exchange: 250, getpeername: 2000, "new-connect": 400, "new-exchange": 200, tcp: 100,
+  connect: 1000,
+  exchange: 250,
+  getpeername: 2000,
+  "new-connect": 400,
+  "new-exchange": 200,
+  tcp: 100,
 };
 const throughNetfilter: ReadonlySet<Operation> = new Set(["exchange", "new-exchange", "tcp"]);
 
-interface Task { readonly place: Place; readonly operation: Operation; readonly target: Target }
+interface Task {
+  readonly place: Place;
+  readonly operation: Operation;
+  readonly target: Target;
+}
 
-export async function measure(places: readonly Place[], services: number, { processors, rounds, operations, check, progress }: Settings): Promise<Measurement[]> {
+export async function measure(
+  places: readonly Place[],
+  services: number,
+  { processors, rounds, operations, check, progress }: Settings,
+): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   for (const clients of processors) {
     const samples = new Map<Task, { readonly programs: Map<string, number[]>; readonly operation: number[] }>(
-      tasksOf(places, clients, operations).map((task) => [task, { programs: new Map(), operation: [] }]));
+      tasksOf(places, clients, operations).map((task) => [task, { programs: new Map(), operation: [] }]),
+    );
     for (let round = 0; round < rounds; round++) {
-      progress(`${services} services, ${clients} ${clients === 1 ? "processor" : "processors"}: round ${round + 1} of ${rounds}`);
+      progress(
+        `${services} services, ${clients} ${clients === 1 ? "processor" : "processors"}: round ${round + 1} of ${rounds}`,
+      );
       const statistics = linux.enableStatistics();
       try {
         for (const [task, { programs }] of samples) {
           check();
           if (task.place.collection === undefined) continue;
-          for (const [name, ns] of (await runTask(task, clients, services)).programs) programs.set(name, [...(programs.get(name) ?? []), ns]);
+          for (const [name, ns] of (await runTask(task, clients, services)).programs)
+            programs.set(name, [...(programs.get(name) ?? []), ns]);
         }
       } finally {
         statistics.close();
@@ -60,9 +77,20 @@ export async function measure(places: readonly Place[], services: number, { proc
         operation.push((await runTask(task, clients, services)).operation);
       }
     }
-    for (const [{ place: { side }, operation, target }, sample] of samples) {
+    for (const [
+      {
+        place: { side },
+        operation,
+        target,
+      },
+      sample,
+    ] of samples) {
       measurements.push({
-        services, processors: clients, side, operation, target,
+        services,
+        processors: clients,
+        side,
+        operation,
+        target,
         programs: Object.fromEntries([...sample.programs].map(([name, values]) => [name, median(values)])),
         ...(sample.operation.length > 0 && { operationNs: median(sample.operation) }),
       });
@@ -73,19 +101,38 @@ export async function measure(places: readonly Place[], services: number, { proc
 
 /** What is compared lies next to each other in time. */
 function tasksOf(places: readonly Place[], clients: number, operations: readonly Operation[]): Task[] {
-  return operations.flatMap((operation) => (["service", "foreign"] as const).flatMap((target) => places
-    .filter((place) => place.clients.length >= clients)
-    .filter(({ side }) => (side !== Side.STREAMS || operation === "tcp") && (side !== Side.ALONE || (operation !== "tcp" && target === "service")))
-    .filter(({ translates, collection }) => target === "foreign"
-      ? !translates || collection !== undefined
-      : translates && (collection !== undefined || throughNetfilter.has(operation)))
-    .map((place) => ({ place, operation, target }))));
+  return operations.flatMap((operation) =>
+    (["service", "foreign"] as const).flatMap((target) =>
+      places
+        .filter((place) => place.clients.length >= clients)
+        .filter(
+          ({ side }) =>
+            (side !== Side.STREAMS || operation === "tcp") &&
+            (side !== Side.ALONE || (operation !== "tcp" && target === "service")),
+        )
+        .filter(({ translates, collection }) =>
+          target === "foreign"
+            ? !translates || collection !== undefined
+            : translates && (collection !== undefined || throughNetfilter.has(operation)),
+        )
+        .map((place) => ({ place, operation, target })),
+    ),
+  );
 }
 
 /** One side does one thing in its loop: nanoseconds a run of each program, where the kernel keeps statistics meanwhile, and of the whole operation. */
-export async function runTask({ place, operation, target }: Task, clients: number, services: number): Promise<{ programs: Map<string, number>; operation: number }> {
+export async function runTask(
+  { place, operation, target }: Task,
+  clients: number,
+  services: number,
+): Promise<{ programs: Map<string, number>; operation: number }> {
   const running = place.clients.slice(0, clients);
-  const loop = { operation, count: counts[operation], destinations: destinations(target, addressesFor(services)), fromDestination: true };
+  const loop = {
+    operation,
+    count: counts[operation],
+    destinations: destinations(target, addressesFor(services)),
+    fromDestination: true,
+  };
   await each(running, (client) => client.prepare(loop));
   const before = counters(place);
   const processorTimes = await each(running, (client) => client.run());
@@ -98,13 +145,16 @@ export async function runTask({ place, operation, target }: Task, clients: numbe
   return { programs, operation: processorTimes.reduce((sum, ns) => sum + ns, 0) / clients / loop.count };
 }
 
-const each = <T>(clients: readonly Client[], work: (client: Client) => Promise<T>): Promise<T[]> => Promise.all(clients.map(work));
+const each = <T>(clients: readonly Client[], work: (client: Client) => Promise<T>): Promise<T[]> =>
+  Promise.all(clients.map(work));
 
 function counters({ collection }: Place): Map<string, { runs: number; nanoseconds: number }> {
-  return new Map([...(collection?.programs ?? [])].map(([name, { fd }]) => {
-    const { runCount, runTimeNs } = linux.programInfo(fd);
-    return [name, { runs: Number(runCount), nanoseconds: Number(runTimeNs) }];
-  }));
+  return new Map(
+    [...(collection?.programs ?? [])].map(([name, { fd }]) => {
+      const { runCount, runTimeNs } = linux.programInfo(fd);
+      return [name, { runs: Number(runCount), nanoseconds: Number(runTimeNs) }];
+    }),
+  );
 }
 
 export function median(values: readonly number[]): number {
@@ -117,7 +167,14 @@ export async function countLeftovers(places: readonly Place[]): Promise<{ side: 
   for (const { side, clients, collection, reverse } of places) {
     if (collection === undefined || reverse === undefined) continue;
     // When this is prepared, what came before it has been closed.
-    await each(clients, (client) => client.prepare({ operation: "new-connect", count: 0, destinations: destinations("foreign", 1), fromDestination: true }));
+    await each(clients, (client) =>
+      client.prepare({
+        operation: "new-connect",
+        count: 0,
+        destinations: destinations("foreign", 1),
+        fromDestination: true,
+      }),
+    );
     found.push({ side, entries: collection.map(reverse).count() });
   }
   return found;

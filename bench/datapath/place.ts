@@ -11,7 +11,14 @@ import { reverseSk } from "../../programs/index.ts";
 import { SERVICE_NETWORK, servicesOf, type Service } from "./services.ts";
 
 /** Names of the sides, as tables show them. */
-export const Side = { DIRECT: "direct", FLOOR: "return 1", PEER: "C", OURS: "tsbpf", STREAMS: "tsbpf, streams remembered", ALONE: "tsbpf, reverse entries of older flows alone" } as const;
+export const Side = {
+  DIRECT: "direct",
+  FLOOR: "return 1",
+  PEER: "C",
+  OURS: "tsbpf",
+  STREAMS: "tsbpf, streams remembered",
+  ALONE: "tsbpf, reverse entries of older flows alone",
+} as const;
 
 export interface Place {
   readonly side: string;
@@ -55,39 +62,69 @@ export async function withPlaces<T>(setup: Setup, work: (places: readonly Place[
     { side: Side.FLOOR, programs: floorPrograms() },
     { side: Side.PEER, programs: peerPrograms(), sizes: peerSizes, reverse: peerReverse, write: writeToPeer },
     { side: Side.OURS, programs: balancerPrograms(), sizes: balancerSizes, reverse: reverseSk, write: writeToBalancer },
-    { side: Side.STREAMS, programs: balancerPrograms({ rememberStreams: true }), sizes: balancerSizes, reverse: reverseSk, write: writeToBalancer },
-    { side: Side.ALONE, programs: balancerPrograms({ recentInReverseMap: false }), sizes: balancerSizes, reverse: reverseSk, write: writeToBalancer },
+    {
+      side: Side.STREAMS,
+      programs: balancerPrograms({ rememberStreams: true }),
+      sizes: balancerSizes,
+      reverse: reverseSk,
+      write: writeToBalancer,
+    },
+    {
+      side: Side.ALONE,
+      programs: balancerPrograms({ recentInReverseMap: false }),
+      sizes: balancerSizes,
+      reverse: reverseSk,
+      write: writeToBalancer,
+    },
   ];
   const openers: ((next: (place: Place) => Promise<T>, skip: () => Promise<T>) => Promise<T>)[] = [
     (next) => withDirect(setup, next),
     ...programSides.map((side) => (next: (place: Place) => Promise<T>) => withPrograms(setup, side, next)),
-    ...(setup.netfilter && setup.services <= MOST_RULES ? netfilterKinds : []).map((kind) =>
-      (next: (place: Place) => Promise<T>, skip: () => Promise<T>) => withRules(setup, kind, next, skip)),
+    ...(setup.netfilter && setup.services <= MOST_RULES ? netfilterKinds : []).map(
+      (kind) => (next: (place: Place) => Promise<T>, skip: () => Promise<T>) => withRules(setup, kind, next, skip),
+    ),
   ];
   const open = (index: number, places: readonly Place[]): Promise<T> =>
-    index === openers.length ? work(places) : openers[index]!((place) => open(index + 1, [...places, place]), () => open(index + 1, places));
+    index === openers.length
+      ? work(places)
+      : openers[index]!(
+          (place) => open(index + 1, [...places, place]),
+          () => open(index + 1, places),
+        );
   return open(0, []);
 }
 
 function withDirect<T>({ executable }: Setup, work: (place: Place) => Promise<T>): Promise<T> {
-  return withClients(executable, processors, undefined, (clients) => work({ side: Side.DIRECT, clients, translates: false }));
+  return withClients(executable, processors, undefined, (clients) =>
+    work({ side: Side.DIRECT, clients, translates: false }),
+  );
 }
 
-export function withPrograms<T>({ executable, services }: Pick<Setup, "executable" | "services">, { side, programs, sizes, reverse, write }: ProgramSide, work: (place: Place) => Promise<T>): Promise<T> {
+export function withPrograms<T>(
+  { executable, services }: Pick<Setup, "executable" | "services">,
+  { side, programs, sizes, reverse, write }: ProgramSide,
+  work: (place: Place) => Promise<T>,
+): Promise<T> {
   return withCgroup(async (cgroup) => {
     using collection = load(programs, { maxEntries: sizes?.(services) ?? {} });
     write?.(collection, servicesOf(services));
     const attached = attach(collection, { cgroup });
     try {
       return await withClients(executable, processors, cgroup, (clients) =>
-        work({ side, clients, collection, ...(reverse && { reverse }), translates: write !== undefined }));
+        work({ side, clients, collection, ...(reverse && { reverse }), translates: write !== undefined }),
+      );
     } finally {
       attached.close();
     }
   });
 }
 
-function withRules<T>({ executable, services, note }: Setup, kind: NetfilterKind, work: (place: Place) => Promise<T>, skip: () => Promise<T>): Promise<T> {
+function withRules<T>(
+  { executable, services, note }: Setup,
+  kind: NetfilterKind,
+  work: (place: Place) => Promise<T>,
+  skip: () => Promise<T>,
+): Promise<T> {
   return withClients(executable, 1, undefined, (clients, [networkNamespace]) => {
     const why = whyNot(kind, networkNamespace!);
     if (why !== undefined) {
@@ -103,17 +140,21 @@ function withRules<T>({ executable, services, note }: Setup, kind: NetfilterKind
 
 /** The first client is on the first processor, and so on. */
 function withClients<T>(
-  executable: string, count: number, cgroup: string | undefined,
+  executable: string,
+  count: number,
+  cgroup: string | undefined,
   work: (clients: readonly Client[], networkNamespaces: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const open = (clients: readonly Client[], networkNamespaces: readonly string[]): Promise<T> =>
-    clients.length === count ? work(clients, networkNamespaces) : withNetworkNamespace([], async (networkNamespace) => {
-      const client = await Client.start(executable, { networkNamespace, cgroup, processor: clients.length });
-      try {
-        return await open([...clients, client], [...networkNamespaces, networkNamespace]);
-      } finally {
-        await client.close();
-      }
-    });
+    clients.length === count
+      ? work(clients, networkNamespaces)
+      : withNetworkNamespace([], async (networkNamespace) => {
+          const client = await Client.start(executable, { networkNamespace, cgroup, processor: clients.length });
+          try {
+            return await open([...clients, client], [...networkNamespaces, networkNamespace]);
+          } finally {
+            await client.close();
+          }
+        });
   return open([], []);
 }

@@ -12,7 +12,10 @@ const FIRST_BACKEND = (127 << 24) + (64 << 16);
 
 const protocols = [17, 6] as const;
 
-export interface Backend { readonly address: string; readonly port: number }
+export interface Backend {
+  readonly address: string;
+  readonly port: number;
+}
 
 export interface Service {
   /** From 1 on; names the service in reverse entries. */
@@ -27,17 +30,22 @@ export interface Service {
 
 /** All of them. */
 export function servicesOf(services: number): Service[] {
-  return Array.from({ length: addressesFor(services) }, (_, i) => protocols.map((protocol, p): Service => {
-    const firstBackend = (i * protocols.length + p) * BACKENDS;
-    return {
-      index: i * protocols.length + p + 1,
-      address: ipv4Text(FIRST_SERVICE + i),
-      port: PORT,
-      protocol,
-      firstBackend,
-      backends: Array.from({ length: BACKENDS }, (_, k) => ({ address: ipv4Text(FIRST_BACKEND + firstBackend + k), port: BACKEND_PORT })),
-    };
-  })).flat();
+  return Array.from({ length: addressesFor(services) }, (_, i) =>
+    protocols.map((protocol, p): Service => {
+      const firstBackend = (i * protocols.length + p) * BACKENDS;
+      return {
+        index: i * protocols.length + p + 1,
+        address: ipv4Text(FIRST_SERVICE + i),
+        port: PORT,
+        protocol,
+        firstBackend,
+        backends: Array.from({ length: BACKENDS }, (_, k) => ({
+          address: ipv4Text(FIRST_BACKEND + firstBackend + k),
+          port: BACKEND_PORT,
+        })),
+      };
+    }),
+  ).flat();
 }
 
 /** A row of destinations, as the client takes it. */
@@ -60,4 +68,5 @@ export function destinations(target: Target, addresses: number): Destinations {
 /** What the services' addresses are routed by where something on the way translates them. */
 export const SERVICE_NETWORK = "10.96.0.0/12";
 
-const ipv4Text = (address: number): string => `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+const ipv4Text = (address: number): string =>
+  `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;

@@ -1,5 +1,16 @@
 /** The result as tables, for a terminal and in Markdown. */
-import { aboveFloor, casesOf, countsOf, gross, net, rowsOf, sidesOf, verdicts, wholeOperation, wholeOperations } from "./cases.ts";
+import {
+  aboveFloor,
+  casesOf,
+  countsOf,
+  gross,
+  net,
+  rowsOf,
+  sidesOf,
+  verdicts,
+  wholeOperation,
+  wholeOperations,
+} from "./cases.ts";
 import type { Result } from "./result.ts";
 import { Side } from "./place.ts";
 
@@ -15,18 +26,26 @@ export interface Table {
 
 export function tablesOf(result: Result): Table[] {
   const processors = [...new Set(result.measurements.map((m) => m.processors))];
-  return [...processors.map((count) => programTable(result, count)), ...processors.flatMap((count) => operationTables(result, count)), goalTable(result)];
+  return [
+    ...processors.map((count) => programTable(result, count)),
+    ...processors.flatMap((count) => operationTables(result, count)),
+    goalTable(result),
+  ];
 }
 
 function programTable({ measurements, programs }: Result, processors: number): Table {
   const counts = countsOf(measurements);
-  const rows = casesOf(programs).map((one) => [one, rowsOf(one, measurements).filter((row) => row.processors === processors)] as const);
+  const rows = casesOf(programs).map(
+    (one) => [one, rowsOf(one, measurements).filter((row) => row.processors === processors)] as const,
+  );
   return {
     title: `Nanoseconds a run, ${processors === 1 ? "one client on one processor" : `${processors} clients on a processor each`}`,
-    caption: "For each number of services: floor / C / tsbpf, then tsbpf as a part of C, gross and (net of the floor); where there is no service, nanoseconds above the floor, of C and of tsbpf.",
+    caption:
+      "For each number of services: floor / C / tsbpf, then tsbpf as a part of C, gross and (net of the floor); where there is no service, nanoseconds above the floor, of C and of tsbpf.",
     header: ["program", "at work on", ...counts.map((count) => count.toLocaleString("en-GB"))],
     rows: rows.map(([{ program, what, target }, cells]) => [
-      program, what,
+      program,
+      what,
       ...cells.map((row) => {
         const ns = [row.floor, row.peer, row.ours].map((value) => value.toFixed(0)).join(" / ");
         return target === "service"
@@ -40,20 +59,27 @@ function programTable({ measurements, programs }: Result, processors: number): T
 
 function operationTables({ measurements }: Result, processors: number): Table[] {
   const sides = sidesOf(measurements);
-  const measured = new Set(measurements.filter((measurement) => measurement.processors === processors).map(({ operation }) => operation));
-  return wholeOperations.filter(({ operation }) => measured.has(operation)).map(({ operation, what }) => ({
-    title: processors === 1 ? what : `${what}; ${processors} processors`,
-    caption: `Operations a second of ${processors === 1 ? "one processor" : `${processors} processors together`}, the backend's part included (nanoseconds each).`,
-    header: ["services", ...sides],
-    rows: countsOf(measurements).map((count) => [
-      count.toLocaleString("en-GB"),
-      ...sides.map((side) => {
-        const ns = wholeOperation(measurements, side, operation, count, processors);
-        return ns === undefined ? "" : `${Math.round(processors * 1e9 / ns).toLocaleString("en-GB")} (${ns.toFixed(0)})`;
-      }),
-    ]),
-    textColumns: 0,
-  })).map((table) => withoutEmptyColumns(table));
+  const measured = new Set(
+    measurements.filter((measurement) => measurement.processors === processors).map(({ operation }) => operation),
+  );
+  return wholeOperations
+    .filter(({ operation }) => measured.has(operation))
+    .map(({ operation, what }) => ({
+      title: processors === 1 ? what : `${what}; ${processors} processors`,
+      caption: `Operations a second of ${processors === 1 ? "one processor" : `${processors} processors together`}, the backend's part included (nanoseconds each).`,
+      header: ["services", ...sides],
+      rows: countsOf(measurements).map((count) => [
+        count.toLocaleString("en-GB"),
+        ...sides.map((side) => {
+          const ns = wholeOperation(measurements, side, operation, count, processors);
+          return ns === undefined
+            ? ""
+            : `${Math.round((processors * 1e9) / ns).toLocaleString("en-GB")} (${ns.toFixed(0)})`;
+        }),
+      ]),
+      textColumns: 0,
+    }))
+    .map((table) => withoutEmptyColumns(table));
 }
 
 function withoutEmptyColumns(table: Table): Table {
@@ -68,8 +94,12 @@ function goalTable(result: Result): Table {
     title: "Goals, and what was reached",
     caption: "By number of services; the worse of one client and two. A goal is met where it is at every number.",
     header: ["of", "at most", ...counts.map((count) => count.toLocaleString("en-GB")), ""],
-    rows: verdicts(result).map(({ subject, goal, reached, met }) =>
-      [subject, goal, ...counts.map((count) => reached.get(count) ?? ""), met ? "met" : "MISSED"]),
+    rows: verdicts(result).map(({ subject, goal, reached, met }) => [
+      subject,
+      goal,
+      ...counts.map((count) => reached.get(count) ?? ""),
+      met ? "met" : "MISSED",
+    ]),
     textColumns: 2,
   };
 }
@@ -78,24 +108,35 @@ function goalTable(result: Result): Table {
 export function remarksOf({ notes, leftovers, machine, rounds }: Result): string[] {
   return [
     `${machine}. Medians of ${rounds} rounds, in which the sides took turns.`,
-    ...leftovers.map(({ side, entries }) => `Reverse entries after all sockets were closed, ${side}: ${entries.toLocaleString("en-GB")}.`),
+    ...leftovers.map(
+      ({ side, entries }) =>
+        `Reverse entries after all sockets were closed, ${side}: ${entries.toLocaleString("en-GB")}.`,
+    ),
     ...notes,
   ];
 }
 
 export function textOf({ title, caption, header, rows, textColumns }: Table): string {
   const widths = header.map((text, i) => Math.max(text.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) => cells.map((cell, i) => (i < textColumns ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ").trimEnd();
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i < textColumns ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join("  ")
+      .trimEnd();
   return `${title}\n${caption}\n\n${[header, ...rows].map(line).join("\n")}\n`;
 }
 
-const markdownTable = ({ title, caption, header, rows, textColumns }: Table): string => [
-  `## ${title}`, "", caption, "",
-  `| ${header.join(" | ")} |`,
-  `|${header.map((_, i) => (i < textColumns ? " --- |" : " ---: |")).join("")}`,
-  ...rows.map((row) => `| ${row.join(" | ")} |`),
-  "",
-].join("\n");
+const markdownTable = ({ title, caption, header, rows, textColumns }: Table): string =>
+  [
+    `## ${title}`,
+    "",
+    caption,
+    "",
+    `| ${header.join(" | ")} |`,
+    `|${header.map((_, i) => (i < textColumns ? " --- |" : " ---: |")).join("")}`,
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+    "",
+  ].join("\n");
 
 /** What another run, on another kernel, has to say beside: whole operations, and how they compare. */
 function sectionsBeside(result: Result): string[] {
@@ -104,7 +145,9 @@ function sectionsBeside(result: Result): string[] {
     "",
     `Another run, of ${result.rounds} rounds. Under emulation, nanoseconds say nothing by themselves; sides may be compared.`,
     "",
-    ...[...operationTables(result, 1), goalTable({ ...result, programs: [] })].map((table) => markdownTable(table).replace(/^## /, "### ")),
+    ...[...operationTables(result, 1), goalTable({ ...result, programs: [] })].map((table) =>
+      markdownTable(table).replace(/^## /, "### "),
+    ),
   ];
 }
 
@@ -130,7 +173,9 @@ export function markdownOf(result: Result, plot: string, beside?: Result): strin
     "",
     ...tablesOf(result).map(markdownTable),
     ...(beside === undefined ? [] : sectionsBeside(beside)),
-  ].join("\n").trimEnd()}\n`;
+  ]
+    .join("\n")
+    .trimEnd()}\n`;
 }
 
 const signed = (ns: number): string => `${ns < 0 ? "−" : "+"}${Math.abs(ns).toFixed(0)}`;

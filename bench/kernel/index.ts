@@ -26,39 +26,64 @@ const definition = hash("bench", {
 const collection = load([], { maps: [definition] });
 const map = collection.map(definition);
 const bytes = linux.mapElements(map.fd, {
-  name: "bench", type: definition.type, keySize: definition.key.size, valueSize: definition.value.size, maxEntries: definition.maxEntries,
+  name: "bench",
+  type: definition.type,
+  keySize: definition.key.size,
+  valueSize: definition.value.size,
+  maxEntries: definition.maxEntries,
 });
-const entries = Array.from({ length: elements }, (_, i) => [
-  { address: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, port: i & 0xffff }, { base: i, count: 2, index: i & 0xffff },
-] as const);
+const entries = Array.from(
+  { length: elements },
+  (_, i) =>
+    [
+      { address: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, port: i & 0xffff },
+      { base: i, count: 2, index: i & 0xffff },
+    ] as const,
+);
 const keys = entries.map(([key]) => key);
-const encoded = entries.map(([key, value]) => [Buffer.from(encodeValue(definition.key, key)), Buffer.from(encodeValue(definition.value, value))] as const);
+const encoded = entries.map(
+  ([key, value]) =>
+    [Buffer.from(encodeValue(definition.key, key)), Buffer.from(encodeValue(definition.value, value))] as const,
+);
 
 const cases: readonly (readonly [string, () => void])[] = [
   ["set, one by one", () => entries.forEach(([key, value]) => map.set(key, value))],
-  ["set, one by one, bytes alone", () => {
-    for (const [key, value] of encoded) {
-      key.copy(bytes.key);
-      value.copy(bytes.value);
-      bytes.update(0);
-    }
-  }],
+  [
+    "set, one by one, bytes alone",
+    () => {
+      for (const [key, value] of encoded) {
+        key.copy(bytes.key);
+        value.copy(bytes.value);
+        bytes.update(0);
+      }
+    },
+  ],
   ["get, one by one", () => keys.forEach((key) => map.get(key))],
-  ["get, one by one, bytes alone", () => {
-    for (const [key] of encoded) {
-      key.copy(bytes.key);
-      bytes.lookup();
-    }
-  }],
+  [
+    "get, one by one, bytes alone",
+    () => {
+      for (const [key] of encoded) {
+        key.copy(bytes.key);
+        bytes.lookup();
+      }
+    },
+  ],
   ["setMany", () => map.setMany(entries)],
-  ["entries", () => {
-    for (const _ of map.entries()) { /* walked through */ }
-  }],
+  [
+    "entries",
+    () => {
+      for (const _ of map.entries()) {
+        /* walked through */
+      }
+    },
+  ],
   ["count", () => void map.count()],
   ["deleteMany", () => void map.deleteMany(keys)],
 ];
 
-const times = new Map<string, { clock: number[]; processor: number[] }>(cases.map(([name]) => [name, { clock: [], processor: [] }]));
+const times = new Map<string, { clock: number[]; processor: number[] }>(
+  cases.map(([name]) => [name, { clock: [], processor: [] }]),
+);
 for (let round = 0; round < rounds; round++) {
   for (const [name, run] of cases) {
     if (name === "entries" || name === "count" || name === "deleteMany") {
@@ -76,6 +101,11 @@ for (let round = 0; round < rounds; round++) {
 collection.close();
 
 console.log(`${elements} elements, medians of ${rounds} rounds, Node ${process.version}`);
-const median = (values: number[]) => values.sort((a, b) => a - b)[rounds >> 1]!.toFixed(0).padStart(6);
+const median = (values: number[]) =>
+  values
+    .sort((a, b) => a - b)
+    [rounds >> 1]!.toFixed(0)
+    .padStart(6);
 console.log(`${"nanoseconds each".padEnd(32)}  clock  processor`);
-for (const [name, { clock, processor }] of times) console.log(`${name.padEnd(32)} ${median(clock)}     ${median(processor)}`);
+for (const [name, { clock, processor }] of times)
+  console.log(`${name.padEnd(32)} ${median(clock)}     ${median(processor)}`);

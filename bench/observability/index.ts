@@ -8,7 +8,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { Counters, events, loadBalancerPrograms, maps4, defaultOptions, type DataPathOptions } from "../../programs/index.ts";
+import {
+  Counters,
+  events,
+  loadBalancerPrograms,
+  maps4,
+  defaultOptions,
+  type DataPathOptions,
+} from "../../programs/index.ts";
 import { enableStatistics, possibleCpus } from "../../src/kernel/index.ts";
 import { keptElementCount, load, readRingBuffer, type Collection } from "../../src/loader/index.ts";
 import { decodeValue, lruHash, u32 } from "../../src/types/index.ts";
@@ -54,7 +61,9 @@ const sides: readonly Side[] = [
 ];
 
 const command = new Command("bench:observability")
-  .description("Measures what counting and telling cost a datagram and its answer, and what the number of a map's elements costs.")
+  .description(
+    "Measures what counting and telling cost a datagram and its answer, and what the number of a map's elements costs.",
+  )
   .action(run);
 await runBench(command);
 
@@ -69,16 +78,31 @@ async function run(): Promise<void> {
   measureCounts();
 }
 
-interface ReadySide { readonly side: string; readonly place: Place; readonly afterRound: () => void }
+interface ReadySide {
+  readonly side: string;
+  readonly place: Place;
+  readonly afterRound: () => void;
+}
 
-function withSides(executable: string, left: readonly Side[], ready: readonly ReadySide[], work: (sides: readonly ReadySide[]) => Promise<void>): Promise<void> {
+function withSides(
+  executable: string,
+  left: readonly Side[],
+  ready: readonly ReadySide[],
+  work: (sides: readonly ReadySide[]) => Promise<void>,
+): Promise<void> {
   const [first, ...rest] = left;
   if (first === undefined) return work(ready);
   const { side, options, prepare } = first;
   const programs = loadBalancerPrograms({ ...defaultOptions, ...options }).map((source) => source.compile());
   const setup = { executable, services: 1 };
   return withPrograms(setup, { side, programs, sizes: balancerSizes, write: writeToBalancer }, (place) =>
-    withSides(executable, rest, [...ready, { side, place, afterRound: prepare?.(place.collection!) ?? (() => {}) }], work));
+    withSides(
+      executable,
+      rest,
+      [...ready, { side, place, afterRound: prepare?.(place.collection!) ?? (() => {}) }],
+      work,
+    ),
+  );
 }
 
 async function measureSides(ready: readonly ReadySide[]): Promise<void> {
@@ -93,7 +117,9 @@ async function measureSides(ready: readonly ReadySide[]): Promise<void> {
   }
   process.stdout.write(`a datagram and its answer on one socket, nanoseconds a run, medians of ${ROUNDS} rounds:\n`);
   for (const [side, { sendmsg4, recvmsg4 }] of samples) {
-    process.stdout.write(`  ${side.padEnd(24)}sendmsg4 ${median(sendmsg4).toFixed(0).padStart(4)}  recvmsg4 ${median(recvmsg4).toFixed(0).padStart(4)}\n`);
+    process.stdout.write(
+      `  ${side.padEnd(24)}sendmsg4 ${median(sendmsg4).toFixed(0).padStart(4)}  recvmsg4 ${median(recvmsg4).toFixed(0).padStart(4)}\n`,
+    );
   }
 }
 
@@ -101,11 +127,14 @@ function measureCounts(): void {
   const definition = lruHash("bench_elements", { key: u32, value: u32, maxEntries: 2 * ELEMENTS });
   using collection = load([], { maps: [definition] });
   const map = collection.map(definition);
-  const milliseconds = (work: () => void): string => median(Array.from({ length: 7 }, () => {
-    const begin = process.hrtime.bigint();
-    work();
-    return Number(process.hrtime.bigint() - begin) / 1e6;
-  })).toFixed(2);
+  const milliseconds = (work: () => void): string =>
+    median(
+      Array.from({ length: 7 }, () => {
+        const begin = process.hrtime.bigint();
+        work();
+        return Number(process.hrtime.bigint() - begin) / 1e6;
+      }),
+    ).toFixed(2);
   // The kernel's BTF is read once, before the first count.
   if (keptElementCount(definition, map.fd) === undefined) {
     process.stdout.write("this kernel has no count of a map's elements\n");
@@ -116,6 +145,8 @@ function measureCounts(): void {
     map.setMany(Array.from({ length: elements }, (_, i) => [i, i] as const));
     const [kept, walked] = [keptElementCount(definition, map.fd), map.count()];
     if (kept !== walked) throw new Error(`the kernel counts ${kept}, and there are ${walked}`);
-    process.stdout.write(`  of ${walked.toLocaleString("en-GB")}: by the kernel's count ${milliseconds(() => keptElementCount(definition, map.fd))}, walking ${milliseconds(() => map.count())}\n`);
+    process.stdout.write(
+      `  of ${walked.toLocaleString("en-GB")}: by the kernel's count ${milliseconds(() => keptElementCount(definition, map.fd))}, walking ${milliseconds(() => map.count())}\n`,
+    );
   }
 }

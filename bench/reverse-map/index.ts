@@ -17,7 +17,11 @@ import { balancerPrograms, writeToBalancer } from "../datapath/balancer.ts";
 import { peerPrograms, peerReverse, writeToPeer } from "../datapath/peer.ts";
 import { BACKEND_PORT, servicesOf, type Service } from "../datapath/services.ts";
 
-interface Answers { readonly service: number; readonly elsewhere: number; readonly none: number }
+interface Answers {
+  readonly service: number;
+  readonly elsewhere: number;
+  readonly none: number;
+}
 
 interface Outcome extends Answers {
   readonly side: string;
@@ -44,7 +48,9 @@ const sides: readonly Side[] = [
 const script = fileURLToPath(new URL("sockets.py", import.meta.url));
 
 const command = new Command("bench:reverse-map")
-  .description("Opens more UDP sockets than the reverse map has entries, and counts whose answers come from the service.")
+  .description(
+    "Opens more UDP sockets than the reverse map has entries, and counts whose answers come from the service.",
+  )
   .option("--flows <number>", "sockets", number, 400_000)
   .option("--json", "print one JSON document for other programs to read")
   .action(run);
@@ -58,46 +64,60 @@ async function run({ flows, json }: { flows: number; json?: true }): Promise<voi
   else {
     for (const { side, maxEntries, service, elsewhere, none, entries, left } of outcomes) {
       const text = (value: number): string => value.toLocaleString("en-GB");
-      process.stdout.write(`${side}: ${text(flows)} flows through a map of ${text(maxEntries)}: ${text(service)} answers from the service, ${text(elsewhere)} from the backend, ${text(none)} none; ` +
-        `${text(entries)} entries, ${text(left)} once all sockets were closed\n`);
+      process.stdout.write(
+        `${side}: ${text(flows)} flows through a map of ${text(maxEntries)}: ${text(service)} answers from the service, ${text(elsewhere)} from the backend, ${text(none)} none; ` +
+          `${text(entries)} entries, ${text(left)} once all sockets were closed\n`,
+      );
     }
   }
 }
 
 function measure({ side, programs, reverse, write }: Side, flows: number): Promise<Outcome> {
-  return withNetworkNamespace([], (networkNamespace) => withCgroup(async (cgroup) => {
-    using collection = load(programs());
-    const services = servicesOf(1);
-    write(collection, services);
-    const { address, port } = services[0]!;
-    const attached = attach(collection, { cgroup });
-    const child = startIn({ networkNamespace }, "python3", script, String(flows), address, String(port), cgroup, String(BACKEND_PORT));
-    try {
-      let errors = "";
-      child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
-      const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-      const next = async (): Promise<string> => {
-        const { value, done } = await lines.next();
-        if (done) throw new Error(`the process with the sockets has ended: ${errors.trim()}`);
-        return value as string;
-      };
-      const answers = JSON.parse(await next()) as Answers;
-      const map = collection.map(reverse);
-      const entries = map.count();
-      child.stdin!.write("\n");
-      await next();
-      return { side, flows, ...answers, maxEntries: map.maxEntries, entries, left: map.count() };
-    } finally {
-      const ended = child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined;
-      child.kill("SIGKILL");
-      await ended;
-      attached.close();
-    }
-  }));
+  return withNetworkNamespace([], (networkNamespace) =>
+    withCgroup(async (cgroup) => {
+      using collection = load(programs());
+      const services = servicesOf(1);
+      write(collection, services);
+      const { address, port } = services[0]!;
+      const attached = attach(collection, { cgroup });
+      const child = startIn(
+        { networkNamespace },
+        "python3",
+        script,
+        String(flows),
+        address,
+        String(port),
+        cgroup,
+        String(BACKEND_PORT),
+      );
+      try {
+        let errors = "";
+        child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+        const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+        const next = async (): Promise<string> => {
+          const { value, done } = await lines.next();
+          if (done) throw new Error(`the process with the sockets has ended: ${errors.trim()}`);
+          return value as string;
+        };
+        const answers = JSON.parse(await next()) as Answers;
+        const map = collection.map(reverse);
+        const entries = map.count();
+        child.stdin!.write("\n");
+        await next();
+        return { side, flows, ...answers, maxEntries: map.maxEntries, entries, left: map.count() };
+      } finally {
+        const ended = child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined;
+        child.kill("SIGKILL");
+        await ended;
+        attached.close();
+      }
+    }),
+  );
 }
 
 function number(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1_000_000) throw new InvalidArgumentError("a whole number from 1 to 1000000 is wanted");
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000)
+    throw new InvalidArgumentError("a whole number from 1 to 1000000 is wanted");
   return value;
 }

@@ -11,8 +11,35 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadBalancerPrograms } from "../../programs/index.ts";
 import {
-  add, and, call, encode, exit, jeq, jgt, jne, label, load, loadMap, mov, mul, program, r0, r1, r10, r2, r3, r4, r6, r7, r9, store, sub, w7, xor,
-  type Instruction, type Item,
+  add,
+  and,
+  call,
+  encode,
+  exit,
+  jeq,
+  jgt,
+  jne,
+  label,
+  load,
+  loadMap,
+  mov,
+  mul,
+  program,
+  r0,
+  r1,
+  r10,
+  r2,
+  r3,
+  r4,
+  r6,
+  r7,
+  r9,
+  store,
+  sub,
+  w7,
+  xor,
+  type Instruction,
+  type Item,
 } from "../../src/asm/index.ts";
 import { linux, type Fd } from "../../src/kernel/index.ts";
 import { World } from "../../src/sim/index.ts";
@@ -35,22 +62,60 @@ const epilogue = [label("out"), mov(r0, 2), exit()];
 
 const workloads: readonly Program[] = [
   xdp("arithmetic", [
-    mov(r6, 1000), mov(r7, 7), mov(r2, 1),
-    label("again"), mul(r7, 31), add(r7, r2), xor(r7, r6), add(w7, 5), add(r2, r7), and(r2, 0xffff), sub(r6, 1), jne(r6, 0, "again"),
+    mov(r6, 1000),
+    mov(r7, 7),
+    mov(r2, 1),
+    label("again"),
+    mul(r7, 31),
+    add(r7, r2),
+    xor(r7, r6),
+    add(w7, 5),
+    add(r2, r7),
+    and(r2, 0xffff),
+    sub(r6, 1),
+    jne(r6, 0, "again"),
     ...epilogue,
   ]),
   xdp("packet and stack", [
-    ...prologue, mov(r6, 1000), store("u64", r10, -8, 0),
-    label("again"), mov(r4, r6), and(r4, 0xff), mov(r3, r9), add(r3, r4), load("u8", r7, r3, 0),
-    load("u64", r2, r10, -8), add(r2, r7), store("u64", r10, -8, r2), store("u8", r9, 3, r2), sub(r6, 1), jne(r6, 0, "again"),
+    ...prologue,
+    mov(r6, 1000),
+    store("u64", r10, -8, 0),
+    label("again"),
+    mov(r4, r6),
+    and(r4, 0xff),
+    mov(r3, r9),
+    add(r3, r4),
+    load("u8", r7, r3, 0),
+    load("u64", r2, r10, -8),
+    add(r2, r7),
+    store("u64", r10, -8, r2),
+    store("u8", r9, 3, r2),
+    sub(r6, 1),
+    jne(r6, 0, "again"),
     ...epilogue,
   ]),
-  xdp("map lookups", [
-    mov(r6, 200),
-    label("again"), mov(r2, r6), and(r2, 63), store("u32", r10, -4, r2), mov(r2, r10), add(r2, -4), loadMap(r1, counters), call("bpf_map_lookup_elem"),
-    jeq(r0, 0, "out"), load("u64", r7, r0, 0), add(r7, 1), store("u64", r0, 0, r7), sub(r6, 1), jne(r6, 0, "again"),
-    ...epilogue,
-  ], [counters]),
+  xdp(
+    "map lookups",
+    [
+      mov(r6, 200),
+      label("again"),
+      mov(r2, r6),
+      and(r2, 63),
+      store("u32", r10, -4, r2),
+      mov(r2, r10),
+      add(r2, -4),
+      loadMap(r1, counters),
+      call("bpf_map_lookup_elem"),
+      jeq(r0, 0, "out"),
+      load("u64", r7, r0, 0),
+      add(r7, 1),
+      store("u64", r0, 0, r7),
+      sub(r6, 1),
+      jne(r6, 0, "again"),
+      ...epilogue,
+    ],
+    [counters],
+  ),
   xdp("four instructions", [load("u32", r2, r1, 0), load("u32", r3, r1, 4), mov(r0, 2), exit()]),
 ];
 
@@ -69,8 +134,12 @@ function timeRuns(run: () => void): number {
 
 function loadIntoKernel(source: Program): { fd: Fd; maps: readonly Fd[] } {
   const maps = new Map(source.maps.map((definition) => [definition.name, createKernelMap(definition)]));
-  const instructions = source.instructions.map((instruction): Instruction =>
-    instruction.reference?.kind === "map" ? { ...instruction, immediate: maps.get(instruction.reference.name)!.number } : instruction);
+  const instructions = source.instructions.map(
+    (instruction): Instruction =>
+      instruction.reference?.kind === "map"
+        ? { ...instruction, immediate: maps.get(instruction.reference.name)!.number }
+        : instruction,
+  );
   return { fd: linux.loadProgram({ ...source, code: encode(instructions) }).fd, maps: [...maps.values()] };
 }
 
@@ -85,7 +154,9 @@ function main(): void {
   const why = whyNoKernel();
   if (why !== undefined) console.log(`the kernel is not measured: ${why}`);
   console.log(`medians of ${rounds} rounds\n`);
-  console.log(`${"".padEnd(20)}${"instructions".padStart(14)}${"simulator".padStart(12)}${"a second".padStart(12)}${"kernel".padStart(12)}${"a second".padStart(12)}${"ratio".padStart(8)}`);
+  console.log(
+    `${"".padEnd(20)}${"instructions".padStart(14)}${"simulator".padStart(12)}${"a second".padStart(12)}${"kernel".padStart(12)}${"a second".padStart(12)}${"ratio".padStart(8)}`,
+  );
   for (const source of workloads) {
     const world = new World();
     const run = () => world.run(source, { packet, coverage: false });
@@ -103,10 +174,19 @@ function main(): void {
         if (kernel !== undefined) kernels.push(kernel);
       }
       const own = median(ours);
-      const columns = [source.name.padEnd(20), String(steps).padStart(14), `${own.toFixed(0)} ns`.padStart(12), perSecond(steps, own).padStart(12)];
+      const columns = [
+        source.name.padEnd(20),
+        String(steps).padStart(14),
+        `${own.toFixed(0)} ns`.padStart(12),
+        perSecond(steps, own).padStart(12),
+      ];
       if (loaded !== undefined) {
         const kernel = median(kernels);
-        columns.push(`${kernel} ns`.padStart(12), (kernel > 0 ? perSecond(steps, kernel) : "").padStart(12), (kernel > 0 ? (own / kernel).toFixed(1) : "").padStart(8));
+        columns.push(
+          `${kernel} ns`.padStart(12),
+          (kernel > 0 ? perSecond(steps, kernel) : "").padStart(12),
+          (kernel > 0 ? (own / kernel).toFixed(1) : "").padStart(8),
+        );
       }
       console.log(columns.join(""));
     } finally {
@@ -121,14 +201,19 @@ function main(): void {
 
 /** connect(2) to an address that is no service's, whole: a context made, the program run, the result read. The kernel cannot test-run this hook. */
 function benchLoadBalancer(): void {
-  const connect4 = loadBalancerPrograms().find(({ name }) => name === "connect4")!.compile();
+  const connect4 = loadBalancerPrograms()
+    .find(({ name }) => name === "connect4")!
+    .compile();
   const world = new World();
   const socket = world.socket();
   for (const coverage of [false, true]) {
-    const run = () => world.run(connect4, { ctx: { userIp4: "100.0.0.1", userPort: 80, protocol: "tcp" }, socket, coverage });
+    const run = () =>
+      world.run(connect4, { ctx: { userIp4: "100.0.0.1", userPort: 80, protocol: "tcp" }, socket, coverage });
     const { steps } = run();
     const ns = median(Array.from({ length: rounds }, () => timeRuns(run)));
-    console.log(`load balancer's connect4, no service, ${coverage ? "with" : "without"} coverage: ${steps} instructions, ${(ns / 1000).toFixed(1)} µs a run`);
+    console.log(
+      `load balancer's connect4, no service, ${coverage ? "with" : "without"} coverage: ${steps} instructions, ${(ns / 1000).toFixed(1)} µs a run`,
+    );
   }
 }
 
@@ -145,7 +230,9 @@ function benchStart(): void {
     return Number(process.hrtime.bigint() - start) / 1e6;
   };
   const starts = Array.from({ length: rounds }, () => [time([command, "run"]), time(["-e", "0"])] as const);
-  console.log(`tsbpf run, one start: ${median(starts.map(([own]) => own)).toFixed(0)} ms (node -e 0: ${median(starts.map(([, node]) => node)).toFixed(0)} ms)`);
+  console.log(
+    `tsbpf run, one start: ${median(starts.map(([own]) => own)).toFixed(0)} ms (node -e 0: ${median(starts.map(([, node]) => node)).toFixed(0)} ms)`,
+  );
 }
 
 main();

@@ -53,9 +53,12 @@ async function run(example: Example): Promise<number> {
     return 0;
   }
   const seconds = options["seconds"] === undefined ? undefined : Number(options["seconds"]);
-  if (seconds !== undefined && !(seconds > 0)) throw new UsageError(`--seconds takes a number above 0, not ${String(options["seconds"])}`);
+  if (seconds !== undefined && !(seconds > 0))
+    throw new UsageError(`--seconds takes a number above 0, not ${String(options["seconds"])}`);
   if (command.length === 0 && options["cgroup"] === undefined) {
-    throw new UsageError(`say what to watch: a command, or with --cgroup DIR everything in a cgroup\n\n${usage(example)}`);
+    throw new UsageError(
+      `say what to watch: a command, or with --cgroup DIR everything in a cgroup\n\n${usage(example)}`,
+    );
   }
   checkHost();
   const own = options["cgroup"] === undefined ? join(cgroupRoot(), `tsbpf-example-${process.pid}`) : undefined;
@@ -65,10 +68,9 @@ async function run(example: Example): Promise<number> {
     using collection = example.load(options);
     const attached = attach(collection, { cgroup });
     try {
-      return await watch(example, collection, (signal) => Promise.race([
-        ...(command.length > 0 ? [runCommand(command, cgroup, signal)] : []),
-        stopped(signal, seconds),
-      ]));
+      return await watch(example, collection, (signal) =>
+        Promise.race([...(command.length > 0 ? [runCommand(command, cgroup, signal)] : []), stopped(signal, seconds)]),
+      );
     } finally {
       attached.close();
     }
@@ -81,11 +83,16 @@ function parse({ options: additional = {} }: Example): { options: OptionValues; 
   const separator = process.argv.indexOf("--");
   const own = process.argv.slice(2, separator < 0 ? undefined : separator);
   const config: ParseArgsConfig["options"] = {
-    cgroup: { type: "string" }, seconds: { type: "string" }, help: { type: "boolean", short: "h" },
+    cgroup: { type: "string" },
+    seconds: { type: "string" },
+    help: { type: "boolean", short: "h" },
     ...Object.fromEntries(Object.entries(additional).map(([name, { type }]) => [name, { type }])),
   };
   try {
-    return { options: parseArgs({ args: own, options: config }).values, command: separator < 0 ? [] : process.argv.slice(separator + 1) };
+    return {
+      options: parseArgs({ args: own, options: config }).values,
+      command: separator < 0 ? [] : process.argv.slice(separator + 1),
+    };
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
@@ -97,13 +104,21 @@ function usage({ name, summary, options = {} }: Example): string {
     "--cgroup DIR": "the cgroup to attach to; a new one, for the command alone, unless given",
     "--seconds N": "stop after this time",
   };
-  return `${summary}\n\nnpx tsx examples/${name}.ts [options] -- COMMAND...   the connections of one command\n` +
+  return (
+    `${summary}\n\nnpx tsx examples/${name}.ts [options] -- COMMAND...   the connections of one command\n` +
     `npx tsx examples/${name}.ts [options] --cgroup DIR    those of every process in a cgroup, until ctrl-C\n\n` +
-    `${Object.entries(lines).map(([option, help]) => `  ${option.padEnd(16)}${help}\n`).join("")}`;
+    `${Object.entries(lines)
+      .map(([option, help]) => `  ${option.padEnd(16)}${help}\n`)
+      .join("")}`
+  );
 }
 
 /** Prints the reports until `end` is fulfilled, with the exit code. */
-async function watch(example: Example, collection: Collection, end: (signal: AbortSignal) => Promise<number>): Promise<number> {
+async function watch(
+  example: Example,
+  collection: Collection,
+  end: (signal: AbortSignal) => Promise<number>,
+): Promise<number> {
   let last = "";
   const look = () => {
     const report = example.report(collection);
@@ -124,9 +139,11 @@ async function watch(example: Example, collection: Collection, end: (signal: Abo
 
 /** Runs a command in the cgroup: it is there before its first instruction. Its exit code. */
 async function runCommand(command: readonly string[], cgroup: string, signal: AbortSignal): Promise<number> {
-  const child = spawn("sh", ["-c", 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', "sh", cgroup, ...command], { stdio: "inherit" });
+  const child = spawn("sh", ["-c", 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', "sh", cgroup, ...command], {
+    stdio: "inherit",
+  });
   signal.addEventListener("abort", () => child.kill());
-  const [code] = await once(child, "exit") as [number | null];
+  const [code] = (await once(child, "exit")) as [number | null];
   return code ?? 1;
 }
 

@@ -17,7 +17,10 @@ export async function startBackends(place: Place, backends: Backends): Promise<C
   const child = startIn(place, process.execPath, "--input-type=module", "--eval", script, JSON.stringify(backends));
   let errors = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  const outcome = await Promise.race([once(child.stdout!, "data").then(() => "ready"), once(child, "exit").then(() => "exit")]);
+  const outcome = await Promise.race([
+    once(child.stdout!, "data").then(() => "ready"),
+    once(child, "exit").then(() => "exit"),
+  ]);
   if (outcome === "exit") throw new Error(`the backends could not be started: ${errors}`);
   return child;
 }

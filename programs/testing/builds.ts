@@ -5,7 +5,9 @@ import { defaultOptions, type DataPathOptions } from "../options.ts";
 export const OPT_OUT_LEVELS: readonly number[] = [2, 3];
 
 const withSwitches = (on: boolean): DataPathOptions => ({
-  ...(Object.fromEntries(Object.entries(defaultOptions).map(([name, value]) => [name, typeof value === "boolean" ? on : value])) as unknown as DataPathOptions),
+  ...(Object.fromEntries(
+    Object.entries(defaultOptions).map(([name, value]) => [name, typeof value === "boolean" ? on : value]),
+  ) as unknown as DataPathOptions),
   optOutCgroupLevels: on ? OPT_OUT_LEVELS : [],
   // It would leave nothing for the services of the host's namespace alone to decide.
   hostNamespaceOnly: false,

@@ -3,8 +3,25 @@ import { join, relative, sep } from "node:path";
 import { possibleCpus, SocketDiagnosis } from "../../src/kernel/index.ts";
 import { attach, cgroupRoot, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
 import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
-import { removeCgroup, runIn, withCgroup, withNetworkNamespace, type Outcome, type Place } from "../../src/testing/index.ts";
-import { defaultOptions, loadBalancerPrograms, maps4, maps6, optOutCgroups, optOutNamespaces, sources, type DataPathOptions, type Maps } from "../index.ts";
+import {
+  removeCgroup,
+  runIn,
+  withCgroup,
+  withNetworkNamespace,
+  type Outcome,
+  type Place,
+} from "../../src/testing/index.ts";
+import {
+  defaultOptions,
+  loadBalancerPrograms,
+  maps4,
+  maps6,
+  optOutCgroups,
+  optOutNamespaces,
+  sources,
+  type DataPathOptions,
+  type Maps,
+} from "../index.ts";
 import { startBackends, type Backends } from "./backend-server.ts";
 import { endpoint, entryText, type Endpoint } from "./endpoint.ts";
 import { ServiceTable, type MapOpener, type ServiceProtocol } from "./service-table.ts";
@@ -44,7 +61,11 @@ export interface Identity {
 export type Party = "host" | "container";
 
 /** Loads programs, attaches them to a cgroup while `work` runs, and gives it what was loaded. */
-export type Deploy = <T>(programs: readonly Program[], cgroup: string, work: (collection: Collection) => Promise<T>) => Promise<T>;
+export type Deploy = <T>(
+  programs: readonly Program[],
+  cgroup: string,
+  work: (collection: Collection) => Promise<T>,
+) => Promise<T>;
 
 /** The load balancer's programs at work for the processes of one cgroup and network namespace; its maps are filled by hand. */
 export class DataPath {
@@ -57,12 +78,21 @@ export class DataPath {
   readonly services: ServiceTable;
 
   /** @param families the maps that the programs have: those of IPv6 only where they are built for it */
-  constructor(collection: Collection, families: readonly Maps[], place: Required<Place>, options: DataPathOptions, container?: Required<Place>) {
+  constructor(
+    collection: Collection,
+    families: readonly Maps[],
+    place: Required<Place>,
+    options: DataPathOptions,
+    container?: Required<Place>,
+  ) {
     this.#collection = collection;
     this.#families = families;
     this.place = place;
     this.#container = container;
-    this.services = new ServiceTable(((definition) => collection.map(definition)) as MapOpener, options.metrics ? possibleCpus() : 0);
+    this.services = new ServiceTable(
+      ((definition) => collection.map(definition)) as MapOpener,
+      options.metrics ? possibleCpus() : 0,
+    );
   }
 
   /** The reverse map of IPv4. */
@@ -76,7 +106,13 @@ export class DataPath {
   }
 
   /** Gives a service its backends, as the control plane does. @param affinityTimeout seconds */
-  setService(service: Endpoint, protocol: ServiceProtocol, backends: readonly string[], revNatIndex = 1, affinityTimeout = 0): void {
+  setService(
+    service: Endpoint,
+    protocol: ServiceProtocol,
+    backends: readonly string[],
+    revNatIndex = 1,
+    affinityTimeout = 0,
+  ): void {
     this.services.set(service, protocol, backends, { revNatIndex, affinityTimeout });
   }
 
@@ -111,7 +147,9 @@ export class DataPath {
 
   /** The whole reverse map, of all families, as text, sorted: to compare with `reverseEntry`s. */
   reverseEntries(): string[] {
-    return this.#families.flatMap(({ reverseSk }) => Array.from(this.#collection.map(reverseSk), ([key, value]) => entryText(key, value))).sort();
+    return this.#families
+      .flatMap(({ reverseSk }) => Array.from(this.#collection.map(reverseSk), ([key, value]) => entryText(key, value)))
+      .sort();
   }
 
   /** Ends the clients, removes the services and all that goes with them. */
@@ -133,7 +171,12 @@ export class DataPath {
 }
 
 /** Sizes that suffice for tests and are quick to make. */
-const maxEntries: Readonly<Record<string, number>> = Object.fromEntries([maps4, maps6].flatMap(({ services, slots }) => [[services.name, 1024], [slots.name, 4096]]));
+const maxEntries: Readonly<Record<string, number>> = Object.fromEntries(
+  [maps4, maps6].flatMap(({ services, slots }) => [
+    [services.name, 1024],
+    [slots.name, 4096],
+  ]),
+);
 
 function inTestSize(program: Program, reverseEntries: number): Program {
   const sizeOf = ({ name, maxEntries: declared }: MapDefinition) =>
@@ -161,29 +204,42 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
     reverseEntries = 16_384,
     deploy = deployByLoader,
   } = setup;
-  return withNetworkNamespace(addresses, (networkNamespace) => withCgroup((cgroup) => {
-    const options = { ...defaultOptions, ...setup.options, hostNetnsCookie: netnsCookie(networkNamespace) };
-    const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile(), reverseEntries));
-    return deploy(programs, cgroup, async (collection) => {
-      const servers = [await startBackends({ networkNamespace }, backends)];
-      let dataPath: DataPath | undefined;
-      const use = async (container?: Required<Place>) => {
-        if (container !== undefined) servers.push(await startBackends({ networkNamespace: container.networkNamespace }, backends));
-        dataPath = new DataPath(collection, options.ipv6 ? [maps4, maps6] : [maps4], { cgroup, networkNamespace }, options, container);
-        return work(dataPath);
-      };
-      try {
-        return await (setup.container ? withContainer(cgroup, addresses, use) : use());
-      } finally {
-        for (const server of servers) server.kill();
-        await dataPath?.reset();
-      }
-    });
-  }));
+  return withNetworkNamespace(addresses, (networkNamespace) =>
+    withCgroup((cgroup) => {
+      const options = { ...defaultOptions, ...setup.options, hostNetnsCookie: netnsCookie(networkNamespace) };
+      const programs = loadBalancerPrograms(options).map((source) => inTestSize(source.compile(), reverseEntries));
+      return deploy(programs, cgroup, async (collection) => {
+        const servers = [await startBackends({ networkNamespace }, backends)];
+        let dataPath: DataPath | undefined;
+        const use = async (container?: Required<Place>) => {
+          if (container !== undefined)
+            servers.push(await startBackends({ networkNamespace: container.networkNamespace }, backends));
+          dataPath = new DataPath(
+            collection,
+            options.ipv6 ? [maps4, maps6] : [maps4],
+            { cgroup, networkNamespace },
+            options,
+            container,
+          );
+          return work(dataPath);
+        };
+        try {
+          return await (setup.container ? withContainer(cgroup, addresses, use) : use());
+        } finally {
+          for (const server of servers) server.kill();
+          await dataPath?.reset();
+        }
+      });
+    }),
+  );
 }
 
 /** Runs `work` with a network namespace that has the same addresses, and a cgroup in a cgroup below the host's. */
-function withContainer<T>(cgroup: string, addresses: readonly string[], work: (place: Required<Place>) => Promise<T>): Promise<T> {
+function withContainer<T>(
+  cgroup: string,
+  addresses: readonly string[],
+  work: (place: Required<Place>) => Promise<T>,
+): Promise<T> {
   return withNetworkNamespace(addresses, async (networkNamespace) => {
     const pod = join(cgroup, "pod");
     const container = join(pod, "container");
@@ -201,7 +257,8 @@ function withContainer<T>(cgroup: string, addresses: readonly string[], work: (p
 function netnsCookie(name: string): bigint {
   using diagnosis = new SocketDiagnosis(`/run/netns/${name}`);
   const cookie = diagnosis.namespaceCookie();
-  if (cookie === undefined) throw new Error("this kernel does not tell a network namespace's cookie; it needs Linux 5.14 or newer");
+  if (cookie === undefined)
+    throw new Error("this kernel does not tell a network namespace's cookie; it needs Linux 5.14 or newer");
   return cookie;
 }
 
@@ -209,5 +266,7 @@ function netnsCookie(name: string): bigint {
 function cgroupIds(cgroup: string): bigint[] {
   const root = cgroupRoot();
   const parts = relative(root, cgroup).split(sep);
-  return [root, ...parts.map((_, i) => join(root, ...parts.slice(0, i + 1)))].map((directory) => statSync(directory, { bigint: true }).ino);
+  return [root, ...parts.map((_, i) => join(root, ...parts.slice(0, i + 1)))].map(
+    (directory) => statSync(directory, { bigint: true }).ino,
+  );
 }

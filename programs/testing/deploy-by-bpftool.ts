@@ -9,35 +9,58 @@ import type { Deploy } from "./data-path.ts";
 
 /** bpftool's name of a hook: `cgroup_inet4_connect` for CGROUP_INET4_CONNECT. */
 function attachTypeName(type: AttachType | undefined): string {
-  return Object.entries(AttachType).find(([, number]) => number === type)![0].toLowerCase();
+  return Object.entries(AttachType)
+    .find(([, number]) => number === type)![0]
+    .toLowerCase();
 }
 
 /**
  * Writes the programs to an object file and lets bpftool load and attach it;
  * only the maps, which bpftool has pinned, are opened here.
  */
-export const deployByBpftool: Deploy = (programs, cgroup, work) => withBpfFileSystem(async (pins) => {
-  withDirectory((directory) => {
-    const path = join(directory, "load-balancer.bpf.o");
-    writeFileSync(path, writeObject(programs));
-    runTool("bpftool", "prog", "loadall", path, join(pins, "programs"), "pinmaps", join(pins, "maps"));
-  });
-  const definitions = new Map(programs.flatMap(({ maps }) => maps.map((definition) => [definition.name, definition])));
-  using collection = new Collection(
-    new Map(programs.map((program) => [program.name, { program, fd: openPinned(join(pins, "programs", program.name)), log: "" }])),
-    new Map([...definitions].map(([name, definition]) => [name, { definition, fd: openPinned(join(pins, "maps", name)), reused: true }])),
-    linux,
-  );
-  const bpftool = (action: "attach" | "detach", { name, expectedAttachType }: (typeof programs)[number]) =>
-    runTool("bpftool", "cgroup", action, cgroup, attachTypeName(expectedAttachType), "pinned", join(pins, "programs", name));
-  const attached: typeof programs[number][] = [];
-  try {
-    for (const program of programs) {
-      bpftool("attach", program);
-      attached.push(program);
+export const deployByBpftool: Deploy = (programs, cgroup, work) =>
+  withBpfFileSystem(async (pins) => {
+    withDirectory((directory) => {
+      const path = join(directory, "load-balancer.bpf.o");
+      writeFileSync(path, writeObject(programs));
+      runTool("bpftool", "prog", "loadall", path, join(pins, "programs"), "pinmaps", join(pins, "maps"));
+    });
+    const definitions = new Map(
+      programs.flatMap(({ maps }) => maps.map((definition) => [definition.name, definition])),
+    );
+    using collection = new Collection(
+      new Map(
+        programs.map((program) => [
+          program.name,
+          { program, fd: openPinned(join(pins, "programs", program.name)), log: "" },
+        ]),
+      ),
+      new Map(
+        [...definitions].map(([name, definition]) => [
+          name,
+          { definition, fd: openPinned(join(pins, "maps", name)), reused: true },
+        ]),
+      ),
+      linux,
+    );
+    const bpftool = (action: "attach" | "detach", { name, expectedAttachType }: (typeof programs)[number]) =>
+      runTool(
+        "bpftool",
+        "cgroup",
+        action,
+        cgroup,
+        attachTypeName(expectedAttachType),
+        "pinned",
+        join(pins, "programs", name),
+      );
+    const attached: (typeof programs)[number][] = [];
+    try {
+      for (const program of programs) {
+        bpftool("attach", program);
+        attached.push(program);
+      }
+      return await work(collection);
+    } finally {
+      for (const program of attached) bpftool("detach", program);
     }
-    return await work(collection);
-  } finally {
-    for (const program of attached) bpftool("detach", program);
-  }
-});
+  });

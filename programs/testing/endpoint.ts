@@ -19,13 +19,19 @@ export function endpointText({ address, port }: Endpoint): string {
 }
 
 /** What the reverse map holds for a socket that talks to a service, in the form of `entryText`. */
-export function reverseEntry({ cookie }: { readonly cookie: bigint }, service: Endpoint, backend: string, revNatIndex = 1): string {
+export function reverseEntry(
+  { cookie }: { readonly cookie: bigint },
+  service: Endpoint,
+  backend: string,
+  revNatIndex = 1,
+): string {
   return entryText({ cookie, ...endpoint(backend) }, { ...service, revNatIndex });
 }
 
 /** An element of a reverse map as text. */
 export function entryText(
-  { cookie, ...backend }: Infer<Maps["reverseSk"]["key"]>, { revNatIndex, ...service }: Infer<Maps["reverseSk"]["value"]>,
+  { cookie, ...backend }: Infer<Maps["reverseSk"]["key"]>,
+  { revNatIndex, ...service }: Infer<Maps["reverseSk"]["value"]>,
 ): string {
   return `socket ${cookie}, backend ${endpointText(backend)}: service ${endpointText(service)}, index ${revNatIndex}`;
 }

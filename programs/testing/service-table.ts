@@ -1,5 +1,16 @@
 import { decodeValue, type Infer, type MapDefinition } from "../../src/types/index.ts";
-import { BackendState, Counters, filterPlace, filterWords, generation, maps4, maps6, NO_SERVICE, Scope, type Maps } from "../index.ts";
+import {
+  BackendState,
+  Counters,
+  filterPlace,
+  filterWords,
+  generation,
+  maps4,
+  maps6,
+  NO_SERVICE,
+  Scope,
+  type Maps,
+} from "../index.ts";
 import { endpoint, endpointText, type Endpoint } from "./endpoint.ts";
 
 const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
@@ -40,7 +51,9 @@ export class ServiceTable {
 
   /** Gives a service its backends: in slots of their own, then in one write, then announced. */
   set(
-    service: Endpoint, protocol: ServiceProtocol, backends: readonly string[],
+    service: Endpoint,
+    protocol: ServiceProtocol,
+    backends: readonly string[],
     { revNatIndex = 1, affinityTimeout = 0, flags = 0 }: ServiceSettings = {},
   ): void {
     const maps = mapsFor(service.address);
@@ -56,7 +69,13 @@ export class ServiceTable {
     });
     const key = serviceKey(service, protocol);
     this.#addToFilter(service);
-    this.#open(maps.services).set(key, { key, range: { base, count: backends.length }, revNatIndex, flags, affinityTimeout });
+    this.#open(maps.services).set(key, {
+      key,
+      range: { base, count: backends.length },
+      revNatIndex,
+      flags,
+      affinityTimeout,
+    });
     for (const member of gone) members.delete(member);
     this.announce();
   }
@@ -84,7 +103,13 @@ export class ServiceTable {
   /** Takes a port of every address of the family whose unspecified address is given. */
   reserve(unspecified: Endpoint, protocol: ServiceProtocol): void {
     const key = { ...serviceKey(unspecified, protocol), scope: Scope.NODE_PORT };
-    this.#open(mapsFor(unspecified.address).services).set(key, { key, range: { base: 0, count: 0 }, revNatIndex: 1, flags: 0, affinityTimeout: 0 });
+    this.#open(mapsFor(unspecified.address).services).set(key, {
+      key,
+      range: { base: 0, count: 0 },
+      revNatIndex: 1,
+      flags: 0,
+      affinityTimeout: 0,
+    });
     this.announce();
   }
 
@@ -92,7 +117,9 @@ export class ServiceTable {
   #makeCounters({ metrics }: Maps, revNatIndex: number): void {
     const map = this.#open(metrics);
     // One for each CPU, which the type of a map that may be a simulated one does not tell.
-    const zero = Array.from({ length: this.#cpus }, () => decodeValue(Counters, new Uint8Array(Counters.size))) as unknown as Infer<typeof Counters>;
+    const zero = Array.from({ length: this.#cpus }, () =>
+      decodeValue(Counters, new Uint8Array(Counters.size)),
+    ) as unknown as Infer<typeof Counters>;
     for (const index of [NO_SERVICE, revNatIndex]) if (map.get(index) === undefined) map.set(index, zero);
   }
 
@@ -101,7 +128,11 @@ export class ServiceTable {
     for (const maps of families) {
       const { services, backends, metrics } = maps;
       const removed = [...this.#open(services).keys()];
-      const emptied = [this.#open(services), this.#open(backends), ...(this.#cpus > 0 ? [this.#open(metrics)] : [])] as MapAccess<unknown, unknown>[];
+      const emptied = [
+        this.#open(services),
+        this.#open(backends),
+        ...(this.#cpus > 0 ? [this.#open(metrics)] : []),
+      ] as MapAccess<unknown, unknown>[];
       for (const map of emptied) for (const key of [...map.keys()]) map.delete(key);
       this.#narrowFilter(maps, removed);
     }
@@ -129,7 +160,11 @@ export class ServiceTable {
   }
 }
 
-export const serviceKey = ({ address, port }: Endpoint, protocol: ServiceProtocol) =>
-  ({ address, port, protocol: protocolNumber[protocol], scope: Scope.EVERYWHERE });
+export const serviceKey = ({ address, port }: Endpoint, protocol: ServiceProtocol) => ({
+  address,
+  port,
+  protocol: protocolNumber[protocol],
+  scope: Scope.EVERYWHERE,
+});
 
 export const mapsFor = (address: string): Maps => (address.includes(":") ? maps6 : maps4);

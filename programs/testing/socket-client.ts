@@ -44,7 +44,8 @@ export class SocketClient {
     try {
       return await this.open(kind);
     } catch (error) {
-      if (!(error instanceof SocketError && ["EPROTONOSUPPORT", "ENOPROTOOPT", "ESOCKTNOSUPPORT"].includes(error.code))) throw error;
+      if (!(error instanceof SocketError && ["EPROTONOSUPPORT", "ENOPROTOOPT", "ESOCKTNOSUPPORT"].includes(error.code)))
+        throw error;
       process.stderr.write(`SKIPPED, ${what}: this kernel has no ${kind} sockets (${error.code})\n`);
       return undefined;
     }

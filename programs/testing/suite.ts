@@ -25,19 +25,24 @@ export function dataPathSuite(name: string, setup: DataPathSuiteSetup = {}): Tes
   const test = kernelSuite<DataPathContext>(name);
   if (whyNoKernel() !== undefined) return test;
   if (findPython() === undefined) {
-    process.stderr.write(`SKIPPED, all tests of "${name}": their clients are written in Python, and there is no python3\n`);
+    process.stderr.write(
+      `SKIPPED, all tests of "${name}": their clients are written in Python, and there is no python3\n`,
+    );
     return Object.assign(((title, work) => test.skip(title, work)) as Test<DataPathContext>, test);
   }
   let release = () => {};
   let closed: Promise<void> = Promise.resolve();
-  test.before((context) => new Promise<void>((resolve, reject) => {
-    closed = withDataPath(setup, (dataPath) => {
-      context.dataPath = dataPath;
-      resolve();
-      return new Promise((done) => (release = done));
-    });
-    closed.catch(reject);
-  }));
+  test.before(
+    (context) =>
+      new Promise<void>((resolve, reject) => {
+        closed = withDataPath(setup, (dataPath) => {
+          context.dataPath = dataPath;
+          resolve();
+          return new Promise((done) => (release = done));
+        });
+        closed.catch(reject);
+      }),
+  );
   test.before.each((context) => {
     if (!setup.oneClient || context.client === undefined) context.client = context.dataPath.client();
   });

@@ -1,7 +1,22 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { assemble, assembleWithLabels } from "./assemble.ts";
-import { add, at, call, callFunction, exit, gotol, jeq, jump, label, lddw, loadFunction, loadMap, mayGoto, mov } from "./build/index.ts";
+import {
+  add,
+  at,
+  call,
+  callFunction,
+  exit,
+  gotol,
+  jeq,
+  jump,
+  label,
+  lddw,
+  loadFunction,
+  loadMap,
+  mayGoto,
+  mov,
+} from "./build/index.ts";
 import { encode } from "./encode.ts";
 import { AsmError } from "./error.ts";
 import type { Item } from "./instruction.ts";
@@ -10,12 +25,22 @@ import { r0, r1 } from "./register.ts";
 const test = suite("asm/assemble");
 
 const refused = (items: readonly Item[], why: RegExp) =>
-  assert.throws(() => assemble(items), (error: unknown) => error instanceof AsmError && why.test(error.message));
+  assert.throws(
+    () => assemble(items),
+    (error: unknown) => error instanceof AsmError && why.test(error.message),
+  );
 const nothing = (count: number): Item[] => new Array<Item>(count).fill(mov(r0, 0));
 
 test("jumps count slots from the next one on, lddw being two", () => {
   const instructions = assemble([
-    label("start"), jeq(r1, 0, "end"), lddw(r1, 1), jump("start"), mayGoto("end"), gotol("start"), label("end"), exit(),
+    label("start"),
+    jeq(r1, 0, "end"),
+    lddw(r1, 1),
+    jump("start"),
+    mayGoto("end"),
+    gotol("start"),
+    label("end"),
+    exit(),
   ]);
   assert.equal(instructions, [jeq(r1, 0, 5), lddw(r1, 1), jump(-4), mayGoto(1), gotol(-6), exit()]);
 });
@@ -28,11 +53,21 @@ test("calls and addresses of subprograms are relative too", () => {
 
 test("labels are given with the index of their instruction", () => {
   const { labels } = assembleWithLabels([lddw(r1, 1), label("a"), label("b"), exit(), label("end")]);
-  assert.equal([...labels], [["a", 1], ["b", 1], ["end", 2]]);
+  assert.equal(
+    [...labels],
+    [
+      ["a", 1],
+      ["b", 1],
+      ["end", 2],
+    ],
+  );
 });
 
 test("references that only the loader can fill in stay", () => {
-  assert.equal(assemble([loadMap(r1, "m"), call("bpf_get_prandom_u32")]), [loadMap(r1, "m"), call("bpf_get_prandom_u32")]);
+  assert.equal(assemble([loadMap(r1, "m"), call("bpf_get_prandom_u32")]), [
+    loadMap(r1, "m"),
+    call("bpf_get_prandom_u32"),
+  ]);
 });
 
 test("the place in the source stays", () => {
@@ -45,7 +80,10 @@ test("what is wrong with a label is said by its name", () => {
   refused([at({ file: "/a.ts", line: 3, column: 7 }, jump("nowhere"))], /^\/a\.ts:3:7: label "nowhere"/);
   refused([label("x"), exit(), label("x")], /label "x" is defined twice/);
   refused([jump("far"), ...nothing(32_768), label("far"), exit()], /label "far" is 32768 slots away.*allow long jumps/);
-  refused([{ ...add(r1, 1), reference: { kind: "label", name: "x" } }, label("x")], /opcode 0x7 refers to label "x", but jumps nowhere/);
+  refused(
+    [{ ...add(r1, 1), reference: { kind: "label", name: "x" } }, label("x")],
+    /opcode 0x7 refers to label "x", but jumps nowhere/,
+  );
   refused([{ ...exit(), reference: { kind: "label", name: "x" } }, label("x")], /jumps nowhere/);
 });
 
@@ -60,7 +98,9 @@ test("where allowed, a jump that is too far becomes a long one", () => {
 });
 
 test("where allowed, a conditional jump that is too far goes over a long one", () => {
-  const { instructions, labels } = assembleWithLabels([jeq(r1, 5, "far"), ...nothing(32_768), label("far"), exit()], { longJumps: true });
+  const { instructions, labels } = assembleWithLabels([jeq(r1, 5, "far"), ...nothing(32_768), label("far"), exit()], {
+    longJumps: true,
+  });
   assert.equal(instructions.slice(0, 3), [jeq(r1, 5, 1), jump(1), gotol(32_768)]);
   assert.is(labels.get("far"), 32_771);
   assert.is(encode(instructions).length, 8 * 32_772);
@@ -68,7 +108,16 @@ test("where allowed, a conditional jump that is too far goes over a long one", (
 
 test("lengthening one jump pushes another out of reach, which is lengthened too", () => {
   // "a" reaches its label only as long as the conditional jump between takes one slot.
-  const items = [jump("a"), jeq(r1, 0, "b"), ...nothing(32_766), label("a"), exit(), ...nothing(10), label("b"), exit()];
+  const items = [
+    jump("a"),
+    jeq(r1, 0, "b"),
+    ...nothing(32_766),
+    label("a"),
+    exit(),
+    ...nothing(10),
+    label("b"),
+    exit(),
+  ];
   const instructions = assemble(items, { longJumps: true });
   assert.equal(instructions[0], gotol(32_769));
   assert.equal(instructions.slice(1, 4), [jeq(r1, 0, 1), jump(1), gotol(32_777)]);

@@ -1,7 +1,20 @@
 import { AsmError } from "./error.ts";
 import { isLabel, type Instruction, type Item } from "./instruction.ts";
 import { makeInstruction } from "./make.ts";
-import { BPF_CALL, BPF_EXIT, BPF_JA, BPF_JMP, BPF_JMP32, BPF_PSEUDO_CALL, CALL, classOf, GOTO, GOTOL, LDDW, operationOf } from "./opcode.ts";
+import {
+  BPF_CALL,
+  BPF_EXIT,
+  BPF_JA,
+  BPF_JMP,
+  BPF_JMP32,
+  BPF_PSEUDO_CALL,
+  CALL,
+  classOf,
+  GOTO,
+  GOTOL,
+  LDDW,
+  operationOf,
+} from "./opcode.ts";
 
 export interface AssembleOptions {
   /**
@@ -30,14 +43,16 @@ export function assemble(items: readonly Item[], options?: AssembleOptions): Ins
  * offset beyond 16 bits; the message names the label.
  */
 export function assembleWithLabels(items: readonly Item[], options: AssembleOptions = {}): Assembled {
-  if (!items.some((item) => isLabel(item) || item.reference !== undefined)) return { instructions: [...(items as readonly Instruction[])], labels: new Map() };
+  if (!items.some((item) => isLabel(item) || item.reference !== undefined))
+    return { instructions: [...(items as readonly Instruction[])], labels: new Map() };
   const long = new Set<Item>();
   // Making one jump longer moves the rest apart, so that another may need it too.
   for (;;) {
     const places = layOut(items, long);
     const before = long.size;
     const instructions = resolve(items, places, long, options.longJumps === true);
-    if (long.size === before) return { instructions, labels: new Map([...places].map(([name, { index }]) => [name, index])) };
+    if (long.size === before)
+      return { instructions, labels: new Map([...places].map(([name, { index }]) => [name, index])) };
   }
 }
 
@@ -64,7 +79,12 @@ function layOut(items: readonly Item[], long: ReadonlySet<Item>): Map<string, Pl
   return places;
 }
 
-function resolve(items: readonly Item[], places: ReadonlyMap<string, Place>, long: Set<Item>, mayLengthen: boolean): Instruction[] {
+function resolve(
+  items: readonly Item[],
+  places: ReadonlyMap<string, Place>,
+  long: Set<Item>,
+  mayLengthen: boolean,
+): Instruction[] {
   const instructions: Instruction[] = [];
   let slot = 0;
   for (const item of items) {
@@ -98,8 +118,10 @@ function resolve(items: readonly Item[], places: ReadonlyMap<string, Place>, lon
     } else {
       if ((distance << 16) >> 16 !== distance) {
         if (!mayLengthen) {
-          throw new AsmError(`${where(item)}label "${reference.name}" is ${distance} slots away, and a jump reaches -32768 to 32767: ` +
-            "allow long jumps (gotol, Linux 6.6), or split the program into subprograms");
+          throw new AsmError(
+            `${where(item)}label "${reference.name}" is ${distance} slots away, and a jump reaches -32768 to 32767: ` +
+              "allow long jumps (gotol, Linux 6.6), or split the program into subprograms",
+          );
         }
         long.add(item);
       }
@@ -115,13 +137,18 @@ function isJump(opcode: number): boolean {
   if (opcode === GOTO) return true;
   const cls = classOf(opcode);
   const operation = operationOf(opcode);
-  return (cls === BPF_JMP || cls === BPF_JMP32) && operation !== BPF_JA && operation !== BPF_CALL && operation !== BPF_EXIT;
+  return (
+    (cls === BPF_JMP || cls === BPF_JMP32) && operation !== BPF_JA && operation !== BPF_CALL && operation !== BPF_EXIT
+  );
 }
 
 const resolved = (item: Instruction, opcode: number, offset: number, immediate: number): Instruction =>
   makeInstruction(opcode, item.dst, item.src, offset, immediate, item.immediateHigh, undefined, item.source);
 
 const notAJump = (item: Instruction, name: string): AsmError =>
-  new AsmError(`${where(item)}the instruction with opcode 0x${item.opcode.toString(16)} refers to label "${name}", but jumps nowhere`);
+  new AsmError(
+    `${where(item)}the instruction with opcode 0x${item.opcode.toString(16)} refers to label "${name}", but jumps nowhere`,
+  );
 
-const where = ({ source }: Instruction): string => (source === undefined ? "" : `${source.file}:${source.line}:${source.column}: `);
+const where = ({ source }: Instruction): string =>
+  source === undefined ? "" : `${source.file}:${source.line}:${source.column}: `;

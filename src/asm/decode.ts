@@ -14,7 +14,9 @@ import { LDDW } from "./opcode.ts";
  */
 export function decode(bytes: Uint8Array): Instruction[] {
   if (bytes.length % SLOT_SIZE !== 0) {
-    throw new AsmError(`cannot decode ${bytes.length} bytes: a program is a whole number of slots of ${SLOT_SIZE} bytes`);
+    throw new AsmError(
+      `cannot decode ${bytes.length} bytes: a program is a whole number of slots of ${SLOT_SIZE} bytes`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const instructions: Instruction[] = [];
@@ -29,7 +31,8 @@ export function decode(bytes: Uint8Array): Instruction[] {
     let high: number | undefined;
     if (opcode === LDDW) {
       position += SLOT_SIZE;
-      if (position === bytes.length) throw fault(slot, "the 64-bit immediate load is cut off: its second slot is missing");
+      if (position === bytes.length)
+        throw fault(slot, "the 64-bit immediate load is cut off: its second slot is missing");
       if (view.getInt32(position, true) !== 0) {
         throw fault(slot, "in the second slot of a 64-bit immediate load all but the immediate must be 0");
       }
@@ -42,4 +45,5 @@ export function decode(bytes: Uint8Array): Instruction[] {
   return instructions;
 }
 
-const fault = (position: number, reason: string): AsmError => new AsmError(`cannot decode slot ${position / SLOT_SIZE}: ${reason}`);
+const fault = (position: number, reason: string): AsmError =>
+  new AsmError(`cannot decode slot ${position / SLOT_SIZE}: ${reason}`);

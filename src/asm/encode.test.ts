@@ -35,26 +35,34 @@ test("bytes at an offset in a larger buffer are decoded", () => {
 
 test("any bytes are either refused or come out the same", () => {
   let accepted = 0;
-  const slot = fc.tuple(fc.constantFrom(...opcodes), fc.integer({ min: 0, max: 0xbb }), fc.constantFrom(0, 0, 1, 8, 0xffff), fc.constantFrom(0, 0, 16, 1, 0xffff_ffff));
-  fc.assert(fc.property(fc.array(slot, { maxLength: 2 }), (slots) => {
-    const view = new DataView(new ArrayBuffer(slots.length * 8));
-    slots.forEach(([opcode, registers, offset, immediate], i) => {
-      view.setUint8(i * 8, opcode);
-      view.setUint8(i * 8 + 1, registers);
-      view.setUint16(i * 8 + 2, offset, true);
-      view.setUint32(i * 8 + 4, immediate, true);
-    });
-    const input = new Uint8Array(view.buffer);
-    let decoded: Instruction[];
-    try {
-      decoded = decode(input);
-    } catch (error) {
-      assert.instance(error, AsmError);
-      return;
-    }
-    accepted++;
-    assert.equal(encode(decoded), input);
-  }), { numRuns: 3_000, seed: 5 });
+  const slot = fc.tuple(
+    fc.constantFrom(...opcodes),
+    fc.integer({ min: 0, max: 0xbb }),
+    fc.constantFrom(0, 0, 1, 8, 0xffff),
+    fc.constantFrom(0, 0, 16, 1, 0xffff_ffff),
+  );
+  fc.assert(
+    fc.property(fc.array(slot, { maxLength: 2 }), (slots) => {
+      const view = new DataView(new ArrayBuffer(slots.length * 8));
+      slots.forEach(([opcode, registers, offset, immediate], i) => {
+        view.setUint8(i * 8, opcode);
+        view.setUint8(i * 8 + 1, registers);
+        view.setUint16(i * 8 + 2, offset, true);
+        view.setUint32(i * 8 + 4, immediate, true);
+      });
+      const input = new Uint8Array(view.buffer);
+      let decoded: Instruction[];
+      try {
+        decoded = decode(input);
+      } catch (error) {
+        assert.instance(error, AsmError);
+        return;
+      }
+      accepted++;
+      assert.equal(encode(decoded), input);
+    }),
+    { numRuns: 3_000, seed: 5 },
+  );
   assert.ok(accepted > 200, `only ${accepted} of 3,000 were instructions`);
 });
 
@@ -103,11 +111,23 @@ test("bytes that are no instruction are refused, with the slot and the reason", 
 });
 
 test("fields that are no instruction are refused on encoding too", () => {
-  refused(() => encode([exit(), makeInstruction(0x07, 11, 0, 0, 0)]), /cannot encode slot 1: there is no destination register 11/);
-  refused(() => encode([makeInstruction(0x07, 16, 0, 0, 0)]), /destination register is a whole number from 0 to 10, not 16/);
-  refused(() => encode([makeInstruction(0x07, 1, 0, 0, 2 ** 31)]), /immediate is a whole number from -2147483648 to 2147483647/);
+  refused(
+    () => encode([exit(), makeInstruction(0x07, 11, 0, 0, 0)]),
+    /cannot encode slot 1: there is no destination register 11/,
+  );
+  refused(
+    () => encode([makeInstruction(0x07, 16, 0, 0, 0)]),
+    /destination register is a whole number from 0 to 10, not 16/,
+  );
+  refused(
+    () => encode([makeInstruction(0x07, 1, 0, 0, 2 ** 31)]),
+    /immediate is a whole number from -2147483648 to 2147483647/,
+  );
   refused(() => encode([makeInstruction(0x07, 1, 0, 0, 0.5)]), /immediate is a whole number/);
-  refused(() => encode([makeInstruction(0x05, 0, 0, 40_000, 0)]), /offset is a whole number from -32768 to 32767, not 40000/);
+  refused(
+    () => encode([makeInstruction(0x05, 0, 0, 40_000, 0)]),
+    /offset is a whole number from -32768 to 32767, not 40000/,
+  );
   refused(() => encode([makeInstruction(256, 0, 0, 0, 0)]), /opcode is a whole number/);
   refused(() => encode([makeInstruction(0x18, 0, 0, 0, 0, 2 ** 32)]), /second immediate is a whole number/);
   refused(() => encode([makeInstruction(0x07, 0, 0, 0, 0, 1)]), /only lddw has a second immediate/);

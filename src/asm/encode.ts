@@ -48,13 +48,18 @@ export function encodeAt(view: DataView, position: number, instruction: Instruct
   const { opcode, dst, src, offset, immediate, immediateHigh } = instruction;
   // A number that is no integer, or too wide, does not survive these.
   if (
-    (opcode & 0xff) !== opcode || (dst & 0xf) !== dst || (src & 0xf) !== src ||
-    (offset << 16) >> 16 !== offset || (immediate | 0) !== immediate
-  ) throw fault(position, rangeFault(instruction));
+    (opcode & 0xff) !== opcode ||
+    (dst & 0xf) !== dst ||
+    (src & 0xf) !== src ||
+    (offset << 16) >> 16 !== offset ||
+    (immediate | 0) !== immediate
+  )
+    throw fault(position, rangeFault(instruction));
   let high = 0;
   if (immediateHigh !== undefined) {
     high = immediateHigh;
-    if (opcode !== LDDW) throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has not`);
+    if (opcode !== LDDW)
+      throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has not`);
     if ((high | 0) !== high) throw fault(position, rangeFault(instruction));
   }
   const reason = fieldFault(opcode, dst, src, offset, immediate, high);
@@ -76,8 +81,11 @@ function rangeFault({ opcode, dst, src, offset, immediate, immediateHigh = 0 }: 
     ["immediate", immediate, -0x8000_0000, 0x7fff_ffff],
     ["second immediate", immediateHigh, -0x8000_0000, 0x7fff_ffff],
   ];
-  const [name, value, min, max] = fields.find(([, value, min, max]) => !Number.isInteger(value) || value < min || value > max)!;
+  const [name, value, min, max] = fields.find(
+    ([, value, min, max]) => !Number.isInteger(value) || value < min || value > max,
+  )!;
   return `the ${name} is a whole number from ${min} to ${max}, not ${value}`;
 }
 
-const fault = (position: number, reason: string): AsmError => new AsmError(`cannot encode slot ${position / SLOT_SIZE}: ${reason}`);
+const fault = (position: number, reason: string): AsmError =>
+  new AsmError(`cannot encode slot ${position / SLOT_SIZE}: ${reason}`);

@@ -67,19 +67,36 @@ export const opcodes: readonly number[] = [...rules.keys()].filter((opcode) => r
  * slot, 0 for all others.
  */
 export function fieldFault(
-  opcode: number, dst: number, src: number, offset: number, immediate: number, immediateHigh: number,
+  opcode: number,
+  dst: number,
+  src: number,
+  offset: number,
+  immediate: number,
+  immediateHigh: number,
 ): string | undefined {
   const rule = rules[opcode]!;
   if (
-    rule !== 0 && (rule & DEPENDS) === 0 && dst <= 10 && src <= 10 &&
-    (dst === 0 || (rule & DST) !== 0) && (src === 0 || (rule & SRC) !== 0) &&
-    (offset === 0 || (rule & OFFSET) !== 0) && (immediate === 0 || (rule & IMMEDIATE) !== 0)
-  ) return undefined;
+    rule !== 0 &&
+    (rule & DEPENDS) === 0 &&
+    dst <= 10 &&
+    src <= 10 &&
+    (dst === 0 || (rule & DST) !== 0) &&
+    (src === 0 || (rule & SRC) !== 0) &&
+    (offset === 0 || (rule & OFFSET) !== 0) &&
+    (immediate === 0 || (rule & IMMEDIATE) !== 0)
+  )
+    return undefined;
   return explain(rule, opcode, dst, src, offset, immediate, immediateHigh);
 }
 
 function explain(
-  rule: number, opcode: number, dst: number, src: number, offset: number, immediate: number, immediateHigh: number,
+  rule: number,
+  opcode: number,
+  dst: number,
+  src: number,
+  offset: number,
+  immediate: number,
+  immediateHigh: number,
 ): string | undefined {
   if (rule === 0) return `no instruction has opcode ${hex(opcode)}`;
   if (dst > 10) return `there is no destination register ${dst}: registers are r0 to r10`;
@@ -93,9 +110,11 @@ function explain(
     case op.BPF_ALU64:
       return explainArithmetic(opcode, offset, immediate);
     case op.BPF_JMP:
-      return opcode === op.CALL ? explainCall(src, offset)
-        : src === op.BPF_MAY_GOTO ? undefined
-        : `the source field of a conditional jump without operands (opcode ${hex(opcode)}) is 0, for may_goto, not ${src}`;
+      return opcode === op.CALL
+        ? explainCall(src, offset)
+        : src === op.BPF_MAY_GOTO
+          ? undefined
+          : `the source field of a conditional jump without operands (opcode ${hex(opcode)}) is 0, for may_goto, not ${src}`;
     case op.BPF_STX:
       return explainAtomic(opcode, immediate);
     default:
@@ -114,8 +133,10 @@ function explainArithmetic(opcode: number, offset: number, immediate: number): s
       if (offset === 1 && wide) return undefined;
       if (immediate !== 0) return reserved("immediate", opcode, immediate);
       if (offset === 0 || offset === 8 || offset === 16 || (offset === 32 && wide)) return undefined;
-      return `the offset of a ${wide ? 64 : 32}-bit move (opcode ${hex(opcode)}) is 0, or ` +
-        `${wide ? "8, 16 or 32 to extend the sign, or 1 to cast between address spaces" : "8 or 16 to extend the sign"}, not ${offset}`;
+      return (
+        `the offset of a ${wide ? 64 : 32}-bit move (opcode ${hex(opcode)}) is 0, or ` +
+        `${wide ? "8, 16 or 32 to extend the sign, or 1 to cast between address spaces" : "8 or 16 to extend the sign"}, not ${offset}`
+      );
     default:
       if (immediate === 16 || immediate === 32 || immediate === 64) return undefined;
       return `a byte swap (opcode ${hex(opcode)}) is of 16, 32 or 64 bits, not ${immediate}`;

@@ -25,7 +25,9 @@ test("the kernel's header has the same, as far as it goes", () => {
   }
   const text = readFileSync(HEADER, "utf8");
   const list = text.slice(text.indexOf("__BPF_FUNC_MAPPER(FN)"), text.indexOf("#define __BPF_ENUM_FN"));
-  const names = [...list.matchAll(/\bFN\((\w+)(?:, \d+, ##ctx)?\)/g)].map((match) => `bpf_${match[1]}`).filter((name) => name !== "bpf_unspec");
+  const names = [...list.matchAll(/\bFN\((\w+)(?:, \d+, ##ctx)?\)/g)]
+    .map((match) => `bpf_${match[1]}`)
+    .filter((name) => name !== "bpf_unspec");
   assert.ok(names.length >= 150, `only ${names.length} helpers found in ${HEADER}`);
   assert.equal(helperNames.slice(0, names.length), names);
 });

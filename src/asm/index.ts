@@ -1,9 +1,41 @@
 /** The raw assembler: instructions as values, as bytes and as text (RFC 9669). */
-export { isLabel, type Instruction, type Item, type Label, type Reference, type RegisterNumber, type SourceLocation } from "./instruction.ts";
+export {
+  isLabel,
+  type Instruction,
+  type Item,
+  type Label,
+  type Reference,
+  type RegisterNumber,
+  type SourceLocation,
+} from "./instruction.ts";
 export { AsmError } from "./error.ts";
 export {
-  r0, r1, r10, r2, r3, r4, r5, r6, r7, r8, r9, registers, registers32, w0, w1, w10, w2, w3, w4, w5, w6, w7, w8, w9,
-  type Register, type Register32,
+  r0,
+  r1,
+  r10,
+  r2,
+  r3,
+  r4,
+  r5,
+  r6,
+  r7,
+  r8,
+  r9,
+  registers,
+  registers32,
+  w0,
+  w1,
+  w10,
+  w2,
+  w3,
+  w4,
+  w5,
+  w6,
+  w7,
+  w8,
+  w9,
+  type Register,
+  type Register32,
 } from "./register.ts";
 export * from "./build/index.ts";
 export { assemble, assembleWithLabels, type Assembled, type AssembleOptions } from "./assemble.ts";

@@ -9,21 +9,41 @@ import { r0, r1, r2 } from "./register.ts";
 const test = suite("asm/program");
 
 const counters = hash("counters", { key: u32, value: u64, maxEntries: 8 });
-const hook = { name: "connect4", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, section: "cgroup/connect4" } as const;
+const hook = {
+  name: "connect4",
+  type: ProgramType.CGROUP_SOCK_ADDR,
+  expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+  section: "cgroup/connect4",
+} as const;
 const refused = (parts: Omit<ProgramParts, keyof typeof hook>, why: RegExp) =>
-  assert.throws(() => program({ ...hook, ...parts }), (error: unknown) => error instanceof AsmError && why.test(error.message));
+  assert.throws(
+    () => program({ ...hook, ...parts }),
+    (error: unknown) => error instanceof AsmError && why.test(error.message),
+  );
 
 test("a program is put together, its functions found in order of place", () => {
   const made = program({
     ...hook,
     maps: [counters],
     items: [
-      loadMap(r1, counters), loadFunction(r2, "callback"), callFunction("helper"), exit(),
-      label("helper"), mov(r0, 0), label("not_called"), exit(),
-      label("callback"), lddw(r0, 1), exit(),
+      loadMap(r1, counters),
+      loadFunction(r2, "callback"),
+      callFunction("helper"),
+      exit(),
+      label("helper"),
+      mov(r0, 0),
+      label("not_called"),
+      exit(),
+      label("callback"),
+      lddw(r0, 1),
+      exit(),
     ],
   });
-  assert.equal(made.functions, [{ name: "connect4", start: 0 }, { name: "helper", start: 4 }, { name: "callback", start: 6 }]);
+  assert.equal(made.functions, [
+    { name: "connect4", start: 0 },
+    { name: "helper", start: 4 },
+    { name: "callback", start: 6 },
+  ]);
   assert.is(made.license, "Dual MIT/GPL");
   assert.is(made.expectedAttachType, AttachType.CGROUP_INET4_CONNECT);
   assert.equal(made.maps, [counters]);
@@ -31,7 +51,13 @@ test("a program is put together, its functions found in order of place", () => {
 });
 
 test("a type without hooks has no expected attach type", () => {
-  const made = program({ name: "x", type: ProgramType.SOCKET_FILTER, section: "socket", items: [mov(r0, 0), exit()], license: "MIT" });
+  const made = program({
+    name: "x",
+    type: ProgramType.SOCKET_FILTER,
+    section: "socket",
+    items: [mov(r0, 0), exit()],
+    license: "MIT",
+  });
   assert.not.ok("expectedAttachType" in made);
   assert.is(made.license, "MIT");
 });

@@ -6,7 +6,9 @@ import { isLabel, type Item } from "./instruction.ts";
 import { CALL } from "./opcode.ts";
 
 /** What a program is put together from; see `Program` for the fields. */
-export interface ProgramParts extends Pick<Program, "name" | "type" | "expectedAttachType" | "section">, AssembleOptions {
+export interface ProgramParts
+  extends Pick<Program, "name" | "type" | "expectedAttachType" | "section">,
+    AssembleOptions {
   /** The main function first, then the subprograms, each behind its label. */
   readonly items: readonly Item[];
   /** Every map that `items` refers to. */
@@ -21,7 +23,16 @@ export interface ProgramParts extends Pick<Program, "name" | "type" | "expectedA
  * @throws {AsmError} as `assemble`; for an empty program; for a map that is
  * referred to and not declared, or declared twice.
  */
-export function program({ name, type, expectedAttachType, section, items, maps = [], license = "Dual MIT/GPL", longJumps = false }: ProgramParts): Program {
+export function program({
+  name,
+  type,
+  expectedAttachType,
+  section,
+  items,
+  maps = [],
+  license = "Dual MIT/GPL",
+  longJumps = false,
+}: ProgramParts): Program {
   const problem = (reason: string): AsmError => new AsmError(`program ${name}: ${reason}`);
   const { instructions, labels } = assembleWithLabels(items, { longJumps });
   if (instructions.length === 0) throw problem("there are no instructions in it");
@@ -44,7 +55,16 @@ export function program({ name, type, expectedAttachType, section, items, maps =
       throw problem(`map ${reference.name} is referred to, but not among its maps`);
     }
   }
-  return { name, type, ...(expectedAttachType === undefined ? {} : { expectedAttachType }), section, instructions, functions, maps, license };
+  return {
+    name,
+    type,
+    ...(expectedAttachType === undefined ? {} : { expectedAttachType }),
+    section,
+    instructions,
+    functions,
+    maps,
+    license,
+  };
 }
 
 function calledLabels(items: readonly Item[]): Set<string> {

@@ -30,13 +30,18 @@ test("types are found by name and kind", () => {
   const builder = new BtfBuilder();
   const names = Array.from({ length: 500 }, (_, i) => `type_${i % 250}`);
   const int = builder.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
-  names.forEach((name, i) => builder.add(i < 250 ? { kind: "typedef", name, type: int } : { kind: "struct", name, size: i, members: [] }));
+  names.forEach((name, i) =>
+    builder.add(i < 250 ? { kind: "typedef", name, type: int } : { kind: "struct", name, size: i, members: [] }),
+  );
   const many = new Btf(builder.encode());
   for (let i = 0; i < 250; i++) assert.equal(many.named(`type_${i}`), [i + 2, i + 252]);
 });
 
 test("a reference to a type that is not there yet is refused", () => {
-  assert.throws(() => new BtfBuilder().add({ kind: "ptr", type: 1 }), (error: unknown) => error instanceof BtfError && /refers to type 1/.test(error.message));
+  assert.throws(
+    () => new BtfBuilder().add({ kind: "ptr", type: 1 }),
+    (error: unknown) => error instanceof BtfError && /refers to type 1/.test(error.message),
+  );
 });
 
 test("a name with a zero byte does not cut the strings", () => {
@@ -50,7 +55,16 @@ test("a name with a zero byte does not cut the strings", () => {
 
 /** What each kind becomes on a kernel that has none of the features. */
 const reduced: Readonly<Record<number, BtfType>> = {
-  11: { kind: "enum", name: "colour", size: 4, signed: false, values: [{ name: "RED", value: 0n }, { name: "NONE", value: 0xffff_ffffn }] },
+  11: {
+    kind: "enum",
+    name: "colour",
+    size: 4,
+    signed: false,
+    values: [
+      { name: "RED", value: 0n },
+      { name: "NONE", value: 0xffff_ffffn },
+    ],
+  },
   19: { kind: "int", name: "unknown", size: 4, bits: 32, encoding: "unsigned" },
   20: { kind: "typedef", name: "connect4", type: 19 },
   21: { kind: "typedef", name: "helper", type: 19 },
@@ -65,7 +79,9 @@ const reduced: Readonly<Record<number, BtfType>> = {
 };
 
 test("for a kernel without them, kinds are replaced, and ids stay", () => {
-  const none = Object.fromEntries(Object.keys(allBtfFeatures).map((feature) => [feature, false])) as unknown as BtfFeatures;
+  const none = Object.fromEntries(
+    Object.keys(allBtfFeatures).map((feature) => [feature, false]),
+  ) as unknown as BtfFeatures;
   const btf = new Btf(everyKindBuilder().encode(none));
   everyKind.forEach((type, i) => assert.equal(btf.type(i + 1), reduced[i + 1] ?? type, `type ${i + 1}`));
 });
@@ -86,22 +102,34 @@ const faults: readonly [title: string, blob: () => Uint8Array, message: RegExp][
   ["another magic", () => header((view) => view.setUint16(0, 0x1234, true)), /begins with 0x1234/],
   ["big-endian", () => header((view) => view.setUint16(0, 0xeb9f, false)), /big-endian/],
   ["another version", () => header((view) => view.setUint8(2, 2)), /version 2/],
-  ["types beyond the end", () => header((view) => view.setUint32(12, 1 << 20, true)), /type section of the BTF ends at byte 1048600/],
+  [
+    "types beyond the end",
+    () => header((view) => view.setUint32(12, 1 << 20, true)),
+    /type section of the BTF ends at byte 1048600/,
+  ],
   ["strings beyond the end", () => header((view) => view.setUint32(20, 0xffff_ffff, true)), /string section/],
   ["an unknown kind", () => header((view) => view.setUint32(28, 31 << 24, true)), /type 1 is of kind 31/],
-  ["a struct that is cut off", () => header((view) => view.setUint32(28, (4 << 24) | 0xffff, true)), /type 1 is cut off/],
+  [
+    "a struct that is cut off",
+    () => header((view) => view.setUint32(28, (4 << 24) | 0xffff, true)),
+    /type 1 is cut off/,
+  ],
 ];
 
 for (const [title, blob, message] of faults) {
   test(`refused: ${title}`, () => {
-    assert.throws(() => new Btf(blob()), (error: unknown) => error instanceof BtfError && message.test(error.message));
+    assert.throws(
+      () => new Btf(blob()),
+      (error: unknown) => error instanceof BtfError && message.test(error.message),
+    );
   });
 }
 
 test("an id that there is not is named", () => {
   const btf = new Btf(everyKindBuilder().encode());
   for (const id of [33, -1, 1.5, 1e9, NaN]) {
-    for (const ask of [() => btf.type(id), () => btf.kind(id), () => btf.name(id)]) assert.throws(ask, (error: unknown) => error instanceof BtfError);
+    for (const ask of [() => btf.type(id), () => btf.kind(id), () => btf.name(id)])
+      assert.throws(ask, (error: unknown) => error instanceof BtfError);
   }
 });
 

@@ -1,5 +1,13 @@
 import {
-  BTF_HEADER_SIZE, BTF_MAGIC, BTF_TYPE_SIZE, BTF_VERSION, BtfError, BtfKind, btfKindNames, btfKindSizes, BtfLinkage,
+  BTF_HEADER_SIZE,
+  BTF_MAGIC,
+  BTF_TYPE_SIZE,
+  BTF_VERSION,
+  BtfError,
+  BtfKind,
+  btfKindNames,
+  btfKindSizes,
+  BtfLinkage,
   type BtfKindName,
 } from "./format.ts";
 import { NameIndex } from "./name-index.ts";
@@ -61,7 +69,10 @@ export class Btf {
   string(offset: number): string {
     const start = this.#stringsStart + offset;
     if (offset === 0) return "";
-    if (start >= this.#stringsEnd) throw new BtfError(`string offset ${offset} is outside of the BTF's string section of ${this.#stringsEnd - this.#stringsStart} bytes`);
+    if (start >= this.#stringsEnd)
+      throw new BtfError(
+        `string offset ${offset} is outside of the BTF's string section of ${this.#stringsEnd - this.#stringsStart} bytes`,
+      );
     const end = this.#bytes.indexOf(0, start);
     return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString();
   }
@@ -105,7 +116,10 @@ export class Btf {
       case "int": {
         const encoding = (u32(0) >>> 24) & 0xf;
         return {
-          kind, name, size: word, bits: u32(0) & 0xff,
+          kind,
+          name,
+          size: word,
+          bits: u32(0) & 0xff,
           encoding: encoding & 4 ? "bool" : encoding & 2 ? "char" : encoding & 1 ? "signed" : "unsigned",
         };
       }
@@ -119,18 +133,25 @@ export class Btf {
       case "struct":
       case "union":
         return {
-          kind, name, size: word,
+          kind,
+          name,
+          size: word,
           members: elements((i) => {
             const offset = u32(3 * i + 2);
             return {
-              name: this.string(u32(3 * i)), type: u32(3 * i + 1),
-              offset: flag ? offset & 0xff_ffff : offset, bits: flag ? offset >>> 24 : 0,
+              name: this.string(u32(3 * i)),
+              type: u32(3 * i + 1),
+              offset: flag ? offset & 0xff_ffff : offset,
+              bits: flag ? offset >>> 24 : 0,
             };
           }),
         };
       case "enum":
         return {
-          kind, name, size: word, signed: flag,
+          kind,
+          name,
+          size: word,
+          signed: flag,
           values: elements((i) => ({
             name: this.string(u32(2 * i)),
             value: flag ? BigInt(u32(2 * i + 1) | 0) : BigInt(u32(2 * i + 1)),
@@ -138,7 +159,10 @@ export class Btf {
         };
       case "enum64":
         return {
-          kind, name, size: word, signed: flag,
+          kind,
+          name,
+          size: word,
+          signed: flag,
           values: elements((i) => {
             const value = (BigInt(u32(3 * i + 2)) << 32n) | BigInt(u32(3 * i + 1));
             return { name: this.string(u32(3 * i)), value: flag ? BigInt.asIntN(64, value) : value };
@@ -152,11 +176,20 @@ export class Btf {
       case "func":
         return { kind, name, type: word, linkage: linkage(vlen) };
       case "func_proto":
-        return { kind, returns: word, parameters: elements((i) => ({ name: this.string(u32(2 * i)), type: u32(2 * i + 1) })) };
+        return {
+          kind,
+          returns: word,
+          parameters: elements((i) => ({ name: this.string(u32(2 * i)), type: u32(2 * i + 1) })),
+        };
       case "var":
         return { kind, name, type: word, linkage: linkage(u32(0)) };
       case "datasec":
-        return { kind, name, size: word, variables: elements((i) => ({ type: u32(3 * i), offset: u32(3 * i + 1), size: u32(3 * i + 2) })) };
+        return {
+          kind,
+          name,
+          size: word,
+          variables: elements((i) => ({ type: u32(3 * i), offset: u32(3 * i + 1), size: u32(3 * i + 2) })),
+        };
       case "float":
         return { kind, name, size: word };
       case "decl_tag":
@@ -166,7 +199,8 @@ export class Btf {
 
   #offset(id: number): number {
     const offset = id === 0 ? undefined : this.#offsets[id];
-    if (offset === undefined) throw new BtfError(`there is no type ${id}: the BTF has types 0 to ${this.typeCount - 1}`);
+    if (offset === undefined)
+      throw new BtfError(`there is no type ${id}: the BTF has types 0 to ${this.typeCount - 1}`);
     return offset;
   }
 
@@ -191,18 +225,27 @@ function linkage(number: number): BtfLinkage {
   throw new BtfError(`unknown linkage ${number} of a function or variable`);
 }
 
-function readHeader(view: DataView): { typesStart: number; typesEnd: number; stringsStart: number; stringsEnd: number } {
+function readHeader(view: DataView): {
+  typesStart: number;
+  typesEnd: number;
+  stringsStart: number;
+  stringsEnd: number;
+} {
   const total = view.byteLength;
-  if (total < BTF_HEADER_SIZE) throw new BtfError(`${total} bytes are no BTF: the header alone takes ${BTF_HEADER_SIZE}`);
+  if (total < BTF_HEADER_SIZE)
+    throw new BtfError(`${total} bytes are no BTF: the header alone takes ${BTF_HEADER_SIZE}`);
   const magic = view.getUint16(0, true);
   if (magic === 0x9feb) throw new BtfError("the BTF is big-endian; only little-endian machines are supported");
-  if (magic !== BTF_MAGIC) throw new BtfError(`not BTF: it begins with 0x${magic.toString(16)} in place of 0x${BTF_MAGIC.toString(16)}`);
-  if (view.getUint8(2) !== BTF_VERSION) throw new BtfError(`BTF version ${view.getUint8(2)} is not known; this reads version ${BTF_VERSION}`);
+  if (magic !== BTF_MAGIC)
+    throw new BtfError(`not BTF: it begins with 0x${magic.toString(16)} in place of 0x${BTF_MAGIC.toString(16)}`);
+  if (view.getUint8(2) !== BTF_VERSION)
+    throw new BtfError(`BTF version ${view.getUint8(2)} is not known; this reads version ${BTF_VERSION}`);
   const header = view.getUint32(4, true);
   const section = (name: string, at: number) => {
     const start = header + view.getUint32(at, true);
     const end = start + view.getUint32(at + 4, true);
-    if (header < BTF_HEADER_SIZE || end > total) throw new BtfError(`the ${name} section of the BTF ends at byte ${end}, but there are ${total}`);
+    if (header < BTF_HEADER_SIZE || end > total)
+      throw new BtfError(`the ${name} section of the BTF ends at byte ${end}, but there are ${total}`);
     return { start, end };
   };
   const types = section("type", 8);
@@ -220,7 +263,8 @@ function indexTypes(view: DataView, start: number, end: number): Uint32Array {
     const info = view.getUint32(at + 4, true);
     const kind = (info >>> 24) & 0x1f;
     const size = btfKindSizes[kind];
-    if (size === undefined || kind === BtfKind.void) throw new BtfError(`type ${count} is of kind ${kind}, which is not known: nothing after it can be read`);
+    if (size === undefined || kind === BtfKind.void)
+      throw new BtfError(`type ${count} is of kind ${kind}, which is not known: nothing after it can be read`);
     offsets[count++] = at;
     // A function keeps its linkage where others keep their number of elements.
     at += BTF_TYPE_SIZE + size.fixed + size.each * (info & 0xffff);

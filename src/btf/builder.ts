@@ -1,4 +1,13 @@
-import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_TYPE_SIZE, BTF_VERSION, BtfError, BtfKind, btfKindSizes, BtfLinkage } from "./format.ts";
+import {
+  BTF_HEADER_SIZE,
+  BTF_MAGIC,
+  BTF_TYPE_SIZE,
+  BTF_VERSION,
+  BtfError,
+  BtfKind,
+  btfKindSizes,
+  BtfLinkage,
+} from "./format.ts";
 import { reduceType, type BtfFeatures } from "./features.ts";
 import type { BtfType } from "./type.ts";
 
@@ -21,7 +30,8 @@ export class BtfBuilder {
   add(type: BtfType): number {
     if (type.kind === "void") return 0;
     for (const id of referenced(type)) {
-      if (id >= this.#types.length) throw new BtfError(`${type.kind} refers to type ${id}, but the last one so far is ${this.#types.length - 1}`);
+      if (id >= this.#types.length)
+        throw new BtfError(`${type.kind} refers to type ${id}, but the last one so far is ${this.#types.length - 1}`);
     }
     const key = JSON.stringify(type, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
     let id = this.#ids.get(key);
@@ -45,7 +55,9 @@ export class BtfBuilder {
   /** The blob, little-endian; with `features`, in the form that a kernel with no more than these takes. */
   encode(features?: BtfFeatures): Uint8Array {
     const strings = this.#strings;
-    const types = this.#types.slice(1).map((type) => encodeType(features === undefined ? type : reduceType(type, features), strings));
+    const types = this.#types
+      .slice(1)
+      .map((type) => encodeType(features === undefined ? type : reduceType(type, features), strings));
     const typeLength = types.reduce((sum, part) => sum + part.length, 0);
     const text = strings.bytes();
     const blob = new Uint8Array(BTF_HEADER_SIZE + typeLength + text.length);
@@ -79,7 +91,8 @@ class StringTable {
       const bytes = Buffer.from(`${text.replaceAll("\0", " ")}\0`);
       offset = this.#end;
       this.#end += bytes.length;
-      if (this.#end > MAX_STRINGS) throw new BtfError(`names and source lines take more than ${MAX_STRINGS} bytes, which BTF cannot hold`);
+      if (this.#end > MAX_STRINGS)
+        throw new BtfError(`names and source lines take more than ${MAX_STRINGS} bytes, which BTF cannot hold`);
       this.#parts.push(bytes);
       this.#offsets.set(text, offset);
     }
@@ -93,12 +106,17 @@ class StringTable {
 
 function referenced(type: BtfType): readonly number[] {
   switch (type.kind) {
-    case "array": return [type.element, type.index];
+    case "array":
+      return [type.element, type.index];
     case "struct":
-    case "union": return type.members.map((member) => member.type);
-    case "func_proto": return [type.returns, ...type.parameters.map((parameter) => parameter.type)];
-    case "datasec": return type.variables.map((variable) => variable.type);
-    default: return "type" in type ? [type.type] : [];
+    case "union":
+      return type.members.map((member) => member.type);
+    case "func_proto":
+      return [type.returns, ...type.parameters.map((parameter) => parameter.type)];
+    case "datasec":
+      return type.variables.map((variable) => variable.type);
+    default:
+      return "type" in type ? [type.type] : [];
   }
 }
 
@@ -107,22 +125,34 @@ const intEncoding = { unsigned: 0, signed: 1, char: 2, bool: 4 } as const;
 function encodeType(type: BtfType, strings: StringTable): Uint8Array {
   const kind = BtfKind[type.kind];
   const { fixed, each } = btfKindSizes[kind]!;
-  const elements = "members" in type ? type.members
-    : "values" in type ? type.values
-    : "parameters" in type ? type.parameters
-    : "variables" in type ? type.variables
-    : [];
+  const elements =
+    "members" in type
+      ? type.members
+      : "values" in type
+        ? type.values
+        : "parameters" in type
+          ? type.parameters
+          : "variables" in type
+            ? type.variables
+            : [];
   const linkage = type.kind === "func" ? BtfLinkage[type.linkage] : 0;
-  const flag = "members" in type ? type.members.some((member) => member.bits !== 0)
-    : "values" in type ? type.signed
-    : type.kind === "fwd" && type.union;
+  const flag =
+    "members" in type
+      ? type.members.some((member) => member.bits !== 0)
+      : "values" in type
+        ? type.signed
+        : type.kind === "fwd" && type.union;
   const vlen = elements.length + linkage;
   if (vlen > 0xffff) throw new BtfError(`a ${type.kind} of ${vlen} elements: BTF takes at most 65535`);
   const bytes = new Uint8Array(BTF_TYPE_SIZE + fixed + each * elements.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, "name" in type ? strings.offset(type.name) : 0, true);
   view.setUint32(4, ((flag ? 0x8000_0000 : 0) | (kind << 24) | vlen) >>> 0, true);
-  view.setUint32(8, "size" in type ? type.size : "type" in type ? type.type : type.kind === "func_proto" ? type.returns : 0, true);
+  view.setUint32(
+    8,
+    "size" in type ? type.size : "type" in type ? type.type : type.kind === "func_proto" ? type.returns : 0,
+    true,
+  );
   const word = (index: number, value: number) => view.setInt32(BTF_TYPE_SIZE + 4 * index, value | 0, true);
   switch (type.kind) {
     case "int":

@@ -100,12 +100,16 @@ class Comparison {
       }
       case "func_proto": {
         const other = to as typeof from;
-        return from.parameters.length === other.parameters.length
-          && this.same(from.returns, other.returns, depth + 1)
-          && from.parameters.every((parameter, i) => this.same(parameter.type, other.parameters[i]!.type, depth + 1));
+        return (
+          from.parameters.length === other.parameters.length &&
+          this.same(from.returns, other.returns, depth + 1) &&
+          from.parameters.every((parameter, i) => this.same(parameter.type, other.parameters[i]!.type, depth + 1))
+        );
       }
       case "int":
-        return !this.#members || (from.size === (to as typeof from).size && from.encoding === (to as typeof from).encoding);
+        return (
+          !this.#members || (from.size === (to as typeof from).size && from.encoding === (to as typeof from).encoding)
+        );
       case "struct":
       case "union": {
         if (!this.#members) return true;
@@ -113,7 +117,10 @@ class Comparison {
         // What is only pointed to is compared by name.
         if (depth > 0 && from.name !== "") return from.name === other.name;
         return from.members.every((member) =>
-          other.members.some((candidate) => candidate.name === member.name && this.same(member.type, candidate.type, depth + 1)));
+          other.members.some(
+            (candidate) => candidate.name === member.name && this.same(member.type, candidate.type, depth + 1),
+          ),
+        );
       }
       default:
         return true;

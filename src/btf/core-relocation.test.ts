@@ -23,25 +23,53 @@ const ask = (local: BtfBuilder, target: BtfBuilder, type: number, access: string
 
 const field = () => {
   const { local, target, l, t } = sides();
-  const inner = local.add({ kind: "struct", name: "inner", size: 8, members: [member("a", l.int, 0), member("b", l.u32, 32)] });
+  const inner = local.add({
+    kind: "struct",
+    name: "inner",
+    size: 8,
+    members: [member("a", l.int, 0), member("b", l.u32, 32)],
+  });
   const row = local.add({ kind: "array", element: inner, index: l.int, length: 4 });
   const outer = local.add({
-    kind: "struct", name: "outer___v2", size: 48,
-    members: [member("rows", row, 0), member("count", l.u32, 256), member("flag", l.u32, 288, 3), member("pointer", local.add({ kind: "ptr", type: inner }), 320)],
+    kind: "struct",
+    name: "outer___v2",
+    size: 48,
+    members: [
+      member("rows", row, 0),
+      member("count", l.u32, 256),
+      member("flag", l.u32, 288, 3),
+      member("pointer", local.add({ kind: "ptr", type: inner }), 320),
+    ],
   });
-  const targetInner = target.add({ kind: "struct", name: "inner", size: 16, members: [member("b", t.u32, 32), member("new", t.u64, 64), member("a", t.int, 0)] });
+  const targetInner = target.add({
+    kind: "struct",
+    name: "inner",
+    size: 16,
+    members: [member("b", t.u32, 32), member("new", t.u64, 64), member("a", t.int, 0)],
+  });
   const targetRow = target.add({ kind: "array", element: targetInner, index: t.int, length: 2 });
   const hidden = target.add({ kind: "union", name: "", size: 8, members: [member("count", t.u64, 0)] });
   const targetOuter = target.add({
-    kind: "struct", name: "outer", size: 56,
-    members: [member("", hidden, 0), member("flag", t.u32, 69, 5), member("rows", targetRow, 128), member("pointer", t.u64, 384)],
+    kind: "struct",
+    name: "outer",
+    size: 56,
+    members: [
+      member("", hidden, 0),
+      member("flag", t.u32, 69, 5),
+      member("rows", targetRow, 128),
+      member("pointer", t.u64, 384),
+    ],
   });
   return { local, target, outer, targetOuter, inner };
 };
 
 const { BYTE_OFFSET, BYTE_SIZE, EXISTS, SIGNED, LSHIFT, RSHIFT } = {
-  BYTE_OFFSET: CoreKind.FIELD_BYTE_OFFSET, BYTE_SIZE: CoreKind.FIELD_BYTE_SIZE, EXISTS: CoreKind.FIELD_EXISTS,
-  SIGNED: CoreKind.FIELD_SIGNED, LSHIFT: CoreKind.FIELD_LSHIFT_U64, RSHIFT: CoreKind.FIELD_RSHIFT_U64,
+  BYTE_OFFSET: CoreKind.FIELD_BYTE_OFFSET,
+  BYTE_SIZE: CoreKind.FIELD_BYTE_SIZE,
+  EXISTS: CoreKind.FIELD_EXISTS,
+  SIGNED: CoreKind.FIELD_SIGNED,
+  LSHIFT: CoreKind.FIELD_LSHIFT_U64,
+  RSHIFT: CoreKind.FIELD_RSHIFT_U64,
 };
 
 const fields: readonly [title: string, access: string, kind: number, local: bigint, target: bigint | undefined][] = [
@@ -96,25 +124,62 @@ test("types: whether they are there, their size and id", () => {
 test("types match where all their members are there with types that match", () => {
   const { local, target, outer, inner } = field();
   assert.is(ask(local, target, inner, "0", CoreKind.TYPE_MATCHES).target, 1n);
-  assert.is(ask(local, target, outer, "0", CoreKind.TYPE_MATCHES).target, 0n, "an array has another length, a pointer became a number");
+  assert.is(
+    ask(local, target, outer, "0", CoreKind.TYPE_MATCHES).target,
+    0n,
+    "an array has another length, a pointer became a number",
+  );
 });
 
 test("enumerators by name, whatever their number, in 32 and 64 bits", () => {
   const { local, target } = sides();
-  const id = local.add({ kind: "enum", name: "state", size: 4, signed: false, values: [{ name: "OPEN", value: 1n }, { name: "SHUT___old", value: 2n }, { name: "GONE", value: 3n }] });
-  target.add({ kind: "enum64", name: "state", size: 8, signed: false, values: [{ name: "SHUT", value: 1n << 40n }, { name: "OPEN", value: 7n }] });
+  const id = local.add({
+    kind: "enum",
+    name: "state",
+    size: 4,
+    signed: false,
+    values: [
+      { name: "OPEN", value: 1n },
+      { name: "SHUT___old", value: 2n },
+      { name: "GONE", value: 3n },
+    ],
+  });
+  target.add({
+    kind: "enum64",
+    name: "state",
+    size: 8,
+    signed: false,
+    values: [
+      { name: "SHUT", value: 1n << 40n },
+      { name: "OPEN", value: 7n },
+    ],
+  });
   const value = (access: string, kind: number) => ask(local, target, id, access, kind).target;
-  assert.equal(["0", "1", "2"].map((access) => value(access, CoreKind.ENUMVAL_VALUE)), [7n, 1n << 40n, undefined]);
-  assert.equal(["0", "1", "2"].map((access) => value(access, CoreKind.ENUMVAL_EXISTS)), [1n, 1n, 0n]);
+  assert.equal(
+    ["0", "1", "2"].map((access) => value(access, CoreKind.ENUMVAL_VALUE)),
+    [7n, 1n << 40n, undefined],
+  );
+  assert.equal(
+    ["0", "1", "2"].map((access) => value(access, CoreKind.ENUMVAL_EXISTS)),
+    [1n, 1n, 0n],
+  );
 });
 
 test("two types of one name that differ in the answer are an error, and no matter where they agree", () => {
   const { local, target, l, t } = sides();
-  const id = local.add({ kind: "struct", name: "twin", size: 8, members: [member("a", l.u32, 0), member("b", l.u32, 32)] });
+  const id = local.add({
+    kind: "struct",
+    name: "twin",
+    size: 8,
+    members: [member("a", l.u32, 0), member("b", l.u32, 32)],
+  });
   target.add({ kind: "struct", name: "twin", size: 8, members: [member("a", t.u32, 0), member("b", t.u32, 32)] });
   target.add({ kind: "struct", name: "twin", size: 12, members: [member("a", t.u32, 0), member("b", t.u32, 64)] });
   assert.is(ask(local, target, id, "0:0", BYTE_OFFSET).target, 0n);
-  assert.throws(() => ask(local, target, id, "0:1", BYTE_OFFSET), (error: unknown) => error instanceof BtfError && /struct twin\.b is ambiguous/.test(error.message));
+  assert.throws(
+    () => ask(local, target, id, "0:1", BYTE_OFFSET),
+    (error: unknown) => error instanceof BtfError && /struct twin\.b is ambiguous/.test(error.message),
+  );
 });
 
 const faults: readonly [access: string, kind: number, message: RegExp][] = [
@@ -129,7 +194,10 @@ const faults: readonly [access: string, kind: number, message: RegExp][] = [
 for (const [access, kind, message] of faults) {
   test(`refused: access ${JSON.stringify(access)} of kind ${kind}`, () => {
     const { local, target, outer } = field();
-    assert.throws(() => ask(local, target, outer, access, kind), (error: unknown) => error instanceof BtfError && message.test(error.message));
+    assert.throws(
+      () => ask(local, target, outer, access, kind),
+      (error: unknown) => error instanceof BtfError && message.test(error.message),
+    );
   });
 }
 

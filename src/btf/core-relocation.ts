@@ -45,7 +45,8 @@ export interface CoreResult {
  * the target has several types of the name that give different answers.
  */
 export function resolveCore(record: CoreRecord, local: Btf, target: () => Btf): CoreResult {
-  if (!/^\d{1,9}(:\d{1,9})*$/.test(record.access)) throw new BtfError(`CO-RE access ${JSON.stringify(record.access)} is not a list of indices`);
+  if (!/^\d{1,9}(:\d{1,9})*$/.test(record.access))
+    throw new BtfError(`CO-RE access ${JSON.stringify(record.access)} is not a list of indices`);
   const access = record.access.split(":").map(Number);
   if (record.kind <= CoreKind.FIELD_RSHIFT_U64) return resolveField(record, access, local, target());
   switch (record.kind) {
@@ -110,16 +111,24 @@ function resolveField(record: CoreRecord, access: readonly number[], local: Btf,
   const value = (btf: Btf, of: Field | undefined) => fieldValue(btf, of, record.kind);
   const chosen = agree(
     found,
-    (a, b) => value(target, a) === value(target, b) && (record.kind !== CoreKind.FIELD_BYTE_OFFSET || sizeOf(target, a.type) === sizeOf(target, b.type)),
+    (a, b) =>
+      value(target, a) === value(target, b) &&
+      (record.kind !== CoreKind.FIELD_BYTE_OFFSET || sizeOf(target, a.type) === sizeOf(target, b.type)),
     text,
   );
   return {
     local: value(local, field)!,
     target: value(target, chosen),
     text,
-    ...(record.kind === CoreKind.FIELD_BYTE_OFFSET && chosen !== undefined && field.bits === 0 && chosen.bits === 0 ? {
-      resize: { local: sizeOf(local, field.type), target: sizeOf(target, chosen.type), zeroExtends: zeroExtends(local, field.type) && zeroExtends(target, chosen.type) },
-    } : {}),
+    ...(record.kind === CoreKind.FIELD_BYTE_OFFSET && chosen !== undefined && field.bits === 0 && chosen.bits === 0
+      ? {
+          resize: {
+            local: sizeOf(local, field.type),
+            target: sizeOf(target, chosen.type),
+            zeroExtends: zeroExtends(local, field.type) && zeroExtends(target, chosen.type),
+          },
+        }
+      : {}),
   };
 }
 
@@ -134,7 +143,8 @@ function walkLocal(btf: Btf, root: number, access: readonly number[]): { field: 
     bits = 0;
     if (outer.kind === "struct" || outer.kind === "union") {
       const member = outer.members[index];
-      if (member === undefined) throw new BtfError(`CO-RE access to member ${index} of ${text}, which has ${outer.members.length}`);
+      if (member === undefined)
+        throw new BtfError(`CO-RE access to member ${index} of ${text}, which has ${outer.members.length}`);
       offset += member.offset;
       bits = member.bits;
       type = member.type;
@@ -191,10 +201,14 @@ function fieldValue(btf: Btf, field: Field | undefined, kind: number): bigint | 
   }
   const { offset, size, bits } = storage(btf, field);
   switch (kind) {
-    case CoreKind.FIELD_BYTE_OFFSET: return BigInt(offset);
-    case CoreKind.FIELD_BYTE_SIZE: return BigInt(size);
-    case CoreKind.FIELD_LSHIFT_U64: return BigInt(64 - (field.offset + bits - offset * 8));
-    default: return BigInt(64 - bits);
+    case CoreKind.FIELD_BYTE_OFFSET:
+      return BigInt(offset);
+    case CoreKind.FIELD_BYTE_SIZE:
+      return BigInt(size);
+    case CoreKind.FIELD_LSHIFT_U64:
+      return BigInt(64 - (field.offset + bits - offset * 8));
+    default:
+      return BigInt(64 - bits);
   }
 }
 
@@ -205,7 +219,10 @@ function storage(btf: Btf, field: Field): { offset: number; size: number; bits: 
   if (size === 0) throw new BtfError("a bit field of a type without size");
   let offset = Math.floor(field.offset / 8 / size) * size;
   while (field.offset + field.bits > (offset + size) * 8) {
-    if (size >= 8) throw new BtfError(`a bit field of ${field.bits} bits at bit ${field.offset} does not lie in 8 bytes that can be loaded`);
+    if (size >= 8)
+      throw new BtfError(
+        `a bit field of ${field.bits} bits at bit ${field.offset} does not lie in 8 bytes that can be loaded`,
+      );
     size *= 2;
     offset = Math.floor(field.offset / 8 / size) * size;
   }
@@ -215,17 +232,31 @@ function storage(btf: Btf, field: Field): { offset: number; size: number; bits: 
 /** Whether a load of more or fewer bytes gives the same number: of pointers, enumerations and unsigned integers. */
 function zeroExtends(btf: Btf, id: number): boolean {
   const type = resolveType(btf, id);
-  return type.kind === "ptr" || ((type.kind === "int") && type.encoding !== "signed") || ((type.kind === "enum" || type.kind === "enum64") && !type.signed);
+  return (
+    type.kind === "ptr" ||
+    (type.kind === "int" && type.encoding !== "signed") ||
+    ((type.kind === "enum" || type.kind === "enum64") && !type.signed)
+  );
 }
 
 function resolveWholeType(record: CoreRecord, local: Btf, target: Btf): CoreResult {
   const text = typeText(local, record.type);
   const fits = record.kind === CoreKind.TYPE_MATCHES ? matches : areCompatible;
-  const found = candidates(local, record.type, target).filter((candidate) => fits(local, record.type, target, candidate));
+  const found = candidates(local, record.type, target).filter((candidate) =>
+    fits(local, record.type, target, candidate),
+  );
   const value = (btf: Btf, id: number): bigint =>
-    record.kind === CoreKind.TYPE_SIZE ? BigInt(sizeOf(btf, id)) : record.kind === CoreKind.TYPE_ID_TARGET ? BigInt(id) : 1n;
+    record.kind === CoreKind.TYPE_SIZE
+      ? BigInt(sizeOf(btf, id))
+      : record.kind === CoreKind.TYPE_ID_TARGET
+        ? BigInt(id)
+        : 1n;
   const whether = record.kind === CoreKind.TYPE_EXISTS || record.kind === CoreKind.TYPE_MATCHES;
-  const chosen = agree(found.map((id) => value(target, id)), (a, b) => a === b, text);
+  const chosen = agree(
+    found.map((id) => value(target, id)),
+    (a, b) => a === b,
+    text,
+  );
   return { local: value(local, record.type), target: chosen ?? (whether ? 0n : undefined), text };
 }
 
@@ -233,12 +264,18 @@ function resolveEnumerator(record: CoreRecord, index: number, local: Btf, target
   const root = skipModifiers(local, record.type);
   const enumerator = enumerators(local.type(root))?.[index];
   const text = `${typeText(local, root)}${enumerator === undefined ? "" : `::${enumerator.name}`}`;
-  if (enumerator === undefined) throw new BtfError(`CO-RE access to enumerator ${index} of ${text}, which there is not`);
+  if (enumerator === undefined)
+    throw new BtfError(`CO-RE access to enumerator ${index} of ${text}, which there is not`);
   const name = essentialName(enumerator.name);
-  const found = candidates(local, root, target).map((candidate) =>
-    enumerators(target.type(candidate))?.find((other) => essentialName(other.name) === name)?.value);
+  const found = candidates(local, root, target).map(
+    (candidate) => enumerators(target.type(candidate))?.find((other) => essentialName(other.name) === name)?.value,
+  );
   const whether = record.kind === CoreKind.ENUMVAL_EXISTS;
-  const chosen = agree(whether ? found.map((value) => (value === undefined ? undefined : 1n)) : found, (a, b) => a === b, text);
+  const chosen = agree(
+    whether ? found.map((value) => (value === undefined ? undefined : 1n)) : found,
+    (a, b) => a === b,
+    text,
+  );
   return { local: whether ? 1n : enumerator.value, target: chosen ?? (whether ? 0n : undefined), text };
 }
 

@@ -49,11 +49,15 @@ const HEADER = 32;
 /** Takes the section's bytes and the BTF that its names are in. @throws {BtfError} where it is malformed. */
 export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < SHORT_HEADER) throw new BtfError(`${bytes.length} bytes are no .BTF.ext: the header alone takes ${SHORT_HEADER}`);
-  if (view.getUint16(0, true) !== BTF_MAGIC) throw new BtfError("not .BTF.ext of a little-endian machine: its first bytes are others");
-  if (view.getUint8(2) !== 1) throw new BtfError(`.BTF.ext version ${view.getUint8(2)} is not known; this reads version 1`);
+  if (bytes.length < SHORT_HEADER)
+    throw new BtfError(`${bytes.length} bytes are no .BTF.ext: the header alone takes ${SHORT_HEADER}`);
+  if (view.getUint16(0, true) !== BTF_MAGIC)
+    throw new BtfError("not .BTF.ext of a little-endian machine: its first bytes are others");
+  if (view.getUint8(2) !== 1)
+    throw new BtfError(`.BTF.ext version ${view.getUint8(2)} is not known; this reads version 1`);
   const header = view.getUint32(4, true);
-  if (header < SHORT_HEADER || header > bytes.length) throw new BtfError(`.BTF.ext has a header of ${header} bytes, of ${bytes.length} in all`);
+  if (header < SHORT_HEADER || header > bytes.length)
+    throw new BtfError(`.BTF.ext has a header of ${header} bytes, of ${bytes.length} in all`);
   const part = <T>(at: number, least: number, read: (at: number) => T): Map<string, T[]> => {
     if (at + 8 > header) return new Map();
     const start = header + view.getUint32(at, true);
@@ -65,25 +69,45 @@ export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
   return {
     functions: part(8, 8, (at) => ({ offset: u32(at), type: u32(at + 4) })),
     lines: part(16, 16, (at) => ({
-      offset: u32(at), file: u32(at + 4), text: u32(at + 8), line: u32(at + 12) >>> 10, column: u32(at + 12) & 0x3ff,
+      offset: u32(at),
+      file: u32(at + 4),
+      text: u32(at + 8),
+      line: u32(at + 12) >>> 10,
+      column: u32(at + 12) & 0x3ff,
     })),
-    core: part(24, 16, (at) => ({ offset: u32(at), type: u32(at + 4), access: btf.string(u32(at + 8)), kind: u32(at + 12) })),
+    core: part(24, 16, (at) => ({
+      offset: u32(at),
+      type: u32(at + 4),
+      access: btf.string(u32(at + 8)),
+      kind: u32(at + 12),
+    })),
   };
 }
 
-function readRecords<T>(view: DataView, start: number, end: number, btf: Btf, least: number, read: (at: number) => T): Map<string, T[]> {
+function readRecords<T>(
+  view: DataView,
+  start: number,
+  end: number,
+  btf: Btf,
+  least: number,
+  read: (at: number) => T,
+): Map<string, T[]> {
   const sections = new Map<string, T[]>();
   if (start === end) return sections;
   if (end - start < 4) throw new BtfError("a part of .BTF.ext is cut off before its record size");
   const size = view.getUint32(start, true);
-  if (size < least || size % 4 !== 0) throw new BtfError(`records of ${size} bytes in .BTF.ext: at least ${least}, and a multiple of 4, are expected`);
+  if (size < least || size % 4 !== 0)
+    throw new BtfError(`records of ${size} bytes in .BTF.ext: at least ${least}, and a multiple of 4, are expected`);
   let at = start + 4;
   while (at < end) {
     if (at + 8 > end) throw new BtfError("a part of .BTF.ext is cut off within a section's head");
     const name = btf.string(view.getUint32(at, true));
     const count = view.getUint32(at + 4, true);
     at += 8;
-    if (count * size > end - at) throw new BtfError(`.BTF.ext has ${count} records of ${size} bytes for section ${name}, but only ${end - at} bytes are left`);
+    if (count * size > end - at)
+      throw new BtfError(
+        `.BTF.ext has ${count} records of ${size} bytes for section ${name}, but only ${end - at} bytes are left`,
+      );
     const records = sections.get(name) ?? [];
     for (let i = 0; i < count; i++, at += size) records.push(read(at));
     sections.set(name, records);
@@ -102,7 +126,9 @@ export interface ExtSection {
 export function encodeBtfExt(functions: readonly ExtSection[], lines: readonly ExtSection[]): Uint8Array {
   const encode = (size: number, sections: readonly ExtSection[]): number[] => {
     const filled = sections.filter(({ records }) => records.length > 0);
-    return filled.length === 0 ? [] : [size, ...filled.flatMap(({ name, records }) => [name, records.length, ...records.flat()])];
+    return filled.length === 0
+      ? []
+      : [size, ...filled.flatMap(({ name, records }) => [name, records.length, ...records.flat()])];
   };
   const functionWords = encode(8, functions);
   const lineWords = encode(16, lines);
@@ -111,7 +137,9 @@ export function encodeBtfExt(functions: readonly ExtSection[], lines: readonly E
   view.setUint16(0, BTF_MAGIC, true);
   view.setUint8(2, 1);
   const ends = [4 * functionWords.length, 4 * body.length, 4 * body.length];
-  [HEADER, 0, ends[0]!, ends[0]!, ends[1]! - ends[0]!, ends[2]!, 0].forEach((word, i) => view.setUint32(4 + 4 * i, word, true));
+  [HEADER, 0, ends[0]!, ends[0]!, ends[1]! - ends[0]!, ends[2]!, 0].forEach((word, i) =>
+    view.setUint32(4 + 4 * i, word, true),
+  );
   body.forEach((word, i) => view.setUint32(HEADER + 4 * i, word, true));
   return new Uint8Array(view.buffer);
 }

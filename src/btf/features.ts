@@ -22,7 +22,13 @@ export interface BtfFeatures {
 
 /** Everything; what object files are written with. */
 export const allBtfFeatures: BtfFeatures = {
-  func: true, funcGlobal: true, datasec: true, float: true, declTag: true, typeTag: true, enum64: true,
+  func: true,
+  funcGlobal: true,
+  datasec: true,
+  float: true,
+  declTag: true,
+  typeTag: true,
+  enum64: true,
 };
 
 /**
@@ -53,7 +59,13 @@ export function reduceType(type: BtfType, features: BtfFeatures): BtfType {
     case "enum64":
       return features.enum64
         ? type
-        : { kind: "int", name: type.name, size: type.size, bits: type.size * 8, encoding: type.signed ? "signed" : "unsigned" };
+        : {
+            kind: "int",
+            name: type.name,
+            size: type.size,
+            bits: type.size * 8,
+            encoding: type.signed ? "signed" : "unsigned",
+          };
     default:
       return type;
   }

@@ -9,7 +9,14 @@ export { kernelBtf } from "./kernel.ts";
 export { mapBtf, mapTypeTakesBtf, type MapBtf } from "./map.ts";
 export { declaration, definition } from "./print.ts";
 export { btfProbes } from "./probes.ts";
-export { addFunctions, lineRecords, programBtf, slotOffsets, type ProgramBtf, type ProgramBtfOptions } from "./program.ts";
+export {
+  addFunctions,
+  lineRecords,
+  programBtf,
+  slotOffsets,
+  type ProgramBtf,
+  type ProgramBtfOptions,
+} from "./program.ts";
 export { fieldOf, findMember, resolveType, sizeOf, skipModifiers, type FoundMember } from "./resolve.ts";
 export { addArray, addSchema, identifier } from "./schema.ts";
 export { bytes, schemaOf, sectionSchema } from "./to-schema.ts";

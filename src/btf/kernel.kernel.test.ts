@@ -12,7 +12,9 @@ const { MapFlag, MapType, ProgramType, struct, u16, u32, u64, be16, be32, ipv6, 
 const test = kernelSuite("btf: the kernel's judgement");
 
 test("takes every kind, in the form for what it knows", () => {
-  const features = Object.fromEntries(Object.entries(btfProbes).map(([feature, probe]) => [feature, isTaken(probe())])) as unknown as BtfFeatures;
+  const features = Object.fromEntries(
+    Object.entries(btfProbes).map(([feature, probe]) => [feature, isTaken(probe())]),
+  ) as unknown as BtfFeatures;
   linux.loadBtf(everyKindBuilder().encode(features)).close();
 });
 
@@ -56,8 +58,14 @@ const maps: readonly types.MapDefinition[] = [
   { ...types.hash("reuseport", { key: u32, value: u64, maxEntries: 4 }), type: MapType.REUSEPORT_SOCKARRAY },
   { ...types.hash("sockets", { key: u32, value: u64, maxEntries: 4 }), type: MapType.SOCKHASH },
   { ...types.hash("stacks", { key: u32, value: arrayOf(u64, 2), maxEntries: 4 }), type: MapType.STACK_TRACE },
-  { ...types.hash("tasks", { key: u32, value, maxEntries: 0, flags: MapFlag.NO_PREALLOC }), type: MapType.TASK_STORAGE },
-  { ...types.hash("groups", { key: u32, value, maxEntries: 0, flags: MapFlag.NO_PREALLOC }), type: MapType.CGRP_STORAGE },
+  {
+    ...types.hash("tasks", { key: u32, value, maxEntries: 0, flags: MapFlag.NO_PREALLOC }),
+    type: MapType.TASK_STORAGE,
+  },
+  {
+    ...types.hash("groups", { key: u32, value, maxEntries: 0, flags: MapFlag.NO_PREALLOC }),
+    type: MapType.CGRP_STORAGE,
+  },
 ];
 
 for (const definition of maps) {
@@ -66,12 +74,14 @@ for (const definition of maps) {
     const refusesTypes: readonly string[] = ["ring", "perf", "queue", "sockets", "stacks"];
     assert.is(made === undefined, refusesTypes.includes(definition.name));
     const fd = made && linux.loadBtf(made.btf);
-    linux.createMap({
-      ...definition,
-      keySize: definition.key.size,
-      valueSize: definition.type === MapType.RINGBUF ? 0 : definition.value.size,
-      ...(made && fd && { btf: { fd, keyTypeId: made.keyTypeId, valueTypeId: made.valueTypeId } }),
-    }).close();
+    linux
+      .createMap({
+        ...definition,
+        keySize: definition.key.size,
+        valueSize: definition.type === MapType.RINGBUF ? 0 : definition.value.size,
+        ...(made && fd && { btf: { fd, keyTypeId: made.keyTypeId, valueTypeId: made.valueTypeId } }),
+      })
+      .close();
     fd?.close();
   });
 }
@@ -80,21 +90,45 @@ test("loads a program of each type that has a context, with its functions and li
   const source = { file: "/a.ts", line: 1, column: 1 };
   for (const [name, type] of Object.entries(ProgramType)) {
     const attachTypes: Partial<Record<number, types.AttachType>> = {
-      [ProgramType.CGROUP_SOCK_ADDR]: types.AttachType.CGROUP_INET4_CONNECT, [ProgramType.CGROUP_SOCKOPT]: types.AttachType.CGROUP_GETSOCKOPT,
-      [ProgramType.SK_LOOKUP]: types.AttachType.SK_LOOKUP, [ProgramType.SK_REUSEPORT]: types.AttachType.SK_REUSEPORT_SELECT,
+      [ProgramType.CGROUP_SOCK_ADDR]: types.AttachType.CGROUP_INET4_CONNECT,
+      [ProgramType.CGROUP_SOCKOPT]: types.AttachType.CGROUP_GETSOCKOPT,
+      [ProgramType.SK_LOOKUP]: types.AttachType.SK_LOOKUP,
+      [ProgramType.SK_REUSEPORT]: types.AttachType.SK_REUSEPORT_SELECT,
       [ProgramType.NETFILTER]: types.AttachType.NETFILTER,
     };
-    const needMore: readonly number[] = [ProgramType.UNSPEC, ProgramType.TRACING, ProgramType.STRUCT_OPS, ProgramType.EXT, ProgramType.LSM, ProgramType.SYSCALL, ProgramType.LIRC_MODE2];
+    const needMore: readonly number[] = [
+      ProgramType.UNSPEC,
+      ProgramType.TRACING,
+      ProgramType.STRUCT_OPS,
+      ProgramType.EXT,
+      ProgramType.LSM,
+      ProgramType.SYSCALL,
+      ProgramType.LIRC_MODE2,
+    ];
     if (needMore.includes(type)) continue;
     const expectedAttachType = attachTypes[type];
     const made = program({
-      name: "each", type, section: name, ...(expectedAttachType === undefined ? {} : { expectedAttachType }),
+      name: "each",
+      type,
+      section: name,
+      ...(expectedAttachType === undefined ? {} : { expectedAttachType }),
       items: [{ ...callFunction("sub"), source }, mov(r0, 1), exit(), label("sub"), mov(r0, 1), exit()],
     });
     const { btf, ...records } = programBtf(made);
     const fd = linux.loadBtf(btf);
-    const code = Buffer.from("85100000020000 00b700000001000000 9500000000000000 b700000001000000 9500000000000000".replaceAll(" ", ""), "hex");
-    const { fd: loaded, log } = linux.loadProgram({ name: "each", type, code, license: "GPL", logLevel: 1, btf: { fd, ...records }, ...(expectedAttachType === undefined ? {} : { expectedAttachType }) });
+    const code = Buffer.from(
+      "85100000020000 00b700000001000000 9500000000000000 b700000001000000 9500000000000000".replaceAll(" ", ""),
+      "hex",
+    );
+    const { fd: loaded, log } = linux.loadProgram({
+      name: "each",
+      type,
+      code,
+      license: "GPL",
+      logLevel: 1,
+      btf: { fd, ...records },
+      ...(expectedAttachType === undefined ? {} : { expectedAttachType }),
+    });
     loaded.close();
     fd.close();
     assert.not.match(log, /arg#0|size cannot be determined/, `${name}: nothing to complain about in its BTF`);
@@ -124,7 +158,10 @@ peer("sizes, fields and declarations of a struct that is not likely to change", 
   const id = btf.find("struct", "in6_addr")!;
   assert.is(sizeOf(btf, id), 16);
   assert.equal(fieldOf(btf, id, "in6_u.u6_addr32").offset, 0);
-  assert.is(definition(btf, id), "struct in6_addr {\n\tunion {\n\t\t__u8 u6_addr8[16];\n\t\t__be16 u6_addr16[8];\n\t\t__be32 u6_addr32[4];\n\t} in6_u;\n};");
+  assert.is(
+    definition(btf, id),
+    "struct in6_addr {\n\tunion {\n\t\t__u8 u6_addr8[16];\n\t\t__be16 u6_addr16[8];\n\t\t__be32 u6_addr32[4];\n\t} in6_u;\n};",
+  );
 });
 
 peer.run();

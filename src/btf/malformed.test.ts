@@ -3,7 +3,19 @@ import * as assert from "uvu/assert";
 import { damaged, truncated } from "../testing/damage.ts";
 import { everyKindBuilder } from "./testing/every-kind.ts";
 import {
-  Btf, BtfError, CoreKind, declaration, definition, encodeBtfExt, findMember, parseBtfExt, resolveCore, schemaOf, sectionSchema, sizeOf, skipModifiers,
+  Btf,
+  BtfError,
+  CoreKind,
+  declaration,
+  definition,
+  encodeBtfExt,
+  findMember,
+  parseBtfExt,
+  resolveCore,
+  schemaOf,
+  sectionSchema,
+  sizeOf,
+  skipModifiers,
 } from "./index.ts";
 
 const test = suite("btf: malformed");
@@ -96,16 +108,46 @@ test("types that contain themselves come to an end", () => {
 /** Bytes of a type, as its neighbours' places show. */
 function lengthOf(btf: Btf, id: number): number {
   const type = btf.type(id);
-  const elements = "members" in type ? type.members.length * 12 : "variables" in type ? type.variables.length * 12
-    : "parameters" in type ? type.parameters.length * 8 : type.kind === "enum" ? type.values.length * 8 : type.kind === "enum64" ? type.values.length * 12 : 0;
-  const fixed = type.kind === "int" || type.kind === "var" || type.kind === "decl_tag" ? 4 : type.kind === "array" ? 12 : 0;
+  const elements =
+    "members" in type
+      ? type.members.length * 12
+      : "variables" in type
+        ? type.variables.length * 12
+        : "parameters" in type
+          ? type.parameters.length * 8
+          : type.kind === "enum"
+            ? type.values.length * 8
+            : type.kind === "enum64"
+              ? type.values.length * 12
+              : 0;
+  const fixed =
+    type.kind === "int" || type.kind === "var" || type.kind === "decl_tag" ? 4 : type.kind === "array" ? 12 : 0;
   return 12 + fixed + elements;
 }
 
 test(".BTF.ext: cut off or changed, it is refused or read", () => {
   const builder = everyKindBuilder();
   const name = builder.string("cgroup/connect4");
-  const ext = encodeBtfExt([{ name, records: [[0, 20], [64, 21]] }], [{ name, records: [[0, 1, 1, 1025], [8, 1, 1, 2050]] }]);
+  const ext = encodeBtfExt(
+    [
+      {
+        name,
+        records: [
+          [0, 20],
+          [64, 21],
+        ],
+      },
+    ],
+    [
+      {
+        name,
+        records: [
+          [0, 1, 1, 1025],
+          [8, 1, 1, 2050],
+        ],
+      },
+    ],
+  );
   const btf = new Btf(builder.encode());
   const read = (bytes: Uint8Array): boolean => {
     try {
@@ -117,8 +159,24 @@ test(".BTF.ext: cut off or changed, it is refused or read", () => {
     }
   };
   assert.equal(parseBtfExt(ext, btf), {
-    functions: new Map([["cgroup/connect4", [{ offset: 0, type: 20 }, { offset: 64, type: 21 }]]]),
-    lines: new Map([["cgroup/connect4", [{ offset: 0, file: 1, text: 1, line: 1, column: 1 }, { offset: 8, file: 1, text: 1, line: 2, column: 2 }]]]),
+    functions: new Map([
+      [
+        "cgroup/connect4",
+        [
+          { offset: 0, type: 20 },
+          { offset: 64, type: 21 },
+        ],
+      ],
+    ]),
+    lines: new Map([
+      [
+        "cgroup/connect4",
+        [
+          { offset: 0, file: 1, text: 1, line: 1, column: 1 },
+          { offset: 8, file: 1, text: 1, line: 2, column: 2 },
+        ],
+      ],
+    ]),
     core: new Map(),
   });
   for (const bytes of truncated(ext)) assert.not(read(bytes), `cut to ${bytes.length} bytes`);

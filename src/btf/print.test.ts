@@ -9,7 +9,14 @@ const builder = everyKindBuilder();
 const handlers = builder.add({ kind: "array", element: 31, index: 1, length: 2 });
 const constantPointer = builder.add({ kind: "const", type: 4 });
 const matrix = builder.add({ kind: "array", element: 6, index: 1, length: 3 });
-const variadic = builder.add({ kind: "func_proto", returns: 0, parameters: [{ name: "format", type: 4 }, { name: "", type: 0 }] });
+const variadic = builder.add({
+  kind: "func_proto",
+  returns: 0,
+  parameters: [
+    { name: "format", type: 4 },
+    { name: "", type: 0 },
+  ],
+});
 const print = builder.add({ kind: "func", name: "print", type: variadic, linkage: "extern" });
 const btf = new Btf(builder.encode());
 
@@ -54,8 +61,15 @@ for (const [id, text] of declarations) {
 }
 
 test("sizes", () => {
-  assert.equal([1, 3, 4, 6, 7, 9, 14, 15, 23, 24, 29, matrix].map((id) => sizeOf(btf, id)), [4, 1, 8, 28, 4, 12, 12, 12, 8, 8, 8, 84]);
-  for (const id of [0, 12, 19, 20]) assert.throws(() => sizeOf(btf, id), (error: unknown) => error instanceof BtfError && /has no size/.test(error.message));
+  assert.equal(
+    [1, 3, 4, 6, 7, 9, 14, 15, 23, 24, 29, matrix].map((id) => sizeOf(btf, id)),
+    [4, 1, 8, 28, 4, 12, 12, 12, 8, 8, 8, 84],
+  );
+  for (const id of [0, 12, 19, 20])
+    assert.throws(
+      () => sizeOf(btf, id),
+      (error: unknown) => error instanceof BtfError && /has no size/.test(error.message),
+    );
 });
 
 test("fields, through typedefs and anonymous unions", () => {

@@ -57,7 +57,8 @@ class Printer {
 
   /** Type and declarator grow around the name from the inside out, as C has it. */
   declare(id: number, inner: string, depth: number): string {
-    if (depth > MAX_DEPTH || ++this.#steps > MAX_STEPS) throw new BtfError(`type ${id} cannot be printed: the types in it go round`);
+    if (depth > MAX_DEPTH || ++this.#steps > MAX_STEPS)
+      throw new BtfError(`type ${id} cannot be printed: the types in it go round`);
     const type = this.#btf.type(id);
     const around = (head: string) => `${head}${inner === "" || inner.startsWith("[") ? "" : " "}${inner}`;
     switch (type.kind) {
@@ -78,7 +79,11 @@ class Printer {
       case "ptr": {
         const target = this.#btf.kind(type.type);
         const pointer = `*${inner}`;
-        return this.declare(type.type, target === "array" || target === "func_proto" ? `(${pointer})` : pointer, depth + 1);
+        return this.declare(
+          type.type,
+          target === "array" || target === "func_proto" ? `(${pointer})` : pointer,
+          depth + 1,
+        );
       }
       case "const":
       case "volatile":
@@ -95,7 +100,10 @@ class Printer {
         return this.declare(type.element, `${inner}[${type.length === 0 ? "" : type.length}]`, depth + 1);
       case "func_proto": {
         const parameters = type.parameters.map((parameter) =>
-          parameter.type === 0 && parameter.name === "" ? "..." : this.declare(parameter.type, parameter.name, depth + 1));
+          parameter.type === 0 && parameter.name === ""
+            ? "..."
+            : this.declare(parameter.type, parameter.name, depth + 1),
+        );
         return this.declare(type.returns, `${inner}(${parameters.join(", ") || "void"})`, depth + 1);
       }
       case "func":
@@ -107,8 +115,9 @@ class Printer {
   }
 
   #composite(type: BtfComposite, depth: number): string {
-    const lines = type.members.map((member) =>
-      `${this.declare(member.type, member.name, depth)}${member.bits === 0 ? "" : `:${member.bits}`};`);
+    const lines = type.members.map(
+      (member) => `${this.declare(member.type, member.name, depth)}${member.bits === 0 ? "" : `:${member.bits}`};`,
+    );
     const head = type.name === "" ? type.kind : `${type.kind} ${type.name}`;
     return lines.length === 0 ? `${head} {}` : `${head} {\n${indent(lines)}\n}`;
   }
@@ -120,5 +129,8 @@ function enumeration(type: BtfEnum): string {
 }
 
 function indent(blocks: readonly string[]): string {
-  return blocks.flatMap((block) => block.split("\n")).map((line) => `\t${line}`).join("\n");
+  return blocks
+    .flatMap((block) => block.split("\n"))
+    .map((line) => `\t${line}`)
+    .join("\n");
 }

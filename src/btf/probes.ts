@@ -9,17 +9,20 @@ import type { BtfType } from "./type.ts";
 export const btfProbes: Readonly<Record<keyof BtfFeatures, () => Uint8Array>> = {
   func: () => probe((b) => b.add({ kind: "func", name: "f", type: prototype(b), linkage: "static" })),
   funcGlobal: () => probe((b) => b.add({ kind: "func", name: "f", type: prototype(b), linkage: "global" })),
-  datasec: () => probe((b) => {
-    const variable = b.add({ kind: "var", name: "v", type: b.add(int), linkage: "static" });
-    b.add({ kind: "datasec", name: ".data", size: 4, variables: [{ type: variable, offset: 0, size: 4 }] });
-  }),
+  datasec: () =>
+    probe((b) => {
+      const variable = b.add({ kind: "var", name: "v", type: b.add(int), linkage: "static" });
+      b.add({ kind: "datasec", name: ".data", size: 4, variables: [{ type: variable, offset: 0, size: 4 }] });
+    }),
   float: () => probe((b) => b.add({ kind: "float", name: "float", size: 4 })),
-  declTag: () => probe((b) => {
-    const variable = b.add({ kind: "var", name: "v", type: b.add(int), linkage: "static" });
-    b.add({ kind: "decl_tag", name: "tag", type: variable, component: -1 });
-  }),
+  declTag: () =>
+    probe((b) => {
+      const variable = b.add({ kind: "var", name: "v", type: b.add(int), linkage: "static" });
+      b.add({ kind: "decl_tag", name: "tag", type: variable, component: -1 });
+    }),
   typeTag: () => probe((b) => b.add({ kind: "ptr", type: b.add({ kind: "type_tag", name: "tag", type: b.add(int) }) })),
-  enum64: () => probe((b) => b.add({ kind: "enum64", name: "e", size: 8, signed: false, values: [{ name: "A", value: 0n }] })),
+  enum64: () =>
+    probe((b) => b.add({ kind: "enum64", name: "e", size: 8, signed: false, values: [{ name: "A", value: 0n }] })),
 };
 
 const int: BtfType = { kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" };

@@ -17,10 +17,17 @@ test.before((context) => {
 });
 test.after((context) => rmSync(context.directory, { recursive: true }));
 
-const at = (item: Item, file: string, line: number, column = 1): Item => ({ ...item, source: { file, line, column } as SourceLocation }) as Item;
+const at = (item: Item, file: string, line: number, column = 1): Item =>
+  ({ ...item, source: { file, line, column } as SourceLocation }) as Item;
 
 function make(items: readonly Item[]): Program {
-  return program({ name: "connect4", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, section: "cgroup/connect4", items });
+  return program({
+    name: "connect4",
+    type: ProgramType.CGROUP_SOCK_ADDR,
+    expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+    section: "cgroup/connect4",
+    items,
+  });
 }
 
 /** The records as a reader of the kernel's dump would see them: `slot file:line:column text`. */
@@ -30,14 +37,22 @@ function lines(items: readonly Item[], options?: ProgramBtfOptions): string[] {
   const view = new DataView(lineInfo.buffer, lineInfo.byteOffset, lineInfo.byteLength);
   assert.is(lineInfo.length % lineInfoRecordSize, 0);
   return Array.from({ length: lineInfo.length / lineInfoRecordSize }, (_, i) => {
-    const [slot, file, text, position] = [0, 4, 8, 12].map((offset) => view.getUint32(i * lineInfoRecordSize + offset, true)) as [number, number, number, number];
+    const [slot, file, text, position] = [0, 4, 8, 12].map((offset) =>
+      view.getUint32(i * lineInfoRecordSize + offset, true),
+    ) as [number, number, number, number];
     return `${slot} ${types.string(file)}:${position >>> 10}:${position & 1023} ${types.string(text)}`;
   });
 }
 
 test("each line once where it begins, counted in slots", ({ file }) => {
   assert.equal(
-    lines([at(lddw(r1, 1), file, 1), at(mov(r0, 1), file, 2, 2), at(mov(r0, 2), file, 2, 2), mov(r0, 3), at(exit(), pathToFileURL(file).href, 4)]),
+    lines([
+      at(lddw(r1, 1), file, 1),
+      at(mov(r0, 1), file, 2, 2),
+      at(mov(r0, 2), file, 2, 2),
+      mov(r0, 3),
+      at(exit(), pathToFileURL(file).href, 4),
+    ]),
     [`0 ${file}:1:1 first line`, `2 ${file}:2:2 \tsecond line`, `5 ${file}:4:1 fourth`],
   );
 });
@@ -60,7 +75,9 @@ test("the text may be left out", ({ file }) => {
   assert.equal(lines([at(mov(r0, 1), file, 1), exit()], { sourceText: false }), [`0 ${file}:1:1 `]);
 });
 
-test("a text that came with the program is taken, a file that is gone leaves it empty, a long line is cut", ({ file }) => {
+test("a text that came with the program is taken, a file that is gone leaves it empty, a long line is cut", ({
+  file,
+}) => {
   const known = { ...mov(r0, 1), source: { file: "/gone/x.c", line: 9, column: 3, text: "\treturn 1;" } };
   assert.equal(lines([known, exit()]), ["0 /gone/x.c:9:3 \treturn 1;"]);
   assert.equal(lines([at(mov(r0, 1), "/gone/x.ts", 9), exit()]), ["0 /gone/x.ts:9:1 "]);
@@ -68,7 +85,10 @@ test("a text that came with the program is taken, a file that is gone leaves it 
 });
 
 test("a column beyond 1023 and a line beyond 4194303 are left out", ({ file }) => {
-  assert.equal(lines([at(mov(r0, 1), file, 1, 1024), at(exit(), file, 1 << 22, 1023)]), [`0 ${file}:1:0 first line`, `1 ${file}:0:1023 `]);
+  assert.equal(lines([at(mov(r0, 1), file, 1, 1024), at(exit(), file, 1 << 22, 1023)]), [
+    `0 ${file}:1:0 first line`,
+    `1 ${file}:0:1023 `,
+  ]);
 });
 
 test("a file is read again when it has changed", ({ directory }) => {
@@ -85,10 +105,14 @@ test("a function for each, the main one with its context", () => {
   const types = new Btf(btf);
   const view = new DataView(funcInfo.buffer);
   assert.is(funcInfo.length, 16);
-  assert.equal([0, 8].map((offset) => view.getUint32(offset, true)), [0, 4]);
-  assert.equal([4, 12].map((offset) => definition(types, view.getUint32(offset, true))), [
-    "int connect4(struct bpf_sock_addr *ctx);", "static __u64 sub_1(void);",
-  ]);
+  assert.equal(
+    [0, 8].map((offset) => view.getUint32(offset, true)),
+    [0, 4],
+  );
+  assert.equal(
+    [4, 12].map((offset) => definition(types, view.getUint32(offset, true))),
+    ["int connect4(struct bpf_sock_addr *ctx);", "static __u64 sub_1(void);"],
+  );
 });
 
 test("a kernel without functions gets no func_info", () => {

@@ -58,14 +58,28 @@ export function programBtf(program: Program, options: ProgramBtfOptions = {}): P
 export function addFunctions(builder: BtfBuilder, program: Program): { name: string; start: number; type: number }[] {
   const int = builder.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
   const context = contextStruct(program.type);
-  const parameters = context === undefined ? [] : [
-    { name: "ctx", type: builder.add({ kind: "ptr", type: builder.add({ kind: "struct", name: context, size: 0, members: [] }) }) },
-  ];
+  const parameters =
+    context === undefined
+      ? []
+      : [
+          {
+            name: "ctx",
+            type: builder.add({
+              kind: "ptr",
+              type: builder.add({ kind: "struct", name: context, size: 0, members: [] }),
+            }),
+          },
+        ];
   return program.functions.map(({ name, start }, i) => {
-    const type = i === 0
-      ? builder.add({ kind: "func_proto", returns: int, parameters })
-      : builder.add({ kind: "func_proto", returns: addScalar(builder, "u64"), parameters: [] });
-    return { name, start, type: builder.add({ kind: "func", name: identifier(name), type, linkage: i === 0 ? "global" : "static" }) };
+    const type =
+      i === 0
+        ? builder.add({ kind: "func_proto", returns: int, parameters })
+        : builder.add({ kind: "func_proto", returns: addScalar(builder, "u64"), parameters: [] });
+    return {
+      name,
+      start,
+      type: builder.add({ kind: "func", name: identifier(name), type, linkage: i === 0 ? "global" : "static" }),
+    };
   });
 }
 
@@ -97,7 +111,12 @@ export interface LineRecord {
  * instruction of every function, or for none at all; slots must rise.
  * Instructions without a source belong to the line before them.
  */
-export function lineRecords(builder: BtfBuilder, program: Program, slots: readonly number[], sourceText: boolean): LineRecord[] {
+export function lineRecords(
+  builder: BtfBuilder,
+  program: Program,
+  slots: readonly number[],
+  sourceText: boolean,
+): LineRecord[] {
   const { instructions, functions } = program;
   if (!instructions.some((instruction) => instruction.source !== undefined)) return [];
   const sources = new SourceText();
@@ -123,7 +142,13 @@ function samePlace(a: SourceLocation, b: SourceLocation | undefined): boolean {
 }
 
 /** A line is a number of 22 bits, a column one of 10; what does not fit is left out as 0. */
-function record(builder: BtfBuilder, slot: number, source: SourceLocation | undefined, sources: SourceText, sourceText: boolean): LineRecord {
+function record(
+  builder: BtfBuilder,
+  slot: number,
+  source: SourceLocation | undefined,
+  sources: SourceText,
+  sourceText: boolean,
+): LineRecord {
   if (source === undefined) return { slot, file: 0, text: 0, position: 0 };
   const line = source.line < 1 << 22 ? source.line : 0;
   const column = source.column < 1 << 10 ? source.column : 0;

@@ -13,7 +13,8 @@ export const MAX_DEPTH = 64;
 export function skipModifiers(btf: Btf, id: number): number {
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const kind = btf.kind(id);
-    if (kind !== "typedef" && kind !== "const" && kind !== "volatile" && kind !== "restrict" && kind !== "type_tag") return id;
+    if (kind !== "typedef" && kind !== "const" && kind !== "volatile" && kind !== "restrict" && kind !== "type_tag")
+      return id;
     id = (btf.type(id) as { type: number }).type;
   }
   throw new BtfError(`type ${id}: the chain of typedefs goes round`);
@@ -70,8 +71,10 @@ export function findMember(btf: Btf, id: number, name: string): FoundMember | un
 /** `seen` ends a search through structs that contain themselves: where the name was not once, it is not the second time. */
 function search(btf: Btf, id: number, name: string, seen: Set<number>): FoundMember | undefined {
   const type = btf.type(id);
-  if (type.kind !== "struct" && type.kind !== "union") throw new BtfError(`type ${id} is a ${type.kind}, which has no member ${name}`);
-  if (seen.size > MAX_DEPTH) throw new BtfError(`type ${id}: more than ${MAX_DEPTH} anonymous structs within each other`);
+  if (type.kind !== "struct" && type.kind !== "union")
+    throw new BtfError(`type ${id} is a ${type.kind}, which has no member ${name}`);
+  if (seen.size > MAX_DEPTH)
+    throw new BtfError(`type ${id}: more than ${MAX_DEPTH} anonymous structs within each other`);
   seen.add(id);
   for (const member of type.members) {
     if (member.name === name) return { member, offset: member.offset };
@@ -96,7 +99,8 @@ export function fieldOf(btf: Btf, id: number, path: string): { offset: number; t
   let bits = 0;
   for (const part of path.split(".")) {
     const found = findMember(btf, type, part);
-    if (found === undefined) throw new BtfError(`${btf.name(skipModifiers(btf, type)) || `type ${type}`} has no member ${part} (of ${path})`);
+    if (found === undefined)
+      throw new BtfError(`${btf.name(skipModifiers(btf, type)) || `type ${type}`} has no member ${part} (of ${path})`);
     offset += found.offset;
     type = found.member.type;
     bits = found.member.bits;

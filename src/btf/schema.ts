@@ -17,7 +17,11 @@ const integers: Readonly<Record<string, readonly [name: string, size: number, en
 /** `typedef unsigned int __u32;`, and for a big-endian kind `typedef __u32 __be32;`. */
 export function addScalar(builder: BtfBuilder, scalar: ScalarKind): number {
   if (scalar.startsWith("be")) {
-    return builder.add({ kind: "typedef", name: `__${scalar}`, type: addScalar(builder, `u${scalar.slice(2)}` as ScalarKind) });
+    return builder.add({
+      kind: "typedef",
+      name: `__${scalar}`,
+      type: addScalar(builder, `u${scalar.slice(2)}` as ScalarKind),
+    });
   }
   const [name, size, encoding] = integers[scalar]!;
   const type = builder.add({ kind: "int", name, size, bits: size * 8, encoding });
@@ -42,7 +46,10 @@ export function addSchema(builder: BtfBuilder, schema: Schema): number {
         name: identifier(name),
         size,
         members: layout.map((field) => ({
-          name: identifier(field.name), type: addSchema(builder, field.schema), offset: field.offset * 8, bits: 0,
+          name: identifier(field.name),
+          type: addSchema(builder, field.schema),
+          offset: field.offset * 8,
+          bits: 0,
         })),
       });
     }
@@ -59,5 +66,8 @@ export function addArray(builder: BtfBuilder, element: number, length: number): 
  * them, no digit first (`btf_name_valid_identifier` in kernel/bpf/btf.c).
  */
 export function identifier(name: string): string {
-  return name.replace(/[^A-Za-z0-9_]/g, "_").replace(/^(?=\d)/, "_").slice(0, 127);
+  return name
+    .replace(/[^A-Za-z0-9_]/g, "_")
+    .replace(/^(?=\d)/, "_")
+    .slice(0, 127);
 }

@@ -1,6 +1,20 @@
 /** The other way round from schema.ts: the schema of a BTF type, for maps and variables of programs written in C. */
 import {
-  arrayOf, be16, be32, be64, i16, i32, i64, i8, structWithLayout, u16, u32, u64, u8, type FieldLayout, type Schema,
+  arrayOf,
+  be16,
+  be32,
+  be64,
+  i16,
+  i32,
+  i64,
+  i8,
+  structWithLayout,
+  u16,
+  u32,
+  u64,
+  u8,
+  type FieldLayout,
+  type Schema,
 } from "../types/index.ts";
 import type { Btf } from "./btf.ts";
 import { BtfError } from "./format.ts";
@@ -95,7 +109,11 @@ class Converter {
       if (offset + sizeOf(this.#btf, member.type) > type.size) {
         throw new BtfError(`member ${member.name} of struct ${type.name} ends behind the struct`);
       }
-      layout.push({ name: member.name === "" ? `anonymous${i}` : member.name, schema: this.#part(member.type), offset });
+      layout.push({
+        name: member.name === "" ? `anonymous${i}` : member.name,
+        schema: this.#part(member.type),
+        offset,
+      });
     }
     return structWithLayout(type.name, layout, type.size);
   }
@@ -108,10 +126,16 @@ export function sectionSchema(btf: Btf, id: number, name: string, size: number):
   const layout: FieldLayout[] = [];
   for (const variable of section.variables) {
     if (variable.offset + variable.size > size) {
-      throw new BtfError(`variable ${btf.name(variable.type)} ends at byte ${variable.offset + variable.size} of a section of ${size}`);
+      throw new BtfError(
+        `variable ${btf.name(variable.type)} ends at byte ${variable.offset + variable.size} of a section of ${size}`,
+      );
     }
     const schema = schemaOf(btf, variable.type);
-    layout.push({ name: btf.name(variable.type), schema: schema.size === variable.size ? schema : bytes(variable.size), offset: variable.offset });
+    layout.push({
+      name: btf.name(variable.type),
+      schema: schema.size === variable.size ? schema : bytes(variable.size),
+      offset: variable.offset,
+    });
   }
   return structWithLayout(name, layout, size);
 }

@@ -60,11 +60,11 @@ export type BtfType =
   | { readonly kind: "var"; readonly name: string; readonly type: number; readonly linkage: BtfLinkage }
   /** A section of variables; offsets and sizes in bytes. */
   | {
-    readonly kind: "datasec";
-    readonly name: string;
-    readonly size: number;
-    readonly variables: readonly { readonly type: number; readonly offset: number; readonly size: number }[];
-  }
+      readonly kind: "datasec";
+      readonly name: string;
+      readonly size: number;
+      readonly variables: readonly { readonly type: number; readonly offset: number; readonly size: number }[];
+    }
   | { readonly kind: "float"; readonly name: string; readonly size: number }
   /** A note on a declaration, or on its member or parameter number `component`; -1 is the declaration itself. */
   | { readonly kind: "decl_tag"; readonly name: string; readonly type: number; readonly component: number };

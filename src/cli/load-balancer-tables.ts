@@ -11,19 +11,33 @@ export async function printPrograms(programs: readonly ProgramStatus[]): Promise
   const counted = programs.some(({ runs }) => runs !== undefined);
   await printTable(
     [
-      { header: "PROGRAM" }, { header: "HOOK" }, { header: "INSTRUCTIONS", align: "right" }, { header: "JITED BYTES", align: "right" },
+      { header: "PROGRAM" },
+      { header: "HOOK" },
+      { header: "INSTRUCTIONS", align: "right" },
+      { header: "JITED BYTES", align: "right" },
       { header: "LINK", align: "right" },
-      ...(counted ? [{ header: "RUNS", align: "right" }, { header: "MEAN NS", align: "right" }] as const : []),
+      ...(counted
+        ? ([
+            { header: "RUNS", align: "right" },
+            { header: "MEAN NS", align: "right" },
+          ] as const)
+        : []),
     ],
     programs.map(({ name, hook, instructions, jitedBytes, linkId, runs }) => [
-      name, hook, count(instructions), count(jitedBytes), String(linkId),
+      name,
+      hook,
+      count(instructions),
+      count(jitedBytes),
+      String(linkId),
       ...(counted ? [count(runs?.count ?? 0), runs === undefined ? "" : String(Math.round(runs.meanNs))] : []),
     ]),
   );
 }
 
 /** Maps with how full they are, and how that is known. */
-export async function printMaps(maps: readonly Pick<MapStatus, "name" | "type" | "use" | "maxEntries">[]): Promise<void> {
+export async function printMaps(
+  maps: readonly Pick<MapStatus, "name" | "type" | "use" | "maxEntries">[],
+): Promise<void> {
   await printTable(
     [{ header: "MAP" }, { header: "TYPE" }, ...useColumns],
     maps.map((map) => [map.name, map.type, ...useCells(map)]),
@@ -32,10 +46,17 @@ export async function printMaps(maps: readonly Pick<MapStatus, "name" | "type" |
 }
 
 /** Columns of how full a map is. */
-export const useColumns = [{ header: "USED", align: "right" }, { header: "ENTRIES", align: "right" }, { header: "FULL", align: "right" }] as const;
+export const useColumns = [
+  { header: "USED", align: "right" },
+  { header: "ENTRIES", align: "right" },
+  { header: "FULL", align: "right" },
+] as const;
 
 /** What stands in these columns. */
-export function useCells({ use, maxEntries }: Pick<MapStatus, "use" | "maxEntries">): readonly [used: string, entries: string, full: string] {
+export function useCells({
+  use,
+  maxEntries,
+}: Pick<MapStatus, "use" | "maxEntries">): readonly [used: string, entries: string, full: string] {
   return [
     use === undefined ? "" : count(use.used),
     maxEntries === 0 ? "" : count(maxEntries),
@@ -46,16 +67,26 @@ export function useCells({ use, maxEntries }: Pick<MapStatus, "use" | "maxEntrie
 /** Says how that is known. */
 export async function printUseNote(maps: readonly Pick<MapStatus, "use">[]): Promise<void> {
   const walked = maps.some(({ use }) => use?.countedBy === "walk");
-  await print(colors.dim(walked
-    ? "used: counted by walking through the maps; from Linux 6.6 on the kernel keeps count\n"
-    : "used: by the kernel's own count; slots by the services that have them\n"));
+  await print(
+    colors.dim(
+      walked
+        ? "used: counted by walking through the maps; from Linux 6.6 on the kernel keeps count\n"
+        : "used: by the kernel's own count; slots by the services that have them\n",
+    ),
+  );
 }
 
 /** Who is left alone; nothing where nobody is. */
 export async function printOptOut({ cgroups, networkNamespaces }: Status["optOut"]): Promise<void> {
   const parts = [
     ...cgroups.map((path) => `cgroup ${path ?? "that is gone, or not to be seen from here"}`),
-    ...(networkNamespaces.length === 0 ? [] : [networkNamespaces.length === 1 ? "1 network namespace" : `${count(networkNamespaces.length)} network namespaces`]),
+    ...(networkNamespaces.length === 0
+      ? []
+      : [
+          networkNamespaces.length === 1
+            ? "1 network namespace"
+            : `${count(networkNamespaces.length)} network namespaces`,
+        ]),
   ];
   if (parts.length > 0) await print(`Left alone: ${parts.join(", ")}\n\n`);
 }
@@ -66,15 +97,26 @@ export async function printServices(services: readonly ServiceStatus[], limit = 
   const counted = services.some(({ counters }) => counters !== undefined);
   await printTable(
     [
-      { header: "SERVICE" }, { header: "ADDRESS" }, { header: "PROTOCOL" },
-      ...(counted ? [{ header: "TRANSLATED", align: "right" }, { header: "NO BACKEND", align: "right" }] as const : []),
+      { header: "SERVICE" },
+      { header: "ADDRESS" },
+      { header: "PROTOCOL" },
+      ...(counted
+        ? ([
+            { header: "TRANSLATED", align: "right" },
+            { header: "NO BACKEND", align: "right" },
+          ] as const)
+        : []),
       { header: "BACKENDS" },
     ],
-    services.slice(0, limit).map((service) => [
-      service.name ?? "", listText(service.frontEnds, ADDRESSES_SHOWN), service.protocol,
-      ...(counted ? [count(service.counters?.translated ?? 0), count(service.counters?.noBackend ?? 0)] : []),
-      choiceText(service),
-    ]),
+    services
+      .slice(0, limit)
+      .map((service) => [
+        service.name ?? "",
+        listText(service.frontEnds, ADDRESSES_SHOWN),
+        service.protocol,
+        ...(counted ? [count(service.counters?.translated ?? 0), count(service.counters?.noBackend ?? 0)] : []),
+        choiceText(service),
+      ]),
   );
   if (services.length > limit) await print(colors.dim(`and ${count(services.length - limit)} more\n`));
 }

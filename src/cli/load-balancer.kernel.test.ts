@@ -6,10 +6,35 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import * as assert from "uvu/assert";
 import { encode, exit, mov, r0 } from "../asm/index.ts";
-import { loadBalancerStatus, loadLoadBalancer, openPinnedMap, OWNER, parseConfig, unloadLoadBalancer, type LoadRequest, type LoadResult } from "../lb/index.ts";
-import { createLink, enableStatistics, loadProgram, objectIds, openDirectory, type ObjectKind } from "../kernel/index.ts";
+import {
+  loadBalancerStatus,
+  loadLoadBalancer,
+  openPinnedMap,
+  OWNER,
+  parseConfig,
+  unloadLoadBalancer,
+  type LoadRequest,
+  type LoadResult,
+} from "../lb/index.ts";
+import {
+  createLink,
+  enableStatistics,
+  loadProgram,
+  objectIds,
+  openDirectory,
+  type ObjectKind,
+} from "../kernel/index.ts";
 import { cgroupRoot } from "../loader/index.ts";
-import { eventually, kernelSuite, runIn, startIn, withCgroup, withNetworkNamespace, withPins, type Outcome } from "../testing/index.ts";
+import {
+  eventually,
+  kernelSuite,
+  runIn,
+  startIn,
+  withCgroup,
+  withNetworkNamespace,
+  withPins,
+  type Outcome,
+} from "../testing/index.ts";
 import { AttachType, ProgramType } from "../types/index.ts";
 import { reverseEntries } from "../lb/testing/reverse-entries.ts";
 
@@ -19,7 +44,8 @@ const CLI = fileURLToPath(new URL("tsbpf.ts", import.meta.url));
 const TSX = import.meta.resolve("tsx");
 const BACKENDS = ["20.0.0.1", "20.0.0.2", "20.0.0.3"];
 
-const tsbpf = (...args: readonly string[]): Promise<Outcome> => runIn({}, process.execPath, "--import", TSX, CLI, ...args);
+const tsbpf = (...args: readonly string[]): Promise<Outcome> =>
+  runIn({}, process.execPath, "--import", TSX, CLI, ...args);
 
 /** Runs the command, which has to succeed. */
 async function done(...args: readonly string[]): Promise<string> {
@@ -52,7 +78,8 @@ async function withPlaces(work: (places: Places) => Promise<void>): Promise<void
 }
 
 /** Small maps, since all of this machine's tests share its memory. */
-const SIZES = "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024, services6: 64, slots6: 256, backends6: 256, cilium_lb6_reverse_sk: 1024 }";
+const SIZES =
+  "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024, services6: 64, slots6: 256, backends6: 256, cilium_lb6_reverse_sk: 1024 }";
 
 const bothProtocols = (backends: readonly string[]) => `services:
 ${["tcp", "udp"].map((protocol) => `  - { name: web-${protocol}, address: 100.0.0.1, port: 80, protocol: ${protocol}, backends: [${backends.map((address) => `"${address}:80"`).join(", ")}] }`).join("\n")}
@@ -63,95 +90,146 @@ ${SIZES}
 const load = (backends: readonly string[], { cgroup, pins }: { cgroup: string; pins: string }): Promise<LoadResult> =>
   loadLoadBalancer({ config: parseConfig(bothProtocols(backends), "test"), cgroup, pins });
 
-test("loads, balances without a process of its own, shows what it does, and leaves nothing", () => withPlaces(async ({ cgroup, pins, config }) => {
-  const { status } = JSON.parse(await done("load", "--json", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins)) as LoadResult;
-  assert.equal(status.programs.map(({ hook }) => hook), ["connect4", "connect6", "sendmsg4", "sendmsg6", "recvmsg4", "recvmsg6", "getpeername4", "getpeername6", "sock_release"].map((hook) => `cgroup/${hook}`));
-  for (const program of status.programs) {
-    assert.is(program.cgroup, cgroup);
-    assert.ok(program.instructions > 0 && program.linkId > 0);
-  }
-
-  await withTraffic({ cgroup }, async (traffic) => {
-    using _statistics = enableStatistics();
-    await traffic.allow(BACKENDS);
-    const { maps, services, programs } = loadBalancerStatus(pins)!;
-    const [ipv4, ipv6] = reverseEntries({ maps });
-    assert.ok(ipv4! > 0 && ipv6 === 0);
-    for (const { name, runs } of programs.filter((program) => ["connect4", "sendmsg4", "recvmsg4", "sock_release"].includes(program.name))) {
-      assert.ok(runs !== undefined && Number(runs.count) > 0 && runs.meanNs > 1, `${name}: ${runs?.count} runs`);
+test("loads, balances without a process of its own, shows what it does, and leaves nothing", () =>
+  withPlaces(async ({ cgroup, pins, config }) => {
+    const { status } = JSON.parse(
+      await done("load", "--json", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins),
+    ) as LoadResult;
+    assert.equal(
+      status.programs.map(({ hook }) => hook),
+      [
+        "connect4",
+        "connect6",
+        "sendmsg4",
+        "sendmsg6",
+        "recvmsg4",
+        "recvmsg6",
+        "getpeername4",
+        "getpeername6",
+        "sock_release",
+      ].map((hook) => `cgroup/${hook}`),
+    );
+    for (const program of status.programs) {
+      assert.is(program.cgroup, cgroup);
+      assert.ok(program.instructions > 0 && program.linkId > 0);
     }
-    assert.equal(services.map(({ name, backends }) => [name, backends.length]), [["web-tcp", 3], ["web-udp", 3]]);
-    const reverse = JSON.parse(await done("map", "dump", "cilium_lb4_reverse_sk", "--json", "--pin", pins)) as { key: { port: number }; value: unknown }[];
-    assert.ok(reverse.length > 0);
-    assert.equal((await traffic.result()).wrong, []);
-    assert.equal(reverse.find(({ key }) => key.port === 80)!.value, { address: "100.0.0.1", port: 80, revNatIndex: 2 });
-  });
-  await eventually(() => assert.is(reverseEntries(loadBalancerStatus(pins)!)[0], 0));
-  const text = await done("status", "--pin", pins);
-  assert.match(text, /^connect4 +cgroup\/connect4 /m);
-  assert.match(text, /^web-tcp +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80, 20\.0\.0\.2:80, 20\.0\.0\.3:80$/m);
-  assert.match(text, /^cilium_lb4_reverse_sk +lru_hash +0 +1,024 +0%$/m);
-  assert.match(
-    await done("map", "dump", "services", "--pin", pins),
-    /^address=100\.0\.0\.1 port=80 protocol=6 scope=0: key=.* revNatIndex=1 flags=0 affinityTimeout=0 range=\{"base":0,"count":3\}$/m,
-  );
-  assert.match(await done("map", "list", "--pin", pins), /^services +hash +struct \w+ +struct \w+ +2 +64 +3%$/m);
 
-  const ours: Record<string, readonly number[]> = {
-    program: status.programs.map(({ id }) => id), link: status.programs.map(({ linkId }) => linkId), map: status.maps.map(({ id }) => id),
-  };
-  for (const [kind, ids] of Object.entries(ours)) {
-    const there = objectIds(kind as ObjectKind);
-    assert.ok(ids.every((id) => there.includes(id)));
-  }
-  assert.match(await done("unload", "--pin", pins), "Unloaded");
-  await eventually(() => {
-    for (const [kind, ids] of Object.entries(ours)) assert.equal(objectIds(kind as ObjectKind).filter((id) => ids.includes(id)), [], `${kind}s are left`);
-  });
-  assert.not.ok(readdirSync("/sys/fs/bpf").includes(pins.slice("/sys/fs/bpf/".length)));
-  const after = await tsbpf("status", "--pin", pins);
-  assert.is(after.status, 1);
-  assert.match(after.stderr, `error: nothing is loaded: there are no pins at ${pins}\nhint: `);
-  assert.is(await unloadLoadBalancer(pins), undefined);
-}));
+    await withTraffic({ cgroup }, async (traffic) => {
+      using _statistics = enableStatistics();
+      await traffic.allow(BACKENDS);
+      const { maps, services, programs } = loadBalancerStatus(pins)!;
+      const [ipv4, ipv6] = reverseEntries({ maps });
+      assert.ok(ipv4! > 0 && ipv6 === 0);
+      for (const { name, runs } of programs.filter((program) =>
+        ["connect4", "sendmsg4", "recvmsg4", "sock_release"].includes(program.name),
+      )) {
+        assert.ok(runs !== undefined && Number(runs.count) > 0 && runs.meanNs > 1, `${name}: ${runs?.count} runs`);
+      }
+      assert.equal(
+        services.map(({ name, backends }) => [name, backends.length]),
+        [
+          ["web-tcp", 3],
+          ["web-udp", 3],
+        ],
+      );
+      const reverse = JSON.parse(await done("map", "dump", "cilium_lb4_reverse_sk", "--json", "--pin", pins)) as {
+        key: { port: number };
+        value: unknown;
+      }[];
+      assert.ok(reverse.length > 0);
+      assert.equal((await traffic.result()).wrong, []);
+      assert.equal(reverse.find(({ key }) => key.port === 80)!.value, {
+        address: "100.0.0.1",
+        port: 80,
+        revNatIndex: 2,
+      });
+    });
+    await eventually(() => assert.is(reverseEntries(loadBalancerStatus(pins)!)[0], 0));
+    const text = await done("status", "--pin", pins);
+    assert.match(text, /^connect4 +cgroup\/connect4 /m);
+    assert.match(text, /^web-tcp +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80, 20\.0\.0\.2:80, 20\.0\.0\.3:80$/m);
+    assert.match(text, /^cilium_lb4_reverse_sk +lru_hash +0 +1,024 +0%$/m);
+    assert.match(
+      await done("map", "dump", "services", "--pin", pins),
+      /^address=100\.0\.0\.1 port=80 protocol=6 scope=0: key=.* revNatIndex=1 flags=0 affinityTimeout=0 range=\{"base":0,"count":3\}$/m,
+    );
+    assert.match(await done("map", "list", "--pin", pins), /^services +hash +struct \w+ +struct \w+ +2 +64 +3%$/m);
 
-test("a reload under traffic loses no request, and sends none to a backend that it has removed", () => withPlaces(async ({ cgroup, pins }) => {
-  const sets = [BACKENDS, ["20.0.0.1"], ["20.0.0.2", "20.0.0.3"], ["20.0.0.3"], ["20.0.0.1", "20.0.0.2"]];
-  await load(sets.at(-1)!, { cgroup, pins });
-  await withTraffic({ cgroup }, async (traffic) => {
-    await traffic.allow(sets.at(-1)!);
-    for (const backends of sets) {
-      const { replaced, services } = await load(backends, { cgroup, pins });
-      assert.ok(replaced);
-      assert.is(services.changed, 2);
-      await traffic.allow(backends);
+    const ours: Record<string, readonly number[]> = {
+      program: status.programs.map(({ id }) => id),
+      link: status.programs.map(({ linkId }) => linkId),
+      map: status.maps.map(({ id }) => id),
+    };
+    for (const [kind, ids] of Object.entries(ours)) {
+      const there = objectIds(kind as ObjectKind);
+      assert.ok(ids.every((id) => there.includes(id)));
     }
-    const { requests, wrong } = await traffic.result();
-    assert.equal(wrong, []);
-    assert.ok(requests > 100, `only ${requests} requests`);
-  });
-}));
+    assert.match(await done("unload", "--pin", pins), "Unloaded");
+    await eventually(() => {
+      for (const [kind, ids] of Object.entries(ours))
+        assert.equal(
+          objectIds(kind as ObjectKind).filter((id) => ids.includes(id)),
+          [],
+          `${kind}s are left`,
+        );
+    });
+    assert.not.ok(readdirSync("/sys/fs/bpf").includes(pins.slice("/sys/fs/bpf/".length)));
+    const after = await tsbpf("status", "--pin", pins);
+    assert.is(after.status, 1);
+    assert.match(after.stderr, `error: nothing is loaded: there are no pins at ${pins}\nhint: `);
+    assert.is(await unloadLoadBalancer(pins), undefined);
+  }));
 
-test("a loader that is killed leaves traffic going, and the next one finishes its work", () => withPlaces(async ({ cgroup, pins }) => {
-  await load(["20.0.0.1"], { cgroup, pins });
-  await withTraffic({ cgroup }, async (traffic) => {
-    await traffic.allow(BACKENDS);
-    for (const milliseconds of [30, 90, 180]) {
-      const child = startIn({}, process.execPath, "--import", TSX, "--input-type=module", "--eval", endlessLoads, ...[["20.0.0.1"], BACKENDS].map(bothProtocols), cgroup, pins);
-      const ended = new Promise((resolve) => child.on("close", resolve));
-      const loading = new Promise<boolean>((resolve) => child.stdout!.once("data", () => resolve(true)));
-      assert.ok(await Promise.race([loading, ended.then(() => false)]));
-      await new Promise((resolve) => setTimeout(resolve, milliseconds));
-      child.kill("SIGKILL");
-      await ended;
-    }
-    await load(["20.0.0.2", "20.0.0.3"], { cgroup, pins });
-    await traffic.allow(["20.0.0.2", "20.0.0.3"]);
-    const { requests, wrong } = await traffic.result();
-    assert.equal(wrong, []);
-    assert.ok(requests > 100, `only ${requests} requests`);
-  });
-}));
+test("a reload under traffic loses no request, and sends none to a backend that it has removed", () =>
+  withPlaces(async ({ cgroup, pins }) => {
+    const sets = [BACKENDS, ["20.0.0.1"], ["20.0.0.2", "20.0.0.3"], ["20.0.0.3"], ["20.0.0.1", "20.0.0.2"]];
+    await load(sets.at(-1)!, { cgroup, pins });
+    await withTraffic({ cgroup }, async (traffic) => {
+      await traffic.allow(sets.at(-1)!);
+      for (const backends of sets) {
+        const { replaced, services } = await load(backends, { cgroup, pins });
+        assert.ok(replaced);
+        assert.is(services.changed, 2);
+        await traffic.allow(backends);
+      }
+      const { requests, wrong } = await traffic.result();
+      assert.equal(wrong, []);
+      assert.ok(requests > 100, `only ${requests} requests`);
+    });
+  }));
+
+test("a loader that is killed leaves traffic going, and the next one finishes its work", () =>
+  withPlaces(async ({ cgroup, pins }) => {
+    await load(["20.0.0.1"], { cgroup, pins });
+    await withTraffic({ cgroup }, async (traffic) => {
+      await traffic.allow(BACKENDS);
+      for (const milliseconds of [30, 90, 180]) {
+        const child = startIn(
+          {},
+          process.execPath,
+          "--import",
+          TSX,
+          "--input-type=module",
+          "--eval",
+          endlessLoads,
+          ...[["20.0.0.1"], BACKENDS].map(bothProtocols),
+          cgroup,
+          pins,
+        );
+        const ended = new Promise((resolve) => child.on("close", resolve));
+        const loading = new Promise<boolean>((resolve) => child.stdout!.once("data", () => resolve(true)));
+        assert.ok(await Promise.race([loading, ended.then(() => false)]));
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        child.kill("SIGKILL");
+        await ended;
+      }
+      await load(["20.0.0.2", "20.0.0.3"], { cgroup, pins });
+      await traffic.allow(["20.0.0.2", "20.0.0.3"]);
+      const { requests, wrong } = await traffic.result();
+      assert.equal(wrong, []);
+      assert.ok(requests > 100, `only ${requests} requests`);
+    });
+  }));
 
 /** Loads two configurations in turn, until it is killed. */
 const endlessLoads = `
@@ -164,45 +242,77 @@ const endlessLoads = `
   }
 `;
 
-test("what cannot be loaded is said in one line, and changes nothing", () => withPlaces(async ({ cgroup, pins, config }) => {
-  await load(["20.0.0.1"], { cgroup, pins });
-  const before = snapshot(pins);
-  const foreign = `${pins}-foreign`;
-  mkdirSync(foreign);
-  mkdirSync(join(foreign, "somebody"));
-  try {
-    const wanted = { config: parseConfig(bothProtocols(["20.0.0.1"]), "test"), cgroup, pins };
-    const cases: readonly [request: LoadRequest, message: string, hint: string][] = [
-      [{ ...wanted, cgroup: "/nowhere" }, "cgroup /nowhere: there is no such directory", "cgroups are directories below"],
-      [{ ...wanted, cgroup: tmpdir() }, `cgroup ${tmpdir()}: this directory is not in a cgroup v2 hierarchy`, "cgroups are"],
-      [{ ...wanted, pins: foreign }, `pin directory ${foreign} is used by something else: it holds somebody`, "choose another"],
-      [{ ...wanted, pins: join(tmpdir(), "pins") }, "it is not on a BPF file system", "/sys/fs/bpf"],
-      [{ ...wanted, config: parseConfig(bothProtocols([]).replace("slots: 256", "slots: 128"), "test") }, "its max entries is 256, and 128 is asked for", "unload"],
-    ];
-    for (const [request, message, hint] of cases) {
-      const error = await loadLoadBalancer(request).then(() => undefined, (reason: unknown) => reason as Error & { hint?: string });
-      assert.ok(error !== undefined && error.message.includes(message), error?.message);
-      assert.match(error.hint ?? "", hint);
+test("what cannot be loaded is said in one line, and changes nothing", () =>
+  withPlaces(async ({ cgroup, pins, config }) => {
+    await load(["20.0.0.1"], { cgroup, pins });
+    const before = snapshot(pins);
+    const foreign = `${pins}-foreign`;
+    mkdirSync(foreign);
+    mkdirSync(join(foreign, "somebody"));
+    try {
+      const wanted = { config: parseConfig(bothProtocols(["20.0.0.1"]), "test"), cgroup, pins };
+      const cases: readonly [request: LoadRequest, message: string, hint: string][] = [
+        [
+          { ...wanted, cgroup: "/nowhere" },
+          "cgroup /nowhere: there is no such directory",
+          "cgroups are directories below",
+        ],
+        [
+          { ...wanted, cgroup: tmpdir() },
+          `cgroup ${tmpdir()}: this directory is not in a cgroup v2 hierarchy`,
+          "cgroups are",
+        ],
+        [
+          { ...wanted, pins: foreign },
+          `pin directory ${foreign} is used by something else: it holds somebody`,
+          "choose another",
+        ],
+        [{ ...wanted, pins: join(tmpdir(), "pins") }, "it is not on a BPF file system", "/sys/fs/bpf"],
+        [
+          { ...wanted, config: parseConfig(bothProtocols([]).replace("slots: 256", "slots: 128"), "test") },
+          "its max entries is 256, and 128 is asked for",
+          "unload",
+        ],
+      ];
+      for (const [request, message, hint] of cases) {
+        const error = await loadLoadBalancer(request).then(
+          () => undefined,
+          (reason: unknown) => reason as Error & { hint?: string },
+        );
+        assert.ok(error !== undefined && error.message.includes(message), error?.message);
+        assert.match(error.hint ?? "", hint);
+      }
+      const bad = await tsbpf(
+        "load",
+        "--config",
+        config(bothProtocols(["20.0.0.1:80:80"])),
+        "--cgroup",
+        cgroup,
+        "--pin",
+        pins,
+      );
+      assert.is(bad.status, 1);
+      assert.is(bad.stdout, "");
+      assert.match(
+        bad.stderr,
+        /^error: 2 mistakes in the configuration\n  \/.*\.yaml:2:[0-9]+: services\[0\]\.backends\[0\]: expected a backend such as [^]*services\[1\][^]*\nhint: nothing was changed; .*\n$/,
+      );
+      const unload = await tsbpf("unload", "--pin", foreign);
+      assert.is(unload.status, 1);
+      assert.match(unload.stderr, "is used by something else");
+      assert.equal(readdirSync(foreign), ["somebody"]);
+      assert.is((await tsbpf("load", "--wrong")).status, 2);
+      assert.equal(snapshot(pins), before);
+    } finally {
+      rmdirSync(join(foreign, "somebody"));
+      rmdirSync(foreign);
     }
-    const bad = await tsbpf("load", "--config", config(bothProtocols(["20.0.0.1:80:80"])), "--cgroup", cgroup, "--pin", pins);
-    assert.is(bad.status, 1);
-    assert.is(bad.stdout, "");
-    assert.match(bad.stderr, /^error: 2 mistakes in the configuration\n  \/.*\.yaml:2:[0-9]+: services\[0\]\.backends\[0\]: expected a backend such as [^]*services\[1\][^]*\nhint: nothing was changed; .*\n$/);
-    const unload = await tsbpf("unload", "--pin", foreign);
-    assert.is(unload.status, 1);
-    assert.match(unload.stderr, "is used by something else");
-    assert.equal(readdirSync(foreign), ["somebody"]);
-    assert.is((await tsbpf("load", "--wrong")).status, 2);
-    assert.equal(snapshot(pins), before);
-  } finally {
-    rmdirSync(join(foreign, "somebody"));
-    rmdirSync(foreign);
-  }
-}));
+  }));
 
-test("says of each kind of service what it does, and who is not there to be left alone", () => withPlaces(async ({ cgroup, pins, config }) => {
-  const backends = '[{ address: "20.0.0.1:80", node: here }, { address: "20.0.0.2:80", node: elsewhere }]';
-  const text = `node: here
+test("says of each kind of service what it does, and who is not there to be left alone", () =>
+  withPlaces(async ({ cgroup, pins, config }) => {
+    const backends = '[{ address: "20.0.0.1:80", node: here }, { address: "20.0.0.2:80", node: elsewhere }]';
+    const text = `node: here
 services:
   - { name: table, address: 100.0.0.1, port: 80, hostPort: 8080, hostIP: 127.0.0.1, protocol: tcp, algorithm: maglev, internalTrafficPolicy: local, backends: ${backends} }
   - { name: redirect, address: 100.0.0.2, port: 53, protocol: udp, localRedirect: true, backends: ${backends} }
@@ -210,97 +320,202 @@ services:
 options: { maglevTableSize: 251 }
 ${SIZES.replace("slots: 256", "slots: 1024")}
 `;
-  const loaded = await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
-  assert.match(loaded, /^table +127\.0\.0\.1:8080 +tcp +20\.0\.0\.[12]:80, 20\.0\.0\.[12]:80; chosen by the client's address$/m);
-  assert.match(loaded, /^table +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80; this node's alone; chosen by the client's address$/m);
-  assert.match(loaded, /^redirect +100\.0\.0\.2:53 +udp +20\.0\.0\.1:80; this node's, in place of the address$/m);
-  assert.match(loaded, /^Services: 2 added$/m);
-  assert.match(loaded, /^Without a backend on this node, their addresses left as they are: elsewhere$/m);
-  const before = snapshot(pins);
-  const refused = await tsbpf("load", "--config", config(`${text}optOut: { cgroups: [no/such/cgroup] }\n`), "--cgroup", cgroup, "--pin", pins);
-  assert.is(refused.status, 1);
-  assert.is(refused.stderr, `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`);
-  assert.equal(snapshot(pins), before);
-  assert.not.match(await done("status", "--pin", pins), "Left alone");
-  await withCgroup(async (shortLived) => {
-    await done("load", "--config", config(`${text}optOut: { cgroups: [${basename(shortLived)}], networkNamespaces: [/proc/self/ns/net] }\n`), "--cgroup", cgroup, "--pin", pins);
-    assert.match(await done("status", "--pin", pins), `\nLeft alone: cgroup ${shortLived}, 1 network namespace\n`);
-  });
-  assert.equal(loadBalancerStatus(pins)!.optOut.cgroups, [undefined]);
-  await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
-  const after = snapshot(pins);
-  // In a cgroup namespace, whose root lies nobody knows how deep.
-  const inside = await runIn({ cgroup }, "unshare", "--cgroup", "--mount", "sh", "-c", 'umount -l "$0" && mount -t cgroup2 cgroup2 "$0" && exec "$@"', cgroupRoot(),
-    process.execPath, "--import", TSX, CLI, "load", "--config", config(`${text}optOut: { cgroups: [.] }\n`), "--pin", pins);
-  assert.is(inside.status, 1);
-  assert.match(inside.stderr, `error: optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${cgroupRoot()} is a cgroup below it\nhint: `);
-  assert.equal(snapshot(pins), after);
-}));
+    const loaded = await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
+    assert.match(
+      loaded,
+      /^table +127\.0\.0\.1:8080 +tcp +20\.0\.0\.[12]:80, 20\.0\.0\.[12]:80; chosen by the client's address$/m,
+    );
+    assert.match(
+      loaded,
+      /^table +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80; this node's alone; chosen by the client's address$/m,
+    );
+    assert.match(loaded, /^redirect +100\.0\.0\.2:53 +udp +20\.0\.0\.1:80; this node's, in place of the address$/m);
+    assert.match(loaded, /^Services: 2 added$/m);
+    assert.match(loaded, /^Without a backend on this node, their addresses left as they are: elsewhere$/m);
+    const before = snapshot(pins);
+    const refused = await tsbpf(
+      "load",
+      "--config",
+      config(`${text}optOut: { cgroups: [no/such/cgroup] }\n`),
+      "--cgroup",
+      cgroup,
+      "--pin",
+      pins,
+    );
+    assert.is(refused.status, 1);
+    assert.is(
+      refused.stderr,
+      `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`,
+    );
+    assert.equal(snapshot(pins), before);
+    assert.not.match(await done("status", "--pin", pins), "Left alone");
+    await withCgroup(async (shortLived) => {
+      await done(
+        "load",
+        "--config",
+        config(`${text}optOut: { cgroups: [${basename(shortLived)}], networkNamespaces: [/proc/self/ns/net] }\n`),
+        "--cgroup",
+        cgroup,
+        "--pin",
+        pins,
+      );
+      assert.match(await done("status", "--pin", pins), `\nLeft alone: cgroup ${shortLived}, 1 network namespace\n`);
+    });
+    assert.equal(loadBalancerStatus(pins)!.optOut.cgroups, [undefined]);
+    await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
+    const after = snapshot(pins);
+    // In a cgroup namespace, whose root lies nobody knows how deep.
+    const inside = await runIn(
+      { cgroup },
+      "unshare",
+      "--cgroup",
+      "--mount",
+      "sh",
+      "-c",
+      'umount -l "$0" && mount -t cgroup2 cgroup2 "$0" && exec "$@"',
+      cgroupRoot(),
+      process.execPath,
+      "--import",
+      TSX,
+      CLI,
+      "load",
+      "--config",
+      config(`${text}optOut: { cgroups: [.] }\n`),
+      "--pin",
+      pins,
+    );
+    assert.is(inside.status, 1);
+    assert.match(
+      inside.stderr,
+      `error: optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${cgroupRoot()} is a cgroup below it\nhint: `,
+    );
+    assert.equal(snapshot(pins), after);
+  }));
 
-test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () => withPlaces(async ({ cgroup, pins }) => {
-  const backends = '[{ address: "20.0.0.1:80", weight: 4 }, { address: "20.0.0.2:80", weight: 6, state: terminating }, { address: "20.0.0.3:80", weight: 2, state: maintenance }]';
-  const services = `services:
+test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () =>
+  withPlaces(async ({ cgroup, pins }) => {
+    const backends =
+      '[{ address: "20.0.0.1:80", weight: 4 }, { address: "20.0.0.2:80", weight: 6, state: terminating }, { address: "20.0.0.3:80", weight: 2, state: maintenance }]';
+    const services = `services:
   - { name: web-tcp, address: 100.0.0.1, port: 80, nodePort: 30080, protocol: tcp, affinity: { timeout: 60 }, backends: ${backends} }
   - { name: other, nodePort: 30081, protocol: udp, backends: ["20.0.0.1:80"] }
   - { name: table, address: 100.0.0.2, port: 80, hostPort: 8080, internalTrafficPolicy: local, protocol: tcp, algorithm: maglev, skipSelf: true, backends: [{ address: "192.0.2.9:80", node: here, weight: 2 }, "20.0.0.3:80"] }
 node: here
 options: { maglevTableSize: 251 }
 `;
-  const sizes = SIZES.replace("slots: 256", "slots: 2048");
-  await withNetworkNamespace(["192.0.2.9"], (container) => withCgroup(async (full) => {
-    const optOut = `optOut: { networkNamespaces: [${container}], cgroups: [${basename(cgroup)}] }\n`;
-    await loadLoadBalancer({ config: parseConfig(services + optOut + sizes, "test"), cgroup, pins });
-    const before = { ...snapshot(pins), maps: contents(pins) };
-    assert.ok(Object.values(before.maps).every((entries) => entries.length > 0), "there is something to be restored");
-    /** The same features with other values, and none of them. */
-    const others = [
-      services.replace("maglevTableSize: 251", "maglevTableSize: 509").replace("192.0.2.9:80", "192.0.2.8:80") + optOut.replace(/cgroups: .*?]/, `cgroups: [${basename(full)}]`).replace(container, "/proc/self/ns/net") + sizes,
-      bothProtocols(["20.0.0.3"]).replace(SIZES, sizes),
-    ].map((text) => parseConfig(text, "test"));
-    // The kernel takes 64 programs on one hook.
-    const program = loadProgram({
-      name: "proceed", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, license: "GPL",
-      code: encode([mov(r0, 1), exit()]),
-    }).fd;
-    const target = openDirectory(full);
-    const links = Array.from({ length: 64 }, () => createLink({ program, target, attachType: AttachType.CGROUP_INET4_CONNECT }));
-    try {
-      for (const place of [pins, `${pins}-first`]) {
-        for (const config of others) {
-          const reason = await loadLoadBalancer({ config, cgroup: full, pins: place }).then(() => "none", (error: Error) => error.message);
-          assert.match(reason, "BPF_LINK_CREATE failed with E2BIG");
-          assert.equal({ ...snapshot(pins), maps: contents(pins) }, before);
+    const sizes = SIZES.replace("slots: 256", "slots: 2048");
+    await withNetworkNamespace(["192.0.2.9"], (container) =>
+      withCgroup(async (full) => {
+        const optOut = `optOut: { networkNamespaces: [${container}], cgroups: [${basename(cgroup)}] }\n`;
+        await loadLoadBalancer({ config: parseConfig(services + optOut + sizes, "test"), cgroup, pins });
+        const before = { ...snapshot(pins), maps: contents(pins) };
+        assert.ok(
+          Object.values(before.maps).every((entries) => entries.length > 0),
+          "there is something to be restored",
+        );
+        /** The same features with other values, and none of them. */
+        const others = [
+          services.replace("maglevTableSize: 251", "maglevTableSize: 509").replace("192.0.2.9:80", "192.0.2.8:80") +
+            optOut.replace(/cgroups: .*?]/, `cgroups: [${basename(full)}]`).replace(container, "/proc/self/ns/net") +
+            sizes,
+          bothProtocols(["20.0.0.3"]).replace(SIZES, sizes),
+        ].map((text) => parseConfig(text, "test"));
+        // The kernel takes 64 programs on one hook.
+        const program = loadProgram({
+          name: "proceed",
+          type: ProgramType.CGROUP_SOCK_ADDR,
+          expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+          license: "GPL",
+          code: encode([mov(r0, 1), exit()]),
+        }).fd;
+        const target = openDirectory(full);
+        const links = Array.from({ length: 64 }, () =>
+          createLink({ program, target, attachType: AttachType.CGROUP_INET4_CONNECT }),
+        );
+        try {
+          for (const place of [pins, `${pins}-first`]) {
+            for (const config of others) {
+              const reason = await loadLoadBalancer({ config, cgroup: full, pins: place }).then(
+                () => "none",
+                (error: Error) => error.message,
+              );
+              assert.match(reason, "BPF_LINK_CREATE failed with E2BIG");
+              assert.equal({ ...snapshot(pins), maps: contents(pins) }, before);
+            }
+          }
+          assert.not.ok(existsSync(`${pins}-first`));
+        } finally {
+          for (const fd of [...links, target, program]) fd.close();
         }
-      }
-      assert.not.ok(existsSync(`${pins}-first`));
-    } finally {
-      for (const fd of [...links, target, program]) fd.close();
-    }
+      }),
+    );
   }));
-}));
 
-test("says so when the cgroup is gone, and attaches to another", () => withPlaces(async ({ cgroup, pins }) => {
-  await withCgroup((shortLived) => load(BACKENDS, { cgroup: shortLived, pins }));
-  await eventually(() => assert.ok(loadBalancerStatus(pins)!.programs.every(({ attached }) => !attached)));
-  const { status, stderr } = await tsbpf("status", "--pin", pins);
-  assert.is(status, 1);
-  assert.match(stderr, "pinned, but attached to nothing: the cgroup is gone\nhint: load again");
-  assert.equal((await load(BACKENDS, { cgroup, pins })).services, { added: 0, changed: 0, removed: 0, unchanged: 2 });
-  assert.ok(loadBalancerStatus(pins)!.programs.every((program) => program.attached && program.cgroup === cgroup));
-}));
+test("says so when the cgroup is gone, and attaches to another", () =>
+  withPlaces(async ({ cgroup, pins }) => {
+    await withCgroup((shortLived) => load(BACKENDS, { cgroup: shortLived, pins }));
+    await eventually(() => assert.ok(loadBalancerStatus(pins)!.programs.every(({ attached }) => !attached)));
+    const { status, stderr } = await tsbpf("status", "--pin", pins);
+    assert.is(status, 1);
+    assert.match(stderr, "pinned, but attached to nothing: the cgroup is gone\nhint: load again");
+    assert.equal((await load(BACKENDS, { cgroup, pins })).services, { added: 0, changed: 0, removed: 0, unchanged: 2 });
+    assert.ok(loadBalancerStatus(pins)!.programs.every((program) => program.attached && program.cgroup === cgroup));
+  }));
 
-test("mounts the BPF file system where it is not, and says so where cgroup v2 is not, or privileges are missing", () => withPlaces(async ({ cgroup, pins, config }) => {
-  const command = [process.execPath, "--import", TSX, CLI, "load", "--config", config(bothProtocols([])), "--pin", pins];
-  const mounted = await runIn({}, "unshare", "--mount", "sh", "-c", 'while umount /sys/fs/bpf 2>/dev/null; do :; done; "$@" && ls "$0/maps" && grep -c " /sys/fs/bpf bpf " /proc/self/mounts', pins, ...command, "--cgroup", cgroup);
-  assert.is(mounted.status, 0, mounted.stderr);
-  assert.match(mounted.stdout, /\nservices\n[^]*\n1\n$/);
-  const without = await runIn({}, "unshare", "--mount", "sh", "-c", 'umount -l "$0"; exec "$@"', cgroupRoot(), ...command);
-  assert.is(without.status, 1);
-  assert.match(without.stderr, "error: no cgroup v2 hierarchy is mounted\nhint: mount one");
-  const powerless = await runIn({}, "setpriv", "--bounding-set=-all", "--inh-caps=-all", ...command, "--cgroup", cgroup);
-  assert.is(powerless.status, 1);
-  assert.match(powerless.stderr, /error: this process may not load BPF programs: .* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\nhint: run it as root/);
-}));
+test("mounts the BPF file system where it is not, and says so where cgroup v2 is not, or privileges are missing", () =>
+  withPlaces(async ({ cgroup, pins, config }) => {
+    const command = [
+      process.execPath,
+      "--import",
+      TSX,
+      CLI,
+      "load",
+      "--config",
+      config(bothProtocols([])),
+      "--pin",
+      pins,
+    ];
+    const mounted = await runIn(
+      {},
+      "unshare",
+      "--mount",
+      "sh",
+      "-c",
+      'while umount /sys/fs/bpf 2>/dev/null; do :; done; "$@" && ls "$0/maps" && grep -c " /sys/fs/bpf bpf " /proc/self/mounts',
+      pins,
+      ...command,
+      "--cgroup",
+      cgroup,
+    );
+    assert.is(mounted.status, 0, mounted.stderr);
+    assert.match(mounted.stdout, /\nservices\n[^]*\n1\n$/);
+    const without = await runIn(
+      {},
+      "unshare",
+      "--mount",
+      "sh",
+      "-c",
+      'umount -l "$0"; exec "$@"',
+      cgroupRoot(),
+      ...command,
+    );
+    assert.is(without.status, 1);
+    assert.match(without.stderr, "error: no cgroup v2 hierarchy is mounted\nhint: mount one");
+    const powerless = await runIn(
+      {},
+      "setpriv",
+      "--bounding-set=-all",
+      "--inh-caps=-all",
+      ...command,
+      "--cgroup",
+      cgroup,
+    );
+    assert.is(powerless.status, 1);
+    assert.match(
+      powerless.stderr,
+      /error: this process may not load BPF programs: .* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\nhint: run it as root/,
+    );
+  }));
 
 /** What a failing load must not change. */
 function snapshot(pins: string) {
@@ -315,9 +530,27 @@ function contents(pins: string): Record<string, string[]> {
     return [...map.elements({ zeroes: true })] as [K, V][];
   };
   const slots = new Map(entries<number, { address: string; port: number }>("slots"));
-  const plain = ["sources", "skip_lb4", "opt_out_netns", "opt_out_cgroups"].map((name) => [name, entries(name).map((entry) => inspect(entry)).sort()] as const);
-  const services = entries<unknown, { range: { base: number; count: number }; flags: number; affinityTimeout: number; revNatIndex: number }>("services")
-    .map(([key, { range: { base, count }, ...value }]) => inspect([key, value, Array.from({ length: count }, (_, i) => slots.get(base + i)!.address).join(" ")]));
+  const plain = ["sources", "skip_lb4", "opt_out_netns", "opt_out_cgroups"].map(
+    (name) =>
+      [
+        name,
+        entries(name)
+          .map((entry) => inspect(entry))
+          .sort(),
+      ] as const,
+  );
+  const services = entries<
+    unknown,
+    { range: { base: number; count: number }; flags: number; affinityTimeout: number; revNatIndex: number }
+  >("services").map(
+    ([
+      key,
+      {
+        range: { base, count },
+        ...value
+      },
+    ]) => inspect([key, value, Array.from({ length: count }, (_, i) => slots.get(base + i)!.address).join(" ")]),
+  );
   return Object.fromEntries([["services", services.sort()], ...plain]);
 }
 
@@ -330,9 +563,19 @@ interface Traffic {
 }
 
 /** Starts servers at all backends' addresses and clients of the service, in the cgroup and a network namespace of their own. */
-async function withTraffic(place: { readonly cgroup: string }, work: (traffic: Traffic) => Promise<void>): Promise<void> {
+async function withTraffic(
+  place: { readonly cgroup: string },
+  work: (traffic: Traffic) => Promise<void>,
+): Promise<void> {
   await withNetworkNamespace(BACKENDS, async (networkNamespace) => {
-    const child = startIn({ ...place, networkNamespace }, process.execPath, "--input-type=module", "--eval", trafficScript, ...BACKENDS);
+    const child = startIn(
+      { ...place, networkNamespace },
+      process.execPath,
+      "--input-type=module",
+      "--eval",
+      trafficScript,
+      ...BACKENDS,
+    );
     const ended = new Promise((resolve) => child.on("close", resolve));
     let errors = "";
     child.stderr!.on("data", (text) => (errors += String(text)));

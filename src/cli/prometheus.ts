@@ -11,14 +11,20 @@ export interface PrometheusMetric {
 
 /** The text, each line ended by a newline. */
 export function formatPrometheus(metrics: readonly PrometheusMetric[]): string {
-  return metrics.map(({ name, type, help, samples }) => [
-    `# HELP ${name} ${help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`,
-    `# TYPE ${name} ${type}\n`,
-    ...samples.map(({ labels, value }) => {
-      const text = Object.entries(labels).map(([label, content]) => `${label}="${escaped(content)}"`).join(",");
-      return `${name}${text === "" ? "" : `{${text}}`} ${value}\n`;
-    }),
-  ].join("")).join("");
+  return metrics
+    .map(({ name, type, help, samples }) =>
+      [
+        `# HELP ${name} ${help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`,
+        `# TYPE ${name} ${type}\n`,
+        ...samples.map(({ labels, value }) => {
+          const text = Object.entries(labels)
+            .map(([label, content]) => `${label}="${escaped(content)}"`)
+            .join(",");
+          return `${name}${text === "" ? "" : `{${text}}`} ${value}\n`;
+        }),
+      ].join(""),
+    )
+    .join("");
 }
 
 const escaped = (text: string): string => text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");

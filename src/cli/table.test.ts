@@ -6,18 +6,22 @@ const test = suite("table");
 
 test("puts text to the left, numbers to the right, and nothing behind the last column", () => {
   assert.is(
-    formatTable([{ header: "map" }, { header: "entries", align: "right" }, { header: "type" }], [
-      ["services", "65536", "hash"],
-      ["flows", "0", "sk_storage"],
-    ]),
-    "map       entries  type\n" +
-    "services    65536  hash\n" +
-    "flows           0  sk_storage\n",
+    formatTable(
+      [{ header: "map" }, { header: "entries", align: "right" }, { header: "type" }],
+      [
+        ["services", "65536", "hash"],
+        ["flows", "0", "sk_storage"],
+      ],
+    ),
+    "map       entries  type\n" + "services    65536  hash\n" + "flows           0  sk_storage\n",
   );
 });
 
 test("emphasis does not count as width", () => {
-  assert.is(formatTable([{ header: "a" }, { header: "b" }], [["1234", "5"]], (text) => `<b>${text}</b>`), "<b>a</b>     <b>b</b>\n1234  5\n");
+  assert.is(
+    formatTable([{ header: "a" }, { header: "b" }], [["1234", "5"]], (text) => `<b>${text}</b>`),
+    "<b>a</b>     <b>b</b>\n1234  5\n",
+  );
 });
 
 test("a cell cannot command the terminal", () => {

@@ -11,18 +11,33 @@ export interface Column {
  * headers, as a terminal's bold does, and must not change their width.
  */
 export function formatTable(
-  columns: readonly Column[], rows: readonly (readonly string[])[], emphasise: (text: string) => string = (text) => text,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  emphasise: (text: string) => string = (text) => text,
 ): string {
   const cells = rows.map((row) => row.map(printable));
-  const widths = columns.map(({ header }, i) => cells.reduce((most, row) => Math.max(most, width(row[i] ?? "")), width(header)));
+  const widths = columns.map(({ header }, i) =>
+    cells.reduce((most, row) => Math.max(most, width(row[i] ?? "")), width(header)),
+  );
   const line = (row: readonly string[], mark: (text: string) => string) =>
-    columns.map(({ align }, i) => {
-      const text = row[i] ?? "";
-      const padding = " ".repeat(widths[i]! - width(text));
-      // Nothing behind the last column.
-      return align === "right" ? padding + mark(text) : mark(text) + (i === columns.length - 1 ? "" : padding);
-    }).join("  ").trimEnd();
-  return [line(columns.map(({ header }) => header), emphasise), ...cells.map((row) => line(row, (text) => text))].map((text) => `${text}\n`).join("");
+    columns
+      .map(({ align }, i) => {
+        const text = row[i] ?? "";
+        const padding = " ".repeat(widths[i]! - width(text));
+        // Nothing behind the last column.
+        return align === "right" ? padding + mark(text) : mark(text) + (i === columns.length - 1 ? "" : padding);
+      })
+      .join("  ")
+      .trimEnd();
+  return [
+    line(
+      columns.map(({ header }) => header),
+      emphasise,
+    ),
+    ...cells.map((row) => line(row, (text) => text)),
+  ]
+    .map((text) => `${text}\n`)
+    .join("");
 }
 
 /** Code points, which is what a terminal shows of most scripts. */

@@ -7,9 +7,17 @@ const test = suite("uninterrupted");
 /** Runs a script with `uninterrupted`; what it printed, and which signal ended it. */
 function run(script: string): Promise<{ output: string; signal: NodeJS.Signals | null }> {
   const module = JSON.stringify(new URL("uninterrupted.ts", import.meta.url));
-  const child = spawn(process.execPath, [
-    "--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", `const { uninterrupted } = await import(${module}); ${script}`,
-  ], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    [
+      "--import",
+      import.meta.resolve("tsx"),
+      "--input-type=module",
+      "--eval",
+      `const { uninterrupted } = await import(${module}); ${script}`,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   let output = "";
   child.stdout.on("data", (data) => (output += String(data)));
   return new Promise((resolve) => child.on("close", (_, signal) => resolve({ output, signal })));

@@ -9,11 +9,14 @@ const QUIET = 60;
  * depends on is saved, until the process is interrupted. Directories are
  * watched, since editors replace files rather than write them.
  */
-export async function watchFiles(work: () => Promise<readonly string[]>, onChange: (file: string) => void): Promise<never> {
+export async function watchFiles(
+  work: () => Promise<readonly string[]>,
+  onChange: (file: string) => void,
+): Promise<never> {
   for (;;) {
     const begun = Date.now();
     const files = await work();
-    onChange(files.find((file) => modified(file) > begun) ?? await nextChange(files));
+    onChange(files.find((file) => modified(file) > begun) ?? (await nextChange(files)));
   }
 }
 

@@ -11,7 +11,8 @@ export function checkCallDepth(functions: readonly IrFunction[], frames: Readonl
   const byName = new Map(functions.map((fn) => [fn.name, fn]));
   const deepest = new Map<string, { bytes: number; chain: readonly string[] }>();
   const visit = (fn: IrFunction, above: readonly string[]): { bytes: number; chain: readonly string[] } => {
-    if (above.includes(fn.name)) throw new CompileError(`${[...above, fn.name].join(" calls ")}: a BPF program can't recurse`);
+    if (above.includes(fn.name))
+      throw new CompileError(`${[...above, fn.name].join(" calls ")}: a BPF program can't recurse`);
     const known = deepest.get(fn.name);
     if (known !== undefined) return known;
     let below: { bytes: number; chain: readonly string[] } = { bytes: 0, chain: [] };
@@ -29,7 +30,9 @@ export function checkCallDepth(functions: readonly IrFunction[], frames: Readonl
   if (chain.length === 1) return frames.get(main.name)!;
   if (bytes > STACK_LIMIT) {
     const frame = (name: string): string => `${name} (${frames.get(name)!} bytes)`;
-    throw new CompileError(`${chain.map(frame).join(" calls ")}: together they need ${bytes} bytes of stack, and there are ${STACK_LIMIT}`);
+    throw new CompileError(
+      `${chain.map(frame).join(" calls ")}: together they need ${bytes} bytes of stack, and there are ${STACK_LIMIT}`,
+    );
   }
   return bytes;
 }
@@ -41,7 +44,8 @@ export function reachableFunctions(functions: readonly IrFunction[]): readonly I
   for (const fn of reached) {
     for (const name of calledBy(fn)) {
       const called = byName.get(name);
-      if (called === undefined) throw new CompileError(`${fn.name} calls ${name}, which is not a function of this program`);
+      if (called === undefined)
+        throw new CompileError(`${fn.name} calls ${name}, which is not a function of this program`);
       reached.add(called);
     }
   }
@@ -51,7 +55,8 @@ export function reachableFunctions(functions: readonly IrFunction[]): readonly I
 function calledBy(fn: IrFunction): Set<string> {
   const names = new Set<string>();
   for (const { instructions } of fn.blocks) {
-    for (const { operation } of instructions) if (operation.op === "call-function" || operation.op === "function") names.add(operation.name);
+    for (const { operation } of instructions)
+      if (operation.op === "call-function" || operation.op === "function") names.add(operation.name);
   }
   return names;
 }

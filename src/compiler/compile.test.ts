@@ -10,29 +10,36 @@ const test = suite("compiler: from the intermediate form to instructions");
 const maps = [array("counters", { value: u64, maxEntries: 4 })];
 
 function compiled(texts: string | readonly string[], options: CompileOptions = {}) {
-  const [main, ...others] = [texts].flat().map((text) => parseFunction(text, { maps, effects: { bpf_ktime_get_ns: {}, bpf_map_lookup_elem: { removable: true, reads: [0, 1] } } }));
+  const [main, ...others] = [texts].flat().map((text) =>
+    parseFunction(text, {
+      maps,
+      effects: { bpf_ktime_get_ns: {}, bpf_map_lookup_elem: { removable: true, reads: [0, 1] } },
+    }),
+  );
   return compile({ functions: [main!, ...others] }, { validate: true, ...options });
 }
 
 const listing = (instructions: readonly Instruction[]): string[] => instructions.map((i) => formatInstruction(i));
 
 test("the context stays in its register where nothing is called", () => {
-  assert.equal(listing(compiled(`
+  assert.equal(
+    listing(
+      compiled(`
     function main(v0: ptr)
     b0:
       v1: i32 = load4 context [v0 + 4]
       v2: i32 = 1
       store4 context [v0 + 24], v1
-      return v2`).instructions), [
-    "r2 = *(u32 *)(r1 + 4)",
-    "*(u32 *)(r1 + 24) = r2",
-    "r0 = 1",
-    "exit",
-  ]);
+      return v2`).instructions,
+    ),
+    ["r2 = *(u32 *)(r1 + 4)", "*(u32 *)(r1 + 24) = r2", "r0 = 1", "exit"],
+  );
 });
 
 test("a value that a call would destroy waits in r6 to r9, and arguments are made in their registers", () => {
-  assert.equal(listing(compiled(`
+  assert.equal(
+    listing(
+      compiled(`
     function main(v0: ptr)
     b0:
       v1: ptr = stack key#0 (4 bytes, align 4)
@@ -49,31 +56,39 @@ test("a value that a call would destroy waits in r6 to r9, and arguments are mad
       v8: i32 = load4 context [v0 + 8]
       jump b2
     b2:
-      return v6`).instructions), [
-    "*(u32 *)(r10 - 4) = 0",
-    "r1 = map[counters] ll",
-    "r2 = r10",
-    "r2 += -4",
-    "call bpf_map_lookup_elem#1",
-    "if r0 == 0x0 goto +2",
-    "r1 = 1",
-    "lock *(u64 *)(r0 + 0) += r1",
-    "r0 = 1",
-    "exit",
-  ]);
+      return v6`).instructions,
+    ),
+    [
+      "*(u32 *)(r10 - 4) = 0",
+      "r1 = map[counters] ll",
+      "r2 = r10",
+      "r2 += -4",
+      "call bpf_map_lookup_elem#1",
+      "if r0 == 0x0 goto +2",
+      "r1 = 1",
+      "lock *(u64 *)(r0 + 0) += r1",
+      "r0 = 1",
+      "exit",
+    ],
+  );
 });
 
 test("a constant is stored into the context through a register: older kernels refuse it otherwise", () => {
-  const [first, second] = listing(compiled(`
+  const [first, second] = listing(
+    compiled(`
     function main(v0: ptr)
     b0:
       v1: i32 = 7
       store4 context [v0 + 4], v1
-      return v1`).instructions);
+      return v1`).instructions,
+  );
   assert.equal([first, second], ["r2 = 7", "*(u32 *)(r1 + 4) = r2"]);
 });
 
-const comparison = (isa: 1 | 2 | 3): string[] => listing(compiled(`
+const comparison = (isa: 1 | 2 | 3): string[] =>
+  listing(
+    compiled(
+      `
     function main(v0: ptr)
     b0:
       v1: i32 = load4 context [v0]
@@ -85,7 +100,10 @@ const comparison = (isa: 1 | 2 | 3): string[] => listing(compiled(`
       store4 context [v0 + 8], v1
       return v3
     b2:
-      return v4`, { isa }).instructions).filter((line) => line.startsWith("if"));
+      return v4`,
+      { isa },
+    ).instructions,
+  ).filter((line) => line.startsWith("if"));
 
 test("each instruction set has its own comparisons", () => {
   assert.match(comparison(3)[0]!, /^if w\d (>=|<) w\d/);
@@ -100,7 +118,10 @@ test("functions that nobody calls are left out, those that are called follow the
     "function unused(v0: i64)\nb0:\nreturn v0",
     callee,
   ]);
-  assert.equal(functions, [{ name: "main", start: 0 }, { name: "callee", start: 3 }]);
+  assert.equal(functions, [
+    { name: "main", start: 0 },
+    { name: "callee", start: 3 },
+  ]);
   assert.is(formatInstruction(instructions[1]!), "call pc+1");
 });
 
@@ -117,25 +138,33 @@ const large = (name: string, bytes: number, then: string) => `
     return v5`;
 
 test("a frame that is too large is refused with the names of what is in it", () => {
-  assert.throws(() => compiled(`
+  assert.throws(
+    () =>
+      compiled(`
     function main(v0: ptr)
     b0:
       v1: ptr = stack huge#0 (400 bytes, align 8)
       v2: ptr = stack other#1 (200 bytes, align 8)
       v3: i64 = call bpf_ktime_get_ns(v1, v2)
-      return v3`), (error: unknown) =>
-    error instanceof CompileError && /huge 400 bytes, other 200 bytes/.test(error.message));
+      return v3`),
+    (error: unknown) => error instanceof CompileError && /huge 400 bytes, other 200 bytes/.test(error.message),
+  );
 });
 
 test("a chain of calls that takes too much stack is refused, with each frame", () => {
-  assert.throws(() => compiled([
-    large("main", 300, "v6: i64 = call-function below(v0)"),
-    large("below", 300, ""),
-  ], { optimise: false }), (error: unknown) => error instanceof CompileError && /main \(304 bytes\) calls below \(304 bytes\)/.test(error.message));
+  assert.throws(
+    () =>
+      compiled([large("main", 300, "v6: i64 = call-function below(v0)"), large("below", 300, "")], { optimise: false }),
+    (error: unknown) =>
+      error instanceof CompileError && /main \(304 bytes\) calls below \(304 bytes\)/.test(error.message),
+  );
 });
 
 test("recursion is refused", () => {
-  assert.throws(() => compiled("function main(v0: ptr)\nb0:\nv1: i64 = call-function main(v0)\nreturn v1"), /main calls main: a BPF program can't recurse/);
+  assert.throws(
+    () => compiled("function main(v0: ptr)\nb0:\nv1: i64 = call-function main(v0)\nreturn v1"),
+    /main calls main: a BPF program can't recurse/,
+  );
 });
 
 test("atomic operations that an instruction set lacks are refused, with the way out", () => {
@@ -149,25 +178,41 @@ test("atomic operations that an instruction set lacks are refused, with the way 
   for (const operation of ["atomic-add-fetch8 map [v1], v2", "compare-exchange8 map [v1], v2, v2"]) {
     compiled(text(operation), { isa: 3 });
     for (const isa of [1, 2] as const) {
-      assert.throws(() => compiled(text(operation), { isa }), (error: unknown) =>
-        error instanceof CompileError && /^main: .* needs instruction set 3/.test(error.message));
+      assert.throws(
+        () => compiled(text(operation), { isa }),
+        (error: unknown) => error instanceof CompileError && /^main: .* needs instruction set 3/.test(error.message),
+      );
     }
   }
 });
 
 test("every instruction has the line that it comes from, moves included", () => {
   const source = { file: "/program.ts", line: 3, column: 1 };
-  const fn = parseFunction("function main(v0: ptr)\nb0:\nv1: i64 = call bpf_ktime_get_ns()\nv2: i64 = call bpf_ktime_get_ns()\nv3: i64 = sub v2, v1\nreturn v3");
-  const withSource = { ...fn, blocks: fn.blocks.map((block) => ({ ...block, instructions: block.instructions.map((i) => ({ ...i, source })), terminator: { ...block.terminator, source } })) };
+  const fn = parseFunction(
+    "function main(v0: ptr)\nb0:\nv1: i64 = call bpf_ktime_get_ns()\nv2: i64 = call bpf_ktime_get_ns()\nv3: i64 = sub v2, v1\nreturn v3",
+  );
+  const withSource = {
+    ...fn,
+    blocks: fn.blocks.map((block) => ({
+      ...block,
+      instructions: block.instructions.map((i) => ({ ...i, source })),
+      terminator: { ...block.terminator, source },
+    })),
+  };
   const { instructions } = compile({ functions: [withSource] });
   assert.ok(instructions.length > 3);
-  assert.equal(instructions.map((i) => i.source), instructions.map(() => source));
+  assert.equal(
+    instructions.map((i) => i.source),
+    instructions.map(() => source),
+  );
 });
 
 test("more values across a call than registers: what is left over goes to the stack and comes back", () => {
   const loads = Array.from({ length: 7 }, (_, i) => `v${i + 1}: i64 = load8 map [v0 + ${8 * i}]`);
   const sums = Array.from({ length: 7 }, (_, i) => `v${i + 20}: i64 = add v${i === 0 ? 8 : i + 19}, v${i + 1}`);
-  const { instructions, stackBytes } = compiled(`function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${sums.join("\n")}\nreturn v26`);
+  const { instructions, stackBytes } = compiled(
+    `function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${sums.join("\n")}\nreturn v26`,
+  );
   assert.is(stackBytes, 24);
   assert.is(instructions.filter(({ opcode, dst }) => opcode === 0x7b && dst === 10).length, 3, "three are stored");
   assert.is(instructions.filter(({ opcode, src }) => opcode === 0x79 && src === 10).length, 3, "and loaded");
@@ -176,8 +221,12 @@ test("more values across a call than registers: what is left over goes to the st
 
 /** Seven fields of the context, read before a call and used after it. */
 const fields = (type: string, end: string): Instruction[] => {
-  const loads = Array.from({ length: 7 }, (_, i) => `v${i + 1}: ${type} = load${type === "i32" ? 4 : 8} context [v0 + ${8 * i}]`);
-  return compiled(`function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${end}`).instructions;
+  const loads = Array.from(
+    { length: 7 },
+    (_, i) => `v${i + 1}: ${type} = load${type === "i32" ? 4 : 8} context [v0 + ${8 * i}]`,
+  );
+  return compiled(`function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${end}`)
+    .instructions;
 };
 
 test("fields of the context are read again after a call rather than kept on the stack", () => {
@@ -189,7 +238,10 @@ test("but not pointers, nor numbers whose bounds the verifier may have learnt", 
   const stores = Array.from({ length: 7 }, (_, i) => `store8 map [v30 + ${8 * i}], v${i + 1}`);
   const usesStack = (list: readonly Instruction[]): boolean => list.some(({ dst, src }) => dst === 10 || src === 10);
   assert.ok(usesStack(fields("ptr", `v30: ptr = map-value counters + 0\n${stores.join("\n")}\nreturn v8`)));
-  const branches = Array.from({ length: 7 }, (_, i) => `v${i + 10}: i32 = compare lt v${i + 1}, v${(i + 1) % 7 + 1}\nstore4 map [v30 + ${4 * i}], v${i + 10}`);
+  const branches = Array.from(
+    { length: 7 },
+    (_, i) => `v${i + 10}: i32 = compare lt v${i + 1}, v${((i + 1) % 7) + 1}\nstore4 map [v30 + ${4 * i}], v${i + 10}`,
+  );
   assert.ok(usesStack(fields("i32", `v30: ptr = map-value counters + 0\n${branches.join("\n")}\nreturn v8`)));
 });
 
@@ -199,7 +251,10 @@ test("the checker refuses what passes may not make", () => {
   };
   bad("function f(v0: ptr)\nb0:\nv1: i32 = add v2, v2\nv2: i32 = 1\nreturn v1", /may not have been set/);
   bad("function f(v0: ptr)\nb0:\nv1: i32 = 1\njump b1\nb1(v2: i32):\nreturn v2", /takes 1 values and is given 0/);
-  bad("function f(v0: ptr)\nb0:\nv1: i32 = 1\njump b1(v1)\nb1(v2: i64):\nreturn v2", /v2 is i64, and is given v1, which is i32/);
+  bad(
+    "function f(v0: ptr)\nb0:\nv1: i32 = 1\njump b1(v1)\nb1(v2: i64):\nreturn v2",
+    /v2 is i64, and is given v1, which is i32/,
+  );
   bad("function f(v0: ptr)\nb0:\nreturn v0\nb1:\nreturn v0", /can't be reached/);
   bad("function f(v0: ptr)\nb0:\nv1: i64 = mul v0, v0\nreturn v1", /only the difference/);
   bad("function f(v0: ptr)\nb0:\nv1: i32 = load4 context [v0 + 40000]\nreturn v1", /does not fit 16 bits/);

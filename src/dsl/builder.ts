@@ -1,6 +1,14 @@
 import type { Item } from "../asm/instruction.ts";
 import type {
-  Constant, GlobalVariable, MapDefinition, MapType, ScalarKind, ScalarSchema, Schema, StructSchema, UpdateFlag,
+  Constant,
+  GlobalVariable,
+  MapDefinition,
+  MapType,
+  ScalarKind,
+  ScalarSchema,
+  Schema,
+  StructSchema,
+  UpdateFlag,
 } from "../types/index.ts";
 import type { Condition } from "./condition.ts";
 import type { Helpers, HelperMethod } from "./helpers.ts";
@@ -13,13 +21,22 @@ import type { Arguments, Parameters, Subprogram } from "./subprogram.ts";
 
 /** Maps whose elements a program looks up by key. */
 type LookupMap = MapDefinition<
-  | typeof MapType.HASH | typeof MapType.ARRAY | typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY
-  | typeof MapType.LRU_HASH | typeof MapType.LRU_PERCPU_HASH | typeof MapType.LPM_TRIE
+  | typeof MapType.HASH
+  | typeof MapType.ARRAY
+  | typeof MapType.PERCPU_HASH
+  | typeof MapType.PERCPU_ARRAY
+  | typeof MapType.LRU_HASH
+  | typeof MapType.LRU_PERCPU_HASH
+  | typeof MapType.LPM_TRIE
 >;
 
 /** Maps whose elements come and go. */
 type HashMap = MapDefinition<
-  | typeof MapType.HASH | typeof MapType.PERCPU_HASH | typeof MapType.LRU_HASH | typeof MapType.LRU_PERCPU_HASH | typeof MapType.LPM_TRIE
+  | typeof MapType.HASH
+  | typeof MapType.PERCPU_HASH
+  | typeof MapType.LRU_HASH
+  | typeof MapType.LRU_PERCPU_HASH
+  | typeof MapType.LPM_TRIE
 >;
 
 /** A number that changes along the way. */
@@ -36,7 +53,11 @@ export interface CoreBuilder<R> {
   /** One of two numbers. Both are computed before. */
   select<K extends ScalarKind>(condition: Condition, then: Scalar<K>, otherwise: Operand<K>): Scalar<K>;
   /** Runs the case of the number's value, or `otherwise`. */
-  switch<K extends ScalarKind>(value: Scalar<K>, cases: readonly (readonly [Operand<K>, () => void])[], otherwise?: () => void): void;
+  switch<K extends ScalarKind>(
+    value: Scalar<K>,
+    cases: readonly (readonly [Operand<K>, () => void])[],
+    otherwise?: () => void,
+  ): void;
   /** A number that changes along the way, such as a loop's. */
   variable<K extends ScalarKind>(schema: ScalarSchema<K>, initial: NoInfer<Operand<K>>): Mutable<K>;
   /** Runs `body` for 0, 1, … up to below `count`. The verifier has to see that the loop ends: give a number, or a scalar with a bound (Linux 5.3). */
@@ -51,9 +72,16 @@ export interface CoreBuilder<R> {
    * shares nothing with the program but `state`, a struct on the stack. It ends
    * the loop with `b.return(1)`. Gives the number of rounds, or a negative errno.
    */
-  bpfLoop<S extends StructSchema>(count: number | Scalar<"u32">, state: InMemory<S>, body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void): Scalar<"i64">;
+  bpfLoop<S extends StructSchema>(
+    count: number | Scalar<"u32">,
+    state: InMemory<S>,
+    body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void,
+  ): Scalar<"i64">;
   /** The first of some places in memory for which a condition holds, or null. */
-  first<S extends Schema>(candidates: readonly InMemory<S>[], condition: (candidate: Ref<S>) => Condition): Nullable<S, R>;
+  first<S extends Schema>(
+    candidates: readonly InMemory<S>[],
+    condition: (candidate: Ref<S>) => Condition,
+  ): Nullable<S, R>;
   /** The bytes of a packet from `offset` on, read as a struct; null where the packet ends before. */
   packet<S extends StructSchema>(context: PacketContext, schema: S, offset: number): Nullable<S, R>;
   /** Calls a function of its own in the bytecode. */
@@ -88,9 +116,10 @@ export interface CoreBuilder<R> {
 export type BuilderWith<H extends HelperMethod = never, R = 1> = CoreBuilder<R> & Pick<Helpers<R>, H>;
 
 /** The builder of a program on a hook: helpers that this hook has not are there as errors that say so. */
-export type Builder<R, H extends HelperMethod, Section extends string = string> =
-  CoreBuilder<R> & Pick<Helpers<R>, H>
-  & { readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`> };
+export type Builder<R, H extends HelperMethod, Section extends string = string> = CoreBuilder<R> &
+  Pick<Helpers<R>, H> & {
+    readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`>;
+  };
 
 /** A context that gives access to a packet's bytes. */
 interface PacketContext {

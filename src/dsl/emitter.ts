@@ -53,7 +53,10 @@ export class Emitter {
   /** @throws {BuildError} where the value was made in a branch that is over. */
   checkAlive(region: Region, what: string): void {
     if (!region.closed) return;
-    throw new BuildError(`${what} is used outside of the branch or loop in which it was made; use it there, or keep it in b.variable()`, this.#source);
+    throw new BuildError(
+      `${what} is used outside of the branch or loop in which it was made; use it there, or keep it in b.variable()`,
+      this.#source,
+    );
   }
 
   /**
@@ -79,12 +82,18 @@ export class Emitter {
   }
 
   constant(type: ValueType, value: bigint): Value {
-    return this.emit({ op: "constant", value: type === "i32" ? BigInt.asUintN(32, value) : BigInt.asIntN(64, value) }, type);
+    return this.emit(
+      { op: "constant", value: type === "i32" ? BigInt.asUintN(32, value) : BigInt.asIntN(64, value) },
+      type,
+    );
   }
 
   load(place: Place, size: AccessSize, type: ValueType, signed = false): Value {
     this.checkAlive(place.region, "this memory");
-    return this.emit({ op: "load", size, signed, space: place.space, address: place.address, offset: place.offset }, type);
+    return this.emit(
+      { op: "load", size, signed, space: place.space, address: place.address, offset: place.offset },
+      type,
+    );
   }
 
   store(place: Place, size: AccessSize, value: Value): void {

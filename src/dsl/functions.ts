@@ -5,7 +5,11 @@ import type { HelperMethod } from "./helpers.ts";
 import type { BuilderImplementation } from "./implementation.ts";
 import { SsaBuilder } from "./ssa.ts";
 
-type MakeBuilder = (emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable) => BuilderImplementation;
+type MakeBuilder = (
+  emitter: Emitter,
+  helpers: readonly HelperMethod[],
+  functions: FunctionTable,
+) => BuilderImplementation;
 
 /** The functions of a program: the main one, and each subprogram that it has come to call, once. */
 export class FunctionTable {
@@ -43,7 +47,9 @@ export class FunctionTable {
 
   /** Writes one function; `body` gives its result. */
   write(
-    name: string, parameters: readonly ValueType[], helpers: readonly HelperMethod[],
+    name: string,
+    parameters: readonly ValueType[],
+    helpers: readonly HelperMethod[],
     body: (builder: BuilderImplementation, emitter: Emitter, values: readonly Value[]) => Value | undefined,
   ): IrFunction {
     const ssa = new SsaBuilder(name, parameters);

@@ -64,7 +64,13 @@ const PURE: Effects = { pure: true };
 const BPF_SK_STORAGE_GET_F_CREATE = 1n;
 
 /** Calls a helper by the kernel's name for it. */
-export function callHelper(emitter: Emitter, name: HelperName, args: readonly Value[], effects: Effects, type: ValueType = "i64"): Value {
+export function callHelper(
+  emitter: Emitter,
+  name: HelperName,
+  args: readonly Value[],
+  effects: Effects,
+  type: ValueType = "i64",
+): Value {
   return emitter.emit({ op: "call", helper: helperNumber(name)!, name, arguments: args, effects }, type);
 }
 
@@ -94,25 +100,44 @@ export const helperMethods: { readonly [N in HelperMethod]: Implementation } = {
   },
 
   getCurrentAncestorCgroupId(emitter: Emitter, level: unknown) {
-    const wide = emitter.emit({ op: "extend", bits: 32, signed: true, operand: operandValue(emitter, "i32", level) }, "i64");
+    const wide = emitter.emit(
+      { op: "extend", bits: 32, signed: true, operand: operandValue(emitter, "i32", level) },
+      "i64",
+    );
     return new ScalarValue(emitter, "u64", callHelper(emitter, "bpf_get_current_ancestor_cgroup_id", [wide], PURE));
   },
 
   skStorageGet(emitter: Emitter, map: MapDefinition, socket: unknown, options: { create?: boolean } = {}) {
-    const result = callHelper(emitter, "bpf_sk_storage_get", [
-      emitter.emit({ op: "map", map }, "ptr"), pointerValue(emitter, socket), emitter.constant("i64", 0n),
-      emitter.constant("i64", options.create ? BPF_SK_STORAGE_GET_F_CREATE : 0n),
-    ], options.create ? {} : REMOVABLE, "ptr");
+    const result = callHelper(
+      emitter,
+      "bpf_sk_storage_get",
+      [
+        emitter.emit({ op: "map", map }, "ptr"),
+        pointerValue(emitter, socket),
+        emitter.constant("i64", 0n),
+        emitter.constant("i64", options.create ? BPF_SK_STORAGE_GET_F_CREATE : 0n),
+      ],
+      options.create ? {} : REMOVABLE,
+      "ptr",
+    );
     return Nullable.lookup(emitter, map.value, result);
   },
 
   skStorageDelete(emitter: Emitter, map: MapDefinition, socket: unknown) {
-    const result = callHelper(emitter, "bpf_sk_storage_delete", [emitter.emit({ op: "map", map }, "ptr"), pointerValue(emitter, socket)], { clobbers: ["map"] });
+    const result = callHelper(
+      emitter,
+      "bpf_sk_storage_delete",
+      [emitter.emit({ op: "map", map }, "ptr"), pointerValue(emitter, socket)],
+      { clobbers: ["map"] },
+    );
     return new ScalarValue(emitter, "i64", result);
   },
 
   setRetval(emitter: Emitter, value: unknown) {
-    const wide = emitter.emit({ op: "extend", bits: 32, signed: true, operand: operandValue(emitter, "i32", value) }, "i64");
+    const wide = emitter.emit(
+      { op: "extend", bits: 32, signed: true, operand: operandValue(emitter, "i32", value) },
+      "i64",
+    );
     callHelper(emitter, "bpf_set_retval", [wide], {});
   },
 
@@ -122,23 +147,39 @@ export const helperMethods: { readonly [N in HelperMethod]: Implementation } = {
   },
 
   ringbufOutput(emitter: Emitter, map: MapDefinition, record: unknown) {
-    const result = callHelper(emitter, "bpf_ringbuf_output", [
-      emitter.emit({ op: "map", map }, "ptr"), valueAddress(emitter, map.value, record),
-      emitter.constant("i64", BigInt(map.value.size)), emitter.constant("i64", 0n),
-    ], { reads: [1] });
+    const result = callHelper(
+      emitter,
+      "bpf_ringbuf_output",
+      [
+        emitter.emit({ op: "map", map }, "ptr"),
+        valueAddress(emitter, map.value, record),
+        emitter.constant("i64", BigInt(map.value.size)),
+        emitter.constant("i64", 0n),
+      ],
+      { reads: [1] },
+    );
     return new ScalarValue(emitter, "i64", result);
   },
 
   tailCall(emitter: Emitter, context: unknown, map: MapDefinition, index: unknown) {
-    const wide = emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(emitter, "u32", index) }, "i64");
-    callHelper(emitter, "bpf_tail_call", [pointerValue(emitter, context), emitter.emit({ op: "map", map }, "ptr"), wide], { clobbers: ["map", "packet"] });
+    const wide = emitter.emit(
+      { op: "extend", bits: 32, signed: false, operand: operandValue(emitter, "u32", index) },
+      "i64",
+    );
+    callHelper(
+      emitter,
+      "bpf_tail_call",
+      [pointerValue(emitter, context), emitter.emit({ op: "map", map }, "ptr"), wide],
+      { clobbers: ["map", "packet"] },
+    );
   },
 };
 
 /** The address of a value for a helper to read: where it is in memory already, or a copy on the stack. */
 export function valueAddress(emitter: Emitter, schema: Schema, init: unknown): Value {
   const known = memoryOf(init);
-  if (known !== undefined && known.schema === schema && known.place.space !== "context") return addressOf(emitter, known.place);
+  if (known !== undefined && known.schema === schema && known.place.space !== "context")
+    return addressOf(emitter, known.place);
   const place = stackPlace(emitter, schema);
   writeInit(emitter, schema, place, init);
   return place.address;

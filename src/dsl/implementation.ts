@@ -1,6 +1,14 @@
 import type { Item } from "../asm/instruction.ts";
 import type { Value } from "../compiler/ir/ir.ts";
-import { UpdateFlag, type Constant, type GlobalVariable, type MapDefinition, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
+import {
+  UpdateFlag,
+  type Constant,
+  type GlobalVariable,
+  type MapDefinition,
+  type ScalarSchema,
+  type Schema,
+  type StructSchema,
+} from "../types/index.ts";
 import type { Condition } from "./condition.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
@@ -8,7 +16,17 @@ import type { FunctionTable } from "./functions.ts";
 import { callHelper, helperMethods, pointerValue, valueAddress, type HelperMethod } from "./helpers.ts";
 import { MutableValue } from "./mutable.ts";
 import { Nullable, returnValue } from "./nullable.ts";
-import { addressOf, equalMemory, memoryOf, reference, stackPlace, writeInit, zero, type InMemory, type Ref } from "./reference.ts";
+import {
+  addressOf,
+  equalMemory,
+  memoryOf,
+  reference,
+  stackPlace,
+  writeInit,
+  zero,
+  type InMemory,
+  type Ref,
+} from "./reference.ts";
 import { operandValue, ScalarValue } from "./scalar.ts";
 import type { OpenBlock } from "./ssa.ts";
 import { callSubprogram, type Subprogram } from "./subprogram.ts";
@@ -72,7 +90,11 @@ export class BuilderImplementation {
     return variable.get();
   }
 
-  switch(value: ScalarValue, cases: readonly (readonly [unknown, () => void])[], otherwise: () => void = () => {}): void {
+  switch(
+    value: ScalarValue,
+    cases: readonly (readonly [unknown, () => void])[],
+    otherwise: () => void = () => {},
+  ): void {
     this.emitter.mark(this.switch);
     const [first, ...rest] = cases;
     if (first === undefined) return this.emitter.within(otherwise);
@@ -127,28 +149,46 @@ export class BuilderImplementation {
     this.emitter.ssa.return(this.#result(result), this.emitter.source);
   }
 
-  bpfLoop(count: unknown, state: unknown, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): ScalarValue {
+  bpfLoop(
+    count: unknown,
+    state: unknown,
+    body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void,
+  ): ScalarValue {
     this.emitter.mark(this.bpfLoop);
     const memory = memoryOf(state);
-    if (memory === undefined) throw new BuildError("b.bpfLoop() takes its state as a struct in memory", this.emitter.source);
-    const rounds = this.emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(this.emitter, "u32", count) }, "i64");
+    if (memory === undefined)
+      throw new BuildError("b.bpfLoop() takes its state as a struct in memory", this.emitter.source);
+    const rounds = this.emitter.emit(
+      { op: "extend", bits: 32, signed: false, operand: operandValue(this.emitter, "u32", count) },
+      "i64",
+    );
     const name = this.#loopCallback(memory.schema, body);
     this.emitter.mark(this.bpfLoop);
-    const result = callHelper(this.emitter, "bpf_loop", [
-      rounds, this.emitter.emit({ op: "function", name }, "ptr"), addressOf(this.emitter, memory.place), this.emitter.constant("i64", 0n),
-    ], { clobbers: ["map", "stack"] });
+    const result = callHelper(
+      this.emitter,
+      "bpf_loop",
+      [
+        rounds,
+        this.emitter.emit({ op: "function", name }, "ptr"),
+        addressOf(this.emitter, memory.place),
+        this.emitter.constant("i64", 0n),
+      ],
+      { clobbers: ["map", "stack"] },
+    );
     return new ScalarValue(this.emitter, "i64", result);
   }
 
   /** Writes a loop's body as the function that `bpf_loop` calls: it is given the index and the state, and gives 1 to end the loop. */
   #loopCallback(state: Schema, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): string {
     const name = this.#functions.freeName(`${this.emitter.ssa.name}_loop`);
-    return this.#functions.name(body, name, () => this.#functions.write(name, ["i32", "ptr"], this.#helpers, (builder, emitter, [index, address]) => {
-      builder.returning((value) => operandValue(emitter, "u64", value));
-      const place = { space: "stack", address: address!, offset: 0, align: 8, region: emitter.region } as const;
-      body(builder, new ScalarValue(emitter, "u32", index!), reference(emitter, state, place));
-      return emitter.constant("i64", 0n);
-    }));
+    return this.#functions.name(body, name, () =>
+      this.#functions.write(name, ["i32", "ptr"], this.#helpers, (builder, emitter, [index, address]) => {
+        builder.returning((value) => operandValue(emitter, "u64", value));
+        const place = { space: "stack", address: address!, offset: 0, align: 8, region: emitter.region } as const;
+        body(builder, new ScalarValue(emitter, "u32", index!), reference(emitter, state, place));
+        return emitter.constant("i64", 0n);
+      }),
+    );
   }
 
   first(candidates: readonly InMemory<Schema>[], condition: (candidate: Ref<Schema>) => Condition): unknown {
@@ -160,7 +200,13 @@ export class BuilderImplementation {
 
   packet({ data, dataEnd }: { data: object; dataEnd: object }, schema: StructSchema, offset: number): unknown {
     this.emitter.mark(this.packet);
-    return Nullable.packet(this.emitter, schema, pointerValue(this.emitter, data), pointerValue(this.emitter, dataEnd), offset);
+    return Nullable.packet(
+      this.emitter,
+      schema,
+      pointerValue(this.emitter, data),
+      pointerValue(this.emitter, dataEnd),
+      offset,
+    );
   }
 
   call(target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {
@@ -171,14 +217,21 @@ export class BuilderImplementation {
   equal(left: unknown, right: unknown): Condition {
     this.emitter.mark(this.equal);
     const [a, b] = [memoryOf(left), memoryOf(right)];
-    if (a === undefined || b === undefined || a.schema !== b.schema) throw new BuildError("b.equal() takes two values of one schema in memory", this.emitter.source);
+    if (a === undefined || b === undefined || a.schema !== b.schema)
+      throw new BuildError("b.equal() takes two values of one schema in memory", this.emitter.source);
     return equalMemory(this.emitter, a.place, b.place, a.schema.size);
   }
 
   global(variable: GlobalVariable<Schema>): unknown {
     this.emitter.mark(this.global);
     const address = this.emitter.emit({ op: "map-value", map: variable, offset: 0 }, "ptr");
-    return reference(this.emitter, variable.value, { space: "map", address, offset: 0, align: 8, region: this.emitter.region });
+    return reference(this.emitter, variable.value, {
+      space: "map",
+      address,
+      offset: 0,
+      align: 8,
+      region: this.emitter.region,
+    });
   }
 
   struct(schema: StructSchema, fields: unknown): unknown {
@@ -221,23 +274,39 @@ export class BuilderImplementation {
   }
 
   #look(map: MapDefinition, key: Value): Value {
-    return callHelper(this.emitter, "bpf_map_lookup_elem", [this.emitter.emit({ op: "map", map }, "ptr"), key], { removable: true, reads: [1] }, "ptr");
+    return callHelper(
+      this.emitter,
+      "bpf_map_lookup_elem",
+      [this.emitter.emit({ op: "map", map }, "ptr"), key],
+      { removable: true, reads: [1] },
+      "ptr",
+    );
   }
 
   update(map: MapDefinition, key: unknown, value: unknown, flag: UpdateFlag = UpdateFlag.ANY): ScalarValue {
     this.emitter.mark(this.update);
-    const result = callHelper(this.emitter, "bpf_map_update_elem", [
-      this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
-      valueAddress(this.emitter, map.value, value), this.emitter.constant("i64", BigInt(flag)),
-    ], { reads: [1, 2], clobbers: ["map"] });
+    const result = callHelper(
+      this.emitter,
+      "bpf_map_update_elem",
+      [
+        this.emitter.emit({ op: "map", map }, "ptr"),
+        valueAddress(this.emitter, map.key, key),
+        valueAddress(this.emitter, map.value, value),
+        this.emitter.constant("i64", BigInt(flag)),
+      ],
+      { reads: [1, 2], clobbers: ["map"] },
+    );
     return new ScalarValue(this.emitter, "i64", result);
   }
 
   delete(map: MapDefinition, key: unknown): ScalarValue {
     this.emitter.mark(this.delete);
-    const result = callHelper(this.emitter, "bpf_map_delete_elem", [
-      this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key),
-    ], { reads: [1], clobbers: ["map"] });
+    const result = callHelper(
+      this.emitter,
+      "bpf_map_delete_elem",
+      [this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key)],
+      { reads: [1], clobbers: ["map"] },
+    );
     return new ScalarValue(this.emitter, "i64", result);
   }
 

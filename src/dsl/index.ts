@@ -6,8 +6,10 @@ import * as packet from "./hooks/packet.ts";
 import * as sock from "./hooks/sock.ts";
 import { define, type ProgramBody, type ProgramSource } from "./program.ts";
 
-const on = <C extends ContextFields, R, H extends HelperMethod, S extends string>(hook: Hook<C, R, H, S>) =>
-  (name: string, body: ProgramBody<C, R, H, S>, options?: { license?: string }): ProgramSource => define(hook, name, body, options);
+const on =
+  <C extends ContextFields, R, H extends HelperMethod, S extends string>(hook: Hook<C, R, H, S>) =>
+  (name: string, body: ProgramBody<C, R, H, S>, options?: { license?: string }): ProgramSource =>
+    define(hook, name, body, options);
 
 /** Programs on a cgroup's sockets. */
 export const cgroup = {

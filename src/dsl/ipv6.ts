@@ -70,14 +70,18 @@ export class Ipv6Value {
     this.#emitter.mark(this.isV4Mapped);
     const [high, low] = this.use();
     const middle = this.#emitter.emit({ op: "truncate", operand: low }, "i32");
-    return Condition.compare(this.#emitter, "eq", middle, this.#emitter.constant("i32", MAPPED))
-      .and(Condition.compare(this.#emitter, "eq", high, this.#emitter.constant("i64", 0n)));
+    return Condition.compare(this.#emitter, "eq", middle, this.#emitter.constant("i32", MAPPED)).and(
+      Condition.compare(this.#emitter, "eq", high, this.#emitter.constant("i64", 0n)),
+    );
   }
 
   v4(): ScalarValue {
     this.#emitter.mark(this.v4);
     const [, low] = this.use();
-    const last = this.#emitter.emit({ op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) }, "i64");
+    const last = this.#emitter.emit(
+      { op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) },
+      "i64",
+    );
     return new ScalarValue(this.#emitter, "be32", this.#emitter.emit({ op: "truncate", operand: last }, "i32"));
   }
 
@@ -95,8 +99,14 @@ export class Ipv6Value {
   setV4Mapped(value: ScalarValue): void {
     this.#emitter.mark(this.setV4Mapped);
     const wide = this.#emitter.emit({ op: "extend", bits: 32, signed: false, operand: value.use() }, "i64");
-    const last = this.#emitter.emit({ op: "binary", operator: "lsh", left: wide, right: this.#emitter.constant("i64", 32n) }, "i64");
-    const low = this.#emitter.emit({ op: "binary", operator: "or", left: last, right: this.#emitter.constant("i64", MAPPED) }, "i64");
+    const last = this.#emitter.emit(
+      { op: "binary", operator: "lsh", left: wide, right: this.#emitter.constant("i64", 32n) },
+      "i64",
+    );
+    const low = this.#emitter.emit(
+      { op: "binary", operator: "or", left: last, right: this.#emitter.constant("i64", MAPPED) },
+      "i64",
+    );
     storeHalves(this.#emitter, this.#place, [this.#emitter.constant("i64", 0n), low]);
   }
 }
@@ -108,7 +118,10 @@ export function writeIpv6(emitter: Emitter, place: Place, value: unknown): void 
 
 function storeHalves(emitter: Emitter, place: Place, [high, low]: Halves): void {
   if (place.space === "stack" && (place.align < 8 || place.offset % 8 !== 0)) {
-    throw new BuildError("an IPv6 address on the stack must lie at a multiple of 8 bytes: order the struct's fields so", emitter.source);
+    throw new BuildError(
+      "an IPv6 address on the stack must lie at a multiple of 8 bytes: order the struct's fields so",
+      emitter.source,
+    );
   }
   emitter.store(place, 8, high);
   emitter.store(placeAt(place, 8), 8, low);

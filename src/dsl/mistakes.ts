@@ -12,14 +12,29 @@ export interface Mistake<Message extends string> {
 }
 
 /** The kind of a scalar or constant. */
-type KindOf<O> = O extends { readonly kind: infer J extends ScalarKind } ? J : O extends { readonly constant: infer J extends ScalarKind } ? J : never;
+type KindOf<O> = O extends { readonly kind: infer J extends ScalarKind }
+  ? J
+  : O extends { readonly constant: infer J extends ScalarKind }
+    ? J
+    : never;
 
 /** `unknown` where a value of type `O` may stand beside one of kind `K`; a `Mistake` that says why where not. */
-export type Fits<K extends ScalarKind, O> =
-  [O] extends [number] ? ([K] extends [BigEndianKind] ? Mistake<`a plain number has no byte order: write ${K}(…)`> : unknown)
-  : [O] extends [bigint] ? ([K] extends ["u64" | "i64"] ? unknown : [K] extends [WideKind] ? Mistake<`a plain number has no byte order: write ${K}(…)`> : Mistake<`a bigint does not fit ${K}: write a number`>)
-  : [KindOf<O>] extends [never] ? Mistake<`this is no number: a scalar of kind ${K} is expected, and a lookup's result must be checked for null and its field named first`>
-  : [KindOf<O>] extends [K] ? unknown
-  : [K] extends [BigEndianKind] ? Mistake<`${K} and ${KindOf<O>} do not mix: use .toHost()`>
-  : [KindOf<O>] extends [BigEndianKind] ? Mistake<`${KindOf<O>} and ${K} do not mix: use .toHost()`>
-  : Mistake<`${K} and ${KindOf<O>} do not mix: convert one with .to(…)`>;
+export type Fits<K extends ScalarKind, O> = [O] extends [number]
+  ? [K] extends [BigEndianKind]
+    ? Mistake<`a plain number has no byte order: write ${K}(…)`>
+    : unknown
+  : [O] extends [bigint]
+    ? [K] extends ["u64" | "i64"]
+      ? unknown
+      : [K] extends [WideKind]
+        ? Mistake<`a plain number has no byte order: write ${K}(…)`>
+        : Mistake<`a bigint does not fit ${K}: write a number`>
+    : [KindOf<O>] extends [never]
+      ? Mistake<`this is no number: a scalar of kind ${K} is expected, and a lookup's result must be checked for null and its field named first`>
+      : [KindOf<O>] extends [K]
+        ? unknown
+        : [K] extends [BigEndianKind]
+          ? Mistake<`${K} and ${KindOf<O>} do not mix: use .toHost()`>
+          : [KindOf<O>] extends [BigEndianKind]
+            ? Mistake<`${KindOf<O>} and ${K} do not mix: use .toHost()`>
+            : Mistake<`${K} and ${KindOf<O>} do not mix: convert one with .to(…)`>;

@@ -36,14 +36,21 @@ export class Nullable<out V extends Schema, in R = never> {
   /** An address that a helper gave: null where it found nothing. */
   static lookup<V extends Schema, R>(emitter: Emitter, schema: V, address: Value): Nullable<V, R> {
     return new Nullable(emitter, schema, {
-      branch: (there, absent) => Condition.compare(emitter, "ne", address, emitter.constant("ptr", 0n)).branch(there, absent),
+      branch: (there, absent) =>
+        Condition.compare(emitter, "ne", address, emitter.constant("ptr", 0n)).branch(there, absent),
       address: () => address,
-      space: "map", align: 8,
+      space: "map",
+      align: 8,
     });
   }
 
   /** What a helper gives where a condition holds; null where not, and then it is not called. */
-  static lookupIf<V extends Schema, R>(emitter: Emitter, schema: V, condition: Condition, look: () => Value): Nullable<V, R> {
+  static lookupIf<V extends Schema, R>(
+    emitter: Emitter,
+    schema: V,
+    condition: Condition,
+    look: () => Value,
+  ): Nullable<V, R> {
     const { ssa } = emitter;
     let address: Value;
     return new Nullable(emitter, schema, {
@@ -55,19 +62,24 @@ export class Nullable<out V extends Schema, in R = never> {
         Condition.compare(emitter, "ne", address, emitter.constant("ptr", 0n)).branch(there, absent);
       },
       address: () => address,
-      space: "map", align: 8,
+      space: "map",
+      align: 8,
     });
   }
 
   /** The first of some places in memory for which a condition holds. */
   static first<V extends Schema, R>(
-    emitter: Emitter, schema: V, candidates: readonly InMemory<V>[], condition: (candidate: Ref<V>) => Condition,
+    emitter: Emitter,
+    schema: V,
+    candidates: readonly InMemory<V>[],
+    condition: (candidate: Ref<V>) => Condition,
   ): Nullable<V, R> {
     const { ssa } = emitter;
     const chosen = { type: "ptr" } as const;
     const places = candidates.map((candidate) => memoryOf(candidate)!.place);
     const space = places[0]?.space;
-    if (space !== "map" && space !== "stack") throw new BuildError("b.first() takes places in a map's value or on the stack", emitter.source);
+    if (space !== "map" && space !== "stack")
+      throw new BuildError("b.first() takes places in a map's value or on the stack", emitter.source);
     return new Nullable(emitter, schema, {
       branch(there, absent) {
         for (const place of places) {
@@ -81,17 +93,27 @@ export class Nullable<out V extends Schema, in R = never> {
         ssa.jump(absent, undefined);
       },
       address: () => ssa.read(chosen),
-      space, align: Math.min(...places.map(({ align, offset }) => (offset % align === 0 ? align : schema.align))),
+      space,
+      align: Math.min(...places.map(({ align, offset }) => (offset % align === 0 ? align : schema.align))),
     });
   }
 
   /** Bytes of a packet, if it is long enough. */
-  static packet<V extends Schema, R>(emitter: Emitter, schema: V, data: Value, dataEnd: Value, offset: number): Nullable<V, R> {
-    const move = (by: number) => emitter.emit({ op: "binary", operator: "add", left: data, right: emitter.constant("i64", BigInt(by)) }, "ptr");
+  static packet<V extends Schema, R>(
+    emitter: Emitter,
+    schema: V,
+    data: Value,
+    dataEnd: Value,
+    offset: number,
+  ): Nullable<V, R> {
+    const move = (by: number) =>
+      emitter.emit({ op: "binary", operator: "add", left: data, right: emitter.constant("i64", BigInt(by)) }, "ptr");
     return new Nullable(emitter, schema, {
-      branch: (there, absent) => Condition.compare(emitter, "le", move(offset + schema.size), dataEnd).branch(there, absent),
+      branch: (there, absent) =>
+        Condition.compare(emitter, "le", move(offset + schema.size), dataEnd).branch(there, absent),
       address: () => move(offset),
-      space: "packet", align: 1,
+      space: "packet",
+      align: 1,
     });
   }
 
@@ -143,14 +165,24 @@ export class Nullable<out V extends Schema, in R = never> {
     this.#finding.branch(there, absent);
     ssa.enter(absent);
     this.#emitter.within(missing);
-    if (!ssa.current.dead) throw new BuildError("what follows on a lookup that found nothing must return or leave the loop; use match() to go on", this.#emitter.source);
+    if (!ssa.current.dead)
+      throw new BuildError(
+        "what follows on a lookup that found nothing must return or leave the loop; use match() to go on",
+        this.#emitter.source,
+      );
     ssa.enter(there);
     return this.#reference();
   }
 
   #reference(): Ref<V> {
     const { space, align } = this.#finding;
-    return reference(this.#emitter, this.#schema, { space, align, address: this.#finding.address(), offset: 0, region: this.#emitter.region });
+    return reference(this.#emitter, this.#schema, {
+      space,
+      align,
+      address: this.#finding.address(),
+      offset: 0,
+      region: this.#emitter.region,
+    });
   }
 }
 
@@ -158,6 +190,7 @@ export class Nullable<out V extends Schema, in R = never> {
 export function returnValue(emitter: Emitter, result: unknown): Value {
   if (typeof result === "number") return emitter.constant("i32", BigInt(result));
   const kind = (result as { kind?: "u32" | "i32" }).kind;
-  if (kind !== "u32" && kind !== "i32") throw new BuildError(`a program returns a number of 32 bits, not ${String(kind ?? result)}`, emitter.source);
+  if (kind !== "u32" && kind !== "i32")
+    throw new BuildError(`a program returns a number of 32 bits, not ${String(kind ?? result)}`, emitter.source);
   return operandValue(emitter, kind, result);
 }

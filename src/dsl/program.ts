@@ -30,17 +30,23 @@ export interface ProgramSource {
 }
 
 /** What a program consists of: it is given the builder and its context, and gives the program's result. */
-export type ProgramBody<C extends ContextFields, R, H extends HelperMethod, S extends string> =
-  (b: Builder<R, H, S>, context: Context<C>) => R;
+export type ProgramBody<C extends ContextFields, R, H extends HelperMethod, S extends string> = (
+  b: Builder<R, H, S>,
+  context: Context<C>,
+) => R;
 
 /** The licence told to the kernel where a program says nothing else; some helpers are for GPL-compatible programs only. */
 const LICENSE = "Dual MIT/GPL";
 
 /** Declares a program on a hook. */
 export function define<C extends ContextFields, R, H extends HelperMethod, S extends string>(
-  hook: Hook<C, R, H, S>, name: string, body: ProgramBody<C, R, H, S>, { license = LICENSE }: { license?: string } = {},
+  hook: Hook<C, R, H, S>,
+  name: string,
+  body: ProgramBody<C, R, H, S>,
+  { license = LICENSE }: { license?: string } = {},
 ): ProgramSource {
-  if (!/^\w+$/.test(name)) throw new RangeError(`a program's name consists of letters, digits and "_", unlike ${JSON.stringify(name)}`);
+  if (!/^\w+$/.test(name))
+    throw new RangeError(`a program's name consists of letters, digits and "_", unlike ${JSON.stringify(name)}`);
   const source: ProgramSource = {
     name,
     hook,
@@ -49,7 +55,13 @@ export function define<C extends ContextFields, R, H extends HelperMethod, S ext
       const module = source.build(options);
       const { instructions, functions } = compile(module, options);
       return {
-        name, license, instructions, functions, type: hook.type, section: hook.section, maps: mapsOf(module),
+        name,
+        license,
+        instructions,
+        functions,
+        type: hook.type,
+        section: hook.section,
+        maps: mapsOf(module),
         ...(hook.expectedAttachType !== undefined && { expectedAttachType: hook.expectedAttachType }),
       };
     },
@@ -58,7 +70,9 @@ export function define<C extends ContextFields, R, H extends HelperMethod, S ext
 }
 
 function describe<C extends ContextFields, R, H extends HelperMethod, S extends string>(
-  hook: Hook<C, R, H, S>, name: string, body: ProgramBody<C, R, H, S>,
+  hook: Hook<C, R, H, S>,
+  name: string,
+  body: ProgramBody<C, R, H, S>,
 ): IrModule {
   const functions = new FunctionTable((...given) => new BuilderImplementation(...given));
   const main = functions.write(name, ["ptr"], hook.helpers, (builder, emitter, [context]) => {

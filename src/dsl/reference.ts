@@ -1,5 +1,14 @@
 import type { AccessSize, Value } from "../compiler/ir/ir.ts";
-import { ipv6, type ArraySchema, type Ipv6Schema, type Fields, type ScalarKind, type ScalarSchema, type Schema, type StructSchema } from "../types/index.ts";
+import {
+  ipv6,
+  type ArraySchema,
+  type Ipv6Schema,
+  type Fields,
+  type ScalarKind,
+  type ScalarSchema,
+  type Schema,
+  type StructSchema,
+} from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
@@ -17,10 +26,13 @@ interface Memory {
 
 /** Something in memory with a known schema, which is there for sure: a map's value, a struct on the stack. */
 export type Ref<S extends Schema> =
-  S extends ScalarSchema<infer K> ? ScalarRef<K>
-  : S extends StructSchema<infer F> ? StructRef<F>
-  : S extends ArraySchema<infer E> ? ArrayRef<E>
-  : never;
+  S extends ScalarSchema<infer K>
+    ? ScalarRef<K>
+    : S extends StructSchema<infer F>
+      ? StructRef<F>
+      : S extends ArraySchema<infer E>
+        ? ArrayRef<E>
+        : never;
 
 /** Anything in memory, with its schema. */
 export interface InMemory<S extends Schema> {
@@ -46,15 +58,21 @@ type Part<S extends Schema> = S extends ScalarSchema<infer K> ? Field<K> : S ext
 
 /** What a value in memory may be set from: every field of a struct, every element of an array, or a reference to copy. */
 export type Init<S extends Schema> =
-  S extends ScalarSchema<infer K> ? Operand<K>
-  : S extends Ipv6Schema ? Ipv6 | string
-  : S extends StructSchema<infer F> ? { readonly [N in keyof F]: Init<F[N]> } | Ref<S>
-  : S extends ArraySchema<infer E> ? readonly Init<E>[] | Ref<S>
-  : never;
+  S extends ScalarSchema<infer K>
+    ? Operand<K>
+    : S extends Ipv6Schema
+      ? Ipv6 | string
+      : S extends StructSchema<infer F>
+        ? { readonly [N in keyof F]: Init<F[N]> } | Ref<S>
+        : S extends ArraySchema<infer E>
+          ? readonly Init<E>[] | Ref<S>
+          : never;
 
 /** The memory behind a reference; undefined for anything else. */
 export function memoryOf(value: unknown): Memory | undefined {
-  return typeof value === "object" && value !== null && memory in value ? (value as InMemory<Schema>)[memory] : undefined;
+  return typeof value === "object" && value !== null && memory in value
+    ? (value as InMemory<Schema>)[memory]
+    : undefined;
 }
 
 /** The typed view of a place. */
@@ -91,7 +109,9 @@ function structPrototype(schema: StructSchema): object {
 
 function part(emitter: Emitter, schema: Schema, place: Place): unknown {
   if (schema === ipv6) return new Ipv6Value(emitter, place);
-  return schema.kind === "scalar" ? new FieldValue(emitter, (schema as ScalarSchema).scalar, place) : reference(emitter, schema, place);
+  return schema.kind === "scalar"
+    ? new FieldValue(emitter, (schema as ScalarSchema).scalar, place)
+    : reference(emitter, schema, place);
 }
 
 class ScalarView {
@@ -126,13 +146,25 @@ class ArrayView {
     const { element, length } = schema as ArraySchema;
     emitter.mark(this.at);
     if (typeof index === "number") {
-      if (!Number.isInteger(index) || index < 0 || index >= length) throw new BuildError(`index ${index} is outside of ${schema}`, emitter.source);
+      if (!Number.isInteger(index) || index < 0 || index >= length)
+        throw new BuildError(`index ${index} is outside of ${schema}`, emitter.source);
       return part(emitter, element, placeAt(place, index * element.size));
     }
-    const wide = emitter.emit({ op: "extend", bits: 32, signed: false, operand: operandValue(emitter, "u32", index) }, "i64");
-    const bytes = emitter.emit({ op: "binary", operator: "mul", left: wide, right: emitter.constant("i64", BigInt(element.size)) }, "i64");
+    const wide = emitter.emit(
+      { op: "extend", bits: 32, signed: false, operand: operandValue(emitter, "u32", index) },
+      "i64",
+    );
+    const bytes = emitter.emit(
+      { op: "binary", operator: "mul", left: wide, right: emitter.constant("i64", BigInt(element.size)) },
+      "i64",
+    );
     const address = emitter.emit({ op: "binary", operator: "add", left: place.address, right: bytes }, "ptr");
-    return part(emitter, element, { ...place, address, region: emitter.region, align: Math.min(place.align, element.align) });
+    return part(emitter, element, {
+      ...place,
+      address,
+      region: emitter.region,
+      align: Math.min(place.align, element.align),
+    });
   }
 }
 
@@ -140,7 +172,8 @@ class ArrayView {
 export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: unknown): void {
   const source = memoryOf(init);
   if (source !== undefined && schema.kind !== "scalar") {
-    if (source.schema !== schema) throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source);
+    if (source.schema !== schema)
+      throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source);
     return copyMemory(emitter, place, source.place, schema.size);
   }
   if (schema === ipv6) return writeIpv6(emitter, place, init);
@@ -153,7 +186,8 @@ export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: 
       return writeStruct(emitter, schema as StructSchema, place, init);
     case "array": {
       const { element, length } = schema as ArraySchema;
-      if (!Array.isArray(init) || init.length !== length) throw new BuildError(`${schema} takes ${length} elements`, emitter.source);
+      if (!Array.isArray(init) || init.length !== length)
+        throw new BuildError(`${schema} takes ${length} elements`, emitter.source);
       return init.forEach((value, i) => writeInit(emitter, element, placeAt(place, i * element.size), value));
     }
     case "void":
@@ -196,7 +230,12 @@ function copyMemory(emitter: Emitter, to: Place, from: Place, size: number): voi
 export function equalMemory(emitter: Emitter, left: Place, right: Place, size: number): Condition {
   const equalAt = ([offset, width]: [number, AccessSize]) => {
     const type = width === 8 ? "i64" : "i32";
-    return Condition.compare(emitter, "eq", emitter.load(placeAt(left, offset), width, type), emitter.load(placeAt(right, offset), width, type));
+    return Condition.compare(
+      emitter,
+      "eq",
+      emitter.load(placeAt(left, offset), width, type),
+      emitter.load(placeAt(right, offset), width, type),
+    );
   };
   const [first, ...rest] = accesses(size, left, right);
   if (first === undefined) throw new BuildError("values without bytes cannot be compared", emitter.source);
@@ -205,9 +244,12 @@ export function equalMemory(emitter: Emitter, left: Place, right: Place, size: n
 
 /** Cuts `size` bytes into accesses that are aligned in every one of the places: offset from their start, and width. */
 function* accesses(size: number, ...places: readonly Place[]): Generator<[number, AccessSize]> {
-  const aligned = (offset: number, width: number) => places.every((place) => width <= place.align && (place.offset + offset) % width === 0);
+  const aligned = (offset: number, width: number) =>
+    places.every((place) => width <= place.align && (place.offset + offset) % width === 0);
   for (let offset = 0; offset < size; ) {
-    const width = ([8, 4, 2, 1] as const).find((width) => offset + width <= size && (width === 1 || aligned(offset, width)))!;
+    const width = ([8, 4, 2, 1] as const).find(
+      (width) => offset + width <= size && (width === 1 || aligned(offset, width)),
+    )!;
     yield [offset, width];
     offset += width;
   }
@@ -218,12 +260,21 @@ export function stackPlace(emitter: Emitter, schema: Schema): Place {
   // Aligned to 8 where that lets its neighbouring fields be written together.
   const align = schema.size >= 8 ? 8 : schema.align;
   const slot = emitter.ssa.stackSlot(schema.size, align, schema.toString());
-  return { space: "stack", address: emitter.emit({ op: "stack", slot }, "ptr"), offset: 0, align, region: emitter.region };
+  return {
+    space: "stack",
+    address: emitter.emit({ op: "stack", slot }, "ptr"),
+    offset: 0,
+    align,
+    region: emitter.region,
+  };
 }
 
 /** The address of a place, as a helper takes it. */
 export function addressOf(emitter: Emitter, place: Place): Value {
   emitter.checkAlive(place.region, "this memory");
   if (place.offset === 0) return place.address;
-  return emitter.emit({ op: "binary", operator: "add", left: place.address, right: emitter.constant("i64", BigInt(place.offset)) }, "ptr");
+  return emitter.emit(
+    { op: "binary", operator: "add", left: place.address, right: emitter.constant("i64", BigInt(place.offset)) },
+    "ptr",
+  );
 }

@@ -32,71 +32,94 @@ function built(source: { build(): unknown }): string | undefined {
 }
 
 rules("what follows the rules is accepted", () => {
-  const error = built(cgroup.connect4("good", (b, ctx) => {
-    const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).orReturn(PROCEED);
-    b.if(found.count.gt(3).and(() => found.small.ne(0)), () => b.return(REJECT));
-    found.count.set(found.count.add(1));
-    ctx.userPort.set(be16(8080));
-    b.setRetval(-1);
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("good", (b, ctx) => {
+      const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).orReturn(PROCEED);
+      b.if(
+        found.count.gt(3).and(() => found.small.ne(0)),
+        () => b.return(REJECT),
+      );
+      found.count.set(found.count.add(1));
+      ctx.userPort.set(be16(8080));
+      b.setRetval(-1);
+      return PROCEED;
+    }),
+  );
   assert.is(error, undefined);
 });
 
 rules("a lookup that may be null has no fields", () => {
-  const error = built(cgroup.connect4("p", (b, ctx) => {
-    const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort });
-    // @ts-expect-error a lookup's fields are behind .orReturn(), .ifFound() and .match()
-    void found.count;
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort });
+      // @ts-expect-error a lookup's fields are behind .orReturn(), .ifFound() and .match()
+      void found.count;
+      return PROCEED;
+    }),
+  );
   assert.is(error, undefined);
 });
 
 rules("a field that a hook may only read cannot be written", () => {
-  const error = built(cgroup.connect4("p", (_b, ctx) => {
-    // @ts-expect-error protocol has no .set()
-    void ctx.protocol.set;
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (_b, ctx) => {
+      // @ts-expect-error protocol has no .set()
+      void ctx.protocol.set;
+      return PROCEED;
+    }),
+  );
   assert.is(error, undefined);
 });
 
 rules("a field that a hook may not see is not there", () => {
-  built(cgroup.connect4("p", (_b, ctx) => {
-    // @ts-expect-error userIp6 is for the IPv6 hooks
-    void ctx.userIp6;
-    // @ts-expect-error msgSrcIp4 is for sendmsg4
-    void ctx.msgSrcIp4;
-    return PROCEED;
-  }));
-  built(cgroup.sendmsg4("p", (_b, ctx) => {
-    void ctx.msgSrcIp4;
-    return PROCEED;
-  }));
-  built(cgroup.sockRelease("p", (_b, ctx) => {
-    // @ts-expect-error srcPort is for post_bind
-    void ctx.srcPort;
-    return PROCEED;
-  }));
+  built(
+    cgroup.connect4("p", (_b, ctx) => {
+      // @ts-expect-error userIp6 is for the IPv6 hooks
+      void ctx.userIp6;
+      // @ts-expect-error msgSrcIp4 is for sendmsg4
+      void ctx.msgSrcIp4;
+      return PROCEED;
+    }),
+  );
+  built(
+    cgroup.sendmsg4("p", (_b, ctx) => {
+      void ctx.msgSrcIp4;
+      return PROCEED;
+    }),
+  );
+  built(
+    cgroup.sockRelease("p", (_b, ctx) => {
+      // @ts-expect-error srcPort is for post_bind
+      void ctx.srcPort;
+      return PROCEED;
+    }),
+  );
 });
 
 rules("a helper that a hook has not is an error that says so", () => {
-  const error = built(cgroup.recvmsg4("p", (b) => {
-    // @ts-expect-error bpf_set_retval is not for recvmsg4
-    b.setRetval(-1);
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.recvmsg4("p", (b) => {
+      // @ts-expect-error bpf_set_retval is not for recvmsg4
+      b.setRetval(-1);
+      return PROCEED;
+    }),
+  );
   assert.match(error!, /setRetval is not a function/);
 });
 
 rules("a hook's programs return what it takes", () => {
-  cgroup.recvmsg4("p", () =>
-    // @ts-expect-error recvmsg programs return 1
-    REJECT);
-  cgroup.connect4("p", () =>
-    // @ts-expect-error connect programs return 0 or 1
-    2);
+  cgroup.recvmsg4(
+    "p",
+    () =>
+      // @ts-expect-error recvmsg programs return 1
+      REJECT,
+  );
+  cgroup.connect4(
+    "p",
+    () =>
+      // @ts-expect-error connect programs return 0 or 1
+      2,
+  );
   cgroup.recvmsg4("p", (b) => {
     // @ts-expect-error nor may they on the way
     b.return(0);
@@ -107,9 +130,12 @@ rules("a hook's programs return what it takes", () => {
     b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).orReturn(REJECT);
     return PROCEED;
   });
-  xdp("p", () =>
-    // @ts-expect-error there is no action 7
-    7);
+  xdp(
+    "p",
+    () =>
+      // @ts-expect-error there is no action 7
+      7,
+  );
   xdp("p", () => XdpAction.PASS);
 });
 
@@ -127,29 +153,37 @@ rules("a shared step cannot return what one of its callers may not", () => {
 });
 
 rules("keys and values have their map's shape, every field set", () => {
-  const error = built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error port is missing
-    b.lookup(counters, { address: ctx.userIp4 });
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      // @ts-expect-error port is missing
+      b.lookup(counters, { address: ctx.userIp4 });
+      return PROCEED;
+    }),
+  );
   assert.match(error!, /field port of struct rules_key is not set/);
-  const other = built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error zone is no field of the key
-    b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort, zone: 1 });
-    return PROCEED;
-  }));
+  const other = built(
+    cgroup.connect4("p", (b, ctx) => {
+      // @ts-expect-error zone is no field of the key
+      b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort, zone: 1 });
+      return PROCEED;
+    }),
+  );
   assert.match(other!, /struct rules_key has no field zone/);
-  const swapped = built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error the port is no address
-    b.lookup(counters, { address: ctx.userPort, port: ctx.userPort });
-    return PROCEED;
-  }));
+  const swapped = built(
+    cgroup.connect4("p", (b, ctx) => {
+      // @ts-expect-error the port is no address
+      b.lookup(counters, { address: ctx.userPort, port: ctx.userPort });
+      return PROCEED;
+    }),
+  );
   assert.match(swapped!, /be32 and be16 do not mix/);
-  const unset = built(cgroup.connect4("p", (b) => {
-    // @ts-expect-error a struct on the stack is set in all its fields
-    b.struct(Value, { count: 1 });
-    return PROCEED;
-  }));
+  const unset = built(
+    cgroup.connect4("p", (b) => {
+      // @ts-expect-error a struct on the stack is set in all its fields
+      b.struct(Value, { count: 1 });
+      return PROCEED;
+    }),
+  );
   assert.match(unset!, /field small of struct rules_value is not set/);
 });
 
@@ -168,34 +202,56 @@ rules("maps are used as what they are", () => {
 });
 
 rules("byte orders do not mix", () => {
-  const error = built(cgroup.connect4("p", (b, ctx) => {
-    const host: Scalar<"u16"> = ctx.userPort.toHost();
-    b.if(host.eq(80), () => {});
-    b.if(ctx.userPort.eq(be16(80)), () => {});
-    b.if(ctx.userPort.toHost().toBig().eq(ctx.userPort), () => {});
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      const host: Scalar<"u16"> = ctx.userPort.toHost();
+      b.if(host.eq(80), () => {});
+      b.if(ctx.userPort.eq(be16(80)), () => {});
+      b.if(ctx.userPort.toHost().toBig().eq(ctx.userPort), () => {});
+      return PROCEED;
+    }),
+  );
   assert.is(error, undefined);
-  assert.match(built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error a plain number has no byte order: write be16(…)
-    b.if(ctx.userPort.eq(80), () => {});
-    return PROCEED;
-  }))!, /a plain number has no byte order: write be16\(80\)/);
-  assert.match(built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error be16 and u16 do not mix: use .toHost()
-    b.if(ctx.userPort.eq(ctx.userPort.toHost()), () => {});
-    return PROCEED;
-  }))!, /be16 and u16 do not mix/);
-  assert.match(built(cgroup.connect4("p", (_b, ctx) => {
-    // @ts-expect-error be16 and be32 do not mix
-    ctx.userPort.set(ctx.userIp4);
-    return PROCEED;
-  }))!, /be16 and be32 do not mix/);
-  assert.match(built(cgroup.connect4("p", (_b, ctx) => {
-    // @ts-expect-error be32 and u32 do not mix: use .toHost()
-    ctx.userIp4.set(ctx.protocol);
-    return PROCEED;
-  }))!, /be32 and u32 do not mix/);
+  assert.match(
+    built(
+      cgroup.connect4("p", (b, ctx) => {
+        // @ts-expect-error a plain number has no byte order: write be16(…)
+        b.if(ctx.userPort.eq(80), () => {});
+        return PROCEED;
+      }),
+    )!,
+    /a plain number has no byte order: write be16\(80\)/,
+  );
+  assert.match(
+    built(
+      cgroup.connect4("p", (b, ctx) => {
+        // @ts-expect-error be16 and u16 do not mix: use .toHost()
+        b.if(ctx.userPort.eq(ctx.userPort.toHost()), () => {});
+        return PROCEED;
+      }),
+    )!,
+    /be16 and u16 do not mix/,
+  );
+  assert.match(
+    built(
+      cgroup.connect4("p", (_b, ctx) => {
+        // @ts-expect-error be16 and be32 do not mix
+        ctx.userPort.set(ctx.userIp4);
+        return PROCEED;
+      }),
+    )!,
+    /be16 and be32 do not mix/,
+  );
+  assert.match(
+    built(
+      cgroup.connect4("p", (_b, ctx) => {
+        // @ts-expect-error be32 and u32 do not mix: use .toHost()
+        ctx.userIp4.set(ctx.protocol);
+        return PROCEED;
+      }),
+    )!,
+    /be32 and u32 do not mix/,
+  );
   cgroup.connect4("p", (_b, ctx) => {
     // @ts-expect-error big-endian numbers have no arithmetic
     void ctx.userPort.add;
@@ -206,20 +262,35 @@ rules("byte orders do not mix", () => {
 });
 
 rules("numbers of different widths do not mix", () => {
-  assert.match(built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error u32 and u64 do not mix: convert one with .to(…)
-    b.if(ctx.protocol.eq(b.getSocketCookie(ctx)), () => {});
-    return PROCEED;
-  }))!, /u32 and u64 do not mix/);
-  assert.match(built(cgroup.connect4("p", (b, ctx) => {
-    // @ts-expect-error u32 and u16 do not mix
-    b.if(ctx.protocol.eq(u16(6)), () => {});
-    return PROCEED;
-  }))!, /no value of kind u32/);
-  assert.is(built(cgroup.connect4("p", (b, ctx) => {
-    b.if(ctx.protocol.to(u64).eq(b.getSocketCookie(ctx)), () => {});
-    return PROCEED;
-  })), undefined);
+  assert.match(
+    built(
+      cgroup.connect4("p", (b, ctx) => {
+        // @ts-expect-error u32 and u64 do not mix: convert one with .to(…)
+        b.if(ctx.protocol.eq(b.getSocketCookie(ctx)), () => {});
+        return PROCEED;
+      }),
+    )!,
+    /u32 and u64 do not mix/,
+  );
+  assert.match(
+    built(
+      cgroup.connect4("p", (b, ctx) => {
+        // @ts-expect-error u32 and u16 do not mix
+        b.if(ctx.protocol.eq(u16(6)), () => {});
+        return PROCEED;
+      }),
+    )!,
+    /no value of kind u32/,
+  );
+  assert.is(
+    built(
+      cgroup.connect4("p", (b, ctx) => {
+        b.if(ctx.protocol.to(u64).eq(b.getSocketCookie(ctx)), () => {});
+        return PROCEED;
+      }),
+    ),
+    undefined,
+  );
 });
 
 rules("addresses and numbers do not mix", () => {
@@ -242,46 +313,56 @@ rules("addresses and numbers do not mix", () => {
 
 rules("what was found does not outlive its branch", () => {
   let kept: Ref<typeof Value> | undefined;
-  const error = built(cgroup.connect4("p", (b, ctx) => {
-    b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).ifFound((found) => {
-      kept = found;
-    });
-    void kept!.count;
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).ifFound((found) => {
+        kept = found;
+      });
+      void kept!.count;
+      return PROCEED;
+    }),
+  );
   assert.match(error!, /this memory is used outside of the branch or loop in which it was made/);
 });
 
 rules("nor does a number that was made in a branch", () => {
   let kept: Scalar<"u32"> | undefined;
-  const error = built(cgroup.connect4("p", (b, ctx) => {
-    b.if(ctx.protocol.eq(6), () => { kept = ctx.protocol.add(1); });
-    b.if(kept!.eq(7), () => b.return(REJECT));
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      b.if(ctx.protocol.eq(6), () => {
+        kept = ctx.protocol.add(1);
+      });
+      b.if(kept!.eq(7), () => b.return(REJECT));
+      return PROCEED;
+    }),
+  );
   assert.match(error!, /a value of kind u32 is used outside of the branch/);
 });
 
 rules("a lookup that found nothing must be dealt with", () => {
-  const error = built(cgroup.connect4("p", (b, ctx) => {
-    b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).orElse(() => {});
-    return PROCEED;
-  }));
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).orElse(() => {});
+      return PROCEED;
+    }),
+  );
   assert.match(error!, /must return or leave the loop/);
 });
 
 rules("an error names the line of the program", () => {
   try {
-    cgroup.connect4("p", (_b, ctx) => {
-      (ctx.userPort as unknown as { set(value: unknown): void }).set(80);
-      return PROCEED;
-    }).build();
+    cgroup
+      .connect4("p", (_b, ctx) => {
+        (ctx.userPort as unknown as { set(value: unknown): void }).set(80);
+        return PROCEED;
+      })
+      .build();
     assert.unreachable();
   } catch (error) {
     assert.instance(error, BuildError);
     assert.match((error as BuildError).source!.file, /rules\.test\.ts$/);
     const line = new Error().stack!.match(/rules\.test\.ts:(\d+)/)![1]!;
-    assert.is(Number(line) - (error as BuildError).source!.line, 7);
+    assert.is(Number(line) - (error as BuildError).source!.line, 8);
   }
 });
 

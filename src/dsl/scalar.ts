@@ -1,5 +1,12 @@
 import type { BinaryOperator, Comparison, Value } from "../compiler/ir/ir.ts";
-import { scalarShape, type BigEndianKind, type Constant, type ScalarKind, type ScalarSchema, type WideKind } from "../types/index.ts";
+import {
+  scalarShape,
+  type BigEndianKind,
+  type Constant,
+  type ScalarKind,
+  type ScalarSchema,
+  type WideKind,
+} from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import { valueType, type Emitter, type Place, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
@@ -67,15 +74,21 @@ export interface BigEndianScalar<K extends BigEndianKind> extends Comparable<K> 
   toHost(): Scalar<HostOf[K]>;
 }
 
-export type Scalar<K extends ScalarKind> = K extends HostKind ? HostScalar<K> : K extends BigEndianKind ? BigEndianScalar<K> : never;
+export type Scalar<K extends ScalarKind> = K extends HostKind
+  ? HostScalar<K>
+  : K extends BigEndianKind
+    ? BigEndianScalar<K>
+    : never;
 
 /** A number in memory: its value as it was read when it was named, and the right to write it. */
 export type Field<K extends ScalarKind> = Scalar<K> & {
   set<O>(value: O & Fits<K, O>): void;
-} & (K extends "u32" | "i32" | "u64" | "i64" ? {
-  /** Adds in one step that no other CPU can tear. */
-  atomicAdd<O>(value: O & Fits<K, O>): void;
-} : unknown);
+} & (K extends "u32" | "i32" | "u64" | "i64"
+    ? {
+        /** Adds in one step that no other CPU can tear. */
+        atomicAdd<O>(value: O & Fits<K, O>): void;
+      }
+    : unknown);
 
 /** The one class behind every kind of scalar; the interfaces above say which methods a kind has. */
 export class ScalarValue {
@@ -103,13 +116,21 @@ export class ScalarValue {
 
   #compare(unsigned: Comparison, signed: Comparison, other: unknown, method: Function): Condition {
     this.emitter.mark(method);
-    return Condition.compare(this.emitter, scalarShape(this.kind).signed ? signed : unsigned, this.use(), this.#operand(other));
+    return Condition.compare(
+      this.emitter,
+      scalarShape(this.kind).signed ? signed : unsigned,
+      this.use(),
+      this.#operand(other),
+    );
   }
 
   #binary(operator: BinaryOperator, other: unknown, method: Function): ScalarValue {
     this.emitter.mark(method);
     const left = this.use();
-    const value = this.emitter.emit({ op: "binary", operator, left, right: this.#operand(other) }, valueType(this.kind));
+    const value = this.emitter.emit(
+      { op: "binary", operator, left, right: this.#operand(other) },
+      valueType(this.kind),
+    );
     return this.#wrapped(value);
   }
 
@@ -118,24 +139,60 @@ export class ScalarValue {
     return new ScalarValue(this.emitter, this.kind, narrowed(this.emitter, this.kind, value));
   }
 
-  eq(other: unknown): Condition { return this.#compare("eq", "eq", other, this.eq); }
-  ne(other: unknown): Condition { return this.#compare("ne", "ne", other, this.ne); }
-  lt(other: unknown): Condition { return this.#compare("lt", "slt", other, this.lt); }
-  le(other: unknown): Condition { return this.#compare("le", "sle", other, this.le); }
-  gt(other: unknown): Condition { return this.#compare("gt", "sgt", other, this.gt); }
-  ge(other: unknown): Condition { return this.#compare("ge", "sge", other, this.ge); }
-  hasBits(other: unknown): Condition { return this.#compare("set", "set", other, this.hasBits); }
-  add(other: unknown): ScalarValue { return this.#binary("add", other, this.add); }
-  sub(other: unknown): ScalarValue { return this.#binary("sub", other, this.sub); }
-  mul(other: unknown): ScalarValue { return this.#binary("mul", other, this.mul); }
-  div(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "sdiv" : "div", other, this.div); }
-  mod(other: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "smod" : "mod", other, this.mod); }
-  and(other: unknown): ScalarValue { return this.#binary("and", other, this.and); }
-  or(other: unknown): ScalarValue { return this.#binary("or", other, this.or); }
-  xor(other: unknown): ScalarValue { return this.#binary("xor", other, this.xor); }
-  shl(bits: unknown): ScalarValue { return this.#binary("lsh", bits, this.shl); }
-  shr(bits: unknown): ScalarValue { return this.#binary(scalarShape(this.kind).signed ? "arsh" : "rsh", bits, this.shr); }
-  not(): ScalarValue { return this.#binary("xor", { constant: this.kind, value: -1n }, this.not); }
+  eq(other: unknown): Condition {
+    return this.#compare("eq", "eq", other, this.eq);
+  }
+  ne(other: unknown): Condition {
+    return this.#compare("ne", "ne", other, this.ne);
+  }
+  lt(other: unknown): Condition {
+    return this.#compare("lt", "slt", other, this.lt);
+  }
+  le(other: unknown): Condition {
+    return this.#compare("le", "sle", other, this.le);
+  }
+  gt(other: unknown): Condition {
+    return this.#compare("gt", "sgt", other, this.gt);
+  }
+  ge(other: unknown): Condition {
+    return this.#compare("ge", "sge", other, this.ge);
+  }
+  hasBits(other: unknown): Condition {
+    return this.#compare("set", "set", other, this.hasBits);
+  }
+  add(other: unknown): ScalarValue {
+    return this.#binary("add", other, this.add);
+  }
+  sub(other: unknown): ScalarValue {
+    return this.#binary("sub", other, this.sub);
+  }
+  mul(other: unknown): ScalarValue {
+    return this.#binary("mul", other, this.mul);
+  }
+  div(other: unknown): ScalarValue {
+    return this.#binary(scalarShape(this.kind).signed ? "sdiv" : "div", other, this.div);
+  }
+  mod(other: unknown): ScalarValue {
+    return this.#binary(scalarShape(this.kind).signed ? "smod" : "mod", other, this.mod);
+  }
+  and(other: unknown): ScalarValue {
+    return this.#binary("and", other, this.and);
+  }
+  or(other: unknown): ScalarValue {
+    return this.#binary("or", other, this.or);
+  }
+  xor(other: unknown): ScalarValue {
+    return this.#binary("xor", other, this.xor);
+  }
+  shl(bits: unknown): ScalarValue {
+    return this.#binary("lsh", bits, this.shl);
+  }
+  shr(bits: unknown): ScalarValue {
+    return this.#binary(scalarShape(this.kind).signed ? "arsh" : "rsh", bits, this.shr);
+  }
+  not(): ScalarValue {
+    return this.#binary("xor", { constant: this.kind, value: -1n }, this.not);
+  }
   negate(): ScalarValue {
     this.emitter.mark(this.negate);
     return this.#wrapped(this.emitter.emit({ op: "negate", operand: this.use() }, valueType(this.kind)));
@@ -146,8 +203,12 @@ export class ScalarValue {
     return new ScalarValue(this.emitter, schema.scalar, converted(this.emitter, this.kind, schema.scalar, this.use()));
   }
 
-  toHost(): ScalarValue { return this.#swapped("u", this.toHost); }
-  toBig(): ScalarValue { return this.#swapped("be", this.toBig); }
+  toHost(): ScalarValue {
+    return this.#swapped("u", this.toHost);
+  }
+  toBig(): ScalarValue {
+    return this.#swapped("be", this.toBig);
+  }
 
   #swapped(prefix: "u" | "be", method: Function): ScalarValue {
     this.emitter.mark(method);
@@ -177,8 +238,14 @@ export class FieldValue extends ScalarValue {
     this.emitter.mark(this.atomicAdd);
     this.emitter.checkAlive(this.#place.region, "this memory");
     this.emitter.emitVoid({
-      op: "atomic", operator: "add", fetch: false, size: this.#size as 4 | 8, space: this.#place.space,
-      address: this.#place.address, offset: this.#place.offset, value: operandValue(this.emitter, this.kind, value),
+      op: "atomic",
+      operator: "add",
+      fetch: false,
+      size: this.#size as 4 | 8,
+      space: this.#place.space,
+      address: this.#place.address,
+      offset: this.#place.offset,
+      value: operandValue(this.emitter, this.kind, value),
     });
   }
 }

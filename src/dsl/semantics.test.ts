@@ -11,7 +11,27 @@ import { hasHelper, load } from "../loader/index.ts";
 import { simulate, SimulatedMaps } from "../sim/index.ts";
 import { kernelSuite } from "../testing/index.ts";
 import {
-  arrayOf, be16, be32, global, hash, i16, i32, i64, i8, ipv4, ipv6, percpuArray, array, ProgramType, readOnlyGlobal, struct, u16, u32, u64, u8, type GlobalVariable,
+  arrayOf,
+  be16,
+  be32,
+  global,
+  hash,
+  i16,
+  i32,
+  i64,
+  i8,
+  ipv4,
+  ipv6,
+  percpuArray,
+  array,
+  ProgramType,
+  readOnlyGlobal,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+  type GlobalVariable,
 } from "../types/index.ts";
 import { socketFilter, subprogram, type BuilderWith, type Scalar } from "./index.ts";
 
@@ -43,11 +63,18 @@ function unknown<K extends "u32" | "u64">(b: BuilderWith, schema: { readonly sca
   return (schema.scalar === "u64" ? found.to(u64) : found) as Scalar<K>;
 }
 
-const cases: Readonly<Record<string, { readonly returns: number; readonly filter: Filter; readonly helper?: HelperName }>> = {
+const cases: Readonly<
+  Record<string, { readonly returns: number; readonly filter: Filter; readonly helper?: HelperName }>
+> = {
   "arithmetic of 32 bits wraps": { returns: 0xffff_fffe, filter: (b) => unknown(b, u32, 0xffff_ffff).mul(2) },
   "narrow kinds wrap at their own width": {
     returns: 44 + 0xfff0,
-    filter: (b) => unknown(b, u32, 200).to(u8).add(100).to(u32).add(unknown(b, u32, 0x10).to(u16).negate().to(u32)),
+    filter: (b) =>
+      unknown(b, u32, 200)
+        .to(u8)
+        .add(100)
+        .to(u32)
+        .add(unknown(b, u32, 0x10).to(u16).negate().to(u32)),
   },
   "signed kinds divide, shift and compare by sign": {
     returns: 3 + 10 + 100 + 1000,
@@ -63,7 +90,10 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
   },
   "division by zero is zero, remainder the dividend": {
     returns: 17,
-    filter: (b) => unknown(b, u32, 17).div(unknown(b, u32, 0)).add(unknown(b, u32, 17).mod(unknown(b, u32, 0))),
+    filter: (b) =>
+      unknown(b, u32, 17)
+        .div(unknown(b, u32, 0))
+        .add(unknown(b, u32, 17).mod(unknown(b, u32, 0))),
   },
   "64 bits": {
     returns: 0x1234,
@@ -77,13 +107,25 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
       const raw = b.struct(struct("raw", { port: be16 }), { port });
       const same = b.variable(u32, 0);
       b.if(raw.port.eq(be16(0x1234)), () => same.set(1));
-      return raw.port.toHost().toBig().toHost().to(u32).and(0xff).shl(8).or(unknown(b, u32, 0x12)).add(same.get());
+      return raw.port
+        .toHost()
+        .toBig()
+        .toHost()
+        .to(u32)
+        .and(0xff)
+        .shl(8)
+        .or(unknown(b, u32, 0x12))
+        .add(same.get());
     },
   },
   "if, else and early return": {
     returns: 5,
     filter: (b) => {
-      b.if(unknown(b, u32, 3).gt(4), () => b.return(1), () => b.if(unknown(b, u32, 3).eq(3), () => b.return(5)));
+      b.if(
+        unknown(b, u32, 3).gt(4),
+        () => b.return(1),
+        () => b.if(unknown(b, u32, 3).eq(3), () => b.return(5)),
+      );
       return 2;
     },
   },
@@ -93,11 +135,32 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
       const x = unknown(b, u32, 6);
       const bits = b.variable(u32, 0);
       const set = (bit: number) => () => bits.set(bits.get().or(1 << bit));
-      b.if(x.eq(6).and(() => x.gt(6)), set(0));
-      b.if(x.eq(6).and(() => x.lt(7)), set(1));
-      b.if(x.eq(1).or(() => x.eq(6)), set(2));
-      b.if(x.eq(6).or(() => x.eq(1)).not(), set(3));
-      b.if(x.eq(1).and(() => x.eq(2)).not(), set(4));
+      b.if(
+        x.eq(6).and(() => x.gt(6)),
+        set(0),
+      );
+      b.if(
+        x.eq(6).and(() => x.lt(7)),
+        set(1),
+      );
+      b.if(
+        x.eq(1).or(() => x.eq(6)),
+        set(2),
+      );
+      b.if(
+        x
+          .eq(6)
+          .or(() => x.eq(1))
+          .not(),
+        set(3),
+      );
+      b.if(
+        x
+          .eq(1)
+          .and(() => x.eq(2))
+          .not(),
+        set(4),
+      );
       return bits.get();
     },
   },
@@ -106,7 +169,14 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
     filter: (b) => {
       const x = unknown(b, u32, 3);
       const sum = b.variable(u32, 0);
-      b.switch(x, [[1, () => sum.set(10)], [3, () => sum.set(30)]], () => sum.set(99));
+      b.switch(
+        x,
+        [
+          [1, () => sum.set(10)],
+          [3, () => sum.set(30)],
+        ],
+        () => sum.set(99),
+      );
       b.switch(x, [[7, () => sum.set(70)]], () => sum.set(sum.get().add(1)));
       return sum.get().add(b.select(x.gt(2), x.div(3), 50));
     },
@@ -135,7 +205,13 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
     returns: 7 + 20 + 300,
     filter: (b) => {
       const x = unknown(b, u32, 7);
-      const one = b.struct(Mixed, { small: x.to(u8), port: be16(80), address: ipv4("192.0.2.1"), wide: x.to(u64), list: [1, 2, 3] });
+      const one = b.struct(Mixed, {
+        small: x.to(u8),
+        port: be16(80),
+        address: ipv4("192.0.2.1"),
+        wide: x.to(u64),
+        list: [1, 2, 3],
+      });
       const other = b.zeroed(Mixed);
       const sum = b.variable(u32, one.small.to(u32));
       b.if(b.equal(one, other), () => sum.set(1000));
@@ -151,9 +227,12 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
     filter: (b) => {
       const key = b.struct(Pair, { first: 1, second: unknown(b, u64, 2) });
       const sum = b.variable(u32, 0);
-      b.lookup(table, key).match(() => b.return(1), () => {
-        b.update(table, key, { small: 5, port: be16(1), address: ipv4("10.0.0.1"), wide: 6, list: [0, 0, 60] });
-      });
+      b.lookup(table, key).match(
+        () => b.return(1),
+        () => {
+          b.update(table, key, { small: 5, port: be16(1), address: ipv4("10.0.0.1"), wide: 6, list: [0, 0, 60] });
+        },
+      );
       b.lookup(table, { first: 1, second: 2 }).ifFound((value) => {
         sum.set(value.small.to(u32).add(value.list.at(2).to(u32)));
         value.wide.atomicAdd(1);
@@ -163,9 +242,22 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
       b.if(b.delete(table, key).ne(0), () => b.return(3));
       b.lookup(table, key).ifFound(() => b.return(4));
       b.update(table, key, { small: 5, port: be16(1), address: ipv4("10.0.0.1"), wide: 6, list: [0, 0, 60] });
-      b.if(b.lookup(table, key).isFound().not().or(() => b.lookup(table, { first: 2, second: 2 }).isFound()), () => b.return(6));
+      b.if(
+        b
+          .lookup(table, key)
+          .isFound()
+          .not()
+          .or(() => b.lookup(table, { first: 2, second: 2 }).isFound()),
+        () => b.return(6),
+      );
       b.delete(table, key);
-      b.if(b.lookup(table, key).isFound().and(() => unknown(b, u32, 1).eq(1)), () => b.return(7));
+      b.if(
+        b
+          .lookup(table, key)
+          .isFound()
+          .and(() => unknown(b, u32, 1).eq(1)),
+        () => b.return(7),
+      );
       return sum.get();
     },
   },
@@ -196,17 +288,23 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
       const key = b.struct(V6, { address: "2001:db8::1", port: be16(53) });
       b.update(byAddress, key, 1);
       const sum = b.variable(u32, b.lookup(byAddress, { address: "2001:db8::1", port: be16(53) }).orReturn(9).value);
-      b.if(key.address.eq("2001:db8::1").and(() => key.address.ne("2001:db8::2")), () => sum.set(sum.get().add(20)));
+      b.if(
+        key.address.eq("2001:db8::1").and(() => key.address.ne("2001:db8::2")),
+        () => sum.set(sum.get().add(20)),
+      );
       b.if(key.address.isV4Mapped(), () => b.return(8));
       key.address.setV4Mapped(b.struct(struct("v4", { address: ipv4 }), { address: ipv4("192.0.2.33") }).address);
-      b.if(key.address.isV4Mapped().and(() => key.address.eq("::ffff:192.0.2.33")), () => sum.set(sum.get().add(300)));
+      b.if(
+        key.address.isV4Mapped().and(() => key.address.eq("::ffff:192.0.2.33")),
+        () => sum.set(sum.get().add(300)),
+      );
       b.if(key.address.v4().eq(be32(0xc000_0221)), () => sum.set(sum.get().add(4000)));
       b.delete(byAddress, { address: "2001:db8::1", port: be16(53) });
       return sum.get();
     },
   },
   "subprograms, one calling the other": {
-    returns: (5 * 3 + 10 + 1) + (20 - 10 + 1),
+    returns: 5 * 3 + 10 + 1 + (20 - 10 + 1),
     filter: (b) => b.call(nested, { a: unknown(b, u32, 5) }).add(b.call(nested, { a: unknown(b, u32, 20) })),
   },
   "global variables": {
@@ -218,7 +316,8 @@ const cases: Readonly<Record<string, { readonly returns: number; readonly filter
     },
   },
   "a loop by a helper": {
-    returns: 10 + 100, helper: "bpf_loop",
+    returns: 10 + 100,
+    helper: "bpf_loop",
     filter: (b) => {
       const state = b.struct(struct("state", { sum: u32, rounds: u32 }), { sum: 0, rounds: 0 });
       b.bpfLoop(1000, state, (body, i, inner) => {
@@ -241,7 +340,11 @@ for (const [name, { returns, filter }] of Object.entries(cases)) {
     for (const isa of [1, 2, 3, 4] as const) {
       for (const optimise of [true, false]) {
         const program = source.compile({ isa, optimise, validate: true });
-        assert.is(simulate(program, { maps: new SimulatedMaps() }).returned >>> 0, returns >>> 0, `isa ${isa}, ${optimise ? "" : "not "}optimised`);
+        assert.is(
+          simulate(program, { maps: new SimulatedMaps() }).returned >>> 0,
+          returns >>> 0,
+          `isa ${isa}, ${optimise ? "" : "not "}optimised`,
+        );
       }
     }
   });
@@ -256,7 +359,10 @@ for (const [name, { returns, filter, helper }] of Object.entries(cases)) {
       return;
     }
     using collection = load([socketFilter("filter", filter)]);
-    assert.is(linux.testRunProgram(collection.program("filter").fd, { data: new Uint8Array(64) }).returnValue >>> 0, returns >>> 0);
+    assert.is(
+      linux.testRunProgram(collection.program("filter").fd, { data: new Uint8Array(64) }).returnValue >>> 0,
+      returns >>> 0,
+    );
   });
 }
 onKernel.run();

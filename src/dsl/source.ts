@@ -45,7 +45,9 @@ export function captureSource(method: Function): SourceLocation | undefined {
 const firstFrame = (_error: Error, frames: readonly NodeJS.CallSite[]): NodeJS.CallSite | undefined => frames[0];
 
 function isProgram(file: string): boolean {
-  return (!(file.startsWith(here) || file.startsWith(herePath)) || file.includes(".test.")) && !file.startsWith("node:");
+  return (
+    (!(file.startsWith(here) || file.startsWith(herePath)) || file.includes(".test.")) && !file.startsWith("node:")
+  );
 }
 
 function resolve(frame: NodeJS.CallSite): SourceLocation | undefined {
@@ -72,10 +74,16 @@ function resolve(frame: NodeJS.CallSite): SourceLocation | undefined {
 /** The place in the file that a person wrote, through the source map where the running file was made from another. */
 function mapped(file: string, line: number, column: number): SourceLocation {
   const path = file.startsWith("file:") ? fileURLToPath(file) : file;
-  const entry = (findSourceMap(path) ?? findSourceMap(file))?.findEntry(line - 1, column - 1) as Partial<SourceMapEntry> | undefined;
+  const entry = (findSourceMap(path) ?? findSourceMap(file))?.findEntry(line - 1, column - 1) as
+    | Partial<SourceMapEntry>
+    | undefined;
   if (entry?.originalSource === undefined) return { file: path, line, column };
   const { originalSource: source, originalLine = 0, originalColumn = 0 } = entry;
-  return { file: source.startsWith("file:") ? fileURLToPath(source) : source, line: originalLine + 1, column: originalColumn + 1 };
+  return {
+    file: source.startsWith("file:") ? fileURLToPath(source) : source,
+    line: originalLine + 1,
+    column: originalColumn + 1,
+  };
 }
 
 /** What `findEntry` gives; lines and columns from 0. */

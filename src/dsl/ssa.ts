@@ -1,6 +1,15 @@
 import type { SourceLocation } from "../asm/instruction.ts";
 import type {
-  Block, Comparison, IrFunction, IrInstruction, Operation, StackSlot, Target, Terminator, Value, ValueType,
+  Block,
+  Comparison,
+  IrFunction,
+  IrInstruction,
+  Operation,
+  StackSlot,
+  Target,
+  Terminator,
+  Value,
+  ValueType,
 } from "../compiler/ir/ir.ts";
 
 /** A name that may be given a new value along the way; its values are joined by block parameters. */
@@ -55,8 +64,14 @@ export class SsaBuilder {
 
   createBlock(): OpenBlock {
     const block: OpenBlock = {
-      id: this.#blocks.length, parameters: [], instructions: [], predecessors: [],
-      sealed: false, dead: false, definitions: new Map(), pending: new Map(),
+      id: this.#blocks.length,
+      parameters: [],
+      instructions: [],
+      predecessors: [],
+      sealed: false,
+      dead: false,
+      definitions: new Map(),
+      pending: new Map(),
     };
     this.#blocks.push(block);
     return block;
@@ -99,8 +114,23 @@ export class SsaBuilder {
     this.#terminate({ op: "jump", target: this.#target(to), source });
   }
 
-  branch(comparison: Comparison, left: Value, right: Value, then: OpenBlock, otherwise: OpenBlock, source: SourceLocation | undefined): void {
-    this.#terminate({ op: "branch", comparison, left, right, then: this.#target(then), else: this.#target(otherwise), source });
+  branch(
+    comparison: Comparison,
+    left: Value,
+    right: Value,
+    then: OpenBlock,
+    otherwise: OpenBlock,
+    source: SourceLocation | undefined,
+  ): void {
+    this.#terminate({
+      op: "branch",
+      comparison,
+      left,
+      right,
+      then: this.#target(then),
+      else: this.#target(otherwise),
+      source,
+    });
   }
 
   return(value: Value, source: SourceLocation | undefined): void {

@@ -9,8 +9,12 @@ import { operandValue, ScalarValue, type Operand, type Scalar } from "./scalar.t
 /** Names and schemas of a subprogram's parameters: at most five. */
 export type Parameters = Readonly<Record<string, ScalarSchema>>;
 
-type ParameterValues<P extends Parameters> = { readonly [N in keyof P]: P[N] extends ScalarSchema<infer K> ? Scalar<K> : never };
-export type Arguments<P extends Parameters> = { readonly [N in keyof P]: P[N] extends ScalarSchema<infer K> ? Operand<K> : never };
+type ParameterValues<P extends Parameters> = {
+  readonly [N in keyof P]: P[N] extends ScalarSchema<infer K> ? Scalar<K> : never;
+};
+export type Arguments<P extends Parameters> = {
+  readonly [N in keyof P]: P[N] extends ScalarSchema<infer K> ? Operand<K> : never;
+};
 
 /** A function of its own in the bytecode, which programs call: what is used in many places is there once. */
 export interface Subprogram<P extends Parameters = Parameters, K extends ScalarKind = ScalarKind> {
@@ -23,26 +27,50 @@ export interface Subprogram<P extends Parameters = Parameters, K extends ScalarK
 
 /** `H` are the helpers that the subprogram needs: a program can call it where its hook has them. */
 export function subprogram<P extends Parameters, K extends ScalarKind, H extends HelperMethod = never>(
-  name: string, parameters: P, returns: ScalarSchema<K>,
+  name: string,
+  parameters: P,
+  returns: ScalarSchema<K>,
   body: (b: BuilderWith<H, Operand<K>>, values: ParameterValues<P>) => Operand<K>,
   ...[needs = []]: [H] extends [never] ? [] : [helpers: readonly H[]]
 ): Subprogram<P, K> {
   const schemas = Object.entries(parameters);
-  if (schemas.length > 5) throw new RangeError(`subprogram ${name} has ${schemas.length} parameters; a call passes at most five`);
+  if (schemas.length > 5)
+    throw new RangeError(`subprogram ${name} has ${schemas.length} parameters; a call passes at most five`);
   return {
-    name, parameters, returns,
-    describe: (functions) => functions.write(name, schemas.map(([, schema]) => valueType(schema.scalar)), needs, (builder, emitter, values) => {
-      const result = (value: unknown) => operandValue(emitter, returns.scalar, value);
-      const given = Object.fromEntries(schemas.map(([key, schema], i) => [key, new ScalarValue(emitter, schema.scalar, values[i]!)]));
-      builder.returning(result);
-      return result(body(builder as unknown as BuilderWith<H, Operand<K>>, given as unknown as ParameterValues<P>));
-    }),
+    name,
+    parameters,
+    returns,
+    describe: (functions) =>
+      functions.write(
+        name,
+        schemas.map(([, schema]) => valueType(schema.scalar)),
+        needs,
+        (builder, emitter, values) => {
+          const result = (value: unknown) => operandValue(emitter, returns.scalar, value);
+          const given = Object.fromEntries(
+            schemas.map(([key, schema], i) => [key, new ScalarValue(emitter, schema.scalar, values[i]!)]),
+          );
+          builder.returning(result);
+          return result(body(builder as unknown as BuilderWith<H, Operand<K>>, given as unknown as ParameterValues<P>));
+        },
+      ),
   };
 }
 
 /** Writes the call of a subprogram. */
-export function callSubprogram(emitter: Emitter, functions: FunctionTable, target: Subprogram, values: Readonly<Record<string, unknown>>): ScalarValue {
+export function callSubprogram(
+  emitter: Emitter,
+  functions: FunctionTable,
+  target: Subprogram,
+  values: Readonly<Record<string, unknown>>,
+): ScalarValue {
   const name = functions.name(target, target.name, target.describe);
-  const passed = Object.entries(target.parameters).map(([key, schema]) => operandValue(emitter, schema.scalar, values[key]));
-  return new ScalarValue(emitter, target.returns.scalar, emitter.emit({ op: "call-function", name, arguments: passed }, valueType(target.returns.scalar)));
+  const passed = Object.entries(target.parameters).map(([key, schema]) =>
+    operandValue(emitter, schema.scalar, values[key]),
+  );
+  return new ScalarValue(
+    emitter,
+    target.returns.scalar,
+    emitter.emit({ op: "call-function", name, arguments: passed }, valueType(target.returns.scalar)),
+  );
 }

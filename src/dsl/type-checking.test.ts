@@ -19,7 +19,10 @@ function complaints(source: string): string {
   const folder = mkdtempSync(join(root, ".cache/type-checking-"));
   try {
     writeFileSync(join(folder, "program.ts"), source);
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), include: ["program.ts"] }));
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ extends: join(root, "tsconfig.json"), include: ["program.ts"] }),
+    );
     return spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { encoding: "utf8" }).stdout;
   } finally {
     rmSync(folder, { recursive: true });
@@ -48,9 +51,14 @@ typeChecking("mistakes are explained in a sentence", () => {
 });
 
 typeChecking("types stay cheap", () => {
-  const text = spawnSync(process.execPath, [tsc, "-p", root, "--noEmit", "--extendedDiagnostics"], { encoding: "utf8" }).stdout;
+  const text = spawnSync(process.execPath, [tsc, "-p", root, "--noEmit", "--extendedDiagnostics"], {
+    encoding: "utf8",
+  }).stdout;
   const instantiations = Number(text.match(/^Instantiations:\s+(\d+)/m)![1]);
-  assert.ok(instantiations > 0 && instantiations < BUDGET, `${instantiations} type instantiations, and the budget is ${BUDGET}`);
+  assert.ok(
+    instantiations > 0 && instantiations < BUDGET,
+    `${instantiations} type instantiations, and the budget is ${BUDGET}`,
+  );
 });
 
 typeChecking.run();

@@ -34,7 +34,8 @@ export interface CodeContext {
   readonly target: () => Btf;
 }
 
-export const isCode = (section: Section) => section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.size > 0;
+export const isCode = (section: Section) =>
+  section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.size > 0;
 
 /** The code of a section. @throws {ElfError} which names the section, and the function if it is about one. */
 export function readCode(elf: ElfFile, section: Section, context: CodeContext): CodeSection {
@@ -55,16 +56,22 @@ export function readCode(elf: ElfFile, section: Section, context: CodeContext): 
   addSources(instructions, section.name, context);
   for (const record of context.ext.core.get(section.name) ?? []) {
     const instruction = instructions.get(record.offset);
-    if (instruction === undefined) throw fail(`a CO-RE relocation at byte ${record.offset}, where no instruction begins`);
+    if (instruction === undefined)
+      throw fail(`a CO-RE relocation at byte ${record.offset}, where no instruction begins`);
     try {
-      relocateCore(instruction, record, context.btf, context.target).forEach((each, i) => instructions.set(record.offset + i * SLOT_SIZE, each));
+      relocateCore(instruction, record, context.btf, context.target).forEach((each, i) =>
+        instructions.set(record.offset + i * SLOT_SIZE, each),
+      );
     } catch (error) {
-      throw error instanceof BtfError ? fail(`CO-RE relocation at byte ${record.offset}: ${error.message}`, undefined, error) : error;
+      throw error instanceof BtfError
+        ? fail(`CO-RE relocation at byte ${record.offset}: ${error.message}`, undefined, error)
+        : error;
     }
   }
   const relocations = new Map<number, Relocation>();
   for (const relocation of elf.relocations.get(section.index) ?? []) {
-    if (!instructions.has(relocation.offset)) throw fail(`a relocation at byte ${relocation.offset}, where no instruction begins`, relocation.symbol.name);
+    if (!instructions.has(relocation.offset))
+      throw fail(`a relocation at byte ${relocation.offset}, where no instruction begins`, relocation.symbol.name);
     relocations.set(relocation.offset, relocation);
   }
   const functions = new Map<number, CodeFunction>();
@@ -74,7 +81,10 @@ export function readCode(elf: ElfFile, section: Section, context: CodeContext): 
     const { name, value, size } = symbol;
     const end = value + size;
     if (size === 0 || !instructions.has(value) || (end !== section.size && !instructions.has(end))) {
-      throw fail(`it is said to take bytes ${value} to ${end}, which are no whole instructions of the section's ${section.size} bytes`, name);
+      throw fail(
+        `it is said to take bytes ${value} to ${end}, which are no whole instructions of the section's ${section.size} bytes`,
+        name,
+      );
     }
     functions.set(value, { name, section: code, global: symbol.binding !== STB_LOCAL, offset: value, size });
   }
@@ -89,7 +99,15 @@ function addSources(instructions: Map<number, Instruction>, section: string, { b
   for (const [offset, instruction] of instructions) {
     const line = starts.get(offset);
     if (line !== undefined) {
-      source = line.line === 0 ? undefined : { file: btf.string(line.file), line: line.line, column: Math.max(1, line.column), text: btf.string(line.text) };
+      source =
+        line.line === 0
+          ? undefined
+          : {
+              file: btf.string(line.file),
+              line: line.line,
+              column: Math.max(1, line.column),
+              text: btf.string(line.text),
+            };
     }
     if (source !== undefined) instructions.set(offset, { ...instruction, source });
   }

@@ -1,6 +1,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { add, exit, formatInstruction, lddw, load, mov, r0, r1, r2, store, w0, type Instruction } from "../asm/index.ts";
+import {
+  add,
+  exit,
+  formatInstruction,
+  lddw,
+  load,
+  mov,
+  r0,
+  r1,
+  r2,
+  store,
+  w0,
+  type Instruction,
+} from "../asm/index.ts";
 import { Btf, BtfBuilder, BtfError, CoreKind } from "../btf/index.ts";
 import { relocateCore } from "./core.ts";
 
@@ -10,17 +23,28 @@ const test = suite("elf: CO-RE in instructions");
 function structWith(size: number, encoding: "signed" | "unsigned", offset: number): { btf: Btf; id: number } {
   const builder = new BtfBuilder();
   const type = builder.add({ kind: "int", name: "number", size, bits: size * 8, encoding });
-  const id = builder.add({ kind: "struct", name: "s", size: offset + size, members: [{ name: "field", type, offset: offset * 8, bits: 0 }] });
+  const id = builder.add({
+    kind: "struct",
+    name: "s",
+    size: offset + size,
+    members: [{ name: "field", type, offset: offset * 8, bits: 0 }],
+  });
   return { btf: new Btf(builder.encode()), id };
 }
 
 const nothing = new Btf(new BtfBuilder().encode());
 const local = structWith(4, "unsigned", 8);
 
-function relocate(instruction: Instruction, target: Btf, kind: number = CoreKind.FIELD_BYTE_OFFSET, from = local): readonly Instruction[] {
+function relocate(
+  instruction: Instruction,
+  target: Btf,
+  kind: number = CoreKind.FIELD_BYTE_OFFSET,
+  from = local,
+): readonly Instruction[] {
   return relocateCore(instruction, { offset: 0, type: from.id, access: "0:0", kind }, from.btf, () => target);
 }
-const text = (...given: Parameters<typeof relocate>) => relocate(...given).map((instruction) => formatInstruction(instruction));
+const text = (...given: Parameters<typeof relocate>) =>
+  relocate(...given).map((instruction) => formatInstruction(instruction));
 
 const moved = structWith(4, "unsigned", 100).btf;
 
@@ -37,7 +61,11 @@ test("the number goes into the field that the instruction has for it", () => {
 test("a field of another size is loaded with its size, as long as that gives the same number", () => {
   assert.equal(text(load("u32", r1, r2, 8), structWith(8, "unsigned", 16).btf), ["r1 = *(u64 *)(r2 + 16)"]);
   assert.equal(text(load("u32", r1, r2, 8), structWith(2, "unsigned", 2).btf), ["r1 = *(u16 *)(r2 + 2)"]);
-  assert.equal(text(load("u8", r1, r2, 8), structWith(8, "unsigned", 16).btf), ["r1 = *(u8 *)(r2 + 16)"], "a part of it stays a part");
+  assert.equal(
+    text(load("u8", r1, r2, 8), structWith(8, "unsigned", 16).btf),
+    ["r1 = *(u8 *)(r2 + 16)"],
+    "a part of it stays a part",
+  );
   assert.throws(
     () => relocate(load("u32", r1, r2, 8), structWith(8, "signed", 16).btf),
     (error: unknown) => error instanceof BtfError && /struct s\.field has 8 bytes in place of 4/.test(error.message),
@@ -49,13 +77,17 @@ test("what the target has not is a call that the verifier refuses, in as many sl
   assert.equal(text(lddw(r0, 8), nothing), ["call unknown#195896080", "call unknown#195896080"]);
   const source = { file: "/a.c", line: 3, column: 4, text: "  return s->field;" };
   assert.equal(relocate({ ...load("u32", r1, r2, 8), source }, nothing)[0]!.source, {
-    ...source, text: "/* CO-RE: there is no struct s.field on the target */ return s->field;",
+    ...source,
+    text: "/* CO-RE: there is no struct s.field on the target */ return s->field;",
   });
 });
 
 test("what an instruction cannot hold is an error", () => {
   const far = structWith(4, "unsigned", 40_000).btf;
-  assert.throws(() => relocate(load("u32", r1, r2, 8), far), /struct s\.field is at 40000, which the instruction cannot hold/);
+  assert.throws(
+    () => relocate(load("u32", r1, r2, 8), far),
+    /struct s\.field is at 40000, which the instruction cannot hold/,
+  );
   assert.equal(text(add(r1, 8), far), ["r1 += 40000"]);
   assert.throws(() => relocate(exit(), moved), /opcode 0x95, which takes no such number/);
   assert.throws(() => relocate(add(r1, r2), moved), /opcode 0xf, which takes no such number/);

@@ -18,13 +18,22 @@ const sizeBits: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 
  * in its place, slot for slot, where the target has nothing to ask about.
  * @throws {BtfError}
  */
-export function relocateCore(instruction: Instruction, record: CoreRecord, local: Btf, target: () => Btf): readonly Instruction[] {
+export function relocateCore(
+  instruction: Instruction,
+  record: CoreRecord,
+  local: Btf,
+  target: () => Btf,
+): readonly Instruction[] {
   const result = resolveCore(record, local, target);
   if (result.target !== undefined) return [patch(instruction, result, result.target, record.kind)];
   // The verifier's log shows the line of what it refuses; the C line alone would not tell what is missing.
   const { file = "", line = 0, column = 0, text = "" } = instruction.source ?? {};
   const missing: Instruction = {
-    opcode: CALL, dst: 0, src: 0, offset: 0, immediate: MISSING_HELPER,
+    opcode: CALL,
+    dst: 0,
+    src: 0,
+    offset: 0,
+    immediate: MISSING_HELPER,
     source: { file, line, column, text: `/* CO-RE: there is no ${result.text} on the target */ ${text.trimStart()}` },
   };
   return isWide(instruction) ? [missing, missing] : [missing];
@@ -35,17 +44,26 @@ function patch(instruction: Instruction, result: CoreResult, target: bigint, kin
     case BPF_ALU:
     case BPF_ALU64:
       if ((instruction.opcode & BPF_X) !== 0) break;
-      return { ...instruction, immediate: Number(within(BigInt.asIntN(32, target), -0x8000_0000n, 0x7fff_ffffn, result)) };
+      return {
+        ...instruction,
+        immediate: Number(within(BigInt.asIntN(32, target), -0x8000_0000n, 0x7fff_ffffn, result)),
+      };
     case BPF_LDX:
     case BPF_ST:
     case BPF_STX:
       return resize({ ...instruction, offset: Number(within(target, -0x8000n, 0x7fffn, result)) }, result, kind);
     default:
       if (instruction.opcode === LDDW) {
-        return { ...instruction, immediate: Number(BigInt.asIntN(32, target)), immediateHigh: Number(BigInt.asIntN(32, target >> 32n)) };
+        return {
+          ...instruction,
+          immediate: Number(BigInt.asIntN(32, target)),
+          immediateHigh: Number(BigInt.asIntN(32, target >> 32n)),
+        };
       }
   }
-  throw new BtfError(`CO-RE access to ${result.text} by an instruction with opcode 0x${instruction.opcode.toString(16)}, which takes no such number`);
+  throw new BtfError(
+    `CO-RE access to ${result.text} by an instruction with opcode 0x${instruction.opcode.toString(16)}, which takes no such number`,
+  );
 }
 
 function within(value: bigint, min: bigint, max: bigint, { text }: CoreResult): bigint {
@@ -61,7 +79,9 @@ function resize(instruction: Instruction, { resize: sizes, text }: CoreResult, k
   // An array or struct that grew is fine as long as this access stays in its part.
   if (!scalar || sizeOf(instruction.opcode) !== sizeBits[sizes.local]) return instruction;
   if (bits === undefined || !sizes.zeroExtends) {
-    throw new BtfError(`${text} has ${sizes.target} bytes in place of ${sizes.local} and cannot be accessed with the same instruction: use BPF_CORE_READ_BITFIELD or bpf_core_field_size`);
+    throw new BtfError(
+      `${text} has ${sizes.target} bytes in place of ${sizes.local} and cannot be accessed with the same instruction: use BPF_CORE_READ_BITFIELD or bpf_core_field_size`,
+    );
   }
   return { ...instruction, opcode: (instruction.opcode & ~0x18) | bits };
 }

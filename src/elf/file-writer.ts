@@ -1,7 +1,17 @@
 /** Lays an ELF file out: sections, symbols, relocations. The same input gives the same bytes. */
 import {
-  EM_BPF, ET_REL, HEADER_SIZE, RELOCATION_SIZE, SECTION_HEADER_SIZE, SHF_INFO_LINK, SHT_NOBITS, SHT_REL, SHT_STRTAB, SHT_SYMTAB,
-  STB_LOCAL, SYMBOL_SIZE,
+  EM_BPF,
+  ET_REL,
+  HEADER_SIZE,
+  RELOCATION_SIZE,
+  SECTION_HEADER_SIZE,
+  SHF_INFO_LINK,
+  SHT_NOBITS,
+  SHT_REL,
+  SHT_STRTAB,
+  SHT_SYMTAB,
+  STB_LOCAL,
+  SYMBOL_SIZE,
 } from "./format.ts";
 
 export interface NewSection {
@@ -45,12 +55,25 @@ interface Header {
   readonly entry: number;
 }
 
-const NOTHING: Header = { name: "", type: 0, flags: 0, align: 0, data: new Uint8Array(0), size: 0, link: 0, info: 0, entry: 0 };
+const NOTHING: Header = {
+  name: "",
+  type: 0,
+  flags: 0,
+  align: 0,
+  data: new Uint8Array(0),
+  size: 0,
+  link: 0,
+  info: 0,
+  entry: 0,
+};
 
 /** The bytes of a relocatable ELF file for BPF. Relocations get a section of their own behind the one they apply to. */
 export function writeElf(sections: readonly NewSection[], symbols: readonly NewSymbol[]): Uint8Array {
   // Local symbols come first (gABI, "Symbol Table").
-  const ordered = [...symbols.filter((symbol) => symbol.binding === STB_LOCAL), ...symbols.filter((symbol) => symbol.binding !== STB_LOCAL)];
+  const ordered = [
+    ...symbols.filter((symbol) => symbol.binding === STB_LOCAL),
+    ...symbols.filter((symbol) => symbol.binding !== STB_LOCAL),
+  ];
   const symbolNumbers = new Map(ordered.map((symbol, i) => [symbol, i + 1]));
   const sectionNumbers = new Map<NewSection, number>();
   let count = 2; // after the empty section and the string table
@@ -78,19 +101,36 @@ export function writeElf(sections: readonly NewSection[], symbols: readonly NewS
     if ((section.relocations ?? []).length === 0) continue;
     const data = encodeRelocations(section.relocations!, symbolNumbers);
     headers.push({
-      name: `.rel${section.name}`, type: SHT_REL, flags: SHF_INFO_LINK, align: 8, data, size: data.length,
-      link: symbolTable, info: sectionNumbers.get(section)!, entry: RELOCATION_SIZE,
+      name: `.rel${section.name}`,
+      type: SHT_REL,
+      flags: SHF_INFO_LINK,
+      align: 8,
+      data,
+      size: data.length,
+      link: symbolTable,
+      info: sectionNumbers.get(section)!,
+      entry: RELOCATION_SIZE,
     });
   }
   const locals = ordered.filter((symbol) => symbol.binding === STB_LOCAL).length;
   headers.push({
-    name: ".symtab", type: SHT_SYMTAB, flags: 0, align: 8, data: symbolBytes, size: symbolBytes.length,
-    link: 1, info: 1 + locals, entry: SYMBOL_SIZE,
+    name: ".symtab",
+    type: SHT_SYMTAB,
+    flags: 0,
+    align: 8,
+    data: symbolBytes,
+    size: symbolBytes.length,
+    link: 1,
+    info: 1 + locals,
+    entry: SYMBOL_SIZE,
   });
   for (const { name } of headers) strings.offset(name);
   strings.offset(".strtab");
   const text = strings.bytes();
-  return layOut([NOTHING, { ...NOTHING, name: ".strtab", type: SHT_STRTAB, align: 1, data: text, size: text.length }, ...headers], strings);
+  return layOut(
+    [NOTHING, { ...NOTHING, name: ".strtab", type: SHT_STRTAB, align: 1, data: text, size: text.length }, ...headers],
+    strings,
+  );
 }
 
 function encodeRelocations(relocations: readonly NewRelocation[], numbers: ReadonlyMap<NewSymbol, number>): Uint8Array {

@@ -49,16 +49,27 @@ export function placeFunctions(programs: readonly Program[]): Placement {
   const shared = new Map<string, PlacedFunction>();
   const names = new Set<string>();
   for (const program of programs) {
-    if (names.has(program.name)) throw new ElfError("two programs have this name", { section: program.section, symbol: program.name });
+    if (names.has(program.name))
+      throw new ElfError("two programs have this name", { section: program.section, symbol: program.name });
     names.add(program.name);
   }
-  const place = (program: Program, index: number, name: string, section: string, body: readonly PlacedInstruction[]): PlacedFunction => {
+  const place = (
+    program: Program,
+    index: number,
+    name: string,
+    section: string,
+    body: readonly PlacedInstruction[],
+  ): PlacedFunction => {
     const before = sections.get(section) ?? [];
     sections.set(section, before);
     const last = before.at(-1);
     const end = body.at(-1)!;
     const placed = {
-      name, program, index, section, body,
+      name,
+      program,
+      index,
+      section,
+      body,
       offset: last === undefined ? 0 : last.offset + last.size,
       size: end.at + (isWide(end.instruction) ? 2 : 1) * SLOT_SIZE,
     };
@@ -103,10 +114,15 @@ function takeApart(program: Program): PlacedInstruction[][] {
     return instructions.slice(start, end).map((instruction, k): PlacedInstruction => {
       const slot = slots[start + k]!;
       const at = (slot - slots[start]!) * SLOT_SIZE;
-      const refers = (instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL) || (instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC);
+      const refers =
+        (instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL) ||
+        (instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC);
       if (!refers) return { instruction, at };
       const target = bySlot.get(slot + 1 + instruction.immediate);
-      if (target === undefined) throw fail(`an instruction of ${name} refers to slot ${slot + 1 + instruction.immediate}, where none of the program's functions begins`);
+      if (target === undefined)
+        throw fail(
+          `an instruction of ${name} refers to slot ${slot + 1 + instruction.immediate}, where none of the program's functions begins`,
+        );
       if (target === 0) throw fail(`${name} calls the program's main function, which no kernel allows`);
       return { instruction, at, target };
     });
@@ -121,12 +137,19 @@ function fingerprintsOf(program: Program, bodies: readonly (readonly PlacedInstr
     const known = done.get(index);
     if (known !== undefined) return known;
     const { name } = program.functions[index]!;
-    if (within.has(index)) throw new ElfError(`function ${name} calls itself, which no kernel allows`, { section: program.section, symbol: program.name });
+    if (within.has(index))
+      throw new ElfError(`function ${name} calls itself, which no kernel allows`, {
+        section: program.section,
+        symbol: program.name,
+      });
     within.add(index);
     const parts = bodies[index]!.map(({ instruction, target }) =>
-      target === undefined ? instruction : [{ ...instruction, immediate: 0 }, fingerprint(target)]);
+      target === undefined ? instruction : [{ ...instruction, immediate: 0 }, fingerprint(target)],
+    );
     within.delete(index);
-    const text = createHash("sha256").update(JSON.stringify([name, program.type, parts])).digest("hex");
+    const text = createHash("sha256")
+      .update(JSON.stringify([name, program.type, parts]))
+      .digest("hex");
     done.set(index, text);
     return text;
   };

@@ -7,27 +7,38 @@ import { SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS } from "./format.ts"
 
 /** Whether a section holds variables: `.data`, `.bss`, `.rodata`, and each followed by `.` and a name of its own. */
 export function isDataSection(section: Section): boolean {
-  return (section.type === SHT_PROGBITS || section.type === SHT_NOBITS)
-    && (section.flags & SHF_ALLOC) !== 0 && (section.flags & SHF_EXECINSTR) === 0
-    && /^\.(data|bss|rodata)(\.|$)/.test(section.name);
+  return (
+    (section.type === SHT_PROGBITS || section.type === SHT_NOBITS) &&
+    (section.flags & SHF_ALLOC) !== 0 &&
+    (section.flags & SHF_EXECINSTR) === 0 &&
+    /^\.(data|bss|rodata)(\.|$)/.test(section.name)
+  );
 }
 
 /** The map that holds a data section's variables. @throws {ElfError} which names the section. */
 export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: string): MapDefinition {
   const relocated = elf.relocations.get(section.index)?.[0];
   if (relocated !== undefined) {
-    throw new ElfError("a variable is initialised with the address of this symbol, which is not supported: addresses are known only in the program", {
-      section: section.name, symbol: relocated.symbol.name,
-    });
+    throw new ElfError(
+      "a variable is initialised with the address of this symbol, which is not supported: addresses are known only in the program",
+      {
+        section: section.name,
+        symbol: relocated.symbol.name,
+      },
+    );
   }
-  if (section.size === 0 || section.size > MAX_SIZE) throw new ElfError(`a data section of ${section.size} bytes cannot be a map's value`, { section: section.name });
+  if (section.size === 0 || section.size > MAX_SIZE)
+    throw new ElfError(`a data section of ${section.size} bytes cannot be a map's value`, { section: section.name });
   const readOnly = section.name.startsWith(".rodata");
   const type = btf.find("datasec", section.name);
   return Object.freeze({
     name: mapName(prefix + section.name),
     type: MapType.ARRAY,
     key: u32,
-    value: type === undefined ? bytes(section.size) : sectionSchema(btf, type, section.name.replace(/^\./, ""), section.size),
+    value:
+      type === undefined
+        ? bytes(section.size)
+        : sectionSchema(btf, type, section.name.replace(/^\./, ""), section.size),
     maxEntries: 1,
     flags: readOnly ? MapFlag.RDONLY_PROG : 0,
     // What only takes room in the file is zero, and so is a new array map.

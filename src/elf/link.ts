@@ -1,6 +1,14 @@
 /** Makes a program of a main function: what it calls is put behind it, and references are resolved or named. */
 import { isWide, SLOT_SIZE, type Instruction } from "../asm/index.ts";
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, LDDW } from "../asm/opcode.ts";
+import {
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  CALL,
+  LDDW,
+} from "../asm/opcode.ts";
 import type { MapDefinition, Program, ProgramFunction } from "../types/index.ts";
 import type { CodeFunction, CodeSection } from "./code.ts";
 import { ElfError } from "./error.ts";
@@ -38,7 +46,11 @@ export function link(main: CodeFunction, context: LinkContext): Linked {
   const open: { readonly index: number; readonly slot: number; readonly target: CodeFunction }[] = [];
   let slot = 0;
   const place = (current: CodeFunction, depth: number): void => {
-    if (depth > MAX_CALL_DEPTH) throw new ElfError("it is called at a depth that no kernel allows", { section: current.section.name, symbol: current.name });
+    if (depth > MAX_CALL_DEPTH)
+      throw new ElfError("it is called at a depth that no kernel allows", {
+        section: current.section.name,
+        symbol: current.name,
+      });
     functions.push({ name: current.name, start: instructions.length });
     places.set(current, slot);
     const called: CodeFunction[] = [];
@@ -63,7 +75,7 @@ export function link(main: CodeFunction, context: LinkContext): Linked {
 
 function* bodyOf(of: CodeFunction): Generator<{ at: number; instruction: Instruction }> {
   const { instructions } = of.section;
-  for (let at = of.offset; at < of.offset + of.size;) {
+  for (let at = of.offset; at < of.offset + of.size; ) {
     const instruction = instructions.get(at)!;
     yield { at, instruction };
     at += isWide(instruction) ? 2 * SLOT_SIZE : SLOT_SIZE;
@@ -85,21 +97,41 @@ function resolve(instruction: Instruction, at: number, current: CodeFunction, co
     const call = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL;
     const address = instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC;
     if (!call && !address) return { instruction };
-    return { instruction, target: functionAt(section, at + (instruction.immediate + 1) * SLOT_SIZE, current, "a function") };
+    return {
+      instruction,
+      target: functionAt(section, at + (instruction.immediate + 1) * SLOT_SIZE, current, "a function"),
+    };
   }
   const { symbol, type } = relocation;
   const fail = (reason: string) => new ElfError(reason, { section: section.name, symbol: symbol.name });
-  if (instruction.opcode === CALL && type === R_BPF_64_32) return resolveCall(instruction, relocation, current, context, fail);
-  if (instruction.opcode === LDDW && type === R_BPF_64_64) return resolveLoad(instruction, relocation, current, context, fail);
-  throw fail(`relocation type ${type} in ${current.name} on an instruction with opcode 0x${instruction.opcode.toString(16)} is not supported`);
+  if (instruction.opcode === CALL && type === R_BPF_64_32)
+    return resolveCall(instruction, relocation, current, context, fail);
+  if (instruction.opcode === LDDW && type === R_BPF_64_64)
+    return resolveLoad(instruction, relocation, current, context, fail);
+  throw fail(
+    `relocation type ${type} in ${current.name} on an instruction with opcode 0x${instruction.opcode.toString(16)} is not supported`,
+  );
 }
 
 type Fail = (reason: string) => ElfError;
 
-function resolveCall(instruction: Instruction, { symbol }: Relocation, current: CodeFunction, context: LinkContext, fail: Fail): Resolved {
+function resolveCall(
+  instruction: Instruction,
+  { symbol }: Relocation,
+  current: CodeFunction,
+  context: LinkContext,
+  fail: Fail,
+): Resolved {
   if (symbol.section === undefined) {
     if (symbol.name === "") throw fail(`${current.name} calls a symbol without a name`);
-    return { instruction: { ...instruction, src: BPF_PSEUDO_KFUNC_CALL, immediate: 0, reference: { kind: "kernel-function", name: symbol.name } } };
+    return {
+      instruction: {
+        ...instruction,
+        src: BPF_PSEUDO_KFUNC_CALL,
+        immediate: 0,
+        reference: { kind: "kernel-function", name: symbol.name },
+      },
+    };
   }
   const code = context.code.get(symbol.section.index);
   if (code === undefined) throw fail(`${current.name} calls into section ${symbol.section.name}, which holds no code`);
@@ -107,17 +139,34 @@ function resolveCall(instruction: Instruction, { symbol }: Relocation, current: 
   return { instruction: { ...instruction, src: BPF_PSEUDO_CALL }, target };
 }
 
-function resolveLoad(instruction: Instruction, { symbol }: Relocation, current: CodeFunction, context: LinkContext, fail: Fail): Resolved {
+function resolveLoad(
+  instruction: Instruction,
+  { symbol }: Relocation,
+  current: CodeFunction,
+  context: LinkContext,
+  fail: Fail,
+): Resolved {
   const { section } = symbol;
   if (section === undefined) {
     if (symbol.binding === STB_WEAK) return { instruction: { ...instruction, src: 0, immediate: 0, immediateHigh: 0 } };
-    throw fail(`${current.name} refers to an external variable, which is not supported: neither kernel symbols (__ksym) nor kernel configuration (__kconfig) are`);
+    throw fail(
+      `${current.name} refers to an external variable, which is not supported: neither kernel symbols (__ksym) nor kernel configuration (__kconfig) are`,
+    );
   }
   const offset = symbol.value + instruction.immediate;
   if (section.index === context.mapsSection) {
     const map = context.maps.get(offset);
     if (map === undefined) throw fail(`${current.name} refers to byte ${offset} of section .maps, where no map begins`);
-    return { instruction: { ...instruction, src: BPF_PSEUDO_MAP_FD, immediate: 0, immediateHigh: 0, reference: { kind: "map", name: map.name } }, map };
+    return {
+      instruction: {
+        ...instruction,
+        src: BPF_PSEUDO_MAP_FD,
+        immediate: 0,
+        immediateHigh: 0,
+        reference: { kind: "map", name: map.name },
+      },
+      map,
+    };
   }
   const code = context.code.get(section.index);
   if (code !== undefined) {
@@ -126,18 +175,30 @@ function resolveLoad(instruction: Instruction, { symbol }: Relocation, current: 
   }
   const map = context.globals(section);
   if (map === undefined) {
-    const hint = section.name === "maps" ? ": declare maps in the BTF style, in section .maps (libbpf 1.0 dropped the old one as well)" : "";
-    throw fail(`${current.name} refers to section ${section.name}, which holds neither maps nor variables nor code${hint}`);
+    const hint =
+      section.name === "maps"
+        ? ": declare maps in the BTF style, in section .maps (libbpf 1.0 dropped the old one as well)"
+        : "";
+    throw fail(
+      `${current.name} refers to section ${section.name}, which holds neither maps nor variables nor code${hint}`,
+    );
   }
-  if (offset < 0 || offset >= map.value.size) throw fail(`${current.name} refers to byte ${offset} of ${section.name}, which has ${map.value.size}`);
+  if (offset < 0 || offset >= map.value.size)
+    throw fail(`${current.name} refers to byte ${offset} of ${section.name}, which has ${map.value.size}`);
   const reference = { kind: "map-value", name: map.name, offset } as const;
-  return { instruction: { ...instruction, src: BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference }, map };
+  return {
+    instruction: { ...instruction, src: BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference },
+    map,
+  };
 }
 
 function functionAt(code: CodeSection, offset: number, current: CodeFunction, symbol: string): CodeFunction {
   const found = code.functions.get(offset);
   if (found === undefined) {
-    throw new ElfError(`${current.name} refers to byte ${offset} of section ${code.name}, where no function begins`, { section: current.section.name, symbol });
+    throw new ElfError(`${current.name} refers to byte ${offset} of section ${code.name}, where no function begins`, {
+      section: current.section.name,
+      symbol,
+    });
   }
   return found;
 }

@@ -1,6 +1,21 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { call, callFunction, exit, label, lddw, loadFunction, loadMap, loadMapValue, mov, program, r0, r1, r2, type Item } from "../asm/index.ts";
+import {
+  call,
+  callFunction,
+  exit,
+  label,
+  lddw,
+  loadFunction,
+  loadMap,
+  loadMapValue,
+  mov,
+  program,
+  r0,
+  r1,
+  r2,
+  type Item,
+} from "../asm/index.ts";
 import { Btf, BtfBuilder } from "../btf/index.ts";
 import { damaged, hasTool, truncated } from "../testing/index.ts";
 import { array, AttachType, hash, ProgramType, struct, u32, u64 } from "../types/index.ts";
@@ -18,12 +33,28 @@ function ownFile(): Uint8Array {
   const map = hash("map", { key: struct("key", { a: u32, b: u64 }), value: u64, maxEntries: 8 });
   const settings = array("settings", { value: struct("settings", { limit: u32, hits: u32 }), maxEntries: 1 });
   const items: Item[] = [
-    { ...loadMap(r1, map), source: { file: "/x.ts", line: 1, column: 1, text: "x" } }, loadMapValue(r2, settings, 4), callFunction("sub"), loadFunction(r1, "sub"),
-    lddw(r2, 1n << 40n), call("bpf_ktime_get_ns"), mov(r0, 1), exit(), label("sub"), mov(r0, 1), exit(),
+    { ...loadMap(r1, map), source: { file: "/x.ts", line: 1, column: 1, text: "x" } },
+    loadMapValue(r2, settings, 4),
+    callFunction("sub"),
+    loadFunction(r1, "sub"),
+    lddw(r2, 1n << 40n),
+    call("bpf_ktime_get_ns"),
+    mov(r0, 1),
+    exit(),
+    label("sub"),
+    mov(r0, 1),
+    exit(),
   ];
-  return writeObject([program({
-    name: "connect4", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, section: "cgroup/connect4", items, maps: [map, settings],
-  })]);
+  return writeObject([
+    program({
+      name: "connect4",
+      type: ProgramType.CGROUP_SOCK_ADDR,
+      expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+      section: "cgroup/connect4",
+      items,
+      maps: [map, settings],
+    }),
+  ]);
 }
 
 const target = new Btf(new BtfBuilder().encode());
@@ -38,15 +69,19 @@ function taken(bytes: Uint8Array): boolean {
     throw error;
   }
   // A schema is made without looking at every byte of its value; it has to answer all the same.
-  for (const { key, value } of object.maps) assert.ok(String(key) !== "" && String(value) !== "" && value.size < 2 ** 32);
+  for (const { key, value } of object.maps)
+    assert.ok(String(key) !== "" && String(value) !== "" && value.size < 2 ** 32);
   return true;
 }
 
 const files: readonly (readonly [title: string, make: () => Uint8Array, cases: number])[] = [
   ["our own", ownFile, 2000],
-  ...(hasTool(CLANG) ? ["maps", "globals", "subprograms", "core"].map((name) => [`clang's ${name}`, () => compile(name), 400] as const) : []),
+  ...(hasTool(CLANG)
+    ? ["maps", "globals", "subprograms", "core"].map((name) => [`clang's ${name}`, () => compile(name), 400] as const)
+    : []),
 ];
-if (files.length === 1) process.stderr.write(`SKIPPED, files made by clang in "elf: malformed": ${CLANG} is not installed\n`);
+if (files.length === 1)
+  process.stderr.write(`SKIPPED, files made by clang in "elf: malformed": ${CLANG} is not installed\n`);
 
 for (const [title, make, cases] of files) {
   const bytes = make();
@@ -96,7 +131,10 @@ const faults: readonly [title: string, bytes: () => Uint8Array, message: RegExp]
 
 for (const [title, bytes, message] of faults) {
   test(`refused: ${title}`, () => {
-    assert.throws(() => readObject(bytes()), (error: unknown) => error instanceof ElfError && message.test(error.message));
+    assert.throws(
+      () => readObject(bytes()),
+      (error: unknown) => error instanceof ElfError && message.test(error.message),
+    );
   });
 }
 

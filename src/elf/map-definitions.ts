@@ -34,14 +34,26 @@ export function mapDefinition(btf: Btf, variable: number): ObjectMap {
       case "map_extra":
       case "numa_node":
       case PINNING:
-        numbers.set(member.name, numberMember(btf, member.type, () => fail(`its member ${member.name} is not declared with __uint(${member.name}, …)`)));
+        numbers.set(
+          member.name,
+          numberMember(btf, member.type, () =>
+            fail(`its member ${member.name} is not declared with __uint(${member.name}, …)`),
+          ),
+        );
         break;
       case "key":
       case "value":
-        schemas.set(member.name, pointedSchema(btf, member.type, () => fail(`its member ${member.name} is not declared with __type(${member.name}, …)`)));
+        schemas.set(
+          member.name,
+          pointedSchema(btf, member.type, () =>
+            fail(`its member ${member.name} is not declared with __type(${member.name}, …)`),
+          ),
+        );
         break;
       case "values":
-        throw fail("maps of maps and initial values in a declaration (__array(values, …)) are not supported: fill the map after loading");
+        throw fail(
+          "maps of maps and initial values in a declaration (__array(values, …)) are not supported: fill the map after loading",
+        );
       default:
         throw fail(`its member ${member.name} is not known`);
     }
@@ -56,7 +68,8 @@ export function mapDefinition(btf: Btf, variable: number): ObjectMap {
     const schema = schemas.get(kind);
     const size = numbers.get(`${kind}_size`);
     if (schema !== undefined) {
-      if (size !== undefined && size !== schema.size) throw fail(`its ${kind} has ${schema.size} bytes, but ${kind}_size is ${size}`);
+      if (size !== undefined && size !== schema.size)
+        throw fail(`its ${kind} has ${schema.size} bytes, but ${kind}_size is ${size}`);
       return schema;
     }
     if (size === undefined || size === 0) return isNumbered(type as MapType) ? u32 : none;
@@ -65,7 +78,12 @@ export function mapDefinition(btf: Btf, variable: number): ObjectMap {
   if (number(PINNING) > LIBBPF_PIN_BY_NAME) throw fail(`pinning = ${number(PINNING)} is not known`);
   return {
     definition: Object.freeze({
-      name, type: type as MapType, key: part("key"), value: part("value"), maxEntries: number("max_entries"), flags: number("map_flags"),
+      name,
+      type: type as MapType,
+      key: part("key"),
+      value: part("value"),
+      maxEntries: number("max_entries"),
+      flags: number("map_flags"),
     }),
     pinned: number(PINNING) === LIBBPF_PIN_BY_NAME,
   };

@@ -3,7 +3,16 @@ import { addArray, addSchema, mapTypeTakesBtf, type BtfBuilder, type BtfMember }
 import { MapType, type MapDefinition, type Program, type Schema, type StructSchema } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 import type { NewSection, NewSymbol } from "./file-writer.ts";
-import { SHF_ALLOC, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS, STB_GLOBAL, STB_LOCAL, STT_OBJECT, STT_SECTION } from "./format.ts";
+import {
+  SHF_ALLOC,
+  SHF_WRITE,
+  SHT_NOBITS,
+  SHT_PROGBITS,
+  STB_GLOBAL,
+  STB_LOCAL,
+  STT_OBJECT,
+  STT_SECTION,
+} from "./format.ts";
 
 export interface MapSections {
   readonly sections: readonly NewSection[];
@@ -19,17 +28,24 @@ export interface MapSections {
 export function mapSections(builder: BtfBuilder, programs: readonly Program[]): MapSections {
   const maps = collect(programs);
   const references = programs.flatMap((program) => program.instructions.map((instruction) => instruction.reference));
-  const named = (kind: "map" | "map-value") => new Set(references.flatMap((reference) => (reference?.kind === kind ? [reference.name] : [])));
+  const named = (kind: "map" | "map-value") =>
+    new Set(references.flatMap((reference) => (reference?.kind === kind ? [reference.name] : [])));
   const asVariables = named("map-value");
   const asMaps = named("map");
   const variables = maps.filter(({ name }) => asVariables.has(name));
   const declared = maps.filter(({ name }) => !asVariables.has(name));
   for (const { name } of variables) {
     if (asMaps.has(name)) {
-      throw new ElfError("it is used both as a map and as variables (by the address of its value), and an object file has no form for both", { symbol: name });
+      throw new ElfError(
+        "it is used both as a map and as variables (by the address of its value), and an object file has no form for both",
+        { symbol: name },
+      );
     }
   }
-  const parts = [...(declared.length === 0 ? [] : [declarations(builder, declared)]), ...variableSections(builder, variables)];
+  const parts = [
+    ...(declared.length === 0 ? [] : [declarations(builder, declared)]),
+    ...variableSections(builder, variables),
+  ];
   return {
     sections: parts.map(({ section }) => section),
     symbols: parts.flatMap(({ symbols }) => symbols),
@@ -47,8 +63,11 @@ function collect(programs: readonly Program[]): MapDefinition[] {
   const maps = new Map<string, MapDefinition>();
   for (const definition of programs.flatMap((program) => program.maps)) {
     const other = maps.get(definition.name) ?? definition;
-    const same = (["type", "maxEntries", "flags"] as const).every((field) => other[field] === definition[field])
-      && (["key", "value"] as const).every((part) => other[part].size === definition[part].size && String(other[part]) === String(definition[part]));
+    const same =
+      (["type", "maxEntries", "flags"] as const).every((field) => other[field] === definition[field]) &&
+      (["key", "value"] as const).every(
+        (part) => other[part].size === definition[part].size && String(other[part]) === String(definition[part]),
+      );
     if (!same) throw new ElfError("two different maps have this name", { section: ".maps", symbol: definition.name });
     maps.set(definition.name, other);
   }
@@ -64,7 +83,10 @@ function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part
   let end = 0;
   const variables = maps.map((map) => {
     if (map.initialValue !== undefined || map.frozen === true) {
-      throw new ElfError("only variables, which a program reaches by the address of the map's value, can have initial values in an object file", { section: ".maps", symbol: map.name });
+      throw new ElfError(
+        "only variables, which a program reaches by the address of the map's value, can have initial values in an object file",
+        { section: ".maps", symbol: map.name },
+      );
     }
     const fields: (readonly [string, number])[] = [["type", number(map.type)]];
     if (map.maxEntries !== 0) fields.push(["max_entries", number(map.maxEntries)]);
@@ -79,14 +101,32 @@ function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part
     const members: BtfMember[] = fields.map(([name, type], i) => ({ name, type, offset: 64 * i, bits: 0 }));
     const size = 8 * members.length;
     const struct = builder.add({ kind: "struct", name: "", size, members });
-    const variable = { name: map.name, type: builder.add({ kind: "var", name: variableName(map.name), type: struct, linkage: "global" }), offset: end, size };
+    const variable = {
+      name: map.name,
+      type: builder.add({ kind: "var", name: variableName(map.name), type: struct, linkage: "global" }),
+      offset: end,
+      size,
+    };
     end += size;
     return variable;
   });
-  builder.add({ kind: "datasec", name: ".maps", size: end, variables: variables.map(({ type, offset, size }) => ({ type, offset, size })) });
-  const section: NewSection = { name: ".maps", type: SHT_PROGBITS, flags: SHF_ALLOC | SHF_WRITE, align: 8, data: new Uint8Array(end) };
-  const bySymbol = variables.map(({ name, offset, size }) =>
-    [name, { name, binding: STB_GLOBAL, type: STT_OBJECT, section, value: offset, size }] as const);
+  builder.add({
+    kind: "datasec",
+    name: ".maps",
+    size: end,
+    variables: variables.map(({ type, offset, size }) => ({ type, offset, size })),
+  });
+  const section: NewSection = {
+    name: ".maps",
+    type: SHT_PROGBITS,
+    flags: SHF_ALLOC | SHF_WRITE,
+    align: 8,
+    data: new Uint8Array(end),
+  };
+  const bySymbol = variables.map(
+    ({ name, offset, size }) =>
+      [name, { name, binding: STB_GLOBAL, type: STT_OBJECT, section, value: offset, size }] as const,
+  );
   return { section, symbols: bySymbol.map(([, symbol]) => symbol), bySymbol };
 }
 
@@ -96,17 +136,21 @@ function variableSections(builder: BtfBuilder, maps: readonly MapDefinition[]): 
   return maps.map((map) => {
     const name = sectionName(map);
     const fail = (reason: string) => new ElfError(reason, { section: name, symbol: map.name });
-    if (map.type !== MapType.ARRAY || map.maxEntries !== 1) throw fail("it is used by the address of its value, which in an object file takes an array of one element");
+    if (map.type !== MapType.ARRAY || map.maxEntries !== 1)
+      throw fail("it is used by the address of its value, which in an object file takes an array of one element");
     if (taken.has(name)) throw fail("two maps of variables would share this section");
     taken.add(name);
     const size = map.value.size;
     const variables = fieldsOf(map, name).map(({ name, schema, offset }) => ({
-      type: builder.add({ kind: "var", name: variableName(name), type: addSchema(builder, schema), linkage: "global" }), offset, size: schema.size,
+      type: builder.add({ kind: "var", name: variableName(name), type: addSchema(builder, schema), linkage: "global" }),
+      offset,
+      size: schema.size,
     }));
     builder.add({ kind: "datasec", name, size, variables });
     const readOnly = name.startsWith(".rodata");
     const empty = name.startsWith(".bss");
-    if (empty && map.initialValue?.some((byte) => byte !== 0) === true) throw fail("the variables of .bss begin as zero, and these do not");
+    if (empty && map.initialValue?.some((byte) => byte !== 0) === true)
+      throw fail("the variables of .bss begin as zero, and these do not");
     const section: NewSection = {
       name,
       type: empty ? SHT_NOBITS : SHT_PROGBITS,
@@ -126,12 +170,18 @@ function sectionName(map: MapDefinition): string {
   return known?.[0] ?? `${map.frozen === true ? ".rodata" : ".data"}.${map.name}`;
 }
 
-function fieldsOf({ value }: MapDefinition, section: string): readonly { name: string; schema: Schema; offset: number }[] {
+function fieldsOf(
+  { value }: MapDefinition,
+  section: string,
+): readonly { name: string; schema: Schema; offset: number }[] {
   if (value.kind === "struct" && (value as StructSchema).layout.length > 0) return (value as StructSchema).layout;
   return [{ name: section.replace(/^\.(data|rodata|bss)\.?/, "") || "value", schema: value, offset: 0 }];
 }
 
 /** A variable's name in BTF may have dots, but no digit at its beginning (kernel/bpf/btf.c, `__btf_name_valid`). */
 function variableName(name: string): string {
-  return name.replace(/[^A-Za-z0-9_.]/g, "_").replace(/^(?=\d)/, "_").slice(0, 127);
+  return name
+    .replace(/[^A-Za-z0-9_.]/g, "_")
+    .replace(/^(?=\d)/, "_")
+    .slice(0, 127);
 }

@@ -17,8 +17,10 @@ const ways: readonly [title: string, read: (name: string) => ObjectFile][] = [
 ];
 
 const packet = (length: number) => Buffer.alloc(14 + length);
-const run = (loaded: Collection, program: string, data: Uint8Array) => loaded.kernel.testRunProgram(loaded.program(program).fd, { data }).returnValue;
-const mapOf = (object: ObjectFile, loaded: Collection, name: string) => loaded.map(object.maps.find((map) => map.name === name) as MapDefinition);
+const run = (loaded: Collection, program: string, data: Uint8Array) =>
+  loaded.kernel.testRunProgram(loaded.program(program).fd, { data }).returnValue;
+const mapOf = (object: ObjectFile, loaded: Collection, name: string) =>
+  loaded.map(object.maps.find((map) => map.name === name) as MapDefinition);
 
 for (const [title, read] of ways) {
   test(`two programs of one section share maps${title}`, () => {
@@ -87,7 +89,8 @@ test("CO-RE finds the running kernel's fields", () => {
 });
 
 test("what the kernel has not may not be reached, and the error says where it is asked for", () => {
-  const { programs } = readObject(compileText(`
+  const { programs } = readObject(
+    compileText(`
     #include "bpf.h"
     struct task_struct { int never_was_there; } __core;
     SEC("raw_tp/sys_enter") int reach(void *ctx)
@@ -98,13 +101,17 @@ test("what the kernel has not may not be reached, and the error says where it is
       return value;
     }
     char _license[] SEC("license") = "GPL";
-  `));
-  assert.throws(() => load(programs), (error: unknown) => {
-    if (!(error instanceof VerifierError)) throw error;
-    assert.match(error.reason, /invalid func.*#195896080/);
-    assert.match(error.source?.text ?? "", /there is no struct task_struct\.never_was_there on the target/);
-    return true;
-  });
+  `),
+  );
+  assert.throws(
+    () => load(programs),
+    (error: unknown) => {
+      if (!(error instanceof VerifierError)) throw error;
+      assert.match(error.reason, /invalid func.*#195896080/);
+      assert.match(error.source?.text ?? "", /there is no struct task_struct\.never_was_there on the target/);
+      return true;
+    },
+  );
 });
 
 test("programs in C and in TypeScript share a map", () => {
@@ -123,13 +130,15 @@ test("programs in C and in TypeScript share a map", () => {
 });
 
 test("a call of a kernel function is resolved", () => {
-  const { programs } = readObject(compileText(`
+  const { programs } = readObject(
+    compileText(`
     #include "bpf.h"
     extern void bpf_rcu_read_lock(void) __ksym;
     extern void bpf_rcu_read_unlock(void) __ksym;
     SEC("tc") int locked(struct __sk_buff *skb) { bpf_rcu_read_lock(); bpf_rcu_read_unlock(); return 3; }
     char _license[] SEC("license") = "GPL";
-  `));
+  `),
+  );
   using loaded = load(programs);
   assert.is(run(loaded, "locked", packet(50)), 3);
 });

@@ -56,18 +56,23 @@ function read(elf: ElfFile, { name = "", target: wanted }: ReadOptions): ObjectF
   const btfSection = section(".BTF");
   const extSection = section(".BTF.ext");
   const btf = new Btf(btfSection === undefined ? new BtfBuilder().encode() : relocateBtf(elf, btfSection));
-  const target = () => (wanted === "self" ? btf : wanted ?? kernelBtf());
-  const ext: BtfExt = extSection === undefined
-    ? { functions: new Map(), lines: new Map(), core: new Map() }
-    : parseBtfExt(extSection.data, btf);
+  const target = () => (wanted === "self" ? btf : (wanted ?? kernelBtf()));
+  const ext: BtfExt =
+    extSection === undefined
+      ? { functions: new Map(), lines: new Map(), core: new Map() }
+      : parseBtfExt(extSection.data, btf);
   const license = readLicense(section("license"));
   const { maps, mapsSection } = readMaps(section(".maps"), btf, btfSection !== undefined);
   if (section("maps") !== undefined && mapsSection === undefined) {
-    throw new ElfError("maps in the style before BTF are not supported (nor by libbpf since 1.0): declare them in section .maps", { section: "maps" });
+    throw new ElfError(
+      "maps in the style before BTF are not supported (nor by libbpf since 1.0): declare them in section .maps",
+      { section: "maps" },
+    );
   }
 
   const code = new Map<number, CodeSection>();
-  for (const candidate of elf.sections) if (isCode(candidate)) code.set(candidate.index, readCode(elf, candidate, { btf, ext, target }));
+  for (const candidate of elf.sections)
+    if (isCode(candidate)) code.set(candidate.index, readCode(elf, candidate, { btf, ext, target }));
 
   const globals = new Map<number, MapDefinition>();
   const mapOf = (candidate: Section): MapDefinition | undefined => {
@@ -85,7 +90,9 @@ function read(elf: ElfFile, { name = "", target: wanted }: ReadOptions): ObjectF
     mapsSection,
     globals: mapOf,
   };
-  const programs = [...code.values()].filter(({ name }) => name !== ".text").flatMap((each) => readPrograms(each, context, license));
+  const programs = [...code.values()]
+    .filter(({ name }) => name !== ".text")
+    .flatMap((each) => readPrograms(each, context, license));
   const definitions = [...maps.values()];
   return {
     programs,
@@ -104,7 +111,10 @@ function relocateBtf(elf: ElfFile, section: Section): Uint8Array {
   const view = new DataView(bytes.buffer);
   for (const { offset, type, symbol } of relocations) {
     if ((type !== R_BPF_64_NODYLD32 && type !== R_BPF_64_ABS32) || offset + 4 > bytes.length) {
-      throw new ElfError(`a relocation of type ${type} at byte ${offset} of ${bytes.length}`, { section: section.name, symbol: symbol.name });
+      throw new ElfError(`a relocation of type ${type} at byte ${offset} of ${bytes.length}`, {
+        section: section.name,
+        symbol: symbol.name,
+      });
     }
     view.setUint32(offset, view.getUint32(offset, true) + symbol.value, true);
   }
@@ -117,18 +127,30 @@ function readLicense(section: Section | undefined): string {
   return Buffer.from(section.data.subarray(0, end < 0 ? undefined : end)).toString();
 }
 
-function readMaps(section: Section | undefined, btf: Btf, hasBtf: boolean): { maps: Map<number, ObjectMap>; mapsSection: number | undefined } {
+function readMaps(
+  section: Section | undefined,
+  btf: Btf,
+  hasBtf: boolean,
+): { maps: Map<number, ObjectMap>; mapsSection: number | undefined } {
   const maps = new Map<number, ObjectMap>();
   if (section === undefined) return { maps, mapsSection: undefined };
   const id = btf.find("datasec", ".maps");
   const type = id === undefined ? undefined : btf.type(id);
   if (type?.kind !== "datasec") {
-    throw new ElfError(hasBtf ? "the BTF says nothing of its maps" : "there are maps, but no BTF to say which: compile with -g", { section: ".maps" });
+    throw new ElfError(
+      hasBtf ? "the BTF says nothing of its maps" : "there are maps, but no BTF to say which: compile with -g",
+      { section: ".maps" },
+    );
   }
   for (const variable of type.variables) {
-    if (btf.kind(variable.type) !== "var") throw new ElfError(`type ${variable.type} is said to be one of its variables, but is a ${btf.kind(variable.type)}`, { section: ".maps" });
+    if (btf.kind(variable.type) !== "var")
+      throw new ElfError(
+        `type ${variable.type} is said to be one of its variables, but is a ${btf.kind(variable.type)}`,
+        { section: ".maps" },
+      );
     const map = mapDefinition(btf, variable.type);
-    if (maps.has(variable.offset)) throw new ElfError("another map is at the same place", { section: ".maps", symbol: map.definition.name });
+    if (maps.has(variable.offset))
+      throw new ElfError("another map is at the same place", { section: ".maps", symbol: map.definition.name });
     maps.set(variable.offset, map);
   }
   return { maps, mapsSection: section.index };

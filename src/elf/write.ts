@@ -6,7 +6,17 @@ import type { Program } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 import { writeElf, type NewRelocation, type NewSection, type NewSymbol } from "./file-writer.ts";
 import {
-  R_BPF_64_32, R_BPF_64_64, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, STB_GLOBAL, STB_LOCAL, STT_FUNC, STT_OBJECT, STT_SECTION,
+  R_BPF_64_32,
+  R_BPF_64_64,
+  SHF_ALLOC,
+  SHF_EXECINSTR,
+  SHF_WRITE,
+  SHT_PROGBITS,
+  STB_GLOBAL,
+  STB_LOCAL,
+  STT_FUNC,
+  STT_OBJECT,
+  STT_SECTION,
 } from "./format.ts";
 import { placeFunctions, TEXT, type PlacedFunction, type Placement } from "./functions.ts";
 import { mapSections } from "./map-sections.ts";
@@ -33,41 +43,86 @@ export function writeObject(programs: readonly Program[], options: WriteOptions 
   // Sections refer to symbols and symbols to sections, so the code's relocations are filled in afterwards.
   const names = [...placement.sections.keys()].sort((a, b) => Number(b === TEXT) - Number(a === TEXT));
   const relocations = new Map(names.map((name) => [name, [] as NewRelocation[]]));
-  const code = new Map(names.map((name): [string, NewSection] => {
-    const functions = placement.sections.get(name)!;
-    const last = functions.at(-1)!;
-    return [name, {
-      name, type: SHT_PROGBITS, flags: SHF_ALLOC | SHF_EXECINSTR, align: 8,
-      data: new Uint8Array(last.offset + last.size), relocations: relocations.get(name)!,
-    }];
-  }));
+  const code = new Map(
+    names.map((name): [string, NewSection] => {
+      const functions = placement.sections.get(name)!;
+      const last = functions.at(-1)!;
+      return [
+        name,
+        {
+          name,
+          type: SHT_PROGBITS,
+          flags: SHF_ALLOC | SHF_EXECINSTR,
+          align: 8,
+          data: new Uint8Array(last.offset + last.size),
+          relocations: relocations.get(name)!,
+        },
+      ];
+    }),
+  );
   const licenseData = Buffer.from(`${license}\0`);
-  const licenseSection: NewSection = { name: "license", type: SHT_PROGBITS, flags: SHF_ALLOC | SHF_WRITE, align: 1, data: licenseData };
+  const licenseSection: NewSection = {
+    name: "license",
+    type: SHT_PROGBITS,
+    flags: SHF_ALLOC | SHF_WRITE,
+    align: 1,
+    data: licenseData,
+  };
   const text = code.get(TEXT);
-  const textSymbol: NewSymbol | undefined = text && { name: "", binding: STB_LOCAL, type: STT_SECTION, section: text, value: 0, size: 0 };
+  const textSymbol: NewSymbol | undefined = text && {
+    name: "",
+    binding: STB_LOCAL,
+    type: STT_SECTION,
+    section: text,
+    value: 0,
+    size: 0,
+  };
   const symbols: NewSymbol[] = textSymbol === undefined ? [] : [textSymbol];
 
   for (const name of names) {
     const section = code.get(name)!;
     for (const placed of placement.sections.get(name)!) {
       symbols.push({
-        name: placed.name, binding: name === TEXT ? STB_LOCAL : STB_GLOBAL, type: STT_FUNC, section, value: placed.offset, size: placed.size,
+        name: placed.name,
+        binding: name === TEXT ? STB_LOCAL : STB_GLOBAL,
+        type: STT_FUNC,
+        section,
+        value: placed.offset,
+        size: placed.size,
       });
       const open = placed.body.map(({ instruction, at, target }) => {
         const { bare, symbol } = openReference(instruction, placed, target, placement, maps.symbolOf, textSymbol);
         if (symbol !== undefined) {
-          relocations.get(name)!.push({ offset: placed.offset + at, type: bare.opcode === CALL ? R_BPF_64_32 : R_BPF_64_64, symbol });
+          relocations
+            .get(name)!
+            .push({ offset: placed.offset + at, type: bare.opcode === CALL ? R_BPF_64_32 : R_BPF_64_64, symbol });
         }
         return bare;
       });
       section.data.set(encode(open), placed.offset);
     }
   }
-  symbols.push(...maps.symbols, { name: "_license", binding: STB_GLOBAL, type: STT_OBJECT, section: licenseSection, value: 0, size: licenseData.length });
+  symbols.push(...maps.symbols, {
+    name: "_license",
+    binding: STB_GLOBAL,
+    type: STT_OBJECT,
+    section: licenseSection,
+    value: 0,
+    size: licenseData.length,
+  });
 
   const ext = extOf(builder, programs, placement, options.sourceText ?? true);
-  const data = (name: string, bytes: Uint8Array): NewSection => ({ name, type: SHT_PROGBITS, flags: 0, align: 4, data: bytes });
-  return writeElf([...code.values(), licenseSection, ...maps.sections, data(".BTF", builder.encode()), data(".BTF.ext", ext)], symbols);
+  const data = (name: string, bytes: Uint8Array): NewSection => ({
+    name,
+    type: SHT_PROGBITS,
+    flags: 0,
+    align: 4,
+    data: bytes,
+  });
+  return writeElf(
+    [...code.values(), licenseSection, ...maps.sections, data(".BTF", builder.encode()), data(".BTF.ext", ext)],
+    symbols,
+  );
 }
 
 function licenseOf(programs: readonly Program[]): string {
@@ -85,8 +140,12 @@ function licenseOf(programs: readonly Program[]): string {
 
 /** An instruction as it stands in the file, and the symbol that the loader completes it by. */
 function openReference(
-  instruction: Instruction, placed: PlacedFunction, target: number | undefined, placement: Placement,
-  maps: ReadonlyMap<string, NewSymbol>, text: NewSymbol | undefined,
+  instruction: Instruction,
+  placed: PlacedFunction,
+  target: number | undefined,
+  placement: Placement,
+  maps: ReadonlyMap<string, NewSymbol>,
+  text: NewSymbol | undefined,
 ): { bare: Instruction; symbol?: NewSymbol } {
   const { reference, ...bare } = instruction;
   const fail = (reason: string) => new ElfError(reason, { section: placed.section, symbol: placed.name });
@@ -106,20 +165,33 @@ function openReference(
       return { bare: { ...bare, src: 0, immediate: offset, immediateHigh: 0 }, symbol };
     }
     case "kernel-function":
-      throw fail(`it calls the kernel function ${reference.name}: an object file would have to hold its type, which is only known on the kernel it is for`);
+      throw fail(
+        `it calls the kernel function ${reference.name}: an object file would have to hold its type, which is only known on the kernel it is for`,
+      );
     case "label":
     case "function":
-      throw fail(`it refers to label ${reference.name}, which is not resolved: pass the program through the assembler first`);
+      throw fail(
+        `it refers to label ${reference.name}, which is not resolved: pass the program through the assembler first`,
+      );
     case undefined:
       if (bare.opcode === LDDW && bare.src !== 0) {
-        throw fail(bare.src === BPF_PSEUDO_BTF_ID ? "it refers to a variable of the running kernel" : "it refers to a map by file descriptor or index; an object file takes maps by name");
+        throw fail(
+          bare.src === BPF_PSEUDO_BTF_ID
+            ? "it refers to a variable of the running kernel"
+            : "it refers to a map by file descriptor or index; an object file takes maps by name",
+        );
       }
       return { bare };
   }
 }
 
 /** func_info and line_info: the records of each program, moved to where its functions are in the file. */
-function extOf(builder: BtfBuilder, programs: readonly Program[], placement: Placement, sourceText: boolean): Uint8Array {
+function extOf(
+  builder: BtfBuilder,
+  programs: readonly Program[],
+  placement: Placement,
+  sourceText: boolean,
+): Uint8Array {
   const functions = new Map<string, [offset: number, type: number][]>();
   const lines = new Map<string, [offset: number, file: number, text: number, position: number][]>();
   for (const name of placement.sections.keys()) {
@@ -128,7 +200,10 @@ function extOf(builder: BtfBuilder, programs: readonly Program[], placement: Pla
   }
   for (const program of programs) {
     const placed = program.functions.map((_, i) => placement.of(program, i));
-    const named = { ...program, functions: program.functions.map(({ start }, i) => ({ start, name: placed[i]!.name })) };
+    const named = {
+      ...program,
+      functions: program.functions.map(({ start }, i) => ({ start, name: placed[i]!.name })),
+    };
     const slots = slotOffsets(program.instructions);
     const types = addFunctions(builder, named);
     const records = lineRecords(builder, named, slots, sourceText);
@@ -139,7 +214,8 @@ function extOf(builder: BtfBuilder, programs: readonly Program[], placement: Pla
       const start = slots[program.functions[i]!.start]!;
       const end = start + place.size / SLOT_SIZE;
       for (const { slot, file, text, position } of records) {
-        if (slot >= start && slot < end) lines.get(place.section)!.push([place.offset + (slot - start) * SLOT_SIZE, file, text, position]);
+        if (slot >= start && slot < end)
+          lines.get(place.section)!.push([place.offset + (slot - start) * SLOT_SIZE, file, text, position]);
       }
     });
   }

@@ -14,10 +14,17 @@ export class BpfError extends Error {
   /** What is likely to be wrong and what to do, where that is known. */
   readonly hint: string | undefined;
 
-  constructor(command: string, subject: string, errno: number, options: { reason?: string; hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    command: string,
+    subject: string,
+    errno: number,
+    options: { reason?: string; hint?: string | undefined; cause?: unknown } = {},
+  ) {
     const code = errnoName(errno);
     const reason = options.reason ?? meanings[code];
-    super(`${subject}: ${command} failed with ${code}${reason === undefined ? "" : `: ${reason}`}`, { cause: options.cause });
+    super(`${subject}: ${command} failed with ${code}${reason === undefined ? "" : `: ${reason}`}`, {
+      cause: options.cause,
+    });
     this.command = command;
     this.subject = subject;
     this.errno = errno;
@@ -46,13 +53,15 @@ const meanings: Readonly<Record<string, string>> = {
 /** What to try, by command (less its `BPF_`) or, under `*`, for all of them. */
 const hints: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   "*": {
-    [Errno.EPERM]: "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; in a container these have to be granted, and seccomp must let bpf() through",
+    [Errno.EPERM]:
+      "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; in a container these have to be granted, and seccomp must let bpf() through",
     [Errno.ENOMEM]: "the machine or the memory cgroup of this process has no memory left for BPF objects",
     [Errno.ENOSYS]: "the kernel was built without CONFIG_BPF_SYSCALL",
     [Errno.EMFILE]: "raise the limit of open files (ulimit -n)",
   },
   MAP_CREATE: {
-    [Errno.EINVAL]: "the kernel does not know this map type or flag, or a size is not allowed for it (an array's key has 4 bytes, a ring buffer's size is a power of two and whole pages)",
+    [Errno.EINVAL]:
+      "the kernel does not know this map type or flag, or a size is not allowed for it (an array's key has 4 bytes, a ring buffer's size is a power of two and whole pages)",
     [Errno.E2BIG]: "the map would be too large: lower maxEntries or the size of the value",
     [Errno.ENOTSUPP]: "this map type needs BTF for its key and value, or is not supported by this kernel",
   },
@@ -67,16 +76,20 @@ const hints: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     [Errno.EINVAL]: "elements of an array cannot be deleted",
   },
   PROG_LOAD: {
-    [Errno.EINVAL]: "the kernel knows no such program type or attach type, the two do not fit together, or it was built without what they need (CONFIG_CGROUP_BPF for cgroup programs)",
-    [Errno.E2BIG]: "the program has too many instructions for this user or kernel (1,000,000, or 4,096 without CAP_BPF)",
+    [Errno.EINVAL]:
+      "the kernel knows no such program type or attach type, the two do not fit together, or it was built without what they need (CONFIG_CGROUP_BPF for cgroup programs)",
+    [Errno.E2BIG]:
+      "the program has too many instructions for this user or kernel (1,000,000, or 4,096 without CAP_BPF)",
     [Errno.EACCES]: "the verifier refused the program",
   },
   PROG_TEST_RUN: {
     [Errno.ENOTSUPP]: "the kernel cannot test-run programs of this type: use the simulator, or real sockets",
-    [Errno.EINVAL]: "the input is too short for this program type (a packet has at least 14 bytes), or its context is not accepted",
+    [Errno.EINVAL]:
+      "the input is too short for this program type (a packet has at least 14 bytes), or its context is not accepted",
   },
   LINK_CREATE: {
-    [Errno.EINVAL]: "the program was loaded for another attach type, or this kernel has no links for it (cgroup links exist from Linux 5.7 on)",
+    [Errno.EINVAL]:
+      "the program was loaded for another attach type, or this kernel has no links for it (cgroup links exist from Linux 5.7 on)",
     [Errno.EBADF]: "the target is not an open cgroup v2 directory",
     [Errno.EPERM]: "a program that is attached here or above forbids others, or privileges are missing (CAP_NET_ADMIN)",
     [Errno.E2BIG]: "64 programs are attached to this hook and cgroup already",

@@ -51,16 +51,30 @@ const held: Referenced[] = [];
  * The system call; its result, or a `BpfError` about `subject`.
  * `referenced` are the buffers whose addresses the attr holds.
  */
-export function bpf(command: BpfCommand, attr: NativeStruct<object>, subject: string, referenced: Referenced = []): number {
+export function bpf(
+  command: BpfCommand,
+  attr: NativeStruct<object>,
+  subject: string,
+  referenced: Referenced = [],
+): number {
   const { result, errno } = tryBpf(command, attr, referenced);
   if (result < 0) throw new BpfError(command, subject, errno);
   return result;
 }
 
 /** The same, where a failure is for the caller to judge. */
-export function tryBpf(command: BpfCommand, attr: NativeStruct<object>, referenced: Referenced = NOTHING): SyscallResult {
+export function tryBpf(
+  command: BpfCommand,
+  attr: NativeStruct<object>,
+  referenced: Referenced = NOTHING,
+): SyscallResult {
   held.push(referenced);
-  const result = syscall((systemCall ??= syscallNumbers().bpf), BpfCommand[command], attr.address, attr.memory.byteLength);
+  const result = syscall(
+    (systemCall ??= syscallNumbers().bpf),
+    BpfCommand[command],
+    attr.address,
+    attr.memory.byteLength,
+  );
   held.pop();
   return result;
 }
@@ -77,4 +91,3 @@ export function cString(text: string): Uint8Array {
 export function objectName(name: string): string {
   return name.replace(/[^A-Za-z0-9_.]/g, "_").slice(0, 15);
 }
-

@@ -20,6 +20,10 @@ export function loadBtf(btf: Uint8Array, subject = "BTF"): Fd {
   attr.btf_log_level = 1;
   const second = tryBpf("BPF_BTF_LOAD", attr, [btf, log]);
   if (second.result >= 0) return new Fd(second.result);
-  const reason = log.toString("utf8", 0, Math.max(log.indexOf(0), 0)).trim().split("\n").at(-1);
+  const reason = log
+    .toString("utf8", 0, Math.max(log.indexOf(0), 0))
+    .trim()
+    .split("\n")
+    .at(-1);
   throw new BpfError("BPF_BTF_LOAD", subject, first.errno, reason ? { reason } : {});
 }

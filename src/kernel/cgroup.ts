@@ -31,7 +31,11 @@ export interface AttachedPrograms {
  * with `effective`, also what the cgroups above it pass down.
  * @throws {BpfError} EINVAL where the kernel has no such hook
  */
-export function attachedPrograms(cgroup: Fd, attachType: AttachType, options: { effective?: boolean } = {}): AttachedPrograms {
+export function attachedPrograms(
+  cgroup: Fd,
+  attachType: AttachType,
+  options: { effective?: boolean } = {},
+): AttachedPrograms {
   for (let room = 64; ; room *= 2) {
     const ids = new Uint32Array(room);
     const bytes = new Uint8Array(ids.buffer);
@@ -58,7 +62,10 @@ const ALLOW_MULTI = 2;
  */
 export function attachProgram(cgroup: Fd, program: Fd, attachType: AttachType): void {
   const attr = programAttachAttr.create({
-    target_fd: cgroup.number, attach_bpf_fd: program.number, attach_type: attachType, attach_flags: ALLOW_MULTI,
+    target_fd: cgroup.number,
+    attach_bpf_fd: program.number,
+    attach_type: attachType,
+    attach_flags: ALLOW_MULTI,
   });
   bpf("BPF_PROG_ATTACH", attr, `program (descriptor ${program.number})`);
 }
@@ -68,6 +75,10 @@ export function attachProgram(cgroup: Fd, program: Fd, attachType: AttachType): 
  * @throws {BpfError} ENOENT where it is not attached there
  */
 export function detachProgram(cgroup: Fd, program: Fd, attachType: AttachType): void {
-  const attr = programAttachAttr.create({ target_fd: cgroup.number, attach_bpf_fd: program.number, attach_type: attachType });
+  const attr = programAttachAttr.create({
+    target_fd: cgroup.number,
+    attach_bpf_fd: program.number,
+    attach_type: attachType,
+  });
   bpf("BPF_PROG_DETACH", attr, `program (descriptor ${program.number})`);
 }

@@ -13,8 +13,11 @@ export function possibleCpus(): number {
 
 /** Counts a list as the kernel prints it: `0-3,8`. */
 export function countCpus(list: string): number {
-  return list.trim().split(",").reduce((sum, range) => {
-    const [first = 0, last = first] = range.split("-").map(Number);
-    return sum + last - first + 1;
-  }, 0);
+  return list
+    .trim()
+    .split(",")
+    .reduce((sum, range) => {
+      const [first = 0, last = first] = range.split("-").map(Number);
+      return sum + last - first + 1;
+    }, 0);
 }

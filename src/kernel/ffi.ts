@@ -150,7 +150,9 @@ function load(): Backend {
     declareStruct = (require("ref-struct-di") as (ref: RefLibrary) => typeof declareStruct)(ref);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new FfiUnavailableError(`loading the FFI library ffi-napi for ${process.platform} ${process.arch}: ${why}`, { cause });
+    throw new FfiUnavailableError(`loading the FFI library ffi-napi for ${process.platform} ${process.arch}: ${why}`, {
+      cause,
+    });
   }
 
   // The library's ordinary path allocates some ten buffers a call and takes
@@ -202,22 +204,51 @@ function load(): Backend {
       pointer.writeBigUInt64LE(address);
       return ref.readPointer(pointer, 0, length);
     },
-    struct: (fields) => declareStruct(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, nativeTypes[field]]))),
+    struct: (fields) =>
+      declareStruct(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, nativeTypes[field]]))),
   };
 }
 
 const nativeTypes: Readonly<Record<NativeField, NativeType>> = {
-  u8: { size: 1, alignment: 1, indirection: 1, get: (b, o) => b.readUInt8(o), set: (b, o, v) => b.writeUInt8(v as number, o) },
-  u16: { size: 2, alignment: 2, indirection: 1, get: (b, o) => b.readUInt16LE(o), set: (b, o, v) => b.writeUInt16LE(v as number, o) },
-  u32: { size: 4, alignment: 4, indirection: 1, get: (b, o) => b.readUInt32LE(o), set: (b, o, v) => b.writeInt32LE((v as number) | 0, o) },
-  u64: { size: 8, alignment: 8, indirection: 1, get: (b, o) => b.readBigUInt64LE(o), set: (b, o, v) => b.writeBigUInt64LE(v as bigint, o) },
+  u8: {
+    size: 1,
+    alignment: 1,
+    indirection: 1,
+    get: (b, o) => b.readUInt8(o),
+    set: (b, o, v) => b.writeUInt8(v as number, o),
+  },
+  u16: {
+    size: 2,
+    alignment: 2,
+    indirection: 1,
+    get: (b, o) => b.readUInt16LE(o),
+    set: (b, o, v) => b.writeUInt16LE(v as number, o),
+  },
+  u32: {
+    size: 4,
+    alignment: 4,
+    indirection: 1,
+    get: (b, o) => b.readUInt32LE(o),
+    set: (b, o, v) => b.writeInt32LE((v as number) | 0, o),
+  },
+  u64: {
+    size: 8,
+    alignment: 8,
+    indirection: 1,
+    get: (b, o) => b.readBigUInt64LE(o),
+    set: (b, o, v) => b.writeBigUInt64LE(v as bigint, o),
+  },
   name: {
-    size: NAME_SIZE, alignment: 1, indirection: 1,
+    size: NAME_SIZE,
+    alignment: 1,
+    indirection: 1,
     get: (b, o) => b.toString("latin1", o, o + NAME_SIZE).replace(/\0.*$/s, ""),
     set: (b, o, v) => b.fill(0, o, o + NAME_SIZE).write((v as string).slice(0, NAME_SIZE - 1), o, "latin1"),
   },
   tag: {
-    size: TAG_SIZE, alignment: 1, indirection: 1,
+    size: TAG_SIZE,
+    alignment: 1,
+    indirection: 1,
     get: (b, o) => Uint8Array.from(b.subarray(o, o + TAG_SIZE)),
     set: (b, o, v) => b.set(v as Uint8Array, o),
   },

@@ -9,19 +9,46 @@ export { UnsupportedPlatformError } from "./syscall-numbers.ts";
 export { linux, type Kernel } from "./kernel.ts";
 
 export { createMap, freezeMap, type MapCreate } from "./maps.ts";
-export { isPerCpu, mapElements, type BatchCursor, type BatchResult, type MapElements, type MapShape } from "./map-elements.ts";
+export {
+  isPerCpu,
+  mapElements,
+  type BatchCursor,
+  type BatchResult,
+  type MapElements,
+  type MapShape,
+} from "./map-elements.ts";
 export { openRingBuffer, type RingBuffer } from "./ring-buffer.ts";
 export { possibleCpus } from "./cpus.ts";
 export {
-  bindMap, loadProgram, testRunProgram,
-  type LoadedProgram, type ProgramBtfRecords, type ProgramLoad, type TestRun, type TestRunResult,
+  bindMap,
+  loadProgram,
+  testRunProgram,
+  type LoadedProgram,
+  type ProgramBtfRecords,
+  type ProgramLoad,
+  type TestRun,
+  type TestRunResult,
 } from "./programs.ts";
 export { createLink, detachLink, updateLink, type LinkCreate } from "./links.ts";
 export { openPinned, pinObject } from "./objects.ts";
 export { loadBtf } from "./btf.ts";
 export {
-  btfBytes, btfInfo, linkInfo, mapInfo, objectIds, openById, programCode, programInfo, programRecords,
-  type BtfInfo, type LinkInfo, type MapInfo, type ObjectKind, type ProgramCode, type ProgramInfo, type ProgramRecords,
+  btfBytes,
+  btfInfo,
+  linkInfo,
+  mapInfo,
+  objectIds,
+  openById,
+  programCode,
+  programInfo,
+  programRecords,
+  type BtfInfo,
+  type LinkInfo,
+  type MapInfo,
+  type ObjectKind,
+  type ProgramCode,
+  type ProgramInfo,
+  type ProgramRecords,
 } from "./info.ts";
 export { attachedPrograms, attachProgram, detachProgram, openDirectory, type AttachedPrograms } from "./cgroup.ts";
 export { capabilities, Capability, effectiveCapabilities } from "./capabilities.ts";
@@ -29,5 +56,13 @@ export { enableStatistics } from "./stats.ts";
 export { tryLock } from "./lock.ts";
 export { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withSocket } from "./network-namespaces.ts";
 export { SocketDiagnosis } from "./sock-diag.ts";
-export { cookieOf, destinationOf, SocketState, type Destination, type DiagnosedSocket, type SocketFamily, type SocketQuery } from "./sock-diag-message.ts";
+export {
+  cookieOf,
+  destinationOf,
+  SocketState,
+  type Destination,
+  type DiagnosedSocket,
+  type SocketFamily,
+  type SocketQuery,
+} from "./sock-diag-message.ts";
 export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";

@@ -132,7 +132,13 @@ export interface ProgramRecords {
   /** The slot of each function's first instruction, and its type, a `func`. */
   readonly functions: readonly { readonly slot: number; readonly type: number }[];
   /** The slot that each line's instructions begin at; `file` and `text` are offsets of strings. */
-  readonly lines: readonly { readonly slot: number; readonly file: number; readonly text: number; readonly line: number; readonly column: number }[];
+  readonly lines: readonly {
+    readonly slot: number;
+    readonly file: number;
+    readonly text: number;
+    readonly line: number;
+    readonly column: number;
+  }[];
 }
 
 /**
@@ -162,7 +168,13 @@ export function programRecords(program: Fd): ProgramRecords {
     lines: Array.from({ length: info.nr_line_info }, (_, i) => {
       const at = i * info.line_info_rec_size;
       const position = lines.readUInt32LE(at + 12);
-      return { slot: lines.readUInt32LE(at), file: lines.readUInt32LE(at + 4), text: lines.readUInt32LE(at + 8), line: position >>> 10, column: position & 0x3ff };
+      return {
+        slot: lines.readUInt32LE(at),
+        file: lines.readUInt32LE(at + 4),
+        text: lines.readUInt32LE(at + 8),
+        line: position >>> 10,
+        column: position & 0x3ff,
+      };
     }),
   };
 }

@@ -79,7 +79,10 @@ export interface BatchResult {
 }
 
 const PER_CPU: ReadonlySet<number> = new Set<number>([
-  MapType.PERCPU_HASH, MapType.PERCPU_ARRAY, MapType.LRU_PERCPU_HASH, MapType.PERCPU_CGROUP_STORAGE,
+  MapType.PERCPU_HASH,
+  MapType.PERCPU_ARRAY,
+  MapType.LRU_PERCPU_HASH,
+  MapType.PERCPU_CGROUP_STORAGE,
 ]);
 
 /** Whether a map of this type has a value for each CPU. */
@@ -110,7 +113,9 @@ class KernelMapElements implements MapElements {
   readonly #keyAddress: bigint;
   readonly #valueAddress: bigint;
   readonly #fd: Fd;
-  #batch: { readonly attr: ReturnType<typeof mapBatchAttr.create>; readonly keys: Buffer; readonly values: Buffer } | undefined;
+  #batch:
+    | { readonly attr: ReturnType<typeof mapBatchAttr.create>; readonly keys: Buffer; readonly values: Buffer }
+    | undefined;
   #batchSize: number;
   #batches = true;
 
@@ -222,7 +227,8 @@ class KernelMapElements implements MapElements {
     // Throws where the map was closed: its number could stand for another one by now.
     void this.#fd.number;
     const { errno } = tryBpf(command, command === "BPF_MAP_DELETE_ELEM" ? this.#deleteAttr : this.#attr);
-    if (errno !== 0 && errno !== Errno.ENOENT && command !== "BPF_MAP_UPDATE_ELEM") throw new BpfError(command, this.#name, errno);
+    if (errno !== 0 && errno !== Errno.ENOENT && command !== "BPF_MAP_UPDATE_ELEM")
+      throw new BpfError(command, this.#name, errno);
     return errno;
   }
 
@@ -248,7 +254,11 @@ class KernelMapElements implements MapElements {
       this.#batches = false;
       return { done: 0, errno: Errno.ENOTSUPP };
     }
-    if (errno === Errno.EFAULT || errno === Errno.EPERM || errno === Errno.EBADF) throw new BpfError(command, this.#name, errno);
-    return { done: errno === 0 ? (command === "BPF_MAP_LOOKUP_BATCH" ? attr.count : count) : Math.min(attr.count, count), errno };
+    if (errno === Errno.EFAULT || errno === Errno.EPERM || errno === Errno.EBADF)
+      throw new BpfError(command, this.#name, errno);
+    return {
+      done: errno === 0 ? (command === "BPF_MAP_LOOKUP_BATCH" ? attr.count : count) : Math.min(attr.count, count),
+      errno,
+    };
   }
 }

@@ -38,7 +38,11 @@ export function createMap(map: MapCreate): Fd {
     map_flags: map.flags,
     map_name: objectName(map.name),
     ...(map.innerMap && { inner_map_fd: map.innerMap.number }),
-    ...(map.btf && { btf_fd: map.btf.fd.number, btf_key_type_id: map.btf.keyTypeId, btf_value_type_id: map.btf.valueTypeId }),
+    ...(map.btf && {
+      btf_fd: map.btf.fd.number,
+      btf_key_type_id: map.btf.keyTypeId,
+      btf_value_type_id: map.btf.valueTypeId,
+    }),
   });
   let { result, errno } = tryBpf("BPF_MAP_CREATE", attr);
   if (errno === Errno.EPERM && raiseMemoryLock()) ({ result, errno } = tryBpf("BPF_MAP_CREATE", attr));

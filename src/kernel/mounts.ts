@@ -16,11 +16,15 @@ export interface Mount {
 
 /** Reads /proc/mounts (proc(5), fstab(5)): blanks in it are octal escapes. */
 export function parseMounts(text: string): Mount[] {
-  const plain = (field: string) => field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
-  return text.split("\n").filter((line) => line !== "").map((line) => {
-    const [source = "", directory = "", type = "", options = ""] = line.split(" ");
-    return { source: plain(source), directory: plain(directory), type, options: options.split(",") };
-  });
+  const plain = (field: string) =>
+    field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [source = "", directory = "", type = "", options = ""] = line.split(" ");
+      return { source: plain(source), directory: plain(directory), type, options: options.split(",") };
+    });
 }
 
 /** The mounts that this process sees. */
@@ -42,11 +46,24 @@ export function isOnFileSystem(path: string, type: keyof typeof MAGIC): boolean 
  */
 export function mountBpfFileSystem(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  const [source, target, type, options] = ["bpf", directory, "bpf", "mode=0700"].map(cString) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-  const { result, errno } = syscall(syscallNumbers().mount, addressOf(source), addressOf(target), addressOf(type), 0, addressOf(options));
-  if (result < 0) throw new BpfError("mount", `BPF file system on ${directory}`, errno, {
-    hint: "mounting takes root: mount -t bpf bpf /sys/fs/bpf",
-  });
+  const [source, target, type, options] = ["bpf", directory, "bpf", "mode=0700"].map(cString) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  const { result, errno } = syscall(
+    syscallNumbers().mount,
+    addressOf(source),
+    addressOf(target),
+    addressOf(type),
+    0,
+    addressOf(options),
+  );
+  if (result < 0)
+    throw new BpfError("mount", `BPF file system on ${directory}`, errno, {
+      hint: "mounting takes root: mount -t bpf bpf /sys/fs/bpf",
+    });
 }
 
 /**

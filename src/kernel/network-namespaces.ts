@@ -22,7 +22,8 @@ export function networkNamespaces(): string[] {
       // The process has ended, or is none of ours to look into.
     }
   }
-  for (const [name, path] of parseMountedNamespaces(readFileSync("/proc/self/mountinfo", "utf8"))) if (!paths.has(name)) paths.set(name, path);
+  for (const [name, path] of parseMountedNamespaces(readFileSync("/proc/self/mountinfo", "utf8")))
+    if (!paths.has(name)) paths.set(name, path);
   return [...paths.values()];
 }
 
@@ -73,7 +74,14 @@ export function namespaceCookieOf(socket: Fd): bigint | undefined {
   const cookie = Buffer.alloc(8);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(cookie.length);
-  const { result } = syscall(syscallNumbers().getsockopt, socket.number, SOCKET_LEVEL, NETNS_COOKIE, addressOf(cookie), addressOf(length));
+  const { result } = syscall(
+    syscallNumbers().getsockopt,
+    socket.number,
+    SOCKET_LEVEL,
+    NETNS_COOKIE,
+    addressOf(cookie),
+    addressOf(length),
+  );
   return result < 0 ? undefined : cookie.readBigUInt64LE();
 }
 
@@ -88,11 +96,21 @@ const RAW = 3 | 0o2000000;
  * @throws {BpfError}
  */
 export function withSocket<T>(work: (socket: Fd) => T, protocol?: number): T {
-  const { result, errno } = syscall(syscallNumbers().socket, INET, protocol === undefined ? DATAGRAM : RAW, protocol ?? 0);
+  const { result, errno } = syscall(
+    syscallNumbers().socket,
+    INET,
+    protocol === undefined ? DATAGRAM : RAW,
+    protocol ?? 0,
+  );
   if (result < 0) {
-    throw new BpfError("socket", protocol === undefined ? "UDP socket" : `raw IPv4 socket of protocol ${protocol}`, errno, {
-      hint: protocol === undefined ? undefined : "raw sockets take CAP_NET_RAW",
-    });
+    throw new BpfError(
+      "socket",
+      protocol === undefined ? "UDP socket" : `raw IPv4 socket of protocol ${protocol}`,
+      errno,
+      {
+        hint: protocol === undefined ? undefined : "raw sockets take CAP_NET_RAW",
+      },
+    );
   }
   const socket = new Fd(result);
   try {
@@ -104,5 +122,6 @@ export function withSocket<T>(work: (socket: Fd) => T, protocol?: number): T {
 
 function enter(descriptor: number, subject: string): void {
   const { result, errno } = syscall(syscallNumbers().setns, descriptor, NEW_NETWORK);
-  if (result < 0) throw new BpfError("setns", subject, errno, { hint: "entering another network namespace takes CAP_SYS_ADMIN" });
+  if (result < 0)
+    throw new BpfError("setns", subject, errno, { hint: "entering another network namespace takes CAP_SYS_ADMIN" });
 }

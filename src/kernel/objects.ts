@@ -11,7 +11,9 @@ import { addressOf } from "./ffi.ts";
  */
 export function pinObject(object: Fd, path: string): void {
   const pathname = cString(path);
-  bpf("BPF_OBJ_PIN", objectAttr.create({ pathname: addressOf(pathname), bpf_fd: object.number }), `pin ${path}`, [pathname]);
+  bpf("BPF_OBJ_PIN", objectAttr.create({ pathname: addressOf(pathname), bpf_fd: object.number }), `pin ${path}`, [
+    pathname,
+  ]);
 }
 
 /**

@@ -7,7 +7,8 @@ import { parseMounts } from "./mounts.ts";
 const test = suite("kernel: what /proc and /sys say");
 
 test("mounts, with blanks in their names", () => {
-  const text = "cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0\nbpf /mnt/my\\040pins\\134x bpf rw,mode=700 0 0\n";
+  const text =
+    "cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0\nbpf /mnt/my\\040pins\\134x bpf rw,mode=700 0 0\n";
   assert.equal(parseMounts(text), [
     { source: "cgroup2", directory: "/sys/fs/cgroup/unified", type: "cgroup2", options: ["rw", "relatime"] },
     { source: "bpf", directory: "/mnt/my pins\\x", type: "bpf", options: ["rw", "mode=700"] },

@@ -1,12 +1,49 @@
 import { statSync } from "node:fs";
 import * as assert from "uvu/assert";
-import { add, assemble, call, encode, exit, jlt, label, load as ldx, mov, r0, r1, r6, type Item } from "../asm/index.ts";
+import {
+  add,
+  assemble,
+  call,
+  encode,
+  exit,
+  jlt,
+  label,
+  load as ldx,
+  mov,
+  r0,
+  r1,
+  r6,
+  type Item,
+} from "../asm/index.ts";
 import { kernelSuite, runScriptIn, withCgroup } from "../testing/index.ts";
 import { AttachType, MapType, ProgramType } from "../types/index.ts";
 import {
-  attachedPrograms, attachProgram, bindMap, BpfError, btfBytes, btfInfo, createLink, createMap, detachLink, detachProgram, enableStatistics, freezeMap,
-  linkInfo, loadBtf, loadProgram, mapElements, mapInfo, objectIds, openById, openDirectory, programCode, programInfo, testRunProgram, updateLink,
-  VerifierError, type Fd,
+  attachedPrograms,
+  attachProgram,
+  bindMap,
+  BpfError,
+  btfBytes,
+  btfInfo,
+  createLink,
+  createMap,
+  detachLink,
+  detachProgram,
+  enableStatistics,
+  freezeMap,
+  linkInfo,
+  loadBtf,
+  loadProgram,
+  mapElements,
+  mapInfo,
+  objectIds,
+  openById,
+  openDirectory,
+  programCode,
+  programInfo,
+  testRunProgram,
+  updateLink,
+  VerifierError,
+  type Fd,
 } from "./index.ts";
 
 const test = kernelSuite("kernel: programs, links, info");
@@ -15,13 +52,23 @@ const { CGROUP_INET4_CONNECT } = AttachType;
 const unique = `k${process.pid}`;
 
 function loadItems(items: readonly Item[], type: ProgramType = ProgramType.XDP, expectedAttachType?: AttachType): Fd {
-  return loadProgram({ name: unique, type, code: encode(assemble(items)), license: "GPL", ...(expectedAttachType !== undefined && { expectedAttachType }) }).fd;
+  return loadProgram({
+    name: unique,
+    type,
+    code: encode(assemble(items)),
+    license: "GPL",
+    ...(expectedAttachType !== undefined && { expectedAttachType }),
+  }).fd;
 }
 
-const connect = (result: number) => loadItems([mov(r0, result), exit()], ProgramType.CGROUP_SOCK_ADDR, CGROUP_INET4_CONNECT);
+const connect = (result: number) =>
+  loadItems([mov(r0, result), exit()], ProgramType.CGROUP_SOCK_ADDR, CGROUP_INET4_CONNECT);
 
 const refused = (code: string, hint?: RegExp) => (error: unknown) =>
-  error instanceof BpfError && !(error instanceof VerifierError) && error.code === code && (hint?.test(error.hint ?? "") ?? true);
+  error instanceof BpfError &&
+  !(error instanceof VerifierError) &&
+  error.code === code &&
+  (hint?.test(error.hint ?? "") ?? true);
 
 test("a program is run on a packet, and its info tells what became of it", () => {
   const fd = loadItems([ldx("u32", r0, r1, 4), ldx("u32", r1, r1, 0), mov(r0, 2), exit()]);
@@ -79,7 +126,10 @@ test("BTF is loaded and read back; what is wrong with it is said in the kernel's
   assert.is(btfInfo(fd).kernel, false);
   fd.close();
   view.setUint32(32, 3, true);
-  assert.throws(() => loadBtf(bytes, "my types"), (error: unknown) => refused("EINVAL")(error) && /my types: .*(INT|nr_bits|size)/.test((error as Error).message));
+  assert.throws(
+    () => loadBtf(bytes, "my types"),
+    (error: unknown) => refused("EINVAL")(error) && /my types: .*(INT|nr_bits|size)/.test((error as Error).message),
+  );
 });
 
 test("links: made, queried, updated only from the program expected, detached", async () => {
@@ -94,7 +144,8 @@ test("links: made, queried, updated only from the program expected, detached", a
     assert.is(info.attachType, CGROUP_INET4_CONNECT);
     assert.equal(ids(), [info.programId]);
 
-    const code = 'import net from "node:net"; net.connect(1, "127.0.0.1").on("error", (e) => console.log(JSON.stringify(e.code)));';
+    const code =
+      'import net from "node:net"; net.connect(1, "127.0.0.1").on("error", (e) => console.log(JSON.stringify(e.code)));';
     assert.is(await runScriptIn({ cgroup: path }, code), "ECONNREFUSED");
     assert.throws(() => updateLink(link, second, third), refused("EPERM", /somebody else replaced it/));
     updateLink(link, second, first);
@@ -110,7 +161,10 @@ test("links: made, queried, updated only from the program expected, detached", a
     assert.equal(ids(true).at(-1), programInfo(third).id);
     detachProgram(cgroup, third, CGROUP_INET4_CONNECT);
     assert.throws(() => detachProgram(cgroup, third, CGROUP_INET4_CONNECT), refused("ENOENT"));
-    assert.throws(() => createLink({ program: first, target: cgroup, attachType: AttachType.CGROUP_INET6_CONNECT }), refused("EINVAL", /another attach type/));
+    assert.throws(
+      () => createLink({ program: first, target: cgroup, attachType: AttachType.CGROUP_INET6_CONNECT }),
+      refused("EINVAL", /another attach type/),
+    );
     for (const fd of [link, first, second, third, cgroup]) fd.close();
   });
 });
@@ -129,30 +183,60 @@ test("runs and their time are counted while statistics are on", () => {
 });
 
 test("a log larger than the first buffer comes whole", () => {
-  const items = [mov(r6, 0), label("loop"), call("bpf_get_prandom_u32"), add(r6, 1), jlt(r6, 2_000, "loop"), ldx("u64", r0, r0, 0), exit()];
-  const load = (logLevel: 0 | 2) => loadProgram({ name: unique, type: ProgramType.XDP, code: encode(assemble(items)), license: "GPL", logLevel });
+  const items = [
+    mov(r6, 0),
+    label("loop"),
+    call("bpf_get_prandom_u32"),
+    add(r6, 1),
+    jlt(r6, 2_000, "loop"),
+    ldx("u64", r0, r0, 0),
+    exit(),
+  ];
+  const load = (logLevel: 0 | 2) =>
+    loadProgram({ name: unique, type: ProgramType.XDP, code: encode(assemble(items)), license: "GPL", logLevel });
   for (const logLevel of [0, 2] as const) {
-    assert.throws(() => load(logLevel), (error: unknown) => {
-      if (!(error instanceof VerifierError)) return false;
-      assert.match(error.log.slice(0, 2000), /^0: \(b7\) r6 = 0/m);
-      assert.match(error.log.slice(-200), /processed \d+ insns/);
-      assert.ok(error.log.length > 64 * 1024, `${error.log.length}`);
-      return /invalid mem access 'scalar'|invalid mem access 'inv'/.test(error.reason) && error.steps.length > 0;
-    });
+    assert.throws(
+      () => load(logLevel),
+      (error: unknown) => {
+        if (!(error instanceof VerifierError)) return false;
+        assert.match(error.log.slice(0, 2000), /^0: \(b7\) r6 = 0/m);
+        assert.match(error.log.slice(-200), /processed \d+ insns/);
+        assert.ok(error.log.length > 64 * 1024, `${error.log.length}`);
+        return /invalid mem access 'scalar'|invalid mem access 'inv'/.test(error.reason) && error.steps.length > 0;
+      },
+    );
   }
 });
 
 test("a log is given for a program that was accepted too, when asked for", () => {
-  const { fd, log } = loadProgram({ name: unique, type: ProgramType.XDP, code: encode([mov(r0, 2), exit()]), license: "GPL", logLevel: 2 });
+  const { fd, log } = loadProgram({
+    name: unique,
+    type: ProgramType.XDP,
+    code: encode([mov(r0, 2), exit()]),
+    license: "GPL",
+    logLevel: 2,
+  });
   fd.close();
   assert.match(log, "r0 = 2");
 });
 
 test("refused before the verifier sees it: the error says what may be wrong", () => {
   const code = encode([mov(r0, 1), exit()]);
-  assert.throws(() => loadProgram({ name: "p", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET_INGRESS, code, license: "GPL" }),
-    (error: unknown) => refused("EINVAL", /attach type/)(error) && (error as BpfError).subject === "program p");
-  assert.throws(() => createMap({ name: "m", type: MapType.ARRAY, keySize: 8, valueSize: 4, maxEntries: 1, flags: 0 }), refused("EINVAL", /4 bytes/));
+  assert.throws(
+    () =>
+      loadProgram({
+        name: "p",
+        type: ProgramType.CGROUP_SOCK_ADDR,
+        expectedAttachType: AttachType.CGROUP_INET_INGRESS,
+        code,
+        license: "GPL",
+      }),
+    (error: unknown) => refused("EINVAL", /attach type/)(error) && (error as BpfError).subject === "program p",
+  );
+  assert.throws(
+    () => createMap({ name: "m", type: MapType.ARRAY, keySize: 8, valueSize: 4, maxEntries: 1, flags: 0 }),
+    refused("EINVAL", /4 bytes/),
+  );
 });
 
 test("a frozen map is not written any more", () => {

@@ -158,7 +158,12 @@ export function testRunProgram(program: Fd, run: TestRun = {}): TestRunResult {
       ctx_size_out: contextOut.byteLength,
     }),
   });
-  bpf("BPF_PROG_TEST_RUN", attr, `program (descriptor ${program.number})`, [run.data, run.context, dataOut, contextOut]);
+  bpf("BPF_PROG_TEST_RUN", attr, `program (descriptor ${program.number})`, [
+    run.data,
+    run.context,
+    dataOut,
+    contextOut,
+  ]);
   return {
     returnValue: attr.retval,
     duration: attr.duration,
@@ -172,5 +177,9 @@ export function testRunProgram(program: Fd, run: TestRun = {}): TestRunResult {
  * @throws {BpfError}
  */
 export function bindMap(program: Fd, map: Fd): void {
-  bpf("BPF_PROG_BIND_MAP", programBindMapAttr.create({ prog_fd: program.number, map_fd: map.number }), `program (descriptor ${program.number})`);
+  bpf(
+    "BPF_PROG_BIND_MAP",
+    programBindMapAttr.create({ prog_fd: program.number, map_fd: map.number }),
+    `program (descriptor ${program.number})`,
+  );
 }

@@ -79,7 +79,10 @@ export function openRingBuffer(map: Fd, size: number): RingBuffer {
         const header = Atomics.load(headers, at / 4);
         if ((header & BUSY) !== 0) break;
         const length = header & ~(BUSY | DISCARDED);
-        const record = (header & DISCARDED) === 0 ? Buffer.from(data.subarray(at + HEADER_SIZE, at + HEADER_SIZE + length)) : undefined;
+        const record =
+          (header & DISCARDED) === 0
+            ? Buffer.from(data.subarray(at + HEADER_SIZE, at + HEADER_SIZE + length))
+            : undefined;
         position += BigInt((length + HEADER_SIZE + 7) & ~7);
         Atomics.store(consumed, 0, position);
         if (record === undefined) continue;

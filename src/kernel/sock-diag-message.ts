@@ -13,7 +13,17 @@ const familyNumbers = { ipv4: 2, ipv6: 10 } as const satisfies Record<SocketFami
 
 /** States of sockets, those of TCP (net/tcp_states.h). A datagram socket is in the first where it is connected, in CLOSE where not. */
 export const SocketState = {
-  ESTABLISHED: 1, SYN_SENT: 2, SYN_RECV: 3, FIN_WAIT1: 4, FIN_WAIT2: 5, TIME_WAIT: 6, CLOSE: 7, CLOSE_WAIT: 8, LAST_ACK: 9, LISTEN: 10, CLOSING: 11,
+  ESTABLISHED: 1,
+  SYN_SENT: 2,
+  SYN_RECV: 3,
+  FIN_WAIT1: 4,
+  FIN_WAIT2: 5,
+  TIME_WAIT: 6,
+  CLOSE: 7,
+  CLOSE_WAIT: 8,
+  LAST_ACK: 9,
+  LISTEN: 10,
+  CLOSING: 11,
 } as const;
 
 /** An address and port that a socket is connected to. */
@@ -78,7 +88,10 @@ export function listMessage({ family, protocol, states, destinations }: SocketQu
   const request = Buffer.alloc(REQUEST_HEAD + ID);
   request.writeUInt8(familyNumbers[family], 0);
   request.writeUInt8(protocol, 1);
-  request.writeUInt32LE(states.reduce((set, state) => set | (1 << state), 0), 4);
+  request.writeUInt32LE(
+    states.reduce((set, state) => set | (1 << state), 0),
+    4,
+  );
   const attributes = [];
   if (destinations.length > 0 && destinations.length <= MAX_COMPARED_DESTINATIONS) {
     attributes.push(attribute(BYTECODE_ATTRIBUTE, anyDestination(destinations)));
@@ -202,7 +215,8 @@ function decodeSocket(body: Buffer): DiagnosedSocket {
 export function destinationOf({ family, id }: DiagnosedSocket): Destination {
   const bytes = Buffer.from(id.buffer, id.byteOffset, id.byteLength);
   const port = bytes.readUInt16BE(2);
-  const address = family === "ipv4" ? decodeValue(ipv4, bytes.subarray(20, 24)) : decodeValue(ipv6, bytes.subarray(20, 36));
+  const address =
+    family === "ipv4" ? decodeValue(ipv4, bytes.subarray(20, 24)) : decodeValue(ipv6, bytes.subarray(20, 36));
   return { address: withoutMapping(address), port };
 }
 

@@ -5,7 +5,14 @@ import { Fd } from "./fd.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { inNetworkNamespace, namespaceCookieOf } from "./network-namespaces.ts";
 import {
-  datagramSocketMessage, decodeReplies, destroyMessage, listMessage, SocketState, type DiagnosedSocket, type DiagReply, type SocketQuery,
+  datagramSocketMessage,
+  decodeReplies,
+  destroyMessage,
+  listMessage,
+  SocketState,
+  type DiagnosedSocket,
+  type DiagReply,
+  type SocketQuery,
 } from "./sock-diag-message.ts";
 import { syscallNumbers } from "./syscall-numbers.ts";
 
@@ -38,7 +45,8 @@ export class SocketDiagnosis {
   constructor(namespace: string) {
     this.#fd = inNetworkNamespace(namespace, () => {
       const { result, errno } = syscall(syscallNumbers().socket, NETLINK, RAW, SOCK_DIAG);
-      if (result < 0) throw new BpfError("socket", "NETLINK_SOCK_DIAG", errno, { hint: "the kernel needs CONFIG_INET_DIAG" });
+      if (result < 0)
+        throw new BpfError("socket", "NETLINK_SOCK_DIAG", errno, { hint: "the kernel needs CONFIG_INET_DIAG" });
       return new Fd(result);
     });
   }
@@ -106,12 +114,19 @@ export class SocketDiagnosis {
     const replies = this.#exchange(sockets, (socket, sequence) => datagramSocketMessage(protocol, socket, sequence));
     return sockets.filter(({ id }, i) => {
       const reply = replies[i]!;
-      return reply.kind === "socket" && reply.socket.state === SocketState.ESTABLISHED && Buffer.compare(reply.socket.id, id) === 0;
+      return (
+        reply.kind === "socket" &&
+        reply.socket.state === SocketState.ESTABLISHED &&
+        Buffer.compare(reply.socket.id, id) === 0
+      );
     });
   }
 
   /** Sends requests that are answered by one message each; the answers, in the order of the requests. */
-  #exchange(sockets: readonly DiagnosedSocket[], request: (socket: DiagnosedSocket, sequence: number) => Uint8Array): DiagReply[] {
+  #exchange(
+    sockets: readonly DiagnosedSocket[],
+    request: (socket: DiagnosedSocket, sequence: number) => Uint8Array,
+  ): DiagReply[] {
     if (sockets.length === 0) return [];
     const first = this.#sequence + 1;
     this.#send(Buffer.concat(sockets.map((socket) => request(socket, this.#nextSequence()))), "sockets");
@@ -127,12 +142,28 @@ export class SocketDiagnosis {
   }
 
   #send(message: Uint8Array, subject: string): void {
-    const { result, errno } = syscall(syscallNumbers().sendto, this.#fd.number, addressOf(message), message.length, 0, 0, 0);
+    const { result, errno } = syscall(
+      syscallNumbers().sendto,
+      this.#fd.number,
+      addressOf(message),
+      message.length,
+      0,
+      0,
+      0,
+    );
     if (result < 0) throw new BpfError("sendto", `${subject} (NETLINK_SOCK_DIAG)`, errno);
   }
 
   #receive(subject: string): DiagReply[] {
-    const { result, errno } = syscall(syscallNumbers().recvfrom, this.#fd.number, addressOf(this.#reply), REPLY_SIZE, DO_NOT_WAIT, 0, 0);
+    const { result, errno } = syscall(
+      syscallNumbers().recvfrom,
+      this.#fd.number,
+      addressOf(this.#reply),
+      REPLY_SIZE,
+      DO_NOT_WAIT,
+      0,
+      0,
+    );
     if (result < 0) throw new BpfError("recvfrom", `${subject} (NETLINK_SOCK_DIAG)`, errno);
     return decodeReplies(this.#reply.subarray(0, result));
   }
@@ -140,6 +171,9 @@ export class SocketDiagnosis {
 
 function cannotClose(errno: number): BpfError {
   return new BpfError("SOCK_DESTROY", "sockets", errno, {
-    hint: errno === Errno.EOPNOTSUPP ? "the kernel was built without CONFIG_INET_DIAG_DESTROY" : "closing sockets takes CAP_NET_ADMIN",
+    hint:
+      errno === Errno.EOPNOTSUPP
+        ? "the kernel was built without CONFIG_INET_DIAG_DESTROY"
+        : "closing sockets takes CAP_NET_ADMIN",
   });
 }

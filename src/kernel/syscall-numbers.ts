@@ -15,14 +15,41 @@ interface SyscallNumbers {
 
 /** asm/unistd_64.h and asm-generic/unistd.h. */
 const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = {
-  x64: { bpf: 321, mount: 165, umount2: 166, prlimit64: 302, mmap: 9, munmap: 11, flock: 73, socket: 41, sendto: 44, recvfrom: 45, getsockopt: 55, setns: 308 },
-  arm64: { bpf: 280, mount: 40, umount2: 39, prlimit64: 261, mmap: 222, munmap: 215, flock: 32, socket: 198, sendto: 206, recvfrom: 207, getsockopt: 209, setns: 268 },
+  x64: {
+    bpf: 321,
+    mount: 165,
+    umount2: 166,
+    prlimit64: 302,
+    mmap: 9,
+    munmap: 11,
+    flock: 73,
+    socket: 41,
+    sendto: 44,
+    recvfrom: 45,
+    getsockopt: 55,
+    setns: 308,
+  },
+  arm64: {
+    bpf: 280,
+    mount: 40,
+    umount2: 39,
+    prlimit64: 261,
+    mmap: 222,
+    munmap: 215,
+    flock: 32,
+    socket: 198,
+    sendto: 206,
+    recvfrom: 207,
+    getsockopt: 209,
+    setns: 268,
+  },
 };
 
 /** This machine has not the system calls that BPF needs. */
 export class UnsupportedPlatformError extends Error {
   override readonly name = "UnsupportedPlatformError";
-  readonly hint = "programs can be built, listed and simulated here; load them on Linux (x64 or arm64), or in a Linux virtual machine";
+  readonly hint =
+    "programs can be built, listed and simulated here; load them on Linux (x64 or arm64), or in a Linux virtual machine";
 }
 
 /**
@@ -30,8 +57,10 @@ export class UnsupportedPlatformError extends Error {
  * @throws {UnsupportedPlatformError} where it is not Linux on x64 or arm64
  */
 export function syscallNumbers(): SyscallNumbers {
-  if (process.platform !== "linux") throw new UnsupportedPlatformError(`loading BPF programs needs Linux, and this is ${process.platform}`);
+  if (process.platform !== "linux")
+    throw new UnsupportedPlatformError(`loading BPF programs needs Linux, and this is ${process.platform}`);
   const found = numbers[process.arch];
-  if (found === undefined) throw new UnsupportedPlatformError(`system call numbers are known for x64 and arm64, not for ${process.arch}`);
+  if (found === undefined)
+    throw new UnsupportedPlatformError(`system call numbers are known for x64 and arm64, not for ${process.arch}`);
   return found;
 }

@@ -45,7 +45,8 @@ export class VerifierError extends BpfError {
     const steps = this.steps.flatMap((step, i) => {
       const marker = step.slot === this.slot ? ">" : " ";
       const state = step.state === undefined ? "" : `  ; ${step.state}`;
-      const source = step.source === undefined || step.source === this.steps[i - 1]?.source ? [] : [`  ; ${step.source}`];
+      const source =
+        step.source === undefined || step.source === this.steps[i - 1]?.source ? [] : [`  ; ${step.source}`];
       return [...source, `${marker} ${String(step.slot).padStart(5)}: ${step.instruction}${state}`];
     });
     return [this.message, ...steps, ...(this.hint === undefined ? [] : [`hint: ${this.hint}`])].join("\n");

@@ -7,7 +7,13 @@ import { parseVerifierLog } from "./verifier-log.ts";
 const test = suite("kernel: the verifier's log");
 
 /** What kernels print, each in its own manner. */
-const logs: readonly { readonly kernel: string; readonly log: string; readonly reason: string; readonly slot: number | undefined; readonly hint: RegExp }[] = [
+const logs: readonly {
+  readonly kernel: string;
+  readonly log: string;
+  readonly reason: string;
+  readonly slot: number | undefined;
+  readonly hint: RegExp;
+}[] = [
   {
     kernel: "5.10, return value",
     log: `func#0 @0
@@ -66,7 +72,8 @@ invalid access to map value, value_size=8 off=8 size=8
 R0 min value is outside of the allowed memory range
 processed 8 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
 `,
-    reason: "invalid access to map value, value_size=8 off=8 size=8; R0 min value is outside of the allowed memory range",
+    reason:
+      "invalid access to map value, value_size=8 off=8 size=8; R0 min value is outside of the allowed memory range",
     slot: 7,
     hint: /bounded/,
   },
@@ -248,12 +255,23 @@ for (const { kernel, log, reason, slot, hint } of logs) {
 
 test("steps have instruction, registers and source line, in the old form and the new", () => {
   assert.equal(parseVerifierLog(logs[1]!.log).steps, [
-    { slot: 5, instruction: "call bpf_map_lookup_elem#1", state: undefined, source: "const entry = b.lookup(services, key);" },
-    { slot: 6, instruction: "r0 = *(u64 *)(r0 +0)", state: "R0_w=map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0) R10=fp0 fp-8=mmmm????", source: "entry.count" },
+    {
+      slot: 5,
+      instruction: "call bpf_map_lookup_elem#1",
+      state: undefined,
+      source: "const entry = b.lookup(services, key);",
+    },
+    {
+      slot: 6,
+      instruction: "r0 = *(u64 *)(r0 +0)",
+      state: "R0_w=map_value_or_null(id=1,off=0,ks=4,vs=8,imm=0) R10=fp0 fp-8=mmmm????",
+      source: "entry.count",
+    },
   ]);
-  assert.equal(parseVerifierLog("; return 2; @ connect.ts:12\n0: (b7) r0 = 2                        ; R0_w=2\n").steps, [
-    { slot: 0, instruction: "r0 = 2", state: "R0_w=2", source: "return 2;" },
-  ]);
+  assert.equal(
+    parseVerifierLog("; return 2; @ connect.ts:12\n0: (b7) r0 = 2                        ; R0_w=2\n").steps,
+    [{ slot: 0, instruction: "r0 = 2", state: "R0_w=2", source: "return 2;" }],
+  );
 });
 
 test("an empty log gives no reason", () => {
@@ -267,13 +285,25 @@ test("the error names the TypeScript line, also behind an instruction of two slo
     { opcode: 0xb7, dst: 0, src: 0, offset: 0, immediate: 2, source },
     { opcode: 0x95, dst: 0, src: 0, offset: 0, immediate: 0 },
   ];
-  const error = new VerifierError("connect4", 22, "0: (18) r1 = 0x0\n2: (b7) r0 = 2\nR0 is odd\nprocessed 2 insns\n", instructions);
+  const error = new VerifierError(
+    "connect4",
+    22,
+    "0: (18) r1 = 0x0\n2: (b7) r0 = 2\nR0 is odd\nprocessed 2 insns\n",
+    instructions,
+  );
   assert.is(error.slot, 2);
   assert.is(error.instructionIndex, 1);
   assert.equal(error.source, source);
-  assert.match(error.message, "program connect4: BPF_PROG_LOAD failed with EINVAL: the verifier refuses it at instruction 2 (/src/connect4.ts:12:5): R0 is odd");
+  assert.match(
+    error.message,
+    "program connect4: BPF_PROG_LOAD failed with EINVAL: the verifier refuses it at instruction 2 (/src/connect4.ts:12:5): R0 is odd",
+  );
   assert.match(error.summary(), ">     2: r0 = 2");
-  assert.is(new VerifierError("p", 22, "0: (95) exit\nsomething unheard of\n").hint, undefined, "no hint is better than a wrong one");
+  assert.is(
+    new VerifierError("p", 22, "0: (95) exit\nsomething unheard of\n").hint,
+    undefined,
+    "no hint is better than a wrong one",
+  );
 });
 
 test("well-known reasons have a hint", () => {

@@ -31,7 +31,8 @@ const STEPS = 8;
 /** `12: (b7) r0 = 2`, behind which newer kernels print what changed: `; R0_w=2`. */
 const INSTRUCTION = /^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s+; (.*))?$/;
 /** `12: R1=ctx() R10=fp0`, `from 3 to 12: R0=…`, or the registers alone. */
-const STATE = /^(?:(\d+):|from \d+ to (\d+)(?: \(speculative execution\))?:)?\s*((?:frame\d+: )?R\d+(?:_\w+)?=.*|safe)$/;
+const STATE =
+  /^(?:(\d+):|from \d+ to (\d+)(?: \(speculative execution\))?:)?\s*((?:frame\d+: )?R\d+(?:_\w+)?=.*|safe)$/;
 /** Lines that say how the verifier works, not what it thinks of the program. */
 const CHATTER = [
   /^;/,
@@ -84,7 +85,12 @@ export function parseVerifierLog(log: string): VerifierLog {
     }
     const instruction = INSTRUCTION.exec(line);
     if (instruction) {
-      steps.push({ slot: Number(instruction[1]), instruction: instruction[2]!, state: instruction[3] ?? state, source });
+      steps.push({
+        slot: Number(instruction[1]),
+        instruction: instruction[2]!,
+        state: instruction[3] ?? state,
+        source,
+      });
       state = undefined;
       messages = [];
       continue;

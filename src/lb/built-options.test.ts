@@ -8,7 +8,10 @@ import { MAX_OPTIONS_BYTES } from "./maps.ts";
 const test = suite("what programs are built for, as text");
 
 test("every build's options come back as they were, and fit", () => {
-  for (const options of [...Object.values(builds), { ...builds.full, hostNetnsCookie: 2n ** 64n - 1n, noBackendErrno: 111, optOutCgroupLevels: [1, 2, 3, 31] }]) {
+  for (const options of [
+    ...Object.values(builds),
+    { ...builds.full, hostNetnsCookie: 2n ** 64n - 1n, noBackendErrno: 111, optOutCgroupLevels: [1, 2, 3, 31] },
+  ]) {
     const text = optionsText(options);
     assert.equal(optionsFrom(text), options);
     assert.ok(Buffer.byteLength(text) <= MAX_OPTIONS_BYTES / 2, "with room for more options");

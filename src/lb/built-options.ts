@@ -27,21 +27,32 @@ export function readBuiltOptions(map: OptionsMap): DataPathOptions {
   try {
     return optionsFrom(json);
   } catch (error) {
-    throw new LoadBalancerError(`it is not known what the programs were built for: map ${map.name} holds ${JSON.stringify(json.slice(0, 40))}`, {
-      hint: "load again", cause: error,
-    });
+    throw new LoadBalancerError(
+      `it is not known what the programs were built for: map ${map.name} holds ${JSON.stringify(json.slice(0, 40))}`,
+      {
+        hint: "load again",
+        cause: error,
+      },
+    );
   }
 }
 
 /** As JSON; what is undefined is null there. */
 export function optionsText(options: DataPathOptions): string {
-  return JSON.stringify(options, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value === undefined ? null : value));
+  return JSON.stringify(options, (_, value: unknown) =>
+    typeof value === "bigint" ? `${value}n` : value === undefined ? null : value,
+  );
 }
 
 /** The reverse. Options that a later version has are let go, those that an earlier one did not have are at their default. @throws {SyntaxError} */
 export function optionsFrom(json: string): DataPathOptions {
-  const stored = JSON.parse(json, (_, value: unknown) => (typeof value === "string" && BIGINT.test(value) ? BigInt(value.slice(0, -1)) : value)) as
-    Partial<Record<string, unknown>>;
-  return Object.fromEntries(Object.entries(defaultOptions).map(([name, byDefault]) =>
-    [name, name in stored ? stored[name] ?? undefined : byDefault])) as unknown as DataPathOptions;
+  const stored = JSON.parse(json, (_, value: unknown) =>
+    typeof value === "string" && BIGINT.test(value) ? BigInt(value.slice(0, -1)) : value,
+  ) as Partial<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.entries(defaultOptions).map(([name, byDefault]) => [
+      name,
+      name in stored ? (stored[name] ?? undefined) : byDefault,
+    ]),
+  ) as unknown as DataPathOptions;
 }

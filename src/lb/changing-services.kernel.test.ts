@@ -56,8 +56,13 @@ function fault({ way, service, begin, end, answer, source }: Question, history: 
   if (!allowed.includes(answer)) return `${way}: ${own} was answered by ${answer} instead of ${allowed.join(", ")}`;
   if (source === undefined) return `${way}: an answer of ${answer} from nowhere`;
   // Once the service is gone its backends are seen as themselves; of streams nothing is remembered.
-  const shown = [...(periods.some(({ backends }) => backends.length === 0) || way === "TCP" ? [answer] : []), ...(way === "TCP" ? [] : [own])];
-  return shown.includes(endpointText(source)) ? undefined : `${way}: the answer of ${answer} for ${own} came from ${endpointText(source)}`;
+  const shown = [
+    ...(periods.some(({ backends }) => backends.length === 0) || way === "TCP" ? [answer] : []),
+    ...(way === "TCP" ? [] : [own]),
+  ];
+  return shown.includes(endpointText(source))
+    ? undefined
+    : `${way}: the answer of ${answer} for ${own} came from ${endpointText(source)}`;
 }
 
 /** Where a socket that stays open has left a backend that its service had all the time. */
@@ -66,8 +71,12 @@ function deserters(questions: readonly Question[], histories: readonly (readonly
     const asked = questions.filter((question) => question.way === "lasting UDP" && question.service === i);
     return asked.slice(1).flatMap((question, j) => {
       const before = asked[j]!;
-      const kept = histories[i]!.filter((period) => period.begin < question.end && period.end > before.begin).every(({ backends }) => backends.includes(before.answer));
-      return kept && question.answer !== before.answer ? [`the socket of ${endpointText(service)} left ${before.answer} for ${question.answer}`] : [];
+      const kept = histories[i]!.filter((period) => period.begin < question.end && period.end > before.begin).every(
+        ({ backends }) => backends.includes(before.answer),
+      );
+      return kept && question.answer !== before.answer
+        ? [`the socket of ${endpointText(service)} left ${before.answer} for ${question.answer}`]
+        : [];
     });
   });
 }
@@ -75,45 +84,59 @@ function deserters(questions: readonly Question[], histories: readonly (readonly
 test("thousands of changes of services under full traffic: no wrong answer", () => {
   const own = SERVICES.map(endpointText);
   const backends = [...SERVICES.flatMap((_, i) => poolOf(i)), ...own];
-  return withLoaded([HOST, ...SERVICES.map(({ address }) => address)], { tcp: backends, udp: backends }, async ({ load, place, status }) => {
-    const random = numbers();
-    await load({ services: [] });
-    const maps = controlMaps(PinDirectory.open(status().pins, OWNER)!, ["ipv4"]);
-    const ipv4 = maps.families.get("ipv4")!;
-    let changes = 0;
-    const histories: Period[][] = SERVICES.map(() => [{ begin: 0n, end: 1n << 62n, backends: [] }]);
-    /** Gives services other backends, or takes them away. */
-    const change = (): void => {
-      const wanted = SERVICES.map((_, i) => {
-        const set = random.next().value;
-        // One of eight is no service for now; else some of its pool, one at least.
-        return set % 8 === 0 ? [] : poolOf(i).filter((_, bit) => ((((set >>> 3) % 15) + 1) & (1 << bit)) !== 0);
+  return withLoaded(
+    [HOST, ...SERVICES.map(({ address }) => address)],
+    { tcp: backends, udp: backends },
+    async ({ load, place, status }) => {
+      const random = numbers();
+      await load({ services: [] });
+      const maps = controlMaps(PinDirectory.open(status().pins, OWNER)!, ["ipv4"]);
+      const ipv4 = maps.families.get("ipv4")!;
+      let changes = 0;
+      const histories: Period[][] = SERVICES.map(() => [{ begin: 0n, end: 1n << 62n, backends: [] }]);
+      /** Gives services other backends, or takes them away. */
+      const change = (): void => {
+        const wanted = SERVICES.map((_, i) => {
+          const set = random.next().value;
+          // One of eight is no service for now; else some of its pool, one at least.
+          return set % 8 === 0 ? [] : poolOf(i).filter((_, bit) => ((((set >>> 3) % 15) + 1) & (1 << bit)) !== 0);
+        });
+        const definitions = wanted.flatMap((backends, i) =>
+          backends.length === 0 ? [] : (["tcp", "udp"] as const).map((protocol) => definition(i, protocol, backends)),
+        );
+        const begin = process.hrtime.bigint();
+        const plan = planServices(readState(ipv4), definitions);
+        applyPlans(maps, new Map([["ipv4", plan]]));
+        changes += plan.added + plan.changed + plan.removed;
+        const end = process.hrtime.bigint();
+        for (const [i, history] of histories.entries()) {
+          history.at(-1)!.end = end;
+          history.push({ begin, end: 1n << 62n, backends: wanted[i]! });
+        }
+      };
+      const questions = await withSteadyTraffic(place, SERVICES, async () => {
+        for (let i = 0; i < ROUNDS; i++) {
+          change();
+          await new Promise((later) => setTimeout(later, 20));
+        }
       });
-      const definitions = wanted.flatMap((backends, i) => (backends.length === 0 ? [] : (["tcp", "udp"] as const).map((protocol) => definition(i, protocol, backends))));
-      const begin = process.hrtime.bigint();
-      const plan = planServices(readState(ipv4), definitions);
-      applyPlans(maps, new Map([["ipv4", plan]]));
-      changes += plan.added + plan.changed + plan.removed;
-      const end = process.hrtime.bigint();
-      for (const [i, history] of histories.entries()) {
-        history.at(-1)!.end = end;
-        history.push({ begin, end: 1n << 62n, backends: wanted[i]! });
-      }
-    };
-    const questions = await withSteadyTraffic(place, SERVICES, async () => {
-      for (let i = 0; i < ROUNDS; i++) {
-        change();
-        await new Promise((later) => setTimeout(later, 20));
-      }
-    });
-    const wrong = [...questions.map((question) => fault(question, histories[question.service]!)).filter((text) => text !== undefined), ...deserters(questions, histories)];
-    assert.equal(wrong.slice(0, 5), [], `${wrong.length} wrong answers of ${questions.length}`);
-    // That there was something to go wrong.
-    const direct = questions.filter(({ service, answer }) => answer === own[service]).length;
-    assert.ok(changes > 3_000, `${changes} changes`);
-    assert.ok(questions.length > 20 * ROUNDS && direct > 50 && direct < questions.length / 3, `${questions.length} questions, ${direct} answered by no service`);
-    assert.equal(reverseEntries(status()), [0, 0]);
-  });
+      const wrong = [
+        ...questions
+          .map((question) => fault(question, histories[question.service]!))
+          .filter((text) => text !== undefined),
+        ...deserters(questions, histories),
+      ];
+      assert.equal(wrong.slice(0, 5), [], `${wrong.length} wrong answers of ${questions.length}`);
+      // That there was something to go wrong.
+      const direct = questions.filter(({ service, answer }) => answer === own[service]).length;
+      assert.ok(changes > 3_000, `${changes} changes`);
+      assert.ok(
+        questions.length > 20 * ROUNDS && direct > 50 && direct < questions.length / 3,
+        `${questions.length} questions, ${direct} answered by no service`,
+      );
+      assert.equal(reverseEntries(status()), [0, 0]);
+    },
+  );
 });
 
 test.run();

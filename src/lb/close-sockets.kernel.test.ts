@@ -2,8 +2,17 @@ import * as assert from "uvu/assert";
 import { maps4, maps6, ServiceFlag, type Maps } from "../../programs/index.ts";
 import { startBackends } from "../../programs/testing/backend-server.ts";
 import {
-  BACKENDS, BACKENDS6, dataPathSuite, endpoint, errnoOf, SERVICE, SERVICE6, SocketClient,
-  type ClientSocket, type DataPath, type Endpoint,
+  BACKENDS,
+  BACKENDS6,
+  dataPathSuite,
+  endpoint,
+  errnoOf,
+  SERVICE,
+  SERVICE6,
+  SocketClient,
+  type ClientSocket,
+  type DataPath,
+  type Endpoint,
 } from "../../programs/testing/index.ts";
 import { toolSuite, withNetworkNamespace } from "../testing/index.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
@@ -23,42 +32,68 @@ const families = [
 const settings = { revNatIndex: INDEX, flags: ServiceFlag.CLOSE_SOCKETS };
 
 function closeSockets(dataPath: DataPath): Promise<number> {
-  const mapsOf = ({ services, backends, connections }: Maps): ConnectionMaps =>
-    ({ services: dataPath.map(services), backends: dataPath.map(backends), connections: dataPath.map(connections) });
-  return closeStaleSockets(new Map([["ipv4", mapsOf(maps4)], ["ipv6", mapsOf(maps6)]]));
+  const mapsOf = ({ services, backends, connections }: Maps): ConnectionMaps => ({
+    services: dataPath.map(services),
+    backends: dataPath.map(backends),
+    connections: dataPath.map(connections),
+  });
+  return closeStaleSockets(
+    new Map([
+      ["ipv4", mapsOf(maps4)],
+      ["ipv6", mapsOf(maps6)],
+    ]),
+  );
 }
 
 /** Sockets of which the maps say what they are connected to. */
-const connectionCount = (dataPath: DataPath): number => dataPath.map(maps4.connections).count() + dataPath.map(maps6.connections).count();
+const connectionCount = (dataPath: DataPath): number =>
+  dataPath.map(maps4.connections).count() + dataPath.map(maps6.connections).count();
 
 /** The socket works: a request is answered. */
 async function answers(socket: ClientSocket, kind: "tcp" | "udp"): Promise<string> {
   return (await socket.exchange(kind === "udp" ? "hello" : GET)).text;
 }
 
-const test = dataPathSuite("closing the sockets of removed backends", { options: { ipv6: true, trackConnections: true } });
+const test = dataPathSuite("closing the sockets of removed backends", {
+  options: { ipv6: true, trackConnections: true },
+});
 
 /** A client here, and one in another network namespace, where the same backends are. */
-async function withClients(dataPath: DataPath, work: (clients: readonly SocketClient[]) => Promise<void>): Promise<void> {
+async function withClients(
+  dataPath: DataPath,
+  work: (clients: readonly SocketClient[]) => Promise<void>,
+): Promise<void> {
   const all = [...BACKENDS, ...BACKENDS6];
-  await withNetworkNamespace(all.map((text) => endpoint(text).address), async (networkNamespace) => {
-    const server = await startBackends({ networkNamespace }, { tcp: all, udp: all });
-    const clients = [dataPath.client(), new SocketClient({ ...dataPath.place, networkNamespace })];
-    try {
-      await work(clients);
-    } finally {
-      await clients[1]!.kill();
-      server.kill();
-    }
-  });
+  await withNetworkNamespace(
+    all.map((text) => endpoint(text).address),
+    async (networkNamespace) => {
+      const server = await startBackends({ networkNamespace }, { tcp: all, udp: all });
+      const clients = [dataPath.client(), new SocketClient({ ...dataPath.place, networkNamespace })];
+      try {
+        await work(clients);
+      } finally {
+        await clients[1]!.kill();
+        server.kill();
+      }
+    },
+  );
 }
 
-test("those that came through the service are closed, in every network namespace, and no others", async ({ dataPath }) => {
+test("those that came through the service are closed, in every network namespace, and no others", async ({
+  dataPath,
+}) => {
   await withClients(dataPath, async (clients) => {
-    for (const { name, family, service, backends: [removed, kept], named } of families) {
+    for (const {
+      name,
+      family,
+      service,
+      backends: [removed, kept],
+      named,
+    } of families) {
       for (const kind of ["tcp", "udp"] as const) {
         const what = `${name}, ${kind}`;
-        const setBackends = (...backends: readonly string[]) => dataPath.services.set(service, kind, backends, settings);
+        const setBackends = (...backends: readonly string[]) =>
+          dataPath.services.set(service, kind, backends, settings);
         const toClose: ClientSocket[] = [];
         const toStay: [socket: ClientSocket, backend: string][] = [];
         const open = async (client: SocketClient, to: Endpoint) => {
@@ -95,7 +130,13 @@ test("those that came through the service are closed, in every network namespace
   });
 });
 
-for (const { name, family, service, backends: [removed, kept], named } of families) {
+for (const {
+  name,
+  family,
+  service,
+  backends: [removed, kept],
+  named,
+} of families) {
   test(`${name}: an unconnected UDP socket keeps its port, and gets another backend`, async ({ dataPath, client }) => {
     dataPath.services.set(service, "udp", [removed], settings);
     const socket = await client.open("udp", family);
@@ -121,7 +162,12 @@ test("nothing is left in the maps when the sockets are closed, however they end"
   for (const kind of ["tcp", "udp"] as const) dataPath.services.set(SERVICE, kind, [BACKENDS[0]], settings);
   dataPath.services.set(SERVICE6, "tcp", [BACKENDS6[0]], settings);
   const sockets = [];
-  for (const [kind, family, to] of [["tcp", 4, SERVICE], ["udp", 4, SERVICE], ["tcp", 6, SERVICE6], ["udp", 6, mapped(SERVICE)]] as const) {
+  for (const [kind, family, to] of [
+    ["tcp", 4, SERVICE],
+    ["udp", 4, SERVICE],
+    ["tcp", 6, SERVICE6],
+    ["udp", 6, mapped(SERVICE)],
+  ] as const) {
     for (let i = 0; i < 2; i++) {
       const socket = await client.open(kind, family);
       await socket.connect(to);
@@ -136,7 +182,11 @@ test("nothing is left in the maps when the sockets are closed, however they end"
 });
 
 test("a service that does not ask for it, or asks no more: its sockets stay", async ({ dataPath, client }) => {
-  for (const [before, after] of [[0, 0], [0, ServiceFlag.CLOSE_SOCKETS], [ServiceFlag.CLOSE_SOCKETS, 0]] as const) {
+  for (const [before, after] of [
+    [0, 0],
+    [0, ServiceFlag.CLOSE_SOCKETS],
+    [ServiceFlag.CLOSE_SOCKETS, 0],
+  ] as const) {
     for (const kind of ["tcp", "udp"] as const) {
       dataPath.services.set(SERVICE, kind, [BACKENDS[0]], { revNatIndex: INDEX, flags: before });
       const socket = await client.open(kind);
@@ -180,7 +230,10 @@ test("another service with the same backend: its sockets stay", async ({ dataPat
   assert.is(await answers(neighbour, "tcp"), BACKENDS[0]);
 });
 
-test("a UDP socket that connects to its service once more, in the same generation and in the next", async ({ dataPath, client }) => {
+test("a UDP socket that connects to its service once more, in the same generation and in the next", async ({
+  dataPath,
+  client,
+}) => {
   dataPath.services.set(SERVICE, "udp", [BACKENDS[0]], settings);
   const socket = await client.open("udp");
   for (let i = 0; i < 2; i++) await socket.connect(SERVICE);
@@ -196,7 +249,10 @@ test("a UDP socket that connects to its service once more, in the same generatio
   assert.is(connectionCount(dataPath), 0);
 });
 
-for (const [what, count] of [["several backends at once", 100], ["more backends than the kernel is to compare with each socket", 1_000]] as const) {
+for (const [what, count] of [
+  ["several backends at once", 100],
+  ["more backends than the kernel is to compare with each socket", 1_000],
+] as const) {
   test(`${what}, most of them without sockets`, async ({ dataPath, client }) => {
     dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
     const [socket, direct] = [await client.open("tcp"), await client.open("tcp")];
@@ -204,8 +260,11 @@ for (const [what, count] of [["several backends at once", 100], ["more backends 
     await direct.connect(endpoint(BACKENDS[0]));
     const { netnsCookie } = dataPath.map(maps4.connections).get(socket.cookie)!;
     for (let i = 0; i < count; i++) {
-      const [maps, address] = i % 2 === 0 ? [maps4, `10.0.${i >> 8}.${i & 255}`] as const : [maps6, `fd00::${i}`] as const;
-      dataPath.map(maps.connections).set((1n << 63n) + BigInt(i), { netnsCookie, address, port: 80, revNatIndex: INDEX, protocol: 6 });
+      const [maps, address] =
+        i % 2 === 0 ? ([maps4, `10.0.${i >> 8}.${i & 255}`] as const) : ([maps6, `fd00::${i}`] as const);
+      dataPath
+        .map(maps.connections)
+        .set((1n << 63n) + BigInt(i), { netnsCookie, address, port: 80, revNatIndex: INDEX, protocol: 6 });
     }
     dataPath.services.set(SERVICE, "tcp", [BACKENDS[1]], settings);
     assert.is(await closeSockets(dataPath), 1);
@@ -221,35 +280,54 @@ const loading = toolSuite("loading closes the sockets of removed backends", ["py
 
 const ADDRESSES = ["20.0.0.1", "20.0.0.2"];
 
-loading("where a service asks for it, and says how many", () => withLoaded(ADDRESSES, { tcp: BACKENDS, udp: BACKENDS }, async ({ load, status, client }) => {
-  const service = (protocol: "tcp" | "udp", backends: readonly unknown[], settings: object) => ({ name: protocol, ...SERVICE, protocol, backends, ...settings });
-  const asking = { closeSockets: true };
-  const connect = async (protocol: "tcp" | "udp") => {
-    const socket = await client.open(protocol);
-    await socket.connect(SERVICE);
-    return socket;
-  };
-  const loadBoth = async (tcp: readonly unknown[], udp: readonly unknown[], settings: object) =>
-    (await load({ services: [service("tcp", tcp, settings), service("udp", udp, settings)] })).closedSockets;
-  const [first, second] = BACKENDS;
+loading("where a service asks for it, and says how many", () =>
+  withLoaded(ADDRESSES, { tcp: BACKENDS, udp: BACKENDS }, async ({ load, status, client }) => {
+    const service = (protocol: "tcp" | "udp", backends: readonly unknown[], settings: object) => ({
+      name: protocol,
+      ...SERVICE,
+      protocol,
+      backends,
+      ...settings,
+    });
+    const asking = { closeSockets: true };
+    const connect = async (protocol: "tcp" | "udp") => {
+      const socket = await client.open(protocol);
+      await socket.connect(SERVICE);
+      return socket;
+    };
+    const loadBoth = async (tcp: readonly unknown[], udp: readonly unknown[], settings: object) =>
+      (await load({ services: [service("tcp", tcp, settings), service("udp", udp, settings)] })).closedSockets;
+    const [first, second] = BACKENDS;
 
-  assert.is(await loadBoth([first], [first], {}), 0);
-  const unasked = await connect("tcp");
-  assert.is(await loadBoth([first], [first], asking), 0);
-  assert.equal(status().services.map(({ closeSockets }) => closeSockets), [true, true]);
-  const sockets = [await connect("tcp"), await connect("udp"), await connect("udp")];
-  assert.is(await loadBoth([first, second], [first], asking), 0);
-  assert.is(await loadBoth([second], [{ address: first, state: "terminating" }], asking), 1, "the TCP socket; UDP ones may stay");
-  assert.is(await errnoOf(sockets[0]!.receive()), "ECONNABORTED");
-  assert.is(await answers(unasked, "tcp"), first);
-  assert.is(await loadBoth([second], [{ address: first, state: "maintenance" }, second], asking), 2, "the UDP sockets");
-  for (const socket of sockets.slice(1)) assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
+    assert.is(await loadBoth([first], [first], {}), 0);
+    const unasked = await connect("tcp");
+    assert.is(await loadBoth([first], [first], asking), 0);
+    assert.equal(
+      status().services.map(({ closeSockets }) => closeSockets),
+      [true, true],
+    );
+    const sockets = [await connect("tcp"), await connect("udp"), await connect("udp")];
+    assert.is(await loadBoth([first, second], [first], asking), 0);
+    assert.is(
+      await loadBoth([second], [{ address: first, state: "terminating" }], asking),
+      1,
+      "the TCP socket; UDP ones may stay",
+    );
+    assert.is(await errnoOf(sockets[0]!.receive()), "ECONNABORTED");
+    assert.is(await answers(unasked, "tcp"), first);
+    assert.is(
+      await loadBoth([second], [{ address: first, state: "maintenance" }, second], asking),
+      2,
+      "the UDP sockets",
+    );
+    for (const socket of sockets.slice(1)) assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
 
-  const last = await connect("udp");
-  assert.is(await answers(last, "udp"), second);
-  assert.is((await load({ services: [] })).closedSockets, 1, "the services are gone, and nobody asks any more");
-  assert.is(await errnoOf(last.receive()), "ECONNABORTED");
-  assert.not(status().maps.some(({ name }) => name === "connections"));
-}));
+    const last = await connect("udp");
+    assert.is(await answers(last, "udp"), second);
+    assert.is((await load({ services: [] })).closedSockets, 1, "the services are gone, and nobody asks any more");
+    assert.is(await errnoOf(last.receive()), "ECONNABORTED");
+    assert.not(status().maps.some(({ name }) => name === "connections"));
+  }),
+);
 
 loading.run();

@@ -8,7 +8,15 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { ServiceFlag, type Maps } from "../../programs/maps.ts";
-import { BpfError, cookieOf, destinationOf, networkNamespaces, SocketDiagnosis, SocketState, type SocketFamily } from "../kernel/index.ts";
+import {
+  BpfError,
+  cookieOf,
+  destinationOf,
+  networkNamespaces,
+  SocketDiagnosis,
+  SocketState,
+  type SocketFamily,
+} from "../kernel/index.ts";
 import type { MapHandle, MapValue } from "../loader/index.ts";
 import { LoadBalancerError } from "./error.ts";
 import { endpointText, type AddressFamily, type Endpoint } from "./service.ts";
@@ -20,8 +28,13 @@ type Connection = MapValue<Maps["connections"]>;
 
 /** A stream's states in which its process may still use it. */
 const STREAM_STATES = [
-  SocketState.SYN_SENT, SocketState.ESTABLISHED, SocketState.FIN_WAIT1, SocketState.FIN_WAIT2,
-  SocketState.CLOSE_WAIT, SocketState.LAST_ACK, SocketState.CLOSING,
+  SocketState.SYN_SENT,
+  SocketState.ESTABLISHED,
+  SocketState.FIN_WAIT1,
+  SocketState.FIN_WAIT2,
+  SocketState.CLOSE_WAIT,
+  SocketState.LAST_ACK,
+  SocketState.CLOSING,
 ];
 /** Of datagram sockets the connected ones. Others are never closed: they would lose their port. */
 const DATAGRAM_STATES = [SocketState.ESTABLISHED];
@@ -71,7 +84,11 @@ function staleConnections({ services, backends, connections }: ConnectionMaps): 
   };
   const stale = new Map(Array.from(connections).filter(([, connection]) => !isMember(connection)));
   if (stale.size === 0) return stale;
-  const sparing = new Set(Array.from(services).filter(([, { flags }]) => (flags & ServiceFlag.CLOSE_SOCKETS) === 0).map(([, { revNatIndex }]) => revNatIndex));
+  const sparing = new Set(
+    Array.from(services)
+      .filter(([, { flags }]) => (flags & ServiceFlag.CLOSE_SOCKETS) === 0)
+      .map(([, { revNatIndex }]) => revNatIndex),
+  );
   return new Map(Array.from(stale).filter(([, { revNatIndex }]) => !sparing.has(revNatIndex)));
 }
 
@@ -100,10 +117,13 @@ function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wan
     // The namespace has gone, and its sockets with it.
     if ((error as NodeJS.ErrnoException).code === "ENOENT" && !(error instanceof BpfError)) return closed;
     if (!(error instanceof BpfError)) throw error;
-    throw new LoadBalancerError(`cannot close the sockets of removed backends in network namespace ${namespace}: ${error.message}`, {
-      hint: `the services are as they were asked for, but clients may still be connected to removed backends${error.hint === undefined ? "" : `; ${error.hint}`}`,
-      cause: error,
-    });
+    throw new LoadBalancerError(
+      `cannot close the sockets of removed backends in network namespace ${namespace}: ${error.message}`,
+      {
+        hint: `the services are as they were asked for, but clients may still be connected to removed backends${error.hint === undefined ? "" : `; ${error.hint}`}`,
+        cause: error,
+      },
+    );
   }
   return closed;
 }
@@ -121,6 +141,11 @@ function destinationsOf(connections: Iterable<Connection>): Map<number, readonly
 /** Deletes entries, except of sockets that have connected anew meanwhile. */
 function forget({ connections }: ConnectionMaps, stale: ReadonlyMap<bigint, Connection>): void {
   const now = connections.getMany(stale.keys());
-  const same = (a: Connection, b: Connection | undefined) => a.address === b?.address && a.port === b.port && a.revNatIndex === b.revNatIndex;
-  connections.deleteMany(Array.from(stale).filter(([, connection], i) => same(connection, now[i])).map(([cookie]) => cookie));
+  const same = (a: Connection, b: Connection | undefined) =>
+    a.address === b?.address && a.port === b.port && a.revNatIndex === b.revNatIndex;
+  connections.deleteMany(
+    Array.from(stale)
+      .filter(([, connection], i) => same(connection, now[i]))
+      .map(([cookie]) => cookie),
+  );
 }

@@ -17,7 +17,8 @@ function fakeMaps(log: string[]): ControlMaps {
     return {
       maxEntries,
       get: (key: unknown) => elements.get(JSON.stringify(key))?.[1],
-      getRange: (first: number, count: number) => Array.from({ length: count }, (_, i) => elements.get(JSON.stringify(first + i))?.[1]),
+      getRange: (first: number, count: number) =>
+        Array.from({ length: count }, (_, i) => elements.get(JSON.stringify(first + i))?.[1]),
       set(key: unknown, value: unknown) {
         log.push(`${name} set`);
         elements.set(JSON.stringify(key), [key, value]);
@@ -44,18 +45,39 @@ function fakeMaps(log: string[]): ControlMaps {
   });
   return {
     generation: fake("generation", 1, [[0, 0xffff_ffff]]),
-    families: new Map([["ipv4", family("")], ["ipv6", family("6")]]),
+    families: new Map([
+      ["ipv4", family("")],
+      ["ipv6", family("6")],
+    ]),
   } as unknown as ControlMaps;
 }
 
 const service = (port: number, backends: readonly string[], address = "100.0.0.1"): ServiceDefinition => ({
-  name: `s${port}`, protocol: "udp", affinityTimeout: 0, frontEnds: [{ address, port, scope: 0, flags: 0 }],
+  name: `s${port}`,
+  protocol: "udp",
+  affinityTimeout: 0,
+  frontEnds: [{ address, port, scope: 0, flags: 0 }],
   backends: backends.map((address) => ({ address, port: 53, weight: 1, state: "active" })),
 });
 
-function apply(maps: ControlMaps, services: readonly ServiceDefinition[], wait = () => {}, services6: readonly ServiceDefinition[] = []): void {
+function apply(
+  maps: ControlMaps,
+  services: readonly ServiceDefinition[],
+  wait = () => {},
+  services6: readonly ServiceDefinition[] = [],
+): void {
   const wanted = { ipv4: services, ipv6: services6 };
-  applyPlans(maps, new Map(Array.from(maps.families, ([family, map]: [AddressFamily, FamilyMaps]) => [family, planServices(readState(map), wanted[family])])), [], wait);
+  applyPlans(
+    maps,
+    new Map(
+      Array.from(maps.families, ([family, map]: [AddressFamily, FamilyMaps]) => [
+        family,
+        planServices(readState(map), wanted[family]),
+      ]),
+    ),
+    [],
+    wait,
+  );
 }
 
 test("writes the filter and slots before the service that needs them, waits before slots are used anew and the filter is narrowed, and bumps the generation last", () => {
@@ -67,27 +89,86 @@ test("writes the filter and slots before the service that needs them, waits befo
     apply(maps, services, wait, services6);
     return log.slice();
   };
-  assert.equal(change([service(1, ["20.0.0.1"]), service(2, ["20.0.0.1", "20.0.0.2"])]),
-    ["filter set 2", "allocation set", "slots set 3", "backends set 3", "names set 2", "services set 2", "wait", "generation set", "wait"]);
+  assert.equal(change([service(1, ["20.0.0.1"]), service(2, ["20.0.0.1", "20.0.0.2"])]), [
+    "filter set 2",
+    "allocation set",
+    "slots set 3",
+    "backends set 3",
+    "names set 2",
+    "services set 2",
+    "wait",
+    "generation set",
+    "wait",
+  ]);
   assert.is(maps.generation.get(0), 0, "the generation goes on from the beginning behind 2^32 - 1");
   assert.equal(change([service(1, ["20.0.0.3"]), service(2, ["20.0.0.3", "20.0.0.4"])]), [
-    "allocation set", "slots set 2", "backends set 2", "services set 1", "backends delete 2", "wait",
-    "allocation set", "slots set 1", "backends set 1", "services set 1", "backends delete 1", "wait",
-    "generation set", "wait",
+    "allocation set",
+    "slots set 2",
+    "backends set 2",
+    "services set 1",
+    "backends delete 2",
+    "wait",
+    "allocation set",
+    "slots set 1",
+    "backends set 1",
+    "services set 1",
+    "backends delete 1",
+    "wait",
+    "generation set",
+    "wait",
   ]);
-  assert.equal(change([]), ["allocation set", "services delete 2", "names delete 2", "backends delete 3", "wait", "filter set 2", "generation set", "wait"]);
+  assert.equal(change([]), [
+    "allocation set",
+    "services delete 2",
+    "names delete 2",
+    "backends delete 3",
+    "wait",
+    "filter set 2",
+    "generation set",
+    "wait",
+  ]);
   assert.equal(change([]), ["generation set", "wait"], "the process that wrote the services may have died before that");
   const weighted = service(1, ["20.0.0.1"]);
-  assert.equal(change([{ ...weighted, backends: [{ ...weighted.backends[0]!, weight: 2 }] }], [service(1, ["fd00::1"], "fd00::2")]), [
-    "filter set 1", "filter6 set 1",
-    "allocation set", "slots set 1", "backends set 1", "settings set 1", "names set 1", "services set 1",
-    "allocation6 set", "slots6 set 1", "backends6 set 1", "names6 set 1", "services6 set 1",
-    "wait", "generation set", "wait",
-  ], "both families are waited for at once");
+  assert.equal(
+    change(
+      [{ ...weighted, backends: [{ ...weighted.backends[0]!, weight: 2 }] }],
+      [service(1, ["fd00::1"], "fd00::2")],
+    ),
+    [
+      "filter set 1",
+      "filter6 set 1",
+      "allocation set",
+      "slots set 1",
+      "backends set 1",
+      "settings set 1",
+      "names set 1",
+      "services set 1",
+      "allocation6 set",
+      "slots6 set 1",
+      "backends6 set 1",
+      "names6 set 1",
+      "services6 set 1",
+      "wait",
+      "generation set",
+      "wait",
+    ],
+    "both families are waited for at once",
+  );
   assert.equal(change([]), [
-    "allocation set", "services delete 1", "names delete 1", "backends delete 1", "settings delete 1",
-    "allocation6 set", "services6 delete 1", "names6 delete 1", "backends6 delete 1",
-    "wait", "filter set 1", "filter6 set 1", "generation set", "wait",
+    "allocation set",
+    "services delete 1",
+    "names delete 1",
+    "backends delete 1",
+    "settings delete 1",
+    "allocation6 set",
+    "services6 delete 1",
+    "names6 delete 1",
+    "backends6 delete 1",
+    "wait",
+    "filter set 1",
+    "filter6 set 1",
+    "generation set",
+    "wait",
   ]);
 });
 
@@ -96,14 +177,33 @@ test("what other maps need comes before the services that need it, and goes afte
   const maps = fakeMaps(log);
   const wait = () => void log.push("wait");
   const change = { add: () => void log.push("add"), remove: () => void log.push("remove") } as unknown as EntryChange;
-  applyPlans(maps, new Map([["ipv4", planServices(readState(maps.families.get("ipv4")!), [service(1, [])])]]), [change], wait);
-  assert.equal(log, ["add", "filter set 1", "allocation set", "names set 1", "services set 1", "wait", "remove", "generation set", "wait"]);
+  applyPlans(
+    maps,
+    new Map([["ipv4", planServices(readState(maps.families.get("ipv4")!), [service(1, [])])]]),
+    [change],
+    wait,
+  );
+  assert.equal(log, [
+    "add",
+    "filter set 1",
+    "allocation set",
+    "names set 1",
+    "services set 1",
+    "wait",
+    "remove",
+    "generation set",
+    "wait",
+  ]);
   log.length = 0;
   applyPlans(maps, new Map(), [change], wait);
   assert.equal(log, ["add", "wait", "remove", "generation set", "wait"]);
   log.length = 0;
   announce(maps, wait);
-  assert.equal(log, ["wait", "generation set"], "a program that was replaced meanwhile has ended before the generation that it may not know");
+  assert.equal(
+    log,
+    ["wait", "generation set"],
+    "a program that was replaced meanwhile has ended before the generation that it may not know",
+  );
 });
 
 test("reads what the maps say, and does not follow a service out of the slots map", () => {
@@ -114,11 +214,14 @@ test("reads what the maps say, and does not follow a service out of the slots ma
   ipv4.services.set(key, { key, range: { base: 3, count: 0x7fff_ffff }, revNatIndex: 9, flags: 0, affinityTimeout: 0 });
   const { frontEnds, slotCount, serviceRoom } = readState(ipv4);
   assert.equal([slotCount, serviceRoom], [5, 8]);
-  assert.equal(frontEnds.map(({ name, value, slots }) => [name, value.range.base, slots.map(({ address }) => address)]), [
-    ["s1", 0, ["20.0.0.1"]],
-    ["s2", NO_SLOTS, []],
-    [undefined, 3, []],
-  ]);
+  assert.equal(
+    frontEnds.map(({ name, value, slots }) => [name, value.range.base, slots.map(({ address }) => address)]),
+    [
+      ["s1", 0, ["20.0.0.1"]],
+      ["s2", NO_SLOTS, []],
+      [undefined, 3, []],
+    ],
+  );
 });
 
 test.run();

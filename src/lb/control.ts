@@ -22,7 +22,9 @@ import type { AddressFamily } from "./service.ts";
  * @throws {BpfError}
  */
 export function applyPlans(
-  maps: ControlMaps, plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds" | "filter">>, changes: readonly EntryChange[] = [],
+  maps: ControlMaps,
+  plans: ReadonlyMap<AddressFamily, Pick<Plan, "rounds" | "filter">>,
+  changes: readonly EntryChange[] = [],
   wait: () => void = waitForRunningPrograms,
 ): void {
   for (const change of changes) change.add();

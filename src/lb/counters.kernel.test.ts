@@ -23,77 +23,119 @@ const options = { metrics: true };
 /** What a service has counted, those that are 0 left out; undefined where there is no such service. */
 function counted(pins: string, name: string): Record<string, number> | undefined {
   const service = loadBalancerMetrics(pins).services.find((each) => each.name === name);
-  return service && Object.fromEntries(Object.entries(service.counters).filter(([, total]) => total > 0n).map(([counter, total]) => [counter, Number(total)]));
+  return (
+    service &&
+    Object.fromEntries(
+      Object.entries(service.counters)
+        .filter(([, total]) => total > 0n)
+        .map(([counter, total]) => [counter, Number(total)]),
+    )
+  );
 }
 
-test("each service counts for itself, goes on when it is changed, and its counters go with it", () => withLoaded(ADDRESSES, { udp: [...backends, ...backends6] }, async ({ load, status, client, pins }) => {
-  await load({ services: [dns, dns6], options });
-  const ask = async (service: typeof SERVICE, family: 4 | 6 = 4) => void await (await client.open("udp", family)).exchange("hello", service);
-  await ask(SERVICE);
-  await ask(SERVICE);
-  await ask(SERVICE6, 6);
-  // Both are the first of their family, and have its first index.
-  assert.equal(status().services.map(({ revNatIndex }) => revNatIndex), [1, 1]);
-  assert.equal(counted(pins, "dns"), { translated: 2, replies: 2 });
-  assert.equal(counted(pins, "dns6"), { translated: 1, replies: 1 });
-  assert.equal(status().services.map(({ counters }) => counters!.translated), [2n, 1n]);
+test("each service counts for itself, goes on when it is changed, and its counters go with it", () =>
+  withLoaded(ADDRESSES, { udp: [...backends, ...backends6] }, async ({ load, status, client, pins }) => {
+    await load({ services: [dns, dns6], options });
+    const ask = async (service: typeof SERVICE, family: 4 | 6 = 4) =>
+      void (await (await client.open("udp", family)).exchange("hello", service));
+    await ask(SERVICE);
+    await ask(SERVICE);
+    await ask(SERVICE6, 6);
+    // Both are the first of their family, and have its first index.
+    assert.equal(
+      status().services.map(({ revNatIndex }) => revNatIndex),
+      [1, 1],
+    );
+    assert.equal(counted(pins, "dns"), { translated: 2, replies: 2 });
+    assert.equal(counted(pins, "dns6"), { translated: 1, replies: 1 });
+    assert.equal(
+      status().services.map(({ counters }) => counters!.translated),
+      [2n, 1n],
+    );
 
-  await load({ services: [{ ...dns, backends: [] }, dns6], options });
-  assert.is(await errnoOf((await client.open("udp")).connect(SERVICE)), "EHOSTUNREACH");
-  assert.equal(counted(pins, "dns"), { translated: 2, noBackend: 1, replies: 2 });
+    await load({ services: [{ ...dns, backends: [] }, dns6], options });
+    assert.is(await errnoOf((await client.open("udp")).connect(SERVICE)), "EHOSTUNREACH");
+    assert.equal(counted(pins, "dns"), { translated: 2, noBackend: 1, replies: 2 });
 
-  // The next service is to have the index that this one had.
-  await load({ services: [dns6], options });
-  assert.is(counted(pins, "dns"), undefined);
-  using allocation = PinDirectory.open(pins, OWNER)!.map(familyMaps.ipv4.allocation);
-  allocation.set(0, { ...allocation.get(0)!, nextRevNatIndex: 1 });
-  await load({ services: [dns6, { ...dns, name: "other", ...OTHER }], options });
-  assert.is(status().services.find(({ name }) => name === "other")!.revNatIndex, 1);
-  assert.equal(counted(pins, "other"), {});
-  await ask(OTHER);
-  assert.equal(counted(pins, "other"), { translated: 1, replies: 1 });
-  assert.equal(counted(pins, "dns6"), { translated: 1, replies: 1 });
+    // The next service is to have the index that this one had.
+    await load({ services: [dns6], options });
+    assert.is(counted(pins, "dns"), undefined);
+    using allocation = PinDirectory.open(pins, OWNER)!.map(familyMaps.ipv4.allocation);
+    allocation.set(0, { ...allocation.get(0)!, nextRevNatIndex: 1 });
+    await load({ services: [dns6, { ...dns, name: "other", ...OTHER }], options });
+    assert.is(status().services.find(({ name }) => name === "other")!.revNatIndex, 1);
+    assert.equal(counted(pins, "other"), {});
+    await ask(OTHER);
+    assert.equal(counted(pins, "other"), { translated: 1, replies: 1 });
+    assert.equal(counted(pins, "dns6"), { translated: 1, replies: 1 });
 
-  // Replaced in one step by a service that has its index until then.
-  allocation.set(0, { ...allocation.get(0)!, nextRevNatIndex: 1 });
-  await load({ services: [dns6, dns], options });
-  assert.is(status().services.find(({ name }) => name === "dns")!.revNatIndex, 1);
-  assert.equal(counted(pins, "dns"), {});
-}));
+    // Replaced in one step by a service that has its index until then.
+    allocation.set(0, { ...allocation.get(0)!, nextRevNatIndex: 1 });
+    await load({ services: [dns6, dns], options });
+    assert.is(status().services.find(({ name }) => name === "dns")!.revNatIndex, 1);
+    assert.equal(counted(pins, "dns"), {});
+  }));
 
-test("what is not asked for is not counted; what is counted anew begins at 0", () => withLoaded(ADDRESSES, { udp: backends }, async ({ load, status, client, pins }) => {
-  await load({ services: [dns] });
-  assert.throws(() => loadBalancerMetrics(pins), /nothing is counted/);
-  assert.is(status().services[0]!.counters, undefined);
-  assert.not(status().maps.some(({ name }) => name === "metrics"));
-  await load({ services: [dns], options });
-  assert.equal(counted(pins, "dns"), {});
-  await (await client.open("udp")).exchange("hello", SERVICE);
-  assert.equal(counted(pins, "dns"), { translated: 1, replies: 1 });
-  await load({ services: [dns] });
-  await load({ services: [dns], options });
-  assert.equal(counted(pins, "dns"), {});
-}));
+test("what is not asked for is not counted; what is counted anew begins at 0", () =>
+  withLoaded(ADDRESSES, { udp: backends }, async ({ load, status, client, pins }) => {
+    await load({ services: [dns] });
+    assert.throws(() => loadBalancerMetrics(pins), /nothing is counted/);
+    assert.is(status().services[0]!.counters, undefined);
+    assert.not(status().maps.some(({ name }) => name === "metrics"));
+    await load({ services: [dns], options });
+    assert.equal(counted(pins, "dns"), {});
+    await (await client.open("udp")).exchange("hello", SERVICE);
+    assert.equal(counted(pins, "dns"), { translated: 1, replies: 1 });
+    await load({ services: [dns] });
+    await load({ services: [dns], options });
+    assert.equal(counted(pins, "dns"), {});
+  }));
 
-test("how full the maps are is what one finds by walking through them", () => withLoaded(ADDRESSES, { udp: [...backends, ...backends6] }, async ({ load, status, client, pins }) => {
-  const services = [
-    { ...dns, affinity: { timeout: 60 }, closeSockets: true, backends: [{ address: backends[0], weight: 3 }, { address: backends[1], state: "maintenance" }] },
-    { ...dns, name: "other", ...OTHER }, dns6,
-  ];
-  await load({ services, options });
-  for (let i = 0; i < 40; i++) await (await client.open("udp")).connect(i % 2 === 0 ? SERVICE : OTHER);
-  const { maps } = status();
-  const directory = PinDirectory.open(pins, OWNER)!;
-  for (const definition of Object.values(familyMaps).flatMap((family) => Object.values(family))) {
-    const found = maps.find(({ name }) => name === definition.name);
-    if (found?.use === undefined || definition.name.startsWith("slots")) continue;
-    using map = directory.map(definition);
-    assert.is(found.use.used, map.count(), definition.name);
-  }
-  const used = (name: string) => maps.find((map) => map.name === name)!.use!.used;
-  assert.equal(["services", "slots", "backends", "backend_settings", "affinity", "connections", "cilium_lb4_reverse_sk", "metrics", "services6", "slots6"].map(used),
-    [2, 3, 3, 2, 1, 20, 40, 3, 1, 1]);
-  assert.equal(loadBalancerMetrics(pins).maps.map(({ name, used }) => [name, used]), maps.filter(({ use }) => use !== undefined).map(({ name, use }) => [name, use!.used]));
-}));
+test("how full the maps are is what one finds by walking through them", () =>
+  withLoaded(ADDRESSES, { udp: [...backends, ...backends6] }, async ({ load, status, client, pins }) => {
+    const services = [
+      {
+        ...dns,
+        affinity: { timeout: 60 },
+        closeSockets: true,
+        backends: [
+          { address: backends[0], weight: 3 },
+          { address: backends[1], state: "maintenance" },
+        ],
+      },
+      { ...dns, name: "other", ...OTHER },
+      dns6,
+    ];
+    await load({ services, options });
+    for (let i = 0; i < 40; i++) await (await client.open("udp")).connect(i % 2 === 0 ? SERVICE : OTHER);
+    const { maps } = status();
+    const directory = PinDirectory.open(pins, OWNER)!;
+    for (const definition of Object.values(familyMaps).flatMap((family) => Object.values(family))) {
+      const found = maps.find(({ name }) => name === definition.name);
+      if (found?.use === undefined || definition.name.startsWith("slots")) continue;
+      using map = directory.map(definition);
+      assert.is(found.use.used, map.count(), definition.name);
+    }
+    const used = (name: string) => maps.find((map) => map.name === name)!.use!.used;
+    assert.equal(
+      [
+        "services",
+        "slots",
+        "backends",
+        "backend_settings",
+        "affinity",
+        "connections",
+        "cilium_lb4_reverse_sk",
+        "metrics",
+        "services6",
+        "slots6",
+      ].map(used),
+      [2, 3, 3, 2, 1, 20, 40, 3, 1, 1],
+    );
+    assert.equal(
+      loadBalancerMetrics(pins).maps.map(({ name, used }) => [name, used]),
+      maps.filter(({ use }) => use !== undefined).map(({ name, use }) => [name, use!.used]),
+    );
+  }));
 
 test.run();

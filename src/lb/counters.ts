@@ -58,5 +58,7 @@ export function readCounters(counters: CounterMap): Map<number, CounterTotals> {
 
 /** The sums of counters, of CPUs or of services. */
 export function sumCounters(parts: readonly CounterTotals[]): CounterTotals {
-  return Object.fromEntries(counterNames.map((name) => [name, parts.reduce((sum, part) => sum + part[name], 0n)])) as CounterTotals;
+  return Object.fromEntries(
+    counterNames.map((name) => [name, parts.reduce((sum, part) => sum + part[name], 0n)]),
+  ) as CounterTotals;
 }

@@ -7,31 +7,61 @@ import { endpointText, ServiceFlag } from "./service.ts";
 const test = suite("front ends");
 
 const LOCAL = ["127.0.0.1", "::1", "192.0.2.1", "2001:db8::1"];
-const backend = (n: number, node?: string): BackendConfig => ({ address: `20.0.0.${n}`, port: 80, weight: 1, state: "active", ...(node !== undefined && { node }) });
-const service = (more: Partial<ServiceConfig>): ServiceConfig =>
-  ({ name: "web", protocol: "tcp", externalAddresses: [], backends: [backend(1)], affinityTimeout: 0, ...more });
+const backend = (n: number, node?: string): BackendConfig => ({
+  address: `20.0.0.${n}`,
+  port: 80,
+  weight: 1,
+  state: "active",
+  ...(node !== undefined && { node }),
+});
+const service = (more: Partial<ServiceConfig>): ServiceConfig => ({
+  name: "web",
+  protocol: "tcp",
+  externalAddresses: [],
+  backends: [backend(1)],
+  affinityTimeout: 0,
+  ...more,
+});
 
-const expand = (...services: readonly Partial<ServiceConfig>[]) => expandServices({ services: services.map(service), node: "here", options: { maglevTableSize: 251 } }, LOCAL);
+const expand = (...services: readonly Partial<ServiceConfig>[]) =>
+  expandServices({ services: services.map(service), node: "here", options: { maglevTableSize: 251 } }, LOCAL);
 
 /** `address:port SCOPE FLAG…`, in small letters. */
 const text = ({ scope, flags, ...endpoint }: { address: string; port: number; scope: number; flags: number }) =>
-  [endpointText(endpoint), ...(scope === 0 ? [] : ["mark"]), ...Object.entries(ServiceFlag).filter(([, bit]) => flags & bit).map(([name]) => name.toLowerCase())].join(" ");
+  [
+    endpointText(endpoint),
+    ...(scope === 0 ? [] : ["mark"]),
+    ...Object.entries(ServiceFlag)
+      .filter(([, bit]) => flags & bit)
+      .map(([name]) => name.toLowerCase()),
+  ].join(" ");
 
-const expanded = (...services: readonly Partial<ServiceConfig>[]) => expand(...services).map(({ frontEnds }) => frontEnds.map(text));
+const expanded = (...services: readonly Partial<ServiceConfig>[]) =>
+  expand(...services).map(({ frontEnds }) => frontEnds.map(text));
 
 test("a cluster address is one", () => {
   assert.equal(expanded({ address: "100.0.0.1", port: 80 }), [["100.0.0.1:80"]]);
 });
 
 test("a node port is one on each local address of the family, loopback ones the host's alone, and a mark for those who bind", () => {
-  assert.equal(expanded({ nodePort: 30080 }), [["127.0.0.1:30080 node_port host_namespace", "192.0.2.1:30080 node_port", "0.0.0.0:30080 mark node_port"]]);
-  assert.equal(expanded({ address: "fd00::1", port: 80, nodePort: 30080, backends: [] }),
-    [["[fd00::1]:80", "[::1]:30080 node_port host_namespace", "[2001:db8::1]:30080 node_port", "[::]:30080 mark node_port"]]);
+  assert.equal(expanded({ nodePort: 30080 }), [
+    ["127.0.0.1:30080 node_port host_namespace", "192.0.2.1:30080 node_port", "0.0.0.0:30080 mark node_port"],
+  ]);
+  assert.equal(expanded({ address: "fd00::1", port: 80, nodePort: 30080, backends: [] }), [
+    [
+      "[fd00::1]:80",
+      "[::1]:30080 node_port host_namespace",
+      "[2001:db8::1]:30080 node_port",
+      "[::]:30080 mark node_port",
+    ],
+  ]);
 });
 
 test("an external address is one at the service's port, and counts once where the node port is the same", () => {
   assert.equal(expanded({ port: 80, externalAddresses: ["192.0.2.1"] }), [["192.0.2.1:80"]]);
-  assert.equal(expanded({ port: 80, nodePort: 80, externalAddresses: ["192.0.2.1"] }), [["192.0.2.1:80", "127.0.0.1:80 node_port host_namespace", "0.0.0.0:80 mark node_port"]]);
+  assert.equal(expanded({ port: 80, nodePort: 80, externalAddresses: ["192.0.2.1"] }), [
+    ["192.0.2.1:80", "127.0.0.1:80 node_port host_namespace", "0.0.0.0:80 mark node_port"],
+  ]);
   assert.equal(expanded({ port: 80, externalAddresses: ["127.0.0.2"] }), [["127.0.0.2:80 host_namespace"]]);
 });
 
@@ -43,56 +73,117 @@ test("a host port is one on each local address of the family, or on one, and is 
 });
 
 test("what a service says of itself is said under each of its addresses", () => {
-  const [definition] = expand({ address: "100.0.0.1", port: 80, nodePort: 30080, closeSockets: true, skipSelf: true, algorithm: "maglev" });
+  const [definition] = expand({
+    address: "100.0.0.1",
+    port: 80,
+    nodePort: 30080,
+    closeSockets: true,
+    skipSelf: true,
+    algorithm: "maglev",
+  });
   const common = ServiceFlag.CLOSE_SOCKETS | ServiceFlag.SKIP_SELF | ServiceFlag.MAGLEV;
-  assert.equal(definition!.frontEnds.map(({ flags }) => flags & common), [common, common, common, common]);
+  assert.equal(
+    definition!.frontEnds.map(({ flags }) => flags & common),
+    [common, common, common, common],
+  );
   assert.is(definition!.maglevTableSize, 251);
   assert.not.ok("maglevTableSize" in expand({ address: "100.0.0.1", port: 80, algorithm: "random" })[0]!);
 });
 
 const BACKENDS = [backend(1, "here"), backend(2, "elsewhere"), backend(3)];
 const shown = (...services: readonly Partial<ServiceConfig>[]) =>
-  expand(...services).map(({ frontEnds, backends }) => `${frontEnds.map(text).join(", ")} -> ${backends.map(({ address }) => address.at(-1)).join("")}`);
+  expand(...services).map(
+    ({ frontEnds, backends }) =>
+      `${frontEnds.map(text).join(", ")} -> ${backends.map(({ address }) => address.at(-1)).join("")}`,
+  );
 
 test("a local traffic policy is about the address, or about the node port; others have every backend", () => {
-  const all = { address: "100.0.0.1", port: 80, nodePort: 30080, externalAddresses: ["192.0.2.1"], hostPort: 8080, hostIP: "192.0.2.1", backends: BACKENDS };
+  const all = {
+    address: "100.0.0.1",
+    port: 80,
+    nodePort: 30080,
+    externalAddresses: ["192.0.2.1"],
+    hostPort: 8080,
+    hostIP: "192.0.2.1",
+    backends: BACKENDS,
+  };
   const [address, external, host] = ["100.0.0.1:80", "192.0.2.1:80", "192.0.2.1:8080 host_port"];
-  const nodePort = (scope: string) => `127.0.0.1:30080 node_port host_namespace${scope}, 192.0.2.1:30080 node_port${scope}, 0.0.0.0:30080 mark node_port${scope}`;
-  assert.equal(shown({ ...all, internalTrafficPolicy: "cluster" }), [`${address}, ${external}, ${host}, ${nodePort("")} -> 123`]);
-  assert.equal(shown({ ...all, internalTrafficPolicy: "local" }), [`${external}, ${host}, ${nodePort("")} -> 123`, `${address} local_scope -> 1`]);
-  assert.equal(shown({ ...all, externalTrafficPolicy: "local" }), [`${address}, ${external}, ${host} -> 123`, `${nodePort(" local_scope")} -> 1`]);
-  assert.equal(shown({ ...all, internalTrafficPolicy: "local", externalTrafficPolicy: "local", backends: [backend(2, "elsewhere")] }),
-    [`${external}, ${host} -> 2`, `${address} local_scope, ${nodePort(" local_scope")} -> `]);
-  assert.equal(expand({ ...all, externalTrafficPolicy: "local" }).map(({ name }) => name), ["web", "web"]);
-  assert.equal(expand({ ...all, externalTrafficPolicy: "local" })[1]!.backends, [{ address: "20.0.0.1", port: 80, weight: 1, state: "active" }]);
+  const nodePort = (scope: string) =>
+    `127.0.0.1:30080 node_port host_namespace${scope}, 192.0.2.1:30080 node_port${scope}, 0.0.0.0:30080 mark node_port${scope}`;
+  assert.equal(shown({ ...all, internalTrafficPolicy: "cluster" }), [
+    `${address}, ${external}, ${host}, ${nodePort("")} -> 123`,
+  ]);
+  assert.equal(shown({ ...all, internalTrafficPolicy: "local" }), [
+    `${external}, ${host}, ${nodePort("")} -> 123`,
+    `${address} local_scope -> 1`,
+  ]);
+  assert.equal(shown({ ...all, externalTrafficPolicy: "local" }), [
+    `${address}, ${external}, ${host} -> 123`,
+    `${nodePort(" local_scope")} -> 1`,
+  ]);
+  assert.equal(
+    shown({
+      ...all,
+      internalTrafficPolicy: "local",
+      externalTrafficPolicy: "local",
+      backends: [backend(2, "elsewhere")],
+    }),
+    [`${external}, ${host} -> 2`, `${address} local_scope, ${nodePort(" local_scope")} -> `],
+  );
+  assert.equal(
+    expand({ ...all, externalTrafficPolicy: "local" }).map(({ name }) => name),
+    ["web", "web"],
+  );
+  assert.equal(expand({ ...all, externalTrafficPolicy: "local" })[1]!.backends, [
+    { address: "20.0.0.1", port: 80, weight: 1, state: "active" },
+  ]);
 });
 
 test("a local redirect has the backends of this node, and is none without", () => {
   const redirect = { address: "169.254.20.10", port: 53, localRedirect: true };
   assert.equal(shown({ ...redirect, backends: BACKENDS }), ["169.254.20.10:53 local_scope local_redirect -> 1"]);
-  assert.equal(shown({ ...redirect, backends: BACKENDS.slice(1) }, { name: "other", address: "100.0.0.1", port: 1 }), ["100.0.0.1:1 -> 1"]);
+  assert.equal(shown({ ...redirect, backends: BACKENDS.slice(1) }, { name: "other", address: "100.0.0.1", port: 1 }), [
+    "100.0.0.1:1 -> 1",
+  ]);
 });
 
 test("an external or host address that is not the host's is refused", () => {
-  for (const [what, more] of [["external", { port: 443, externalAddresses: ["198.51.100.1"] }], ["host", { hostPort: 443, hostIP: "198.51.100.1" }]] as const) {
-    assert.throws(() => expanded(more), (error: Error) =>
-      error instanceof LoadBalancerError
-      && error.message === `service "web" may not have the ${what} address 198.51.100.1: it is none of this host's, and connections of its processes to another host would be taken over`
-      && error.hint === "nothing was changed; this host has 127.0.0.1, 192.0.2.1");
+  for (const [what, more] of [
+    ["external", { port: 443, externalAddresses: ["198.51.100.1"] }],
+    ["host", { hostPort: 443, hostIP: "198.51.100.1" }],
+  ] as const) {
+    assert.throws(
+      () => expanded(more),
+      (error: Error) =>
+        error instanceof LoadBalancerError &&
+        error.message ===
+          `service "web" may not have the ${what} address 198.51.100.1: it is none of this host's, and connections of its processes to another host would be taken over` &&
+        error.hint === "nothing was changed; this host has 127.0.0.1, 192.0.2.1",
+    );
   }
 });
 
 test("two services that meet in one address are refused", () => {
-  assert.throws(() => expanded({ nodePort: 30080 }, { name: "other", address: "192.0.2.1", port: 30080 }), (error: Error) =>
-    error instanceof LoadBalancerError && error.message === 'services "web" and "other" are both to be found at 192.0.2.1:30080/tcp');
-  assert.throws(() => expanded({ hostPort: 8080, hostIP: "192.0.2.1" }, { name: "other", nodePort: 8080 }), /both to be found at 192\.0\.2\.1:8080\/tcp/);
+  assert.throws(
+    () => expanded({ nodePort: 30080 }, { name: "other", address: "192.0.2.1", port: 30080 }),
+    (error: Error) =>
+      error instanceof LoadBalancerError &&
+      error.message === 'services "web" and "other" are both to be found at 192.0.2.1:30080/tcp',
+  );
+  assert.throws(
+    () => expanded({ hostPort: 8080, hostIP: "192.0.2.1" }, { name: "other", nodePort: 8080 }),
+    /both to be found at 192\.0\.2\.1:8080\/tcp/,
+  );
   assert.is(expanded({ nodePort: 30080 }, { address: "192.0.2.1", port: 30080, protocol: "udp" }).length, 2);
 });
 
 test("the family is that of the addresses, or of the backends", () => {
   assert.is(serviceFamily(service({ address: "fd00::1", backends: [] })), "ipv6");
   assert.is(serviceFamily(service({ hostIP: "fd00::1", backends: [] })), "ipv6");
-  assert.is(serviceFamily(service({ backends: [{ address: "fd00::1", port: 80, weight: 1, state: "active" }] })), "ipv6");
+  assert.is(
+    serviceFamily(service({ backends: [{ address: "fd00::1", port: 80, weight: 1, state: "active" }] })),
+    "ipv6",
+  );
   assert.is(serviceFamily(service({ backends: [] })), "ipv4");
 });
 

@@ -3,8 +3,15 @@ import { networkInterfaces } from "node:os";
 import { Scope } from "../../programs/maps.ts";
 import { LoadBalancerError } from "./error.ts";
 import {
-  endpointText, familyOf, ServiceFlag, unspecified,
-  type AddressFamily, type BackendDefinition, type FrontEnd, type Protocol, type ServiceDefinition,
+  endpointText,
+  familyOf,
+  ServiceFlag,
+  unspecified,
+  type AddressFamily,
+  type BackendDefinition,
+  type FrontEnd,
+  type Protocol,
+  type ServiceDefinition,
 } from "./service.ts";
 
 /** A backend as the configuration file has it. */
@@ -55,7 +62,9 @@ export interface ServiceConfig {
  * are left out: they mean nothing without their interface.
  */
 export function hostAddresses(): string[] {
-  const found = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []).map(({ address }) => address);
+  const found = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .map(({ address }) => address);
   return [...new Set(["127.0.0.1", "::1", ...found])].filter((address) => !isLinkLocal(address));
 }
 
@@ -69,9 +78,12 @@ export function isLoopback(address: string): boolean {
 }
 
 /** A service's address family; that of one which names no address at all is IPv4. */
-export function serviceFamily(
-  { address, externalAddresses, hostIP, backends }: Pick<ServiceConfig, "address" | "externalAddresses" | "hostIP" | "backends">,
-): AddressFamily {
+export function serviceFamily({
+  address,
+  externalAddresses,
+  hostIP,
+  backends,
+}: Pick<ServiceConfig, "address" | "externalAddresses" | "hostIP" | "backends">): AddressFamily {
   return familyOf(address ?? externalAddresses[0] ?? hostIP ?? backends[0]?.address ?? unspecified.ipv4);
 }
 
@@ -82,10 +94,21 @@ export function backendsOfNode<B extends BackendConfig>(backends: readonly B[], 
 
 /** Which of a service's addresses have the backends of this node alone; absent where it has no such address. */
 export function localScopes(
-  service: Pick<ServiceConfig, "address" | "nodePort" | "hostPort" | "externalAddresses" | "internalTrafficPolicy" | "externalTrafficPolicy" | "localRedirect">,
+  service: Pick<
+    ServiceConfig,
+    | "address"
+    | "nodePort"
+    | "hostPort"
+    | "externalAddresses"
+    | "internalTrafficPolicy"
+    | "externalTrafficPolicy"
+    | "localRedirect"
+  >,
 ): { readonly address?: boolean; readonly nodePort?: boolean; readonly others?: false } {
   return {
-    ...(service.address !== undefined && { address: service.localRedirect === true || service.internalTrafficPolicy === "local" }),
+    ...(service.address !== undefined && {
+      address: service.localRedirect === true || service.internalTrafficPolicy === "local",
+    }),
     ...(service.nodePort !== undefined && { nodePort: service.externalTrafficPolicy === "local" }),
     // What asks for them from within finds every backend, whatever the policy says of what comes from without.
     ...((service.hostPort !== undefined || service.externalAddresses.length > 0) && { others: false }),
@@ -100,41 +123,81 @@ export function localScopes(
  * @throws {LoadBalancerError} where an address is to be the host's and is not, or two services meet in one address
  */
 export function expandServices(
-  { services, node, options: { maglevTableSize } }: { readonly services: readonly ServiceConfig[]; readonly node: string; readonly options: { readonly maglevTableSize: number } },
+  {
+    services,
+    node,
+    options: { maglevTableSize },
+  }: {
+    readonly services: readonly ServiceConfig[];
+    readonly node: string;
+    readonly options: { readonly maglevTableSize: number };
+  },
   local: readonly string[],
 ): ServiceDefinition[] {
   const own = new Set(local);
   const taken = new Map<string, string>();
   return services.flatMap((service) => {
     const { name, protocol, backends, affinityTimeout, externalAddresses, hostIP, algorithm } = service;
-    for (const address of externalAddresses) if (!own.has(address) && !isLoopback(address)) throw notOurs(name, "external address", address, local);
-    if (hostIP !== undefined && !own.has(hostIP) && !isLoopback(hostIP)) throw notOurs(name, "host address", hostIP, local);
+    for (const address of externalAddresses)
+      if (!own.has(address) && !isLoopback(address)) throw notOurs(name, "external address", address, local);
+    if (hostIP !== undefined && !own.has(hostIP) && !isLoopback(hostIP))
+      throw notOurs(name, "host address", hostIP, local);
     const frontEnds = frontEndsOf(service, local);
     for (const { address, port, scope } of frontEnds) {
       const text = `${endpointText({ address, port })}/${protocol}`;
       const other = taken.get(`${text}/${scope}`);
       if (other !== undefined) {
-        throw new LoadBalancerError(`services ${JSON.stringify(other)} and ${JSON.stringify(name)} are both to be found at ${text}`, {
-          hint: "nothing was changed; a nodePort is a port of every address of this host, and so is a hostPort without hostIP: give one of them another port",
-        });
+        throw new LoadBalancerError(
+          `services ${JSON.stringify(other)} and ${JSON.stringify(name)} are both to be found at ${text}`,
+          {
+            hint: "nothing was changed; a nodePort is a port of every address of this host, and so is a hostPort without hostIP: give one of them another port",
+          },
+        );
       }
       taken.set(`${text}/${scope}`, name);
     }
     return [false, true].flatMap((isLocal): ServiceDefinition[] => {
       const part = frontEnds.filter(({ flags }) => ((flags & ServiceFlag.LOCAL_SCOPE) !== 0) === isLocal);
-      const behind = (isLocal ? backendsOfNode(backends, node) : backends).map(({ address, port, weight, state }) => ({ address, port, weight, state }));
+      const behind = (isLocal ? backendsOfNode(backends, node) : backends).map(({ address, port, weight, state }) => ({
+        address,
+        port,
+        weight,
+        state,
+      }));
       if (part.length === 0 || (service.localRedirect === true && behind.length === 0)) return [];
-      return [{ name, protocol, backends: behind, affinityTimeout, ...(algorithm === "maglev" && { maglevTableSize }), frontEnds: part }];
+      return [
+        {
+          name,
+          protocol,
+          backends: behind,
+          affinityTimeout,
+          ...(algorithm === "maglev" && { maglevTableSize }),
+          frontEnds: part,
+        },
+      ];
     });
   });
 }
 
 function frontEndsOf(service: ServiceConfig, local: readonly string[]): FrontEnd[] {
-  const { address, port, nodePort, hostPort, hostIP, externalAddresses, algorithm, closeSockets, skipSelf, localRedirect } = service;
+  const {
+    address,
+    port,
+    nodePort,
+    hostPort,
+    hostIP,
+    externalAddresses,
+    algorithm,
+    closeSockets,
+    skipSelf,
+    localRedirect,
+  } = service;
   const family = serviceFamily(service);
   const scopes = localScopes(service);
-  const common = (closeSockets === true ? ServiceFlag.CLOSE_SOCKETS : 0) | (skipSelf === true ? ServiceFlag.SKIP_SELF : 0)
-    | (algorithm === "maglev" ? ServiceFlag.MAGLEV : 0);
+  const common =
+    (closeSockets === true ? ServiceFlag.CLOSE_SOCKETS : 0) |
+    (skipSelf === true ? ServiceFlag.SKIP_SELF : 0) |
+    (algorithm === "maglev" ? ServiceFlag.MAGLEV : 0);
   const found = new Map<string, FrontEnd>();
   const add = (addresses: readonly string[], port: number, flags: number) => {
     for (const address of addresses) {
@@ -144,25 +207,35 @@ function frontEndsOf(service: ServiceConfig, local: readonly string[]): FrontEnd
   };
   /** The host's own loopback address is the host's alone: in a container the same address is the container's. */
   const addToHost = (addresses: readonly string[], port: number, flags: number) => {
-    for (const address of addresses) add([address], port, isLoopback(address) ? flags | ServiceFlag.HOST_NAMESPACE : flags);
+    for (const address of addresses)
+      add([address], port, isLoopback(address) ? flags | ServiceFlag.HOST_NAMESPACE : flags);
   };
   const localOfFamily = local.filter((address) => familyOf(address) === family);
   if (port !== undefined) {
-    if (address !== undefined) add([address], port, (scopes.address ? ServiceFlag.LOCAL_SCOPE : 0) | (localRedirect === true ? ServiceFlag.LOCAL_REDIRECT : 0));
+    if (address !== undefined)
+      add(
+        [address],
+        port,
+        (scopes.address ? ServiceFlag.LOCAL_SCOPE : 0) | (localRedirect === true ? ServiceFlag.LOCAL_REDIRECT : 0),
+      );
     addToHost(externalAddresses, port, 0);
   }
-  if (hostPort !== undefined) addToHost(hostIP === undefined ? localOfFamily : [hostIP], hostPort, ServiceFlag.HOST_PORT);
+  if (hostPort !== undefined)
+    addToHost(hostIP === undefined ? localOfFamily : [hostIP], hostPort, ServiceFlag.HOST_PORT);
   if (nodePort === undefined) return [...found.values()];
   const flags = ServiceFlag.NODE_PORT | (scopes.nodePort ? ServiceFlag.LOCAL_SCOPE : 0);
   addToHost(localOfFamily, nodePort, flags);
-  return [...found.values(), { address: unspecified[family], port: nodePort, scope: Scope.NODE_PORT, flags: common | flags }];
+  return [
+    ...found.values(),
+    { address: unspecified[family], port: nodePort, scope: Scope.NODE_PORT, flags: common | flags },
+  ];
 }
 
 function notOurs(name: string, what: string, address: string, local: readonly string[]): LoadBalancerError {
   const family = local.filter((other) => familyOf(other) === familyOf(address));
   return new LoadBalancerError(
     `service ${JSON.stringify(name)} may not have the ${what} ${address}: it is none of this host's, ` +
-    "and connections of its processes to another host would be taken over",
+      "and connections of its processes to another host would be taken over",
     { hint: `nothing was changed; this host has ${family.join(", ")}` },
   );
 }

@@ -29,7 +29,12 @@ test("is waited for by an update of a map of maps, which is gone afterwards", as
 });
 
 test("leaves nothing where it fails", async () => {
-  const failing: Kernel = { ...linux, mapElements: () => { throw new BpfError("BPF_MAP_UPDATE_ELEM", "map grace_period", Errno.ENOMEM); } };
+  const failing: Kernel = {
+    ...linux,
+    mapElements: () => {
+      throw new BpfError("BPF_MAP_UPDATE_ELEM", "map grace_period", Errno.ENOMEM);
+    },
+  };
   assert.throws(() => waitForRunningPrograms(failing), /ENOMEM/);
   await eventually(() => assert.equal(kernelObjects(/^grace_/).maps, []));
 });

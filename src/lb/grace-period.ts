@@ -13,7 +13,14 @@ import { MapType, UpdateFlag } from "../types/index.ts";
  * @throws {BpfError}
  */
 export function waitForRunningPrograms(kernel: Kernel = linux): void {
-  const inner = kernel.createMap({ name: "grace_inner", type: MapType.ARRAY, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 });
+  const inner = kernel.createMap({
+    name: "grace_inner",
+    type: MapType.ARRAY,
+    keySize: 4,
+    valueSize: 4,
+    maxEntries: 1,
+    flags: 0,
+  });
   try {
     const shape = { name: "grace_period", type: MapType.ARRAY_OF_MAPS, keySize: 4, valueSize: 4, maxEntries: 1 };
     const outer = kernel.createMap({ ...shape, flags: 0, innerMap: inner });

@@ -30,42 +30,56 @@ function lock(directory: string): Fd {
 if (process.platform !== "linux") {
   console.log("skipped: the lock is a Linux system call");
 } else {
-  test("waits for another command, and keeps the next one out", () => withDirectory(async (directory) => {
-    const other = lock(directory);
-    let ran = false;
-    const waiting = exclusively(() => directory, () => {
-      ran = true;
-      const third = openDirectory(directory);
-      const locked = tryLock(third);
-      third.close();
-      return locked;
-    });
-    await later(60);
-    assert.is(ran, false);
-    other.close();
-    assert.is(await waiting, false);
-    lock(directory).close();
-  }));
+  test("waits for another command, and keeps the next one out", () =>
+    withDirectory(async (directory) => {
+      const other = lock(directory);
+      let ran = false;
+      const waiting = exclusively(
+        () => directory,
+        () => {
+          ran = true;
+          const third = openDirectory(directory);
+          const locked = tryLock(third);
+          third.close();
+          return locked;
+        },
+      );
+      await later(60);
+      assert.is(ran, false);
+      other.close();
+      assert.is(await waiting, false);
+      lock(directory).close();
+    }));
 
-  test("looks for the directory again where it was taken away meanwhile", () => withDirectory(async (directory) => {
-    const other = lock(directory);
-    const waiting = exclusively(() => {
-      mkdirSync(directory, { recursive: true });
-      return directory;
-    }, () => {
-      const fresh = openDirectory(directory);
-      const locked = tryLock(fresh);
-      fresh.close();
-      return locked;
-    });
-    await later(30);
-    rmSync(directory, { recursive: true });
-    other.close();
-    assert.is(await waiting, false, "what is locked is the directory that is there now");
-  }));
+  test("looks for the directory again where it was taken away meanwhile", () =>
+    withDirectory(async (directory) => {
+      const other = lock(directory);
+      const waiting = exclusively(
+        () => {
+          mkdirSync(directory, { recursive: true });
+          return directory;
+        },
+        () => {
+          const fresh = openDirectory(directory);
+          const locked = tryLock(fresh);
+          fresh.close();
+          return locked;
+        },
+      );
+      await later(30);
+      rmSync(directory, { recursive: true });
+      other.close();
+      assert.is(await waiting, false, "what is locked is the directory that is there now");
+    }));
 
   test("runs at once where there is no directory", async () => {
-    assert.is(await exclusively(() => undefined, (directory) => directory), undefined);
+    assert.is(
+      await exclusively(
+        () => undefined,
+        (directory) => directory,
+      ),
+      undefined,
+    );
   });
 }
 

@@ -15,7 +15,10 @@ const PAUSE = 20;
  *   again where the directory was taken away while we waited
  * @throws {LoadBalancerError} where another process does not let go of it
  */
-export async function exclusively<T>(find: () => string | undefined, work: (directory: string | undefined) => T | Promise<T>): Promise<T> {
+export async function exclusively<T>(
+  find: () => string | undefined,
+  work: (directory: string | undefined) => T | Promise<T>,
+): Promise<T> {
   const deadline = Date.now() + PATIENCE;
   for (;;) {
     const directory = find();
@@ -23,7 +26,8 @@ export async function exclusively<T>(find: () => string | undefined, work: (dire
     const lock = openDirectory(directory);
     try {
       if (tryLock(lock)) {
-        if (statSync(directory, { throwIfNoEntry: false })?.ino === fstatSync(lock.number).ino) return await work(directory);
+        if (statSync(directory, { throwIfNoEntry: false })?.ino === fstatSync(lock.number).ino)
+          return await work(directory);
         continue;
       }
     } finally {

@@ -1,7 +1,18 @@
 /** The load balancer's maps in user space, those among them that no program reads. */
 import * as declared from "../../programs/maps.ts";
 import type { MapHandle } from "../loader/index.ts";
-import { array, hash, MapFlag, SchemaError, struct, u16, u32, u8, type ArraySchema, type MapDefinition } from "../types/index.ts";
+import {
+  array,
+  hash,
+  MapFlag,
+  SchemaError,
+  struct,
+  u16,
+  u32,
+  u8,
+  type ArraySchema,
+  type MapDefinition,
+} from "../types/index.ts";
 import { MAX_NAME_BYTES, type AddressFamily } from "./service.ts";
 
 /** UTF-8 in `size` bytes, filled up with zero bytes; a string in user space. */
@@ -19,7 +30,8 @@ function text(size: number): ArraySchema<typeof u8, string> {
     },
     write(view, offset, value) {
       const bytes = new TextEncoder().encode(value);
-      if (bytes.length > size) throw new SchemaError(`${JSON.stringify(value)} takes ${bytes.length} bytes, but ${this} holds ${size}`);
+      if (bytes.length > size)
+        throw new SchemaError(`${JSON.stringify(value)} takes ${bytes.length} bytes, but ${this} holds ${size}`);
       const target = new Uint8Array(view.buffer, view.byteOffset + offset, size);
       target.fill(0);
       target.set(bytes);
@@ -74,19 +86,35 @@ export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefiniti
 export const MAX_OPTIONS_BYTES = 4096;
 
 /** What the programs were built for, as text: options come and go from version to version, and the map stays as it is. */
-export const builtOptions = array("options", { value: struct("lb_options", { json: text(MAX_OPTIONS_BYTES) }), maxEntries: 1 });
+export const builtOptions = array("options", {
+  value: struct("lb_options", { json: text(MAX_OPTIONS_BYTES) }),
+  maxEntries: 1,
+});
 
 /** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
-  ...Object.values(familyMaps.ipv4), ...Object.values(familyMaps.ipv6), declared.connected,
-  declared.sources, declared.optOutNamespaces, declared.optOutCgroups, declared.generation, builtOptions,
+  ...Object.values(familyMaps.ipv4),
+  ...Object.values(familyMaps.ipv6),
+  declared.connected,
+  declared.sources,
+  declared.optOutNamespaces,
+  declared.optOutCgroups,
+  declared.generation,
+  builtOptions,
 ];
 
 type DeclaredMaps = (typeof familyMaps)["ipv4"];
 
 /** The maps that the services of a family are written to and read from. */
 export type FamilyMaps = {
-  readonly [K in "services" | "serviceFilter" | "slots" | "backends" | "serviceNames" | "backendSettings" | "allocation"]: MapHandle<DeclaredMaps[K]>;
+  readonly [K in
+    | "services"
+    | "serviceFilter"
+    | "slots"
+    | "backends"
+    | "serviceNames"
+    | "backendSettings"
+    | "allocation"]: MapHandle<DeclaredMaps[K]>;
 };
 
 /** The same of all families that are balanced. */
@@ -96,20 +124,28 @@ export interface ControlMaps {
 }
 
 /** Opens the control plane's maps where `source` has them: pinned, or in a collection. */
-export function controlMaps(source: { map<D extends MapDefinition>(definition: D): MapHandle<D> }, families: readonly AddressFamily[]): ControlMaps {
+export function controlMaps(
+  source: { map<D extends MapDefinition>(definition: D): MapHandle<D> },
+  families: readonly AddressFamily[],
+): ControlMaps {
   return {
     generation: source.map(declared.generation),
-    families: new Map(families.map((family): [AddressFamily, FamilyMaps] => {
-      const maps = familyMaps[family];
-      return [family, {
-        services: source.map(maps.services),
-        serviceFilter: source.map(maps.serviceFilter),
-        slots: source.map(maps.slots),
-        backends: source.map(maps.backends),
-        serviceNames: source.map(maps.serviceNames),
-        backendSettings: source.map(maps.backendSettings),
-        allocation: source.map(maps.allocation),
-      }];
-    })),
+    families: new Map(
+      families.map((family): [AddressFamily, FamilyMaps] => {
+        const maps = familyMaps[family];
+        return [
+          family,
+          {
+            services: source.map(maps.services),
+            serviceFilter: source.map(maps.serviceFilter),
+            slots: source.map(maps.slots),
+            backends: source.map(maps.backends),
+            serviceNames: source.map(maps.serviceNames),
+            backendSettings: source.map(maps.backendSettings),
+            allocation: source.map(maps.allocation),
+          },
+        ];
+      }),
+    ),
   };
 }

@@ -28,7 +28,12 @@ interface Container {
 }
 
 /** Runs `work` with a client in a network namespace of its own, of the same cgroup, and servers there. */
-async function withContainer<T>(cgroup: string, addresses: readonly string[], backends: Backends, work: (container: Container) => Promise<T>): Promise<T> {
+async function withContainer<T>(
+  cgroup: string,
+  addresses: readonly string[],
+  backends: Backends,
+  work: (container: Container) => Promise<T>,
+): Promise<T> {
   return withNetworkNamespace(addresses, async (name) => {
     const server = await startBackends({ networkNamespace: name }, backends);
     const client = new SocketClient({ cgroup, networkNamespace: name });
@@ -57,221 +62,343 @@ async function askOften(client: SocketClient, to: Endpoint): Promise<string[]> {
   return [...answers].sort();
 }
 
-test("what is at the host's loopback address is the host's: a container's own server keeps that address", () => withLoaded([...ADDRESSES, "fd00:20::1"], { udp: [...BACKENDS, "[fd00:20::1]:53"] }, async ({ load, client, place, status }) => {
-  const nodePort = 30053;
-  const hostPort = 8053;
-  const own = ["127.0.0.1:30053", "127.0.0.1:8053", "[::1]:30053", "127.0.0.1:5353"];
-  await withContainer(place.cgroup, ["20.0.0.1", "20.0.0.2", "fd00:20::1"], { udp: [...own, FIRST, SECOND, "[fd00:20::1]:53"] }, async (container) => {
-    await load({ services: [
-      dns({ nodePort, port: 5353, address: undefined, externalAddresses: ["127.0.0.1"] }),
-      { name: "dns6", nodePort, protocol: "udp", backends: ["[fd00:20::1]:53"] },
-      { name: "console", hostPort, hostIP: "127.0.0.1", protocol: "udp", backends: [SECOND] },
-    ] });
-    for (const [port, backend] of [[nodePort, FIRST], [hostPort, SECOND], [5353, FIRST]] as const) {
-      assert.is(await ask(client, { address: "127.0.0.1", port }), backend);
-      assert.is(await ask(container.client, { address: "127.0.0.1", port }), `127.0.0.1:${port}`);
-    }
-    assert.is(await ask(client, { address: "::1", port: nodePort }, 6), "[fd00:20::1]:53");
-    assert.is(await ask(container.client, { address: "::1", port: nodePort }, 6), "[::1]:30053");
-    // The host's other addresses are for everybody.
-    assert.is(await ask(container.client, { address: "20.0.0.3", port: nodePort }), FIRST);
-    assert.equal(status().services.map(({ name, frontEnds, nodePort, hostPort }) => [name, frontEnds.length, nodePort, hostPort]),
-      [["dns", 5, 30053, undefined], ["console", 1, undefined, 8053], ["dns6", 2, 30053, undefined]]);
-  });
-}));
+test("what is at the host's loopback address is the host's: a container's own server keeps that address", () =>
+  withLoaded(
+    [...ADDRESSES, "fd00:20::1"],
+    { udp: [...BACKENDS, "[fd00:20::1]:53"] },
+    async ({ load, client, place, status }) => {
+      const nodePort = 30053;
+      const hostPort = 8053;
+      const own = ["127.0.0.1:30053", "127.0.0.1:8053", "[::1]:30053", "127.0.0.1:5353"];
+      await withContainer(
+        place.cgroup,
+        ["20.0.0.1", "20.0.0.2", "fd00:20::1"],
+        { udp: [...own, FIRST, SECOND, "[fd00:20::1]:53"] },
+        async (container) => {
+          await load({
+            services: [
+              dns({ nodePort, port: 5353, address: undefined, externalAddresses: ["127.0.0.1"] }),
+              { name: "dns6", nodePort, protocol: "udp", backends: ["[fd00:20::1]:53"] },
+              { name: "console", hostPort, hostIP: "127.0.0.1", protocol: "udp", backends: [SECOND] },
+            ],
+          });
+          for (const [port, backend] of [
+            [nodePort, FIRST],
+            [hostPort, SECOND],
+            [5353, FIRST],
+          ] as const) {
+            assert.is(await ask(client, { address: "127.0.0.1", port }), backend);
+            assert.is(await ask(container.client, { address: "127.0.0.1", port }), `127.0.0.1:${port}`);
+          }
+          assert.is(await ask(client, { address: "::1", port: nodePort }, 6), "[fd00:20::1]:53");
+          assert.is(await ask(container.client, { address: "::1", port: nodePort }, 6), "[::1]:30053");
+          // The host's other addresses are for everybody.
+          assert.is(await ask(container.client, { address: "20.0.0.3", port: nodePort }), FIRST);
+          assert.equal(
+            status().services.map(({ name, frontEnds, nodePort, hostPort }) => [
+              name,
+              frontEnds.length,
+              nodePort,
+              hostPort,
+            ]),
+            [
+              ["dns", 5, 30053, undefined],
+              ["console", 1, undefined, 8053],
+              ["dns6", 2, 30053, undefined],
+            ],
+          );
+        },
+      );
+    },
+  ));
 
-test("a host port is found at each address of the host, or at one, and nobody is kept from binding it", () => withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
-  await load({ services: [dns({ address: undefined, port: undefined, hostPort: 8053 })] });
-  for (const address of ["127.0.0.1", ...ADDRESSES]) assert.is(await ask(client, { address, port: 8053 }), FIRST);
-  await (await client.open("udp")).bind({ address: "20.0.0.2", port: 8053 });
-  await load({ services: [dns({ address: undefined, port: undefined, hostPort: 8054, hostIP: "20.0.0.2" })] });
-  assert.equal(status().services.map(({ frontEnds }) => frontEnds), [["20.0.0.2:8054"]]);
-  assert.is(await ask(client, { address: "20.0.0.2", port: 8054 }), FIRST);
-  const socket = await client.open("udp");
-  await socket.connect({ address: "20.0.0.1", port: 8054 });
-  assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
-}));
+test("a host port is found at each address of the host, or at one, and nobody is kept from binding it", () =>
+  withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
+    await load({ services: [dns({ address: undefined, port: undefined, hostPort: 8053 })] });
+    for (const address of ["127.0.0.1", ...ADDRESSES]) assert.is(await ask(client, { address, port: 8053 }), FIRST);
+    await (await client.open("udp")).bind({ address: "20.0.0.2", port: 8053 });
+    await load({ services: [dns({ address: undefined, port: undefined, hostPort: 8054, hostIP: "20.0.0.2" })] });
+    assert.equal(
+      status().services.map(({ frontEnds }) => frontEnds),
+      [["20.0.0.2:8054"]],
+    );
+    assert.is(await ask(client, { address: "20.0.0.2", port: 8054 }), FIRST);
+    const socket = await client.open("udp");
+    await socket.connect({ address: "20.0.0.1", port: 8054 });
+    assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
+  }));
 
-test("a local traffic policy has the backends of this node alone, for the address or for the node port", () => withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
-  const backends = [{ address: FIRST, node: "here" }, { address: SECOND, node: "elsewhere" }, THIRD];
-  const nodePort = { address: "20.0.0.1", port: 30053 };
-  const loadWith = async (more: object, node = "here") => (await load({ node, services: [dns({ nodePort: nodePort.port, backends, ...more })] })).services;
-  await loadWith({});
-  assert.equal(await askOften(client, SERVICE), BACKENDS);
-  assert.equal(await loadWith({ internalTrafficPolicy: "local" }), { added: 0, changed: 1, removed: 0, unchanged: 0 });
-  assert.equal(await askOften(client, SERVICE), [FIRST]);
-  assert.equal(await askOften(client, nodePort), BACKENDS);
-  await loadWith({ externalTrafficPolicy: "local" });
-  assert.equal(await askOften(client, SERVICE), BACKENDS);
-  assert.equal(await askOften(client, nodePort), [FIRST]);
-  assert.equal(status().services.map(({ name, frontEnds, nodeLocal, backends }) => [name, frontEnds.length, nodeLocal, backends.length].join(" ")).sort(), ["dns 1 false 3", "dns 4 true 1"]);
-  // On a node without backends.
-  assert.equal(await loadWith({ externalTrafficPolicy: "local" }, "third"), { added: 0, changed: 1, removed: 0, unchanged: 0 });
-  assert.is(await errnoOf(ask(client, nodePort)), "EHOSTUNREACH");
-  assert.equal(await askOften(client, SERVICE), BACKENDS);
-}));
-
-test("a local redirect takes an address's place as long as this node has a backend", () => withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
-  const asked = { address: "20.0.0.3", port: 53 };
-  const redirect = (node: string) => load({ node, services: [dns({ ...asked, localRedirect: true, backends: [{ address: FIRST, node: "here" }, { address: SECOND, node: "elsewhere" }] })] });
-  const lasting = await client.open("udp");
-  const answer = async () => (await lasting.exchange("hello", asked)).text;
-  await redirect("here");
-  assert.equal(await askOften(client, asked), [FIRST]);
-  assert.is(await answer(), FIRST);
-  assert.equal(status().services.map(({ nodeLocal, localRedirect }) => [nodeLocal, localRedirect]), [[true, true]]);
-  await redirect("third");
-  assert.equal(await askOften(client, asked), [THIRD]);
-  assert.is(await answer(), THIRD);
-  assert.equal(status().services, []);
-  await redirect("elsewhere");
-  assert.is(await answer(), SECOND);
-}));
-
-test("Maglev: a client's address decides, over TCP and UDP, in whatever order the backends are named", () => withLoaded([...ADDRESSES, "10.0.0.1"], { udp: BACKENDS, tcp: BACKENDS }, async ({ load, client, place, status }) => {
-  const service = (backends: readonly unknown[]) => ["tcp", "udp"].map((protocol) => ({ name: protocol, ...SERVICE, protocol, backends, algorithm: "maglev" }));
-  const loadWith = (backends: readonly unknown[]) => load({ services: service(backends), options: { maglevTableSize: 251 }, maps: { slots: 4096 } });
-  /** The backend that a client of this address is to have, of backends of weight 1. */
-  const expected = (source: string, backends: readonly string[]) => {
-    const table = maglevTable(backends.map((text) => ({ address: text.split(":")[0]!, port: 53, weight: 1 })), 251);
-    return `${table[Math.floor((hashOf(source) * table.length) / 2 ** 32)]!.address}:53`;
-  };
-  const check = async (client: SocketClient, wanted: string) => {
-    assert.equal(await askOften(client, SERVICE), [wanted]);
-    for (let i = 0; i < 4; i++) {
-      const socket = await client.open("tcp");
-      await socket.connect(SERVICE);
-      assert.is((await socket.exchange("GET / HTTP/1.1\r\nHost: test\r\n\r\n")).text, wanted);
-      await socket.close();
-    }
-  };
-  // Its first address is that of one of the backends; the containers' are their own.
-  await loadWith(BACKENDS);
-  await check(client, expected("20.0.0.1", BACKENDS));
-  const sources = ["10.0.0.2", "10.0.0.5"];
-  assert.ok(new Set(sources.map((source) => expected(source, BACKENDS))).size > 1);
-  for (const source of sources) {
-    await withContainer(place.cgroup, [source, ...ADDRESSES], { udp: BACKENDS, tcp: BACKENDS }, async (container) => {
-      const loaded = await loadWith(BACKENDS.toReversed());
-      assert.equal(loaded.services, { added: 0, changed: 0, removed: 0, unchanged: 2 });
-      await check(container.client, expected(source, BACKENDS));
-      await loadWith([FIRST, THIRD]);
-      await check(container.client, expected(source, [FIRST, THIRD]));
-      await loadWith(BACKENDS);
+test("a local traffic policy has the backends of this node alone, for the address or for the node port", () =>
+  withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
+    const backends = [{ address: FIRST, node: "here" }, { address: SECOND, node: "elsewhere" }, THIRD];
+    const nodePort = { address: "20.0.0.1", port: 30053 };
+    const loadWith = async (more: object, node = "here") =>
+      (await load({ node, services: [dns({ nodePort: nodePort.port, backends, ...more })] })).services;
+    await loadWith({});
+    assert.equal(await askOften(client, SERVICE), BACKENDS);
+    assert.equal(await loadWith({ internalTrafficPolicy: "local" }), {
+      added: 0,
+      changed: 1,
+      removed: 0,
+      unchanged: 0,
     });
-  }
-  assert.equal(status().services.map(({ algorithm }) => algorithm), ["maglev", "maglev"]);
-  assert.ok(status().maps.some(({ name }) => name === "sources"));
-}));
-
-test("Maglev: an IPv6 client's address decides too, where its network namespace has no IPv4 one", () => withLoaded(ADDRESSES, {}, async ({ load, place }) => {
-  const service = { address: "fd00:100::1", port: 53 };
-  const addresses = ["fd00:20::1", "fd00:20::2", "fd00:20::3"];
-  const backends = addresses.map((address) => `[${address}]:53`);
-  const table = maglevTable(addresses.map((address) => ({ address, port: 53, weight: 1 })), 251);
-  for (const source of ["fd00:10::2", "fd00:10::3"]) {
-    await withContainer(place.cgroup, [source, ...addresses], { udp: backends }, async (container) => {
-      await load({ services: [dns({ ...service, algorithm: "maglev", backends })], options: { maglevTableSize: 251 }, maps: { slots6: 1024 } });
-      using reader = new NamespaceReader();
-      const [[, seed]] = sourceSeeds([reader.read(`/run/netns/${container.name}`)]) as [[bigint, number]];
-      const wanted = `[${table[Math.floor((seed * table.length) / 2 ** 32)]!.address}]:53`;
-      for (let i = 0; i < 12; i++) assert.is(await ask(container.client, service, 6), wanted);
+    assert.equal(await askOften(client, SERVICE), [FIRST]);
+    assert.equal(await askOften(client, nodePort), BACKENDS);
+    await loadWith({ externalTrafficPolicy: "local" });
+    assert.equal(await askOften(client, SERVICE), BACKENDS);
+    assert.equal(await askOften(client, nodePort), [FIRST]);
+    assert.equal(
+      status()
+        .services.map(({ name, frontEnds, nodeLocal, backends }) =>
+          [name, frontEnds.length, nodeLocal, backends.length].join(" "),
+        )
+        .sort(),
+      ["dns 1 false 3", "dns 4 true 1"],
+    );
+    // On a node without backends.
+    assert.equal(await loadWith({ externalTrafficPolicy: "local" }, "third"), {
+      added: 0,
+      changed: 1,
+      removed: 0,
+      unchanged: 0,
     });
-  }
-}));
+    assert.is(await errnoOf(ask(client, nodePort)), "EHOSTUNREACH");
+    assert.equal(await askOften(client, SERVICE), BACKENDS);
+  }));
+
+test("a local redirect takes an address's place as long as this node has a backend", () =>
+  withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
+    const asked = { address: "20.0.0.3", port: 53 };
+    const redirect = (node: string) =>
+      load({
+        node,
+        services: [
+          dns({
+            ...asked,
+            localRedirect: true,
+            backends: [
+              { address: FIRST, node: "here" },
+              { address: SECOND, node: "elsewhere" },
+            ],
+          }),
+        ],
+      });
+    const lasting = await client.open("udp");
+    const answer = async () => (await lasting.exchange("hello", asked)).text;
+    await redirect("here");
+    assert.equal(await askOften(client, asked), [FIRST]);
+    assert.is(await answer(), FIRST);
+    assert.equal(
+      status().services.map(({ nodeLocal, localRedirect }) => [nodeLocal, localRedirect]),
+      [[true, true]],
+    );
+    await redirect("third");
+    assert.equal(await askOften(client, asked), [THIRD]);
+    assert.is(await answer(), THIRD);
+    assert.equal(status().services, []);
+    await redirect("elsewhere");
+    assert.is(await answer(), SECOND);
+  }));
+
+test("Maglev: a client's address decides, over TCP and UDP, in whatever order the backends are named", () =>
+  withLoaded([...ADDRESSES, "10.0.0.1"], { udp: BACKENDS, tcp: BACKENDS }, async ({ load, client, place, status }) => {
+    const service = (backends: readonly unknown[]) =>
+      ["tcp", "udp"].map((protocol) => ({ name: protocol, ...SERVICE, protocol, backends, algorithm: "maglev" }));
+    const loadWith = (backends: readonly unknown[]) =>
+      load({ services: service(backends), options: { maglevTableSize: 251 }, maps: { slots: 4096 } });
+    /** The backend that a client of this address is to have, of backends of weight 1. */
+    const expected = (source: string, backends: readonly string[]) => {
+      const table = maglevTable(
+        backends.map((text) => ({ address: text.split(":")[0]!, port: 53, weight: 1 })),
+        251,
+      );
+      return `${table[Math.floor((hashOf(source) * table.length) / 2 ** 32)]!.address}:53`;
+    };
+    const check = async (client: SocketClient, wanted: string) => {
+      assert.equal(await askOften(client, SERVICE), [wanted]);
+      for (let i = 0; i < 4; i++) {
+        const socket = await client.open("tcp");
+        await socket.connect(SERVICE);
+        assert.is((await socket.exchange("GET / HTTP/1.1\r\nHost: test\r\n\r\n")).text, wanted);
+        await socket.close();
+      }
+    };
+    // Its first address is that of one of the backends; the containers' are their own.
+    await loadWith(BACKENDS);
+    await check(client, expected("20.0.0.1", BACKENDS));
+    const sources = ["10.0.0.2", "10.0.0.5"];
+    assert.ok(new Set(sources.map((source) => expected(source, BACKENDS))).size > 1);
+    for (const source of sources) {
+      await withContainer(place.cgroup, [source, ...ADDRESSES], { udp: BACKENDS, tcp: BACKENDS }, async (container) => {
+        const loaded = await loadWith(BACKENDS.toReversed());
+        assert.equal(loaded.services, { added: 0, changed: 0, removed: 0, unchanged: 2 });
+        await check(container.client, expected(source, BACKENDS));
+        await loadWith([FIRST, THIRD]);
+        await check(container.client, expected(source, [FIRST, THIRD]));
+        await loadWith(BACKENDS);
+      });
+    }
+    assert.equal(
+      status().services.map(({ algorithm }) => algorithm),
+      ["maglev", "maglev"],
+    );
+    assert.ok(status().maps.some(({ name }) => name === "sources"));
+  }));
+
+test("Maglev: an IPv6 client's address decides too, where its network namespace has no IPv4 one", () =>
+  withLoaded(ADDRESSES, {}, async ({ load, place }) => {
+    const service = { address: "fd00:100::1", port: 53 };
+    const addresses = ["fd00:20::1", "fd00:20::2", "fd00:20::3"];
+    const backends = addresses.map((address) => `[${address}]:53`);
+    const table = maglevTable(
+      addresses.map((address) => ({ address, port: 53, weight: 1 })),
+      251,
+    );
+    for (const source of ["fd00:10::2", "fd00:10::3"]) {
+      await withContainer(place.cgroup, [source, ...addresses], { udp: backends }, async (container) => {
+        await load({
+          services: [dns({ ...service, algorithm: "maglev", backends })],
+          options: { maglevTableSize: 251 },
+          maps: { slots6: 1024 },
+        });
+        using reader = new NamespaceReader();
+        const [[, seed]] = sourceSeeds([reader.read(`/run/netns/${container.name}`)]) as [[bigint, number]];
+        const wanted = `[${table[Math.floor((seed * table.length) / 2 ** 32)]!.address}]:53`;
+        for (let i = 0; i < 12; i++) assert.is(await ask(container.client, service, 6), wanted);
+      });
+    }
+  }));
 
 const families = [
   { family: 4, service: SERVICE, own: "100.0.0.1:53", other: "100.0.0.2", addresses: ADDRESSES, backends: BACKENDS },
   {
-    family: 6, service: { address: "fd00:100::1", port: 53 }, own: "[fd00:100::1]:53", other: "fd00:100::2",
-    addresses: ["fd00:20::1", "fd00:20::2"], backends: ["[fd00:20::1]:53", "[fd00:20::2]:53"],
+    family: 6,
+    service: { address: "fd00:100::1", port: 53 },
+    own: "[fd00:100::1]:53",
+    other: "fd00:100::2",
+    addresses: ["fd00:20::1", "fd00:20::2"],
+    backends: ["[fd00:20::1]:53", "[fd00:20::2]:53"],
   },
 ] as const;
 
 for (const { family, service, own, other, addresses, backends } of families) {
   const [first, second] = backends as unknown as [string, string];
-  test(`IPv${family}: a backend that asks for its own service reaches the address itself, where it says so`, () => withLoaded(addresses, { udp: backends }, async ({ load, client, place, status }) => {
-    await withContainer(place.cgroup, [addresses[1]!, service.address], { udp: [second, own] }, async (container) => {
-      await load({ services: [dns({ ...service, backends: [second] })] });
-      assert.is(await ask(container.client, service, family), second);
-      await load({ services: [dns({ ...service, backends: [second], skipSelf: true })] });
-      assert.is(await ask(container.client, service, family), own);
-      assert.is(await ask(client, service, family), second, "the host has the address too, but is no container of its own");
-      assert.is(status().services[0]!.skipSelf, true);
-      // The same backend of another service, which does not ask for it.
-      await load({ services: [dns({ ...service, backends: [first, second], skipSelf: true }), dns({ name: "other", ...service, address: other, backends: [second] })] });
-      assert.is(await ask(container.client, { ...service, address: other }, family), second);
-      assert.is(await ask(container.client, service, family), own);
-      await load({ services: [dns({ ...service, backends: [second] })] });
-      assert.is(await ask(container.client, service, family), second);
-    });
-  }));
+  test(`IPv${family}: a backend that asks for its own service reaches the address itself, where it says so`, () =>
+    withLoaded(addresses, { udp: backends }, async ({ load, client, place, status }) => {
+      await withContainer(place.cgroup, [addresses[1]!, service.address], { udp: [second, own] }, async (container) => {
+        await load({ services: [dns({ ...service, backends: [second] })] });
+        assert.is(await ask(container.client, service, family), second);
+        await load({ services: [dns({ ...service, backends: [second], skipSelf: true })] });
+        assert.is(await ask(container.client, service, family), own);
+        assert.is(
+          await ask(client, service, family),
+          second,
+          "the host has the address too, but is no container of its own",
+        );
+        assert.is(status().services[0]!.skipSelf, true);
+        // The same backend of another service, which does not ask for it.
+        await load({
+          services: [
+            dns({ ...service, backends: [first, second], skipSelf: true }),
+            dns({ name: "other", ...service, address: other, backends: [second] }),
+          ],
+        });
+        assert.is(await ask(container.client, { ...service, address: other }, family), second);
+        assert.is(await ask(container.client, service, family), own);
+        await load({ services: [dns({ ...service, backends: [second] })] });
+        assert.is(await ask(container.client, service, family), second);
+      });
+    }));
 }
 
-test("network namespaces and cgroups that opt out are left alone, their open sockets too, until they opt in again", () => withLoaded([...ADDRESSES, SERVICE.address], { udp: [...BACKENDS, `${SERVICE.address}:53`] }, async ({ load, client, place }) => {
-  const own = `${SERVICE.address}:53`;
-  const loadWith = (optOut: object) => load({ services: [dns()], optOut });
-  const parent = join(place.cgroup, "parent");
-  const nested = join(parent, "nested");
-  mkdirSync(nested, { recursive: true });
-  const inNested = new SocketClient({ ...place, cgroup: nested });
-  const sockets = [await client.open("udp"), await inNested.open("udp")];
-  const answers = () => Promise.all(sockets.map(async (socket) => (await socket.exchange("hello", SERVICE)).text));
-  const below = (directory: string) => relative(cgroupRoot(), directory);
-  try {
-    for (const [optOut, expected] of [
-      [{}, [FIRST, FIRST]],
-      [{ cgroups: [below(parent)] }, [FIRST, own]],
-      [{ cgroups: [below(place.cgroup)] }, [own, own]],
-      [{ cgroups: [nested, parent] }, [FIRST, own]],
-      [{ networkNamespaces: [place.networkNamespace] }, [own, own]],
-      [{ networkNamespaces: [`/proc/${client.pid}/ns/net`] }, [own, own]],
-      [{ networkNamespaces: ["/proc/self/ns/net"] }, [FIRST, FIRST]],
-      [{}, [FIRST, FIRST]],
+test("network namespaces and cgroups that opt out are left alone, their open sockets too, until they opt in again", () =>
+  withLoaded(
+    [...ADDRESSES, SERVICE.address],
+    { udp: [...BACKENDS, `${SERVICE.address}:53`] },
+    async ({ load, client, place }) => {
+      const own = `${SERVICE.address}:53`;
+      const loadWith = (optOut: object) => load({ services: [dns()], optOut });
+      const parent = join(place.cgroup, "parent");
+      const nested = join(parent, "nested");
+      mkdirSync(nested, { recursive: true });
+      const inNested = new SocketClient({ ...place, cgroup: nested });
+      const sockets = [await client.open("udp"), await inNested.open("udp")];
+      const answers = () => Promise.all(sockets.map(async (socket) => (await socket.exchange("hello", SERVICE)).text));
+      const below = (directory: string) => relative(cgroupRoot(), directory);
+      try {
+        for (const [optOut, expected] of [
+          [{}, [FIRST, FIRST]],
+          [{ cgroups: [below(parent)] }, [FIRST, own]],
+          [{ cgroups: [below(place.cgroup)] }, [own, own]],
+          [{ cgroups: [nested, parent] }, [FIRST, own]],
+          [{ networkNamespaces: [place.networkNamespace] }, [own, own]],
+          [{ networkNamespaces: [`/proc/${client.pid}/ns/net`] }, [own, own]],
+          [{ networkNamespaces: ["/proc/self/ns/net"] }, [FIRST, FIRST]],
+          [{}, [FIRST, FIRST]],
+        ] as const) {
+          await loadWith(optOut);
+          assert.equal(await answers(), expected, JSON.stringify(optOut));
+          assert.equal([await ask(client, SERVICE), await ask(inNested, SERVICE)], expected, JSON.stringify(optOut));
+        }
+      } finally {
+        await inNested.kill();
+        await removeCgroup(nested);
+        await removeCgroup(parent);
+      }
+    },
+  ));
+
+test("what opts out and is not there is said, and nothing is changed", () =>
+  withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
+    await load({ services: [dns()] });
+    const before = status();
+    for (const [optOut, message] of [
+      [{ cgroups: ["no/such"] }, "optOut.cgroups: no/such is not there"],
+      [{ cgroups: ["/tmp"] }, "optOut.cgroups: /tmp is not in the cgroup v2 hierarchy"],
+      [{ cgroups: ["cgroup.procs"] }, "optOut.cgroups: cgroup.procs is no directory"],
+      [
+        { networkNamespaces: ["nowhere"] },
+        "optOut.networkNamespaces: nowhere is not there: there is no /run/netns/nowhere",
+      ],
+      [
+        { networkNamespaces: ["/proc/self/ns/mnt"] },
+        "optOut.networkNamespaces: /proc/self/ns/mnt is no network namespace",
+      ],
+      [{ networkNamespaces: ["/nowhere"] }, "optOut.networkNamespaces: /nowhere is not there"],
     ] as const) {
-      await loadWith(optOut);
-      assert.equal(await answers(), expected, JSON.stringify(optOut));
-      assert.equal([await ask(client, SERVICE), await ask(inNested, SERVICE)], expected, JSON.stringify(optOut));
+      const error = await load({ services: [dns({ backends: [SECOND] })], optOut }).then(
+        () => undefined,
+        (reason: unknown) => reason as Error,
+      );
+      assert.instance(error, LoadBalancerError);
+      assert.is(error!.message, message);
     }
-  } finally {
-    await inNested.kill();
-    await removeCgroup(nested);
-    await removeCgroup(parent);
-  }
-}));
+    assert.equal(status(), before);
+    assert.is(await ask(client, SERVICE), FIRST);
+  }));
 
-test("what opts out and is not there is said, and nothing is changed", () => withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
-  await load({ services: [dns()] });
-  const before = status();
-  for (const [optOut, message] of [
-    [{ cgroups: ["no/such"] }, "optOut.cgroups: no/such is not there"],
-    [{ cgroups: ["/tmp"] }, "optOut.cgroups: /tmp is not in the cgroup v2 hierarchy"],
-    [{ cgroups: ["cgroup.procs"] }, "optOut.cgroups: cgroup.procs is no directory"],
-    [{ networkNamespaces: ["nowhere"] }, "optOut.networkNamespaces: nowhere is not there: there is no /run/netns/nowhere"],
-    [{ networkNamespaces: ["/proc/self/ns/mnt"] }, "optOut.networkNamespaces: /proc/self/ns/mnt is no network namespace"],
-    [{ networkNamespaces: ["/nowhere"] }, "optOut.networkNamespaces: /nowhere is not there"],
-  ] as const) {
-    const error = await load({ services: [dns({ backends: [SECOND] })], optOut }).then(() => undefined, (reason: unknown) => reason as Error);
-    assert.instance(error, LoadBalancerError);
-    assert.is(error!.message, message);
-  }
-  assert.equal(status(), before);
-  assert.is(await ask(client, SERVICE), FIRST);
-}));
-
-test("where only the host's network namespace is balanced, others are left alone", () => withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, place }) => {
-  const own = `${SERVICE.address}:53`;
-  await withContainer(place.cgroup, [...ADDRESSES, SERVICE.address], { udp: [...BACKENDS, own] }, async (container) => {
-    const lasting = await container.client.open("udp");
-    const answer = async () => (await lasting.exchange("hello", SERVICE)).text;
-    for (const [hostNamespaceOnly, expected] of [[false, FIRST], [true, own], [false, FIRST]] as const) {
-      await load({ services: [dns()], options: { hostNamespaceOnly } });
-      assert.is(await ask(client, SERVICE), FIRST);
-      assert.is(await ask(container.client, SERVICE), expected);
-      assert.is(await answer(), expected);
-    }
-  });
-}));
-
+test("where only the host's network namespace is balanced, others are left alone", () =>
+  withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, place }) => {
+    const own = `${SERVICE.address}:53`;
+    await withContainer(
+      place.cgroup,
+      [...ADDRESSES, SERVICE.address],
+      { udp: [...BACKENDS, own] },
+      async (container) => {
+        const lasting = await container.client.open("udp");
+        const answer = async () => (await lasting.exchange("hello", SERVICE)).text;
+        for (const [hostNamespaceOnly, expected] of [
+          [false, FIRST],
+          [true, own],
+          [false, FIRST],
+        ] as const) {
+          await load({ services: [dns()], options: { hostNamespaceOnly } });
+          assert.is(await ask(client, SERVICE), FIRST);
+          assert.is(await ask(container.client, SERVICE), expected);
+          assert.is(await answer(), expected);
+        }
+      },
+    );
+  }));
 
 test.run();

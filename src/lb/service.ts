@@ -95,7 +95,10 @@ export function isReachable({ scope }: { readonly scope: number }): boolean {
 }
 
 /** Whether a service has a `ServiceFlag` under one of its addresses. */
-export function hasFlag({ frontEnds }: { readonly frontEnds: readonly { readonly flags: number }[] }, flag: number): boolean {
+export function hasFlag(
+  { frontEnds }: { readonly frontEnds: readonly { readonly flags: number }[] },
+  flag: number,
+): boolean {
   return frontEnds.some(({ flags }) => (flags & flag) !== 0);
 }
 

@@ -11,7 +11,9 @@ import { btfFeatures } from "./features.ts";
  * @throws {BpfError} where the kernel refuses the reduced form too
  */
 export function acceptedBtf<T extends { readonly btf: Uint8Array }>(
-  make: (features: BtfFeatures) => T | undefined, subject: string, kernel: Kernel,
+  make: (features: BtfFeatures) => T | undefined,
+  subject: string,
+  kernel: Kernel,
 ): (T & { readonly fd: Fd }) | undefined {
   const full = make(allBtfFeatures);
   if (full === undefined) return undefined;

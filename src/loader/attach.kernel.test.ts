@@ -1,5 +1,21 @@
 import * as assert from "uvu/assert";
-import { call, exit, jne, label, load as ldx, loadMap, mov, add, program, r0, r1, r10, r2, store, w0 } from "../asm/index.ts";
+import {
+  call,
+  exit,
+  jne,
+  label,
+  load as ldx,
+  loadMap,
+  mov,
+  add,
+  program,
+  r0,
+  r1,
+  r10,
+  r2,
+  store,
+  w0,
+} from "../asm/index.ts";
 import { VerifierError } from "../kernel/index.ts";
 import { eventually, kernelObjects, kernelSuite, runScriptIn, withCgroup, withPins } from "../testing/index.ts";
 import { array, AttachType, ProgramType, u64, type Program } from "../types/index.ts";
@@ -67,53 +83,75 @@ const connectThrough = (port: number) => `
 `;
 
 test("a connect program redirects, is pinned, replaced and taken away", async () => {
-  await withCgroup((cgroup) => withPins(OWNER, async (directory) => {
-    const port = 20_000 + (process.pid % 20_000);
-    {
-      const pins = PinDirectory.create(directory, OWNER);
-      const first = load([redirect(port, port + 1)], { pins });
-      const attached = attach(first, { cgroup, pins });
-      assert.equal(attached.attachments.map(({ how }) => how), ["attached"]);
-      assert.is(await runScriptIn({ cgroup }, connectThrough(port)), String(port + 1));
-      assert.is(first.map(calls).get(0), 1n);
+  await withCgroup((cgroup) =>
+    withPins(OWNER, async (directory) => {
+      const port = 20_000 + (process.pid % 20_000);
+      {
+        const pins = PinDirectory.create(directory, OWNER);
+        const first = load([redirect(port, port + 1)], { pins });
+        const attached = attach(first, { cgroup, pins });
+        assert.equal(
+          attached.attachments.map(({ how }) => how),
+          ["attached"],
+        );
+        assert.is(await runScriptIn({ cgroup }, connectThrough(port)), String(port + 1));
+        assert.is(first.map(calls).get(0), 1n);
+        attached.close();
+        first.close();
+      }
+      assert.is(await runScriptIn({ cgroup }, connectThrough(port)), String(port + 1), "it works on without a process");
+
+      const pins = PinDirectory.open(directory, OWNER)!;
+      const map = pins.map(calls);
+      assert.is(map.get(0), 2n);
+      const link = pins.links()[0]!;
+      const second = load([redirect(port, port + 1, 10)], { pins });
+      const attached = attach(second, { cgroup, pins });
+      assert.equal(
+        attached.attachments.map(({ how }) => how),
+        ["replaced"],
+      );
+      assert.is(pins.links()[0]!.link.id, link.link.id);
+      assert.is.not(pins.links()[0]!.program!.id, link.program!.id);
       attached.close();
-      first.close();
-    }
-    assert.is(await runScriptIn({ cgroup }, connectThrough(port)), String(port + 1), "it works on without a process");
+      second.close();
+      await runScriptIn({ cgroup }, connectThrough(port));
+      assert.is(map.get(0), 12n, "the map stayed, and the new program counts in tens");
+      map.close();
 
-    const pins = PinDirectory.open(directory, OWNER)!;
-    const map = pins.map(calls);
-    assert.is(map.get(0), 2n);
-    const link = pins.links()[0]!;
-    const second = load([redirect(port, port + 1, 10)], { pins });
-    const attached = attach(second, { cgroup, pins });
-    assert.equal(attached.attachments.map(({ how }) => how), ["replaced"]);
-    assert.is(pins.links()[0]!.link.id, link.link.id);
-    assert.is.not(pins.links()[0]!.program!.id, link.program!.id);
-    attached.close();
-    second.close();
-    await runScriptIn({ cgroup }, connectThrough(port));
-    assert.is(map.get(0), 12n, "the map stayed, and the new program counts in tens");
-    map.close();
-
-    assert.equal(pins.removeAll(), { links: [`${unique}_c4`], programs: [`${unique}_c4`], maps: [`${unique}_calls`] });
-    assert.is(await runScriptIn({ cgroup }, connectThrough(port)), "ECONNREFUSED");
-    assert.is(PinDirectory.open(directory, OWNER), undefined);
-    await eventually(() => assert.equal(kernelObjects(new RegExp(`^${unique}`)), { programs: [], maps: [] }));
-  }));
+      assert.equal(pins.removeAll(), {
+        links: [`${unique}_c4`],
+        programs: [`${unique}_c4`],
+        maps: [`${unique}_calls`],
+      });
+      assert.is(await runScriptIn({ cgroup }, connectThrough(port)), "ECONNREFUSED");
+      assert.is(PinDirectory.open(directory, OWNER), undefined);
+      await eventually(() => assert.equal(kernelObjects(new RegExp(`^${unique}`)), { programs: [], maps: [] }));
+    }),
+  );
 });
 
 test("what the verifier refuses leaves nothing behind", async () => {
   const good = redirect(1, 2);
   const bad = program({ ...good, name: `${unique}_bad`, items: [mov(r0, 7), exit()] });
-  assert.throws(() => load([good, bad]), (error: unknown) => error instanceof VerifierError && error.slot === 1 && /should have been in/.test(error.reason));
+  assert.throws(
+    () => load([good, bad]),
+    (error: unknown) => error instanceof VerifierError && error.slot === 1 && /should have been in/.test(error.reason),
+  );
   await eventually(() => assert.equal(kernelObjects(new RegExp(`^${unique}`)), { programs: [], maps: [] }));
 });
 
 test("a place that is no cgroup is refused", () => {
   using collection = load([redirect(1, 2)]);
-  for (const [cgroup, reason] of [["/nowhere", /no such directory/], ["/tmp", /not in a cgroup v2/], ["/etc/passwd", /no directory/]] as const) {
-    assert.throws(() => attach(collection, { cgroup }), (error: unknown) => error instanceof LoaderError && reason.test(error.message) && error.hint !== undefined);
+  for (const [cgroup, reason] of [
+    ["/nowhere", /no such directory/],
+    ["/tmp", /not in a cgroup v2/],
+    ["/etc/passwd", /no directory/],
+  ] as const) {
+    assert.throws(
+      () => attach(collection, { cgroup }),
+      (error: unknown) => error instanceof LoaderError && reason.test(error.message) && error.hint !== undefined,
+    );
   }
 });
 

@@ -91,7 +91,10 @@ interface FoundLink {
 
 /** The link that an earlier load has pinned, if it is on this cgroup and hook still. */
 function pinnedLink(
-  pins: PinDirectory, { program }: LoadedProgram, wanted: { cgroupId: bigint; attachType: AttachType }, kernel: Kernel,
+  pins: PinDirectory,
+  { program }: LoadedProgram,
+  wanted: { cgroupId: bigint; attachType: AttachType },
+  kernel: Kernel,
 ): FoundLink | undefined {
   const link = pins.open("links", program.name);
   if (link === undefined) return undefined;
@@ -133,7 +136,8 @@ function pinAtomically(pins: PinDirectory, kind: PinKind, name: string, object: 
 
 /** What an earlier version had and this one has not. */
 function removeObsolete(collection: Collection, pins: PinDirectory): string[] {
-  const current = (kind: "maps" | "programs") => new Set([...collection[kind].keys()].map((name) => name.replaceAll(".", "_")));
+  const current = (kind: "maps" | "programs") =>
+    new Set([...collection[kind].keys()].map((name) => name.replaceAll(".", "_")));
   const programs = current("programs");
   const maps = current("maps");
   const detached = pins.names("links").filter((name) => !programs.has(name));

@@ -6,7 +6,22 @@ import * as assert from "uvu/assert";
 import { exit, loadMap, loadMapValue, mov, program, r0, r1, type Item } from "../asm/index.ts";
 import { BpfError, Errno } from "../kernel/index.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
-import { array, AttachType, global, hash, lruHash, ProgramType, readOnlyGlobal, ringbuf, skStorage, struct, u32, u64, type MapDefinition, type Program } from "../types/index.ts";
+import {
+  array,
+  AttachType,
+  global,
+  hash,
+  lruHash,
+  ProgramType,
+  readOnlyGlobal,
+  ringbuf,
+  skStorage,
+  struct,
+  u32,
+  u64,
+  type MapDefinition,
+  type Program,
+} from "../types/index.ts";
 import { attach, checkHost, checkManager, load, LoaderError, PinDirectory } from "./index.ts";
 
 const test = suite<{ fake: FakeKernel; directory: string }>("loader: on a kernel in memory");
@@ -24,7 +39,11 @@ const OWNER = "test";
 
 function using(name: string, maps: readonly MapDefinition[], items: readonly Item[] = []): Program {
   return program({
-    name, type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, section: "cgroup/connect4", maps,
+    name,
+    type: ProgramType.CGROUP_SOCK_ADDR,
+    expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+    section: "cgroup/connect4",
+    maps,
     items: [...items, ...maps.map((map) => loadMap(r1, map)), mov(r0, 1), exit()],
   });
 }
@@ -60,39 +79,73 @@ test("sizes may be given by name; for an unknown name that is an error", ({ fake
   withOpen(load([using("a", [second])], { kernel: fake.kernel, maxEntries: { second: 77 } }), (collection) => {
     assert.is(collection.map(second).maxEntries, 77);
   });
-  assert.throws(() => load([using("a", [second])], { kernel: fake.kernel, maxEntries: { secnod: 77 } }), isLoaderError(/secnod/));
+  assert.throws(
+    () => load([using("a", [second])], { kernel: fake.kernel, maxEntries: { secnod: 77 } }),
+    isLoaderError(/secnod/),
+  );
 });
 
-test("two different maps of one name, and two programs of one name, are refused before the kernel is asked", ({ fake }) => {
+test("two different maps of one name, and two programs of one name, are refused before the kernel is asked", ({
+  fake,
+}) => {
   const other = hash("second", { key: u32, value: u32, maxEntries: 10 });
-  assert.throws(() => load([using("a", [second]), using("b", [other])], { kernel: fake.kernel }), isLoaderError(/two different maps are called second/));
-  assert.throws(() => load([using("a", [second]), using("a", [])], { kernel: fake.kernel }), isLoaderError(/two programs are called a/));
+  assert.throws(
+    () => load([using("a", [second]), using("b", [other])], { kernel: fake.kernel }),
+    isLoaderError(/two different maps are called second/),
+  );
+  assert.throws(
+    () => load([using("a", [second]), using("a", [])], { kernel: fake.kernel }),
+    isLoaderError(/two programs are called a/),
+  );
   assert.is(fake.objects.size, 0);
 });
 
 test("when the second program is refused, everything is closed", ({ fake }) => {
   fake.failures = { loadProgram: ({ name }) => (name === "b" ? Errno.EACCES : undefined) };
-  assert.throws(() => load([using("a", [first]), using("b", [second])], { kernel: fake.kernel }), (error: unknown) => error instanceof BpfError && error.code === "EACCES");
+  assert.throws(
+    () => load([using("a", [first]), using("b", [second])], { kernel: fake.kernel }),
+    (error: unknown) => error instanceof BpfError && error.code === "EACCES",
+  );
   assert.equal(fake.openKinds(), []);
 });
 
 test("a kernel that takes no BTF gets maps and programs without; socket storage cannot be had then", ({ fake }) => {
   fake.failures = { loadBtf: Errno.EINVAL };
   withOpen(load([using("a", [second])], { kernel: fake.kernel }), () => {
-    assert.equal([...fake.objects.values()].map((o) => (o.kind === "map" ? o.create.btf : o.kind === "program" ? o.load.btf : "?")), [undefined, undefined]);
+    assert.equal(
+      [...fake.objects.values()].map((o) =>
+        o.kind === "map" ? o.create.btf : o.kind === "program" ? o.load.btf : "?",
+      ),
+      [undefined, undefined],
+    );
   });
-  assert.throws(() => load([using("b", [skStorage("storage", { value: u64 })])], { kernel: fake.kernel }), (error: unknown) => error instanceof BpfError);
+  assert.throws(
+    () => load([using("b", [skStorage("storage", { value: u64 })])], { kernel: fake.kernel }),
+    (error: unknown) => error instanceof BpfError,
+  );
   assert.equal(fake.openKinds(), []);
 });
 
 test("a ring buffer has neither key nor value for the kernel", ({ fake }) => {
-  withOpen(load([], { kernel: fake.kernel, maps: [ringbuf("events", { value: struct("event", { a: u64 }), maxEntries: 4096 })] }), () => {
-    const map = [...fake.objects.values()].find((o) => o.kind === "map");
-    assert.equal(map?.kind === "map" && [map.create.keySize, map.create.valueSize, map.create.maxEntries], [0, 0, 4096]);
-  });
+  withOpen(
+    load([], {
+      kernel: fake.kernel,
+      maps: [ringbuf("events", { value: struct("event", { a: u64 }), maxEntries: 4096 })],
+    }),
+    () => {
+      const map = [...fake.objects.values()].find((o) => o.kind === "map");
+      assert.equal(
+        map?.kind === "map" && [map.create.keySize, map.create.valueSize, map.create.maxEntries],
+        [0, 0, 4096],
+      );
+    },
+  );
 });
 
-test("attaching pins; a second load replaces the programs of the same links and keeps the maps", ({ fake, directory }) => {
+test("attaching pins; a second load replaces the programs of the same links and keeps the maps", ({
+  fake,
+  directory,
+}) => {
   const pins = PinDirectory.create(join(directory, "pins"), OWNER, fake.kernel);
   const run = (programs: readonly Program[]) => {
     const collection = load(programs, { kernel: fake.kernel, pins });
@@ -101,12 +154,18 @@ test("attaching pins; a second load replaces the programs of the same links and 
     collection.close();
     return attached;
   };
-  assert.equal(run([using("a", [first]), using("b", [second])]).attachments.map(({ how }) => how), ["attached", "attached"]);
+  assert.equal(
+    run([using("a", [first]), using("b", [second])]).attachments.map(({ how }) => how),
+    ["attached", "attached"],
+  );
   const links = pins.links().map(({ link }) => link.id);
   const programs = pins.links().map(({ program }) => program!.id);
   pins.map(second).set(1, 5n);
   const again = run([using("b", [second]), using("c", [second])]);
-  assert.equal(again.attachments.map(({ how }) => how), ["replaced", "attached"]);
+  assert.equal(
+    again.attachments.map(({ how }) => how),
+    ["replaced", "attached"],
+  );
   assert.equal(again.detached, ["a"]);
   assert.is(pins.map(second).get(1), 5n);
   assert.is(pins.links()[0]!.link.id, links[1]);
@@ -116,7 +175,10 @@ test("attaching pins; a second load replaces the programs of the same links and 
   assert.equal(readdirSync(directory), []);
 });
 
-test("when a program cannot be attached, those before it run what they ran, and nothing new is pinned", ({ fake, directory }) => {
+test("when a program cannot be attached, those before it run what they ran, and nothing new is pinned", ({
+  fake,
+  directory,
+}) => {
   const pins = PinDirectory.create(join(directory, "pins"), OWNER, fake.kernel);
   const old = load([using("a", [second])], { kernel: fake.kernel, pins });
   attach(old, { cgroup: directory, pins }).close();
@@ -126,9 +188,15 @@ test("when a program cannot be attached, those before it run what they ran, and 
 
   fake.failures = { createLink: Errno.EPERM };
   const collection = load([using("a", [second]), using("b", [first])], { kernel: fake.kernel, pins });
-  assert.throws(() => attach(collection, { cgroup: directory, pins }), (error: unknown) => error instanceof BpfError && error.code === "EPERM");
+  assert.throws(
+    () => attach(collection, { cgroup: directory, pins }),
+    (error: unknown) => error instanceof BpfError && error.code === "EPERM",
+  );
   collection.close();
-  assert.equal(pins.links().map(({ program }) => program!.id), before);
+  assert.equal(
+    pins.links().map(({ program }) => program!.id),
+    before,
+  );
   assert.is(pins.programInfo("a").id, before[0]);
   assert.equal([pins.names("links"), pins.names("programs"), pins.names("maps")], [["a"], ["a"], ["second"]]);
   assert.equal(fake.openKinds(), pinned, "every descriptor was closed");
@@ -136,9 +204,16 @@ test("when a program cannot be attached, those before it run what they ran, and 
 
 test("a pinned map that differs is named with every difference", ({ fake, directory }) => {
   const pins = PinDirectory.create(join(directory, "pins"), OWNER, fake.kernel);
-  withOpen(load([using("a", [second])], { kernel: fake.kernel, pins }), (collection) => attach(collection, { cgroup: directory, pins }).close());
+  withOpen(load([using("a", [second])], { kernel: fake.kernel, pins }), (collection) =>
+    attach(collection, { cgroup: directory, pins }).close(),
+  );
   const changed = lruHash("second", { key: u32, value: u32, maxEntries: 20 });
-  assert.throws(() => load([using("a", [changed])], { kernel: fake.kernel, pins }), isLoaderError(/its type is HASH, and LRU_HASH is asked for; its value size is 8, and 4 .*; its max entries is 10, and 20/));
+  assert.throws(
+    () => load([using("a", [changed])], { kernel: fake.kernel, pins }),
+    isLoaderError(
+      /its type is HASH, and LRU_HASH is asked for; its value size is 8, and 4 .*; its max entries is 10, and 20/,
+    ),
+  );
   assert.throws(() => pins.map(changed), isLoaderError(/value size/));
   assert.throws(() => pins.map(first), isLoaderError(/none is pinned/));
   pins.map(hash("second", { key: u32, value: u64, maxEntries: 99 })).close();
@@ -148,7 +223,9 @@ test("a read-only value belongs to the load that brought it; a variable is kept"
   const pins = PinDirectory.create(join(directory, "pins"), OWNER, fake.kernel);
   const loadWith = (limit: number, count: number) => {
     const maps = [readOnlyGlobal("limit", u32, limit), global("count", u32, count)] as const;
-    withOpen(load([using("a", maps)], { kernel: fake.kernel, pins }), (collection) => attach(collection, { cgroup: directory, pins }).close());
+    withOpen(load([using("a", maps)], { kernel: fake.kernel, pins }), (collection) =>
+      attach(collection, { cgroup: directory, pins }).close(),
+    );
     return maps.map((map) => pins.map(map).get(0));
   };
   assert.equal(loadWith(1, 10), [1, 10]);
@@ -157,11 +234,20 @@ test("a read-only value belongs to the load that brought it; a variable is kept"
 
 test("a directory that is somebody else's is left alone", ({ fake, directory }) => {
   PinDirectory.create(join(directory, "theirs"), "another program", fake.kernel);
-  assert.throws(() => PinDirectory.create(join(directory, "theirs"), OWNER, fake.kernel), isLoaderError(/belongs to another program/));
-  assert.throws(() => PinDirectory.open(join(directory, "theirs"), OWNER, fake.kernel), isLoaderError(/belongs to another program/));
+  assert.throws(
+    () => PinDirectory.create(join(directory, "theirs"), OWNER, fake.kernel),
+    isLoaderError(/belongs to another program/),
+  );
+  assert.throws(
+    () => PinDirectory.open(join(directory, "theirs"), OWNER, fake.kernel),
+    isLoaderError(/belongs to another program/),
+  );
   mkdirSync(join(directory, "used"));
   writeFileSync(join(directory, "used", "thing"), "");
-  assert.throws(() => PinDirectory.create(join(directory, "used"), OWNER, fake.kernel), isLoaderError(/used by something else: it holds thing/));
+  assert.throws(
+    () => PinDirectory.create(join(directory, "used"), OWNER, fake.kernel),
+    isLoaderError(/used by something else: it holds thing/),
+  );
   assert.equal(readdirSync(join(directory, "used")), ["thing"]);
   assert.is(PinDirectory.open(join(directory, "none"), OWNER, fake.kernel), undefined);
 });

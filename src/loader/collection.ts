@@ -52,7 +52,9 @@ export interface LoadedProgram {
  */
 export function load(sources: readonly (Program | CompilableProgram)[], options: LoadOptions = {}): Collection {
   const { kernel = linux, pins } = options;
-  const programs = sources.map((source) => ("compile" in source ? source.compile({ isa: instructionSetLevel(kernel) }) : source));
+  const programs = sources.map((source) =>
+    "compile" in source ? source.compile({ isa: instructionSetLevel(kernel) }) : source,
+  );
   const withBtf = options.btf ?? true;
   const definitions = declaredMaps(programs, options);
   return Undo.run((undo) => {
@@ -110,7 +112,8 @@ export class Collection {
     const found = this.maps.get(definition.name);
     if (found === undefined) throw new LoaderError(`no program uses map ${definition.name}, so it was not created`);
     let handle = this.#handles.get(definition.name);
-    if (handle === undefined) this.#handles.set(definition.name, (handle = openMap(found.definition, found.fd, this.kernel)));
+    if (handle === undefined)
+      this.#handles.set(definition.name, (handle = openMap(found.definition, found.fd, this.kernel)));
     return handle as unknown as MapHandle<D>;
   }
 
@@ -138,7 +141,9 @@ function declaredMaps(programs: readonly Program[], { maps = [], maxEntries = {}
   for (const definition of [...programs.flatMap((program) => program.maps), ...maps]) {
     const other = found.get(definition.name);
     if (other !== undefined && other !== definition && !sameDefinition(other, definition)) {
-      throw new LoaderError(`two different maps are called ${definition.name}: ${describe(other)} and ${describe(definition)}`);
+      throw new LoaderError(
+        `two different maps are called ${definition.name}: ${describe(other)} and ${describe(definition)}`,
+      );
     }
     found.set(definition.name, other ?? definition);
   }
@@ -157,7 +162,10 @@ function declaredMaps(programs: readonly Program[], { maps = [], maxEntries = {}
 }
 
 function sameDefinition(a: MapDefinition, b: MapDefinition): boolean {
-  return describe(a) === describe(b) && Buffer.compare(a.initialValue ?? Buffer.alloc(0), b.initialValue ?? Buffer.alloc(0)) === 0;
+  return (
+    describe(a) === describe(b) &&
+    Buffer.compare(a.initialValue ?? Buffer.alloc(0), b.initialValue ?? Buffer.alloc(0)) === 0
+  );
 }
 
 function describe({ type, key, value, maxEntries, flags }: MapDefinition): string {
@@ -165,22 +173,31 @@ function describe({ type, key, value, maxEntries, flags }: MapDefinition): strin
 }
 
 function loadOne(
-  program: Program, code: Uint8Array, withBtf: boolean, { logLevel, sourceText = true }: LoadOptions, kernel: Kernel,
+  program: Program,
+  code: Uint8Array,
+  withBtf: boolean,
+  { logLevel, sourceText = true }: LoadOptions,
+  kernel: Kernel,
 ): { fd: Fd; log: string } {
-  const attempt = (btf?: ProgramBtfRecords) => kernel.loadProgram({
-    name: program.name,
-    type: program.type,
-    code,
-    instructions: program.instructions,
-    license: program.license,
-    ...(program.expectedAttachType !== undefined && { expectedAttachType: program.expectedAttachType }),
-    ...(logLevel !== undefined && { logLevel }),
-    ...(btf && { btf }),
-  });
+  const attempt = (btf?: ProgramBtfRecords) =>
+    kernel.loadProgram({
+      name: program.name,
+      type: program.type,
+      code,
+      instructions: program.instructions,
+      license: program.license,
+      ...(program.expectedAttachType !== undefined && { expectedAttachType: program.expectedAttachType }),
+      ...(logLevel !== undefined && { logLevel }),
+      ...(btf && { btf }),
+    });
   if (!withBtf) return attempt();
   let accepted: (ProgramBtfRecords & { readonly fd: Fd }) | undefined;
   try {
-    accepted = acceptedBtf((features) => programBtf(program, { features, sourceText }), `program ${program.name}`, kernel);
+    accepted = acceptedBtf(
+      (features) => programBtf(program, { features, sourceText }),
+      `program ${program.name}`,
+      kernel,
+    );
   } catch (error) {
     // Nothing but readability hangs on it.
     if (!(error instanceof BpfError)) throw error;

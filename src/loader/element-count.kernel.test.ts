@@ -2,7 +2,17 @@ import * as assert from "uvu/assert";
 import { kernelBtf } from "../btf/index.ts";
 import { possibleCpus } from "../kernel/index.ts";
 import { kernelSuite } from "../testing/index.ts";
-import { array, hash, lruHash, lruPercpuHash, MapFlag, percpuHash, u32, u64, type MapDefinition } from "../types/index.ts";
+import {
+  array,
+  hash,
+  lruHash,
+  lruPercpuHash,
+  MapFlag,
+  percpuHash,
+  u32,
+  u64,
+  type MapDefinition,
+} from "../types/index.ts";
 import { keptElementCount, load, type TypedMap } from "./index.ts";
 
 const test = kernelSuite("elements of a map, as the kernel counts them");
@@ -34,7 +44,10 @@ for (const [what, definition, value] of maps) {
     assert.is(map.count(), 1_500);
     // More than an LRU map has room for: it makes some.
     if (what.includes("LRU")) for (let i = 10_000; i < 20_000; i++) map.set(i, value);
-    else assert.throws(() => { for (let i = 10_000; i < 20_000; i++) map.set(i, value); }, /E2BIG/);
+    else
+      assert.throws(() => {
+        for (let i = 10_000; i < 20_000; i++) map.set(i, value);
+      }, /E2BIG/);
     check();
     map.deleteMany([...map.keys()]);
     check();

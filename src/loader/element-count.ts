@@ -5,7 +5,12 @@ import { MapType, ProgramType, type MapDefinition } from "../types/index.ts";
 import { relocate } from "./relocate.ts";
 
 /** Maps of which the kernel counts the elements: its hash tables. */
-const COUNTED: ReadonlySet<MapType> = new Set<MapType>([MapType.HASH, MapType.LRU_HASH, MapType.PERCPU_HASH, MapType.LRU_PERCPU_HASH]);
+const COUNTED: ReadonlySet<MapType> = new Set<MapType>([
+  MapType.HASH,
+  MapType.LRU_HASH,
+  MapType.PERCPU_HASH,
+  MapType.LRU_PERCPU_HASH,
+]);
 
 /** The kernel function that gives the count (kernel/bpf/map_iter.c; Linux 6.6). */
 const COUNT = "bpf_map_sum_elem_count";
@@ -26,11 +31,17 @@ export function keptElementCount(definition: MapDefinition, map: Fd, kernel: Ker
   const id = kernelFunction();
   if (id === undefined) return undefined;
   const counter = program({
-    name: "count_elements", type: ProgramType.SOCKET_FILTER, section: "socket", maps: [definition],
+    name: "count_elements",
+    type: ProgramType.SOCKET_FILTER,
+    section: "socket",
+    maps: [definition],
     items: [loadMap(r1, definition.name), callKernel(COUNT), exit()],
   });
   try {
-    const { fd } = kernel.loadProgram({ ...counter, code: relocate(counter, { map: () => map.number, kernelFunction: () => id }) });
+    const { fd } = kernel.loadProgram({
+      ...counter,
+      code: relocate(counter, { map: () => map.number, kernelFunction: () => id }),
+    });
     try {
       return kernel.testRunProgram(fd, { data: PACKET }).returnValue;
     } finally {

@@ -4,7 +4,14 @@ import { BpfError, Errno } from "../kernel/index.ts";
 import { FakeKernel, kernelSuite } from "../testing/index.ts";
 import { AttachType, MapType, ProgramType } from "../types/index.ts";
 import {
-  btfFeatures, hasBatchOperations, hasCgroupLinks, hasHelper, hasInstructions, hasMapType, hasProgramType, instructionSetLevel,
+  btfFeatures,
+  hasBatchOperations,
+  hasCgroupLinks,
+  hasHelper,
+  hasInstructions,
+  hasMapType,
+  hasProgramType,
+  instructionSetLevel,
 } from "./index.ts";
 
 const { CGROUP_SOCK_ADDR, CGROUP_SOCK, XDP } = ProgramType;
@@ -13,7 +20,13 @@ const { CGROUP_SOCK_ADDR, CGROUP_SOCK, XDP } = ProgramType;
 const onKernel = kernelSuite("features of the running kernel");
 
 onKernel("map types that Linux 5.10 has", () => {
-  const newer: readonly number[] = [MapType.TASK_STORAGE, MapType.BLOOM_FILTER, MapType.USER_RINGBUF, MapType.CGRP_STORAGE, MapType.ARENA];
+  const newer: readonly number[] = [
+    MapType.TASK_STORAGE,
+    MapType.BLOOM_FILTER,
+    MapType.USER_RINGBUF,
+    MapType.CGRP_STORAGE,
+    MapType.ARENA,
+  ];
   // These need a kernel that was built with them.
   const optional: readonly number[] = [MapType.XSKMAP, MapType.SOCKMAP, MapType.SOCKHASH, MapType.INODE_STORAGE];
   for (const [name, type] of Object.entries(MapType)) {
@@ -29,9 +42,16 @@ onKernel("a map type that no kernel has is absent", () => {
 
 onKernel("hooks that Linux 5.10 has, and combinations that none has", () => {
   for (const hook of [
-    AttachType.CGROUP_INET4_CONNECT, AttachType.CGROUP_INET6_CONNECT, AttachType.CGROUP_UDP4_SENDMSG, AttachType.CGROUP_UDP6_SENDMSG,
-    AttachType.CGROUP_UDP4_RECVMSG, AttachType.CGROUP_UDP6_RECVMSG, AttachType.CGROUP_INET4_GETPEERNAME, AttachType.CGROUP_INET6_GETPEERNAME,
-  ]) assert.ok(hasProgramType(CGROUP_SOCK_ADDR, hook), `hook ${hook}`);
+    AttachType.CGROUP_INET4_CONNECT,
+    AttachType.CGROUP_INET6_CONNECT,
+    AttachType.CGROUP_UDP4_SENDMSG,
+    AttachType.CGROUP_UDP6_SENDMSG,
+    AttachType.CGROUP_UDP4_RECVMSG,
+    AttachType.CGROUP_UDP6_RECVMSG,
+    AttachType.CGROUP_INET4_GETPEERNAME,
+    AttachType.CGROUP_INET6_GETPEERNAME,
+  ])
+    assert.ok(hasProgramType(CGROUP_SOCK_ADDR, hook), `hook ${hook}`);
   assert.ok(hasProgramType(CGROUP_SOCK, AttachType.CGROUP_INET_SOCK_RELEASE));
   assert.ok(hasProgramType(XDP));
   assert.ok(hasProgramType(ProgramType.TRACING), "refused for want of a type, and known all the same");
@@ -78,7 +98,12 @@ inMemory("each question is asked once", () => {
 
 inMemory("what the kernel refuses is absent, and another kernel is asked anew", () => {
   const old = new FakeKernel();
-  old.failures = { createMap: ({ type }) => (type === MapType.RINGBUF ? Errno.EINVAL : undefined), loadProgram: Errno.EINVAL, loadBtf: Errno.EINVAL, updateLink: Errno.EINVAL };
+  old.failures = {
+    createMap: ({ type }) => (type === MapType.RINGBUF ? Errno.EINVAL : undefined),
+    loadProgram: Errno.EINVAL,
+    loadBtf: Errno.EINVAL,
+    updateLink: Errno.EINVAL,
+  };
   old.batches = false;
   assert.not(hasMapType(MapType.RINGBUF, old.kernel));
   assert.ok(hasMapType(MapType.HASH, old.kernel));
@@ -94,7 +119,11 @@ inMemory("what the kernel refuses is absent, and another kernel is asked anew", 
 inMemory("missing privileges are no answer", () => {
   const fake = new FakeKernel();
   fake.failures = { createMap: Errno.EPERM };
-  for (let i = 0; i < 2; i++) assert.throws(() => hasMapType(MapType.HASH, fake.kernel), (error: unknown) => error instanceof BpfError && error.code === "EPERM");
+  for (let i = 0; i < 2; i++)
+    assert.throws(
+      () => hasMapType(MapType.HASH, fake.kernel),
+      (error: unknown) => error instanceof BpfError && error.code === "EPERM",
+    );
   fake.failures = {};
   assert.ok(hasMapType(MapType.HASH, fake.kernel));
 });

@@ -4,11 +4,38 @@
  * Each question is asked once a process.
  */
 import {
-  atomicAdd, call, encode, exit, jlt, jump, label, loadAcquire, mayGoto, mov, movsx8, assemble, r0, r1, r10, r2, store, w0,
-  type HelperName, type Item,
+  atomicAdd,
+  call,
+  encode,
+  exit,
+  jlt,
+  jump,
+  label,
+  loadAcquire,
+  mayGoto,
+  mov,
+  movsx8,
+  assemble,
+  r0,
+  r1,
+  r10,
+  r2,
+  store,
+  w0,
+  type HelperName,
+  type Item,
 } from "../asm/index.ts";
 import { btfProbes, mapBtf, type BtfFeatures } from "../btf/index.ts";
-import { BpfError, Errno, Fd, linux, VerifierError, type Kernel, type MapCreate, type ProgramLoad } from "../kernel/index.ts";
+import {
+  BpfError,
+  Errno,
+  Fd,
+  linux,
+  VerifierError,
+  type Kernel,
+  type MapCreate,
+  type ProgramLoad,
+} from "../kernel/index.ts";
 import { AttachType, MapFlag, MapType, ProgramType, skStorage, u32 } from "../types/index.ts";
 
 /** Answers so far, by kernel and question. */
@@ -60,7 +87,10 @@ const shapes: Readonly<Partial<Record<MapType, Partial<MapCreate>>>> = {
  * cannot be created without a type of the kernel's.
  * @throws {BpfError} EPERM, where privileges are missing
  */
-export function hasMapType(type: Exclude<MapType, typeof MapType.UNSPEC | typeof MapType.STRUCT_OPS>, kernel: Kernel = linux): boolean {
+export function hasMapType(
+  type: Exclude<MapType, typeof MapType.UNSPEC | typeof MapType.STRUCT_OPS>,
+  kernel: Kernel = linux,
+): boolean {
   return ask(kernel, `map type ${type}`, () => {
     const open: Fd[] = [];
     const keep = (fd: Fd): Fd => {
@@ -70,27 +100,39 @@ export function hasMapType(type: Exclude<MapType, typeof MapType.UNSPEC | typeof
     const shape = shapes[type];
     const plain = { name: "probe", keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 };
     try {
-      return errnoOf(() => {
-        const types = shape === LOCAL_STORAGE ? mapBtf(skStorage("probe", { value: u32 })) : undefined;
-        const ofMaps = type === MapType.ARRAY_OF_MAPS || type === MapType.HASH_OF_MAPS;
-        keep(kernel.createMap({
-          ...plain, ...shape, type,
-          ...(types && { btf: { ...types, fd: keep(kernel.loadBtf(types.btf)) } }),
-          ...(ofMaps && { innerMap: keep(kernel.createMap({ ...plain, type: MapType.ARRAY })) }),
-        }));
-      }) === 0;
+      return (
+        errnoOf(() => {
+          const types = shape === LOCAL_STORAGE ? mapBtf(skStorage("probe", { value: u32 })) : undefined;
+          const ofMaps = type === MapType.ARRAY_OF_MAPS || type === MapType.HASH_OF_MAPS;
+          keep(
+            kernel.createMap({
+              ...plain,
+              ...shape,
+              type,
+              ...(types && { btf: { ...types, fd: keep(kernel.loadBtf(types.btf)) } }),
+              ...(ofMaps && { innerMap: keep(kernel.createMap({ ...plain, type: MapType.ARRAY })) }),
+            }),
+          );
+        }) === 0
+      );
     } finally {
       for (const fd of open) fd.close();
     }
   });
 }
 
-type Verdict = { readonly result: "accepted" } | { readonly result: "refused"; readonly reason: string } | { readonly result: "unknown" };
+type Verdict =
+  | { readonly result: "accepted" }
+  | { readonly result: "refused"; readonly reason: string }
+  | { readonly result: "unknown" };
 
 /** What becomes of a program: `refused` by the verifier, or `unknown` to the kernel before it comes to that. */
 function verdict(items: readonly Item[], kernel: Kernel, type: ProgramType, expectedAttachType?: AttachType): Verdict {
   const program: ProgramLoad = {
-    name: "probe", type, code: encode(assemble(items)), license: "Dual MIT/GPL",
+    name: "probe",
+    type,
+    code: encode(assemble(items)),
+    license: "Dual MIT/GPL",
     ...(expectedAttachType !== undefined && { expectedAttachType }),
   };
   try {
@@ -110,9 +152,13 @@ const RETURN_1: readonly Item[] = [mov(r0, 1), exit()];
  * @throws {BpfError} EPERM, where privileges are missing
  */
 export function hasProgramType(type: ProgramType, expectedAttachType?: AttachType, kernel: Kernel = linux): boolean {
-  return ask(kernel, `program type ${type} ${expectedAttachType ?? ""}`, () =>
-    // The verifier only gets to see programs of a type that the kernel knows; it may well ask for more than this one has.
-    verdict(RETURN_1, kernel, type, expectedAttachType).result !== "unknown");
+  return ask(
+    kernel,
+    `program type ${type} ${expectedAttachType ?? ""}`,
+    () =>
+      // The verifier only gets to see programs of a type that the kernel knows; it may well ask for more than this one has.
+      verdict(RETURN_1, kernel, type, expectedAttachType).result !== "unknown",
+  );
 }
 
 /** How the verifier says that there is no such helper, or not for this program. */
@@ -122,7 +168,12 @@ const NO_HELPER = /unknown func|invalid func|cannot use helper/;
  * Whether programs of this type, for this hook, may call a helper.
  * @throws {BpfError} EPERM, where privileges are missing
  */
-export function hasHelper(helper: HelperName | number, type: ProgramType, expectedAttachType?: AttachType, kernel: Kernel = linux): boolean {
+export function hasHelper(
+  helper: HelperName | number,
+  type: ProgramType,
+  expectedAttachType?: AttachType,
+  kernel: Kernel = linux,
+): boolean {
   return ask(kernel, `helper ${helper} ${type} ${expectedAttachType ?? ""}`, () => {
     const found = verdict([call(helper), ...RETURN_1], kernel, type, expectedAttachType);
     // Its arguments are missing, so that a helper which may be called is refused for these.
@@ -137,7 +188,13 @@ const instructions = {
   /** Jumps on 32 bits, `-mcpu=v3` (5.1). */
   jump32: [mov(w0, 0), jlt(w0, 1, "end"), mov(w0, 1), label("end"), exit()],
   /** Atomics that fetch, `-mcpu=v3` (5.12). */
-  atomicFetch: [store("u64", r10, -8, 0), mov(r1, 1), atomicAdd("u64", r10, -8, r1, { fetch: true }), mov(r0, 0), exit()],
+  atomicFetch: [
+    store("u64", r10, -8, 0),
+    mov(r1, 1),
+    atomicAdd("u64", r10, -8, r1, { fetch: true }),
+    mov(r0, 0),
+    exit(),
+  ],
   /** Sign extension, signed division, byte swaps, long jumps, `-mcpu=v4` (6.6). */
   v4: [mov(r1, 1), movsx8(r0, r1), exit()],
   /** Loops that the kernel bounds (6.9). */
@@ -153,7 +210,11 @@ export type InstructionFeature = keyof typeof instructions;
  * @throws {BpfError} EPERM, where privileges are missing
  */
 export function hasInstructions(feature: InstructionFeature, kernel: Kernel = linux): boolean {
-  return ask(kernel, `instructions ${feature}`, () => verdict(instructions[feature], kernel, ProgramType.SOCKET_FILTER).result === "accepted");
+  return ask(
+    kernel,
+    `instructions ${feature}`,
+    () => verdict(instructions[feature], kernel, ProgramType.SOCKET_FILTER).result === "accepted",
+  );
 }
 
 /**
@@ -170,7 +231,10 @@ export function instructionSetLevel(kernel: Kernel = linux): 1 | 2 | 3 | 4 {
 
 /** What of BTF the kernel takes. */
 export function btfFeatures(kernel: Kernel = linux): BtfFeatures {
-  const entries = Object.entries(btfProbes).map(([feature, blob]) => [feature, ask(kernel, `btf ${feature}`, () => errnoOf(() => kernel.loadBtf(blob()).close()) === 0)]);
+  const entries = Object.entries(btfProbes).map(([feature, blob]) => [
+    feature,
+    ask(kernel, `btf ${feature}`, () => errnoOf(() => kernel.loadBtf(blob()).close()) === 0),
+  ]);
   return Object.fromEntries(entries) as unknown as BtfFeatures;
 }
 

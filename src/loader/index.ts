@@ -10,6 +10,13 @@ export { readRingBuffer, RingBufferReader, type RingBufferDefinition } from "./r
 export { standIn, type StandIn } from "./stand-in.ts";
 export { openMap, TypedMap, type MapHandle, type MapKey, type MapValue } from "./typed-map.ts";
 export {
-  btfFeatures, hasBatchOperations, hasCgroupLinks, hasHelper, hasInstructions, hasMapType, hasProgramType, instructionSetLevel,
+  btfFeatures,
+  hasBatchOperations,
+  hasCgroupLinks,
+  hasHelper,
+  hasInstructions,
+  hasMapType,
+  hasProgramType,
+  instructionSetLevel,
   type InstructionFeature,
 } from "./features.ts";

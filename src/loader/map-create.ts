@@ -7,14 +7,18 @@ import { LoaderError } from "./error.ts";
 
 /** Map types that the kernel creates only with BTF. */
 const NEEDS_BTF: ReadonlySet<MapType> = new Set<MapType>([
-  MapType.SK_STORAGE, MapType.INODE_STORAGE, MapType.TASK_STORAGE, MapType.CGRP_STORAGE,
+  MapType.SK_STORAGE,
+  MapType.INODE_STORAGE,
+  MapType.TASK_STORAGE,
+  MapType.CGRP_STORAGE,
 ]);
 
 /** Flags that go with a descriptor, not with the map. */
 const DESCRIPTOR_FLAGS: number = MapFlag.RDONLY | MapFlag.WRONLY;
 
 /** Bytes of a value as the kernel counts them: a ring buffer's records are no values. */
-const valueSize = (definition: MapDefinition): number => (definition.type === MapType.RINGBUF ? 0 : definition.value.size);
+const valueSize = (definition: MapDefinition): number =>
+  definition.type === MapType.RINGBUF ? 0 : definition.value.size;
 
 /**
  * Creates a map, with its first value; with BTF where that is asked for and the
@@ -22,15 +26,20 @@ const valueSize = (definition: MapDefinition): number => (definition.type === Ma
  * @throws {BpfError}
  */
 export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, withBtf: boolean): Fd {
-  const create = (btf?: { fd: Fd; keyTypeId: number; valueTypeId: number }) => filled(definition, kernel, kernel.createMap({
-    name: definition.name,
-    type: definition.type,
-    keySize: definition.key.size,
-    valueSize: valueSize(definition),
-    maxEntries: definition.maxEntries,
-    flags: definition.flags,
-    ...(btf && { btf }),
-  }));
+  const create = (btf?: { fd: Fd; keyTypeId: number; valueTypeId: number }) =>
+    filled(
+      definition,
+      kernel,
+      kernel.createMap({
+        name: definition.name,
+        type: definition.type,
+        keySize: definition.key.size,
+        valueSize: valueSize(definition),
+        maxEntries: definition.maxEntries,
+        flags: definition.flags,
+        ...(btf && { btf }),
+      }),
+    );
   const needed = NEEDS_BTF.has(definition.type);
   if (!withBtf && !needed) return create();
   let types: { fd: Fd; keyTypeId: number; valueTypeId: number } | undefined;
@@ -72,7 +81,9 @@ export function mapDifferences(info: MapInfo, definition: MapDefinition): string
     ["max entries", info.maxEntries, definition.maxEntries],
     ["flags", info.flags & ~DESCRIPTOR_FLAGS, definition.flags & ~DESCRIPTOR_FLAGS],
   ];
-  return points.filter(([, is, asked]) => is !== asked).map(([point, is, asked]) => `its ${point} is ${show(point, is)}, and ${show(point, asked)} is asked for`);
+  return points
+    .filter(([, is, asked]) => is !== asked)
+    .map(([point, is, asked]) => `its ${point} is ${show(point, is)}, and ${show(point, asked)} is asked for`);
 }
 
 function show(point: string, value: number): string {

@@ -16,7 +16,10 @@ test("a directory off the BPF file system is refused; once one is mounted there,
   const place = mkdtempSync(join(tmpdir(), "tsbpf-bpffs-"));
   const directory = join(place, "pins");
   try {
-    assert.throws(() => PinDirectory.create(directory, OWNER), (error: unknown) => error instanceof LoaderError && /not on a BPF file system/.test(error.message));
+    assert.throws(
+      () => PinDirectory.create(directory, OWNER),
+      (error: unknown) => error instanceof LoaderError && /not on a BPF file system/.test(error.message),
+    );
     assert.not(existsSync(directory));
     mountBpfFileSystem(place);
     try {

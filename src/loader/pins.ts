@@ -5,11 +5,27 @@
  *     DIRECTORY/maps/NAME  programs/NAME  links/NAME
  *     DIRECTORY/owner      a symbolic link whose target names whose it is
  */
-import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import {
-  BpfError, Errno, linux,
-  type Fd, type Kernel, type LinkInfo, type MapInfo, type ProgramInfo,
+  BpfError,
+  Errno,
+  linux,
+  type Fd,
+  type Kernel,
+  type LinkInfo,
+  type MapInfo,
+  type ProgramInfo,
 } from "../kernel/index.ts";
 import type { MapDefinition } from "../types/index.ts";
 import { LoaderError } from "./error.ts";
@@ -83,7 +99,11 @@ export class PinDirectory {
   /** What is pinned, by name. */
   names(kind: PinKind): string[] {
     const directory = join(this.directory, kind);
-    return existsSync(directory) ? readdirSync(directory).filter((name) => !name.startsWith(TEMPORARY)).sort() : [];
+    return existsSync(directory)
+      ? readdirSync(directory)
+          .filter((name) => !name.startsWith(TEMPORARY))
+          .sort()
+      : [];
   }
 
   /**
@@ -93,7 +113,8 @@ export class PinDirectory {
   map<D extends MapDefinition>(definition: D): MapHandle<D> {
     const fd = this.openPinnedMap(definition.name);
     const path = this.path("maps", definition.name);
-    if (fd === undefined) throw new LoaderError(`map ${definition.name}: none is pinned at ${path}`, { hint: "is it loaded?" });
+    if (fd === undefined)
+      throw new LoaderError(`map ${definition.name}: none is pinned at ${path}`, { hint: "is it loaded?" });
     try {
       const info = this.#kernel.mapInfo(fd);
       checkPinnedMap(info, { ...definition, maxEntries: info.maxEntries }, path);
@@ -211,7 +232,8 @@ export class PinDirectory {
 
   #with<T>(kind: PinKind, name: string, use: (fd: Fd) => T): T {
     const fd = this.open(kind, name);
-    if (fd === undefined) throw new LoaderError(`nothing is pinned at ${this.path(kind, name)}`, { hint: "is it loaded?" });
+    if (fd === undefined)
+      throw new LoaderError(`nothing is pinned at ${this.path(kind, name)}`, { hint: "is it loaded?" });
     try {
       return use(fd);
     } finally {
@@ -255,8 +277,13 @@ function checkOwner(path: string, owner: string): void {
   const others = readdirSync(path).filter((name) => name !== OWNER && !(KINDS as readonly string[]).includes(name));
   const marker = isLink(join(path, OWNER)) ? readlinkSync(join(path, OWNER)) : undefined;
   const hint = "choose another directory for the pins";
-  if (marker !== undefined && marker !== owner) throw new LoaderError(`pin directory ${path} belongs to ${marker}, not to ${owner}`, { hint });
-  if (others.length > 0) throw new LoaderError(`pin directory ${path} is used by something else: it holds ${others.slice(0, 3).join(", ")}`, { hint });
+  if (marker !== undefined && marker !== owner)
+    throw new LoaderError(`pin directory ${path} belongs to ${marker}, not to ${owner}`, { hint });
+  if (others.length > 0)
+    throw new LoaderError(
+      `pin directory ${path} is used by something else: it holds ${others.slice(0, 3).join(", ")}`,
+      { hint },
+    );
   if (marker === undefined && readdirSync(path).length > 0) {
     throw new LoaderError(`pin directory ${path} is used by something else: it says not whose it is`, { hint });
   }

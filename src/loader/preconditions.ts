@@ -17,9 +17,12 @@ export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = pr
   if (has(Capability.SYS_ADMIN)) return;
   const missing = (["BPF", "NET_ADMIN", "PERFMON"] as const).filter((name) => !has(Capability[name]));
   if (missing.length > 0) {
-    throw new LoaderError(`this process may not load BPF programs: it is not root and lacks ${missing.map((name) => `CAP_${name}`).join(", ")}`, {
-      hint: "run it as root (sudo), or give it CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-    });
+    throw new LoaderError(
+      `this process may not load BPF programs: it is not root and lacks ${missing.map((name) => `CAP_${name}`).join(", ")}`,
+      {
+        hint: "run it as root (sudo), or give it CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+      },
+    );
   }
 }
 
@@ -58,8 +61,16 @@ export function openCgroup(path: string, kernel: Kernel = linux): Fd {
     fd = kernel.openDirectory(path);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const why = code === "ENOENT" ? "there is no such directory" : code === "ENOTDIR" ? "this is no directory" : (cause as Error).message;
-    throw new LoaderError(`cgroup ${path}: ${why}`, { hint: `cgroups are directories below ${rootText(kernel)}; mkdir makes one`, cause });
+    const why =
+      code === "ENOENT"
+        ? "there is no such directory"
+        : code === "ENOTDIR"
+          ? "this is no directory"
+          : (cause as Error).message;
+    throw new LoaderError(`cgroup ${path}: ${why}`, {
+      hint: `cgroups are directories below ${rootText(kernel)}; mkdir makes one`,
+      cause,
+    });
   }
   if (kernel.isOnFileSystem(path, "cgroup2")) return fd;
   fd.close();
@@ -69,5 +80,8 @@ export function openCgroup(path: string, kernel: Kernel = linux): Fd {
 }
 
 function rootText(kernel: Kernel): string {
-  return kernel.mounts().find(({ type }) => type === "cgroup2")?.directory ?? "a mount of type cgroup2, of which there is none yet";
+  return (
+    kernel.mounts().find(({ type }) => type === "cgroup2")?.directory ??
+    "a mount of type cgroup2, of which there is none yet"
+  );
 }

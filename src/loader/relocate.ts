@@ -35,7 +35,9 @@ export function relocate(program: Program, numbers: Numbers): Uint8Array {
         break;
       case "label":
       case "function":
-        throw new LoaderError(`program ${program.name} refers to label ${reference.name}, which is not resolved: it has to go through the assembler first`);
+        throw new LoaderError(
+          `program ${program.name} refers to label ${reference.name}, which is not resolved: it has to go through the assembler first`,
+        );
       case undefined:
         break;
     }

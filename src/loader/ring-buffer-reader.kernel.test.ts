@@ -1,5 +1,25 @@
 import * as assert from "uvu/assert";
-import { add, call, exit, jeq, label, load as ldx, loadMap, mov, program, r0, r1, r10, r2, r3, r4, r6, r7, store, type Item } from "../asm/index.ts";
+import {
+  add,
+  call,
+  exit,
+  jeq,
+  label,
+  load as ldx,
+  loadMap,
+  mov,
+  program,
+  r0,
+  r1,
+  r10,
+  r2,
+  r3,
+  r4,
+  r6,
+  r7,
+  store,
+  type Item,
+} from "../asm/index.ts";
 import { openRingBuffer, testRunProgram } from "../kernel/index.ts";
 import { pageSize, pageSizeIn } from "../kernel/page-size.ts";
 import { kernelSuite } from "../testing/index.ts";
@@ -15,14 +35,27 @@ const counter = array("counter", { value: u64, maxEntries: 1 });
 /** Puts {next number, 7} into the ring buffer by `put`, with the record at r10 - 16; returns what that gives. */
 function producer(put: readonly Item[]) {
   return program({
-    name: "producer", type: ProgramType.XDP, section: "xdp", maps: [events, counter],
+    name: "producer",
+    type: ProgramType.XDP,
+    section: "xdp",
+    maps: [events, counter],
     items: [
-      store("u32", r10, -20, 0), mov(r2, r10), add(r2, -20), loadMap(r1, counter), call("bpf_map_lookup_elem"),
+      store("u32", r10, -20, 0),
+      mov(r2, r10),
+      add(r2, -20),
+      loadMap(r1, counter),
+      call("bpf_map_lookup_elem"),
       jeq(r0, 0, "none"),
-      ldx("u64", r6, r0, 0), add(r6, 1), store("u64", r0, 0, r6),
-      store("u64", r10, -16, r6), store("u64", r10, -8, 7),
-      ...put, exit(),
-      label("none"), mov(r0, -1), exit(),
+      ldx("u64", r6, r0, 0),
+      add(r6, 1),
+      store("u64", r0, 0, r6),
+      store("u64", r10, -16, r6),
+      store("u64", r10, -8, 7),
+      ...put,
+      exit(),
+      label("none"),
+      mov(r0, -1),
+      exit(),
     ],
   });
 }
@@ -63,14 +96,26 @@ test("records come in order, also round the end of the buffer, and a full buffer
 
 test("what was discarded is skipped", () => {
   const reserve = [
-    loadMap(r1, events), mov(r2, 16), mov(r3, 0), call("bpf_ringbuf_reserve"), jeq(r0, 0, "full"), mov(r7, r0),
-    store("u64", r7, 0, r6), store("u64", r7, 8, 7), mov(r1, r7), mov(r2, 0), call("bpf_ringbuf_discard"),
+    loadMap(r1, events),
+    mov(r2, 16),
+    mov(r3, 0),
+    call("bpf_ringbuf_reserve"),
+    jeq(r0, 0, "full"),
+    mov(r7, r0),
+    store("u64", r7, 0, r6),
+    store("u64", r7, 8, 7),
+    mov(r1, r7),
+    mov(r2, 0),
+    call("bpf_ringbuf_discard"),
     label("full"),
   ];
   const collection = load([producer([...reserve, ...output])]);
   const reader = readRingBuffer(events, collection.map(events).fd);
   for (let i = 0; i < 3; i++) testRunProgram(collection.program("producer").fd, packet);
-  assert.equal(reader.read().map(({ number }) => number), [1n, 2n, 3n]);
+  assert.equal(
+    reader.read().map(({ number }) => number),
+    [1n, 2n, 3n],
+  );
   reader.close();
   collection.close();
 });

@@ -35,7 +35,9 @@ export class RingBufferReader<V> {
    * Hands over records as they come, until the signal aborts: looks every
    * `interval` milliseconds, since waiting on the descriptor would take a thread.
    */
-  async *records(options: { readonly interval?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<V, void, undefined> {
+  async *records(
+    options: { readonly interval?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<V, void, undefined> {
     const { interval = INTERVAL, signal } = options;
     while (signal?.aborted !== true) {
       yield* this.read();
@@ -67,6 +69,9 @@ export class RingBufferReader<V> {
  * @param fd the map's descriptor, from a collection or a pin; stays the caller's
  * @throws {BpfError} where it is none
  */
-export function readRingBuffer<V extends Schema>(definition: RingBufferDefinition<V>, fd: Fd): RingBufferReader<Infer<V>> {
+export function readRingBuffer<V extends Schema>(
+  definition: RingBufferDefinition<V>,
+  fd: Fd,
+): RingBufferReader<Infer<V>> {
   return new RingBufferReader(openRingBuffer(fd, mapInfo(fd).maxEntries), definition.value as Schema<Infer<V>>);
 }

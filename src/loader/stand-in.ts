@@ -31,27 +31,41 @@ interface Replaced {
  * @throws {LoaderError} where a link's cgroup is gone
  * @throws {BpfError} where the kernel refuses
  */
-export function standIn(collection: Collection, pins: PinDirectory, isStandIn: (program: ProgramInfo) => boolean): StandIn {
+export function standIn(
+  collection: Collection,
+  pins: PinDirectory,
+  isStandIn: (program: ProgramInfo) => boolean,
+): StandIn {
   const { kernel } = collection;
   return Undo.run((undo) => {
     const keep = (fd: Fd | undefined): Fd | undefined => {
       if (fd) undo.add(() => fd.close());
       return fd;
     };
-    const replaced = pins.names("links").filter((name) => collection.programs.has(name)).map((name): Replaced => {
-      const program = collection.programs.get(name)!;
-      const link = keep(pins.open("links", name))!;
-      const current = keep(kernel.openById("program", kernel.linkInfo(link).programId));
-      if (current === undefined) throw new LoaderError(`link ${name} runs no program any more: its cgroup is gone`, { hint: "load again" });
-      const before = isStandIn(kernel.programInfo(current)) ? keep(pins.open("programs", name)) ?? current : current;
-      kernel.updateLink(link, program.fd, current);
-      undo.add(() => kernel.updateLink(link, before, program.fd));
-      if (before !== current) undo.afterwards(() => current.close());
-      return { link, program, before };
-    });
+    const replaced = pins
+      .names("links")
+      .filter((name) => collection.programs.has(name))
+      .map((name): Replaced => {
+        const program = collection.programs.get(name)!;
+        const link = keep(pins.open("links", name))!;
+        const current = keep(kernel.openById("program", kernel.linkInfo(link).programId));
+        if (current === undefined)
+          throw new LoaderError(`link ${name} runs no program any more: its cgroup is gone`, { hint: "load again" });
+        const before = isStandIn(kernel.programInfo(current))
+          ? (keep(pins.open("programs", name)) ?? current)
+          : current;
+        kernel.updateLink(link, program.fd, current);
+        undo.add(() => kernel.updateLink(link, before, program.fd));
+        if (before !== current) undo.afterwards(() => current.close());
+        return { link, program, before };
+      });
     const programIds = new Map(replaced.map(({ program }) => [program, kernel.programInfo(program.fd).id]));
     return {
-      inPlace: () => replaced.every(({ link, program }) => isAttached(kernel.linkInfo(link)) && kernel.linkInfo(link).programId === programIds.get(program)),
+      inPlace: () =>
+        replaced.every(
+          ({ link, program }) =>
+            isAttached(kernel.linkInfo(link)) && kernel.linkInfo(link).programId === programIds.get(program),
+        ),
       putBack() {
         for (const { link, program, before } of replaced) {
           putBack(kernel, link, before, program.fd);

@@ -1,4 +1,14 @@
-import { BpfError, Errno, isPerCpu, linux, possibleCpus, type BatchCursor, type Fd, type Kernel, type MapElements } from "../kernel/index.ts";
+import {
+  BpfError,
+  Errno,
+  isPerCpu,
+  linux,
+  possibleCpus,
+  type BatchCursor,
+  type Fd,
+  type Kernel,
+  type MapElements,
+} from "../kernel/index.ts";
 import { MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from "../types/index.ts";
 
 type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
@@ -7,7 +17,9 @@ type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typ
 export type MapKey<D extends MapDefinition> = Infer<D["key"]>;
 
 /** What its values are: for a per-CPU map an array with one for each possible CPU. */
-export type MapValue<D extends MapDefinition> = D["type"] extends PerCpuType ? readonly Infer<D["value"]>[] : Infer<D["value"]>;
+export type MapValue<D extends MapDefinition> = D["type"] extends PerCpuType
+  ? readonly Infer<D["value"]>[]
+  : Infer<D["value"]>;
 
 /** The handle that belongs to a map's declaration. */
 export type MapHandle<D extends MapDefinition> = TypedMap<MapKey<D>, MapValue<D>>;
@@ -50,7 +62,9 @@ export class TypedMap<K, V> {
       maxEntries: this.#maxEntries,
     });
     this.#key = definition.key as Schema<K>;
-    this.#value = (isPerCpu(definition.type) ? perCpu(definition.value, this.#elements.valueStride) : definition.value) as Codec<V>;
+    this.#value = (
+      isPerCpu(definition.type) ? perCpu(definition.value, this.#elements.valueStride) : definition.value
+    ) as Codec<V>;
     this.#keyView = viewOf(this.#elements.key);
     this.#valueView = viewOf(this.#elements.value);
   }
@@ -131,7 +145,8 @@ export class TypedMap<K, V> {
 
   /** Elements at this moment; an array always has all of them. Walks through the map. @throws {BpfError} */
   count(): number {
-    if (this.definition.type === MapType.ARRAY || this.definition.type === MapType.PERCPU_ARRAY) return this.#maxEntries;
+    if (this.definition.type === MapType.ARRAY || this.definition.type === MapType.PERCPU_ARRAY)
+      return this.#maxEntries;
     const cursor: BatchCursor = {};
     for (let count = 0; ; ) {
       const { done, errno, finished } = this.#elements.lookupBatch(cursor);
@@ -182,7 +197,10 @@ export class TypedMap<K, V> {
     while (values.length < count) {
       const next = first + values.length;
       if (this.#elements.batches) {
-        const { done, errno } = this.#elements.lookupRange(next, Math.min(this.#elements.batchSize, count - values.length));
+        const { done, errno } = this.#elements.lookupRange(
+          next,
+          Math.min(this.#elements.batchSize, count - values.length),
+        );
         if (errno !== Errno.ENOTSUPP) {
           if (errno !== 0 || done === 0) throw this.#error("BPF_MAP_LOOKUP_BATCH", errno || Errno.ENOENT);
           const view = viewOf(this.#elements.batchValues);
@@ -208,7 +226,8 @@ export class TypedMap<K, V> {
     this.#inBatches(all.length, bytes, undefined, {
       batch: (count) => {
         const { done, errno } = this.#elements.deleteBatch(count);
-        if (errno !== 0 && errno !== Errno.ENOENT && errno !== Errno.ENOTSUPP) throw this.#error("BPF_MAP_DELETE_BATCH", errno);
+        if (errno !== 0 && errno !== Errno.ENOENT && errno !== Errno.ENOTSUPP)
+          throw this.#error("BPF_MAP_DELETE_BATCH", errno);
         removed += done;
         // An absent key stops the batch: go on behind it.
         return errno === Errno.ENOENT ? done + 1 : done;
@@ -230,7 +249,12 @@ export class TypedMap<K, V> {
   }
 
   /** Hands over elements batch by batch, or one by one where the kernel has no batches for this map. */
-  #inBatches(length: number, keys: Buffer, values: Buffer | undefined, step: { batch: (count: number) => number; single: () => void }): void {
+  #inBatches(
+    length: number,
+    keys: Buffer,
+    values: Buffer | undefined,
+    step: { batch: (count: number) => number; single: () => void },
+  ): void {
     const elements = this.#elements;
     const { size } = this.definition.key;
     const stride = elements.valueStride;
@@ -255,7 +279,8 @@ export class TypedMap<K, V> {
     const values = viewOf(batchValues);
     const { size } = this.definition.key;
     const entries: [K, V][] = [];
-    for (let i = 0; i < count; i++) entries.push([this.#key.read(keys, i * size), this.#value.read(values, i * valueStride)]);
+    for (let i = 0; i < count; i++)
+      entries.push([this.#key.read(keys, i * size), this.#value.read(values, i * valueStride)]);
     return entries;
   }
 
@@ -298,7 +323,8 @@ function perCpu(schema: Schema, stride: number): Codec<readonly unknown[]> {
   return {
     read: (view, offset) => Array.from({ length: cpus }, (_, cpu) => schema.read(view, offset + cpu * each)),
     write(view, offset, values) {
-      if (values.length !== cpus) throw new RangeError(`a per-CPU value has one part for each of ${cpus} possible CPUs, not ${values.length}`);
+      if (values.length !== cpus)
+        throw new RangeError(`a per-CPU value has one part for each of ${cpus} possible CPUs, not ${values.length}`);
       values.forEach((value, cpu) => schema.write(view, offset + cpu * each, value));
     },
   };

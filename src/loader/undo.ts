@@ -38,7 +38,11 @@ export class Undo {
         failures.push(failure);
       }
     }
-    if (failures.length > 0) throw new AggregateError([reason, ...failures], `${text(reason)}; and taking back what was done failed: ${failures.map(text).join("; ")}`);
+    if (failures.length > 0)
+      throw new AggregateError(
+        [reason, ...failures],
+        `${text(reason)}; and taking back what was done failed: ${failures.map(text).join("; ")}`,
+      );
   }
 }
 

@@ -2,7 +2,58 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { add, and, arsh, assemble, be16, be32, be64, bswap16, bswap32, bswap64, div, exit, jeq, jge, jgt, jle, jlt, jne, jset, jsge, jsgt, jsle, jslt, label, lddw, le16, le32, le64, lsh, mod, mov, movsx16, movsx32, movsx8, mul, neg, or, r0, r1, r2, rsh, sdiv, smod, sub, w0, w1, w2, xor, type Item, type Register } from "../asm/index.ts";
+import {
+  add,
+  and,
+  arsh,
+  assemble,
+  be16,
+  be32,
+  be64,
+  bswap16,
+  bswap32,
+  bswap64,
+  div,
+  exit,
+  jeq,
+  jge,
+  jgt,
+  jle,
+  jlt,
+  jne,
+  jset,
+  jsge,
+  jsgt,
+  jsle,
+  jslt,
+  label,
+  lddw,
+  le16,
+  le32,
+  le64,
+  lsh,
+  mod,
+  mov,
+  movsx16,
+  movsx32,
+  movsx8,
+  mul,
+  neg,
+  or,
+  r0,
+  r1,
+  r2,
+  rsh,
+  sdiv,
+  smod,
+  sub,
+  w0,
+  w1,
+  w2,
+  xor,
+  type Item,
+  type Register,
+} from "../asm/index.ts";
 import { execute } from "./execute.ts";
 
 const test = suite("arithmetic");
@@ -17,12 +68,30 @@ const U = (bits: 32 | 64, value: bigint): bigint => BigInt.asUintN(bits, value);
 const operand = fc.oneof(
   fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),
   fc.bigInt({ min: 0n, max: 0xffff_ffffn }),
-  fc.constantFrom(0n, 1n, 2n, 31n, 32n, 33n, 63n, 64n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n,
-    0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn, 0xffff_ffff_8000_0000n),
+  fc.constantFrom(
+    0n,
+    1n,
+    2n,
+    31n,
+    32n,
+    33n,
+    63n,
+    64n,
+    0x7fff_ffffn,
+    0x8000_0000n,
+    0xffff_ffffn,
+    0x1_0000_0000n,
+    0x7fff_ffff_ffff_ffffn,
+    0x8000_0000_0000_0000n,
+    0xffff_ffff_ffff_ffffn,
+    0xffff_ffff_8000_0000n,
+  ),
 );
 
 /** RFC 9669, section 4.1, in numbers of `bits` bits. */
-const operations: Readonly<Record<string, [builder: typeof add, model: (bits: 32 | 64, a: bigint, b: bigint) => bigint]>> = {
+const operations: Readonly<
+  Record<string, [builder: typeof add, model: (bits: 32 | 64, a: bigint, b: bigint) => bigint]>
+> = {
   add: [add, (_, a, b) => a + b],
   sub: [sub, (_, a, b) => a - b],
   mul: [mul, (_, a, b) => a * b],
@@ -41,19 +110,22 @@ const operations: Readonly<Record<string, [builder: typeof add, model: (bits: 32
 
 for (const [name, [build, model]] of Object.entries(operations)) {
   test(`${name}, both widths, register, immediate and itself`, () => {
-    fc.assert(fc.property(operand, operand, fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }), (a, b, immediate) => {
-      const wide = (x: bigint, y: bigint) => U64(model(64, x, y));
-      const narrow = (x: bigint, y: bigint) => U(32, model(32, U(32, x), U(32, y)));
-      const extended = U64(BigInt(immediate));
-      const start = [lddw(r1, a), lddw(r2, b)];
-      const end = [mov(r0, r1), exit()];
-      assert.is(run([...start, build(r1, r2), ...end]), wide(a, b));
-      assert.is(run([...start, build(w1, w2), ...end]), narrow(a, b));
-      assert.is(run([...start, build(r1, immediate), ...end]), wide(a, extended));
-      assert.is(run([...start, build(w1, immediate), ...end]), narrow(a, extended));
-      assert.is(run([...start, build(r1, r1), ...end]), wide(a, a));
-      assert.is(run([...start, build(w1, w1), ...end]), narrow(a, a));
-    }), { numRuns: 150 });
+    fc.assert(
+      fc.property(operand, operand, fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }), (a, b, immediate) => {
+        const wide = (x: bigint, y: bigint) => U64(model(64, x, y));
+        const narrow = (x: bigint, y: bigint) => U(32, model(32, U(32, x), U(32, y)));
+        const extended = U64(BigInt(immediate));
+        const start = [lddw(r1, a), lddw(r2, b)];
+        const end = [mov(r0, r1), exit()];
+        assert.is(run([...start, build(r1, r2), ...end]), wide(a, b));
+        assert.is(run([...start, build(w1, w2), ...end]), narrow(a, b));
+        assert.is(run([...start, build(r1, immediate), ...end]), wide(a, extended));
+        assert.is(run([...start, build(w1, immediate), ...end]), narrow(a, extended));
+        assert.is(run([...start, build(r1, r1), ...end]), wide(a, a));
+        assert.is(run([...start, build(w1, w1), ...end]), narrow(a, a));
+      }),
+      { numRuns: 150 },
+    );
   });
 }
 
@@ -87,13 +159,19 @@ test("negation, sign extension and byte order", () => {
     ["bswap32", bswap32, (a) => reversed(32, a)],
     ["bswap64", bswap64, (a) => reversed(64, a)],
   ];
-  fc.assert(fc.property(operand, (a) => {
-    for (const [name, build, model] of unary) assert.is(run([lddw(r0, a), build(r0), exit()]), model(a), `${name} of ${a}`);
-  }), { numRuns: 150 });
+  fc.assert(
+    fc.property(operand, (a) => {
+      for (const [name, build, model] of unary)
+        assert.is(run([lddw(r0, a), build(r0), exit()]), model(a), `${name} of ${a}`);
+    }),
+    { numRuns: 150 },
+  );
 });
 
 test("conditions, both widths, register and immediate", () => {
-  const conditions: Readonly<Record<string, [builder: typeof jeq, model: (bits: 32 | 64, a: bigint, b: bigint) => boolean]>> = {
+  const conditions: Readonly<
+    Record<string, [builder: typeof jeq, model: (bits: 32 | 64, a: bigint, b: bigint) => boolean]>
+  > = {
     jeq: [jeq, (_, a, b) => a === b],
     jne: [jne, (_, a, b) => a !== b],
     jgt: [jgt, (_, a, b) => a > b],
@@ -109,16 +187,26 @@ test("conditions, both widths, register and immediate", () => {
   const taken = (a: bigint, b: bigint, jump: Item): boolean =>
     run([lddw(r1, a), lddw(r2, b), jump, mov(r0, 0), exit(), label("there"), mov(r0, 1), exit()]) === 1n;
   // Neighbours, so that halves are equal often.
-  const pair = fc.oneof(fc.tuple(operand, operand), operand.chain((a) => fc.tuple(fc.constant(a), fc.constantFrom(a, U64(a + 1n), U64(a - 1n), a ^ (1n << 63n)))));
-  fc.assert(fc.property(pair, fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }), ([a, b], immediate) => {
-    for (const [name, [build, model]] of Object.entries(conditions)) {
-      const extended = U64(BigInt(immediate));
-      assert.is(taken(a, b, build(r1, r2, "there")), model(64, a, b), `${name} ${a} ${b}`);
-      assert.is(taken(a, b, build(w1, w2, "there")), model(32, U(32, a), U(32, b)), `${name}32 ${a} ${b}`);
-      assert.is(taken(a, b, build(r1, immediate, "there")), model(64, a, extended), `${name} ${a} ${immediate}`);
-      assert.is(taken(a, b, build(w1, immediate, "there")), model(32, U(32, a), U(32, extended)), `${name}32 ${a} ${immediate}`);
-    }
-  }), { numRuns: 60 });
+  const pair = fc.oneof(
+    fc.tuple(operand, operand),
+    operand.chain((a) => fc.tuple(fc.constant(a), fc.constantFrom(a, U64(a + 1n), U64(a - 1n), a ^ (1n << 63n)))),
+  );
+  fc.assert(
+    fc.property(pair, fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }), ([a, b], immediate) => {
+      for (const [name, [build, model]] of Object.entries(conditions)) {
+        const extended = U64(BigInt(immediate));
+        assert.is(taken(a, b, build(r1, r2, "there")), model(64, a, b), `${name} ${a} ${b}`);
+        assert.is(taken(a, b, build(w1, w2, "there")), model(32, U(32, a), U(32, b)), `${name}32 ${a} ${b}`);
+        assert.is(taken(a, b, build(r1, immediate, "there")), model(64, a, extended), `${name} ${a} ${immediate}`);
+        assert.is(
+          taken(a, b, build(w1, immediate, "there")),
+          model(32, U(32, a), U(32, extended)),
+          `${name}32 ${a} ${immediate}`,
+        );
+      }
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test.run();

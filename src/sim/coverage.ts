@@ -39,7 +39,8 @@ export class Coverage {
 
   /** Adds what other runs of the same program have covered. @throws {RangeError} for another program */
   merge(other: Coverage): void {
-    if (other.#instructions !== this.#instructions) throw new RangeError("the coverage of another program cannot be added");
+    if (other.#instructions !== this.#instructions)
+      throw new RangeError("the coverage of another program cannot be added");
     other.#executed.forEach((count, index) => (this.#executed[index]! += count));
     other.#taken.forEach((count, index) => (this.#taken[index]! += count));
   }
@@ -54,12 +55,16 @@ export class Coverage {
     return this.#instructions.flatMap((instruction, index) =>
       isConditional(instruction)
         ? [{ index, instruction, taken: this.#taken[index]!, notTaken: this.#executed[index]! - this.#taken[index]! }]
-        : []);
+        : [],
+    );
   }
 
   /** Whether every instruction has run and every conditional jump has gone both ways. */
   get complete(): boolean {
-    return this.#executed.every((count) => count > 0) && this.branches.every(({ taken, notTaken }) => taken > 0 && notTaken > 0);
+    return (
+      this.#executed.every((count) => count > 0) &&
+      this.branches.every(({ taken, notTaken }) => taken > 0 && notTaken > 0)
+    );
   }
 
   /** By line of TypeScript, in the order of file and line. Instructions of unknown origin are left out. */
@@ -74,7 +79,9 @@ export class Coverage {
     });
     const branches = new Map(this.branches.map((branch) => [branch.index, branch]));
     return [...lines.values()]
-      .sort((a, b) => (a.source.file < b.source.file ? -1 : a.source.file > b.source.file ? 1 : a.source.line - b.source.line))
+      .sort((a, b) =>
+        a.source.file < b.source.file ? -1 : a.source.file > b.source.file ? 1 : a.source.line - b.source.line,
+      )
       .map(({ source, indexes }) => ({
         source,
         instructions: indexes.length,
@@ -96,7 +103,9 @@ export class Coverage {
     let file = "";
     for (const line of this.lines) {
       if (line.source.file !== file) output.push(fileName((file = line.source.file)));
-      output.push(`${String(line.hits).padStart(9)}  ${String(line.source.line).padStart(5)}  ${remarks(line).join("; ")}`.trimEnd());
+      output.push(
+        `${String(line.hits).padStart(9)}  ${String(line.source.line).padStart(5)}  ${remarks(line).join("; ")}`.trimEnd(),
+      );
     }
     output.push(
       `instructions ${executed} of ${this.#instructions.length}`,
@@ -113,7 +122,10 @@ function remarks(line: LineCoverage): string[] {
     ...(never > 0 ? [`${never} of ${line.instructions} instructions never run`] : []),
     ...line.branches
       .filter(({ taken, notTaken }) => taken + notTaken > 0 && (taken === 0 || notTaken === 0))
-      .map(({ index, instruction, taken }) => `${taken === 0 ? "never" : "always"} jumps at ${index}: ${formatInstruction(instruction)}`),
+      .map(
+        ({ index, instruction, taken }) =>
+          `${taken === 0 ? "never" : "always"} jumps at ${index}: ${formatInstruction(instruction)}`,
+      ),
   ];
 }
 

@@ -22,7 +22,10 @@ export interface Execution {
  * @throws {RangeError} where there are no instructions
  */
 export function execute(
-  instructions: readonly Instruction[], memory: Uint8Array, budget: number, helpers: ReadonlyMap<number, Helper> = new Map(),
+  instructions: readonly Instruction[],
+  memory: Uint8Array,
+  budget: number,
+  helpers: ReadonlyMap<number, Helper> = new Map(),
 ): Execution {
   const environment: Environment = {
     helper: (number) => helpers.get(number),

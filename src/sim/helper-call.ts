@@ -24,8 +24,18 @@ export class HelperCall {
   readonly #halves: readonly number[];
 
   constructor(
-    machine: Machine, depth: number,
-    l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+    machine: Machine,
+    depth: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
   ) {
     this.machine = machine;
     this.#depth = depth;
@@ -73,10 +83,30 @@ export class HelperCall {
    * Calls the function that the argument holds the address of; numbers are
    * sign-extended, regions passed as pointers. Gives the low half of its r0.
    */
-  callback(argument: Argument, r1: bigint | number | Region, r2: bigint | number | Region, r3: bigint | number | Region = 0, r4: bigint | number | Region = 0): number {
+  callback(
+    argument: Argument,
+    r1: bigint | number | Region,
+    r2: bigint | number | Region,
+    r3: bigint | number | Region = 0,
+    r4: bigint | number | Region = 0,
+  ): number {
     const halves = [r1, r2, r3, r4].flatMap((value) => this.#split(value));
     const [l1, h1, l2, h2, l3, h3, l4, h4] = halves as [number, number, number, number, number, number, number, number];
-    return this.machine.callFunction(this.i32(argument), this.#high(argument), this.#depth, l1, h1, l2, h2, l3, h3, l4, h4, 0, 0);
+    return this.machine.callFunction(
+      this.i32(argument),
+      this.#high(argument),
+      this.#depth,
+      l1,
+      h1,
+      l2,
+      h2,
+      l3,
+      h3,
+      l4,
+      h4,
+      0,
+      0,
+    );
   }
 
   /** Puts a result where generated code expects it: the low half returned, the upper in the machine. */
@@ -91,7 +121,8 @@ export class HelperCall {
   }
 
   #split(value: HelperResult): [number, number] {
-    if (typeof value === "number") return [value | 0, value < 0 ? -1 : value > 0xffff_ffff ? Math.floor(value / 0x1_0000_0000) | 0 : 0];
+    if (typeof value === "number")
+      return [value | 0, value < 0 ? -1 : value > 0xffff_ffff ? Math.floor(value / 0x1_0000_0000) | 0 : 0];
     if (typeof value === "bigint") return [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))];
     if (value instanceof Region) return [REGION_START, this.machine.space.highOf(value)];
     return [0, 0];

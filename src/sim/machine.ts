@@ -131,7 +131,15 @@ export class Machine {
     }
   }
 
-  store(program: TranslatedProgram, index: number, high: number, low: number, size: number, valueLow: number, valueHigh: number): void {
+  store(
+    program: TranslatedProgram,
+    index: number,
+    high: number,
+    low: number,
+    size: number,
+    valueLow: number,
+    valueHigh: number,
+  ): void {
     try {
       this.space.store(high, low, size, valueLow, valueHigh);
     } catch (error) {
@@ -141,8 +149,16 @@ export class Machine {
 
   /** A read-modify-write (RFC 9669, section 5.3); gives the old value. */
   atomic(
-    program: TranslatedProgram, index: number, operation: number, high: number, low: number, size: number,
-    valueLow: number, valueHigh: number, expectedLow: number, expectedHigh: number,
+    program: TranslatedProgram,
+    index: number,
+    operation: number,
+    high: number,
+    low: number,
+    size: number,
+    valueLow: number,
+    valueHigh: number,
+    expectedLow: number,
+    expectedHigh: number,
   ): number {
     const oldLow = this.load(program, index, high, low, size);
     const oldHigh = this.high;
@@ -194,7 +210,11 @@ export class Machine {
     const instruction = program.instructions[index]!;
     const found = this.#environment.reference(instruction);
     if (found === undefined) {
-      this.fault(program, index, "what it refers to is not known here: a map is referred to by its name, and is among the simulated ones");
+      this.fault(
+        program,
+        index,
+        "what it refers to is not known here: a map is referred to by its name, and is among the simulated ones",
+      );
     }
     this.high = this.space.highOf(found.region);
     return REGION_START + found.offset;
@@ -207,8 +227,20 @@ export class Machine {
   }
 
   callHelper(
-    program: TranslatedProgram, index: number, depth: number, number: number,
-    l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+    program: TranslatedProgram,
+    index: number,
+    depth: number,
+    number: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
   ): number {
     const helper = this.#environment.helper(number);
     if (helper === undefined) this.fault(program, index, `the simulator has no helper ${number} here`);
@@ -216,8 +248,19 @@ export class Machine {
   }
 
   callKernelFunction(
-    program: TranslatedProgram, index: number, depth: number,
-    l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+    program: TranslatedProgram,
+    index: number,
+    depth: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
   ): number {
     const { reference, immediate } = program.instructions[index]!;
     const name = reference?.kind === "kernel-function" ? reference.name : undefined;
@@ -230,8 +273,21 @@ export class Machine {
 
   /** `callx`: of a function whose address was loaded, or of a helper by its number (as in the conformance suite's `callx`). */
   callRegister(
-    program: TranslatedProgram, index: number, depth: number, low: number, high: number,
-    l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+    program: TranslatedProgram,
+    index: number,
+    depth: number,
+    low: number,
+    high: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
   ): number {
     if (high === 0 && low > 0 && low < REGION_START) {
       return this.callHelper(program, index, depth, low, l1, h1, l2, h2, l3, h3, l4, h4, l5, h5);
@@ -248,8 +304,19 @@ export class Machine {
    * @throws {ReasonForFault} where none is there, or too many calls are open
    */
   callFunction(
-    low: number, high: number, depth: number,
-    l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+    low: number,
+    high: number,
+    depth: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
   ): number {
     const { region, offset } = this.space.find(high, low);
     if (!(region instanceof CodeRegion)) throw new ReasonForFault(`a call of an address in ${region.name}`);
@@ -258,8 +325,19 @@ export class Machine {
   }
 
   tailCall(
-    program: TranslatedProgram, index: number, depth: number,
-    l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+    program: TranslatedProgram,
+    index: number,
+    depth: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
   ): TranslatedProgram | null {
     try {
       const target = this.#environment.tailCall(new HelperCall(this, depth, l1, h1, l2, h2, l3, h3, l4, h4, l5, h5));
@@ -288,4 +366,3 @@ export class Machine {
 function halves(value: bigint): [number, number] {
   return [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))];
 }
-

@@ -2,7 +2,23 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  array, arrayOf, encodeValue, hash, lpmTrie, lruHash, lruPercpuHash, percpuArray, percpuHash, progArray, ringbuf, struct, u32, u64, u8, UpdateFlag, withMaxEntries,
+  array,
+  arrayOf,
+  encodeValue,
+  hash,
+  lpmTrie,
+  lruHash,
+  lruPercpuHash,
+  percpuArray,
+  percpuHash,
+  progArray,
+  ringbuf,
+  struct,
+  u32,
+  u64,
+  u8,
+  UpdateFlag,
+  withMaxEntries,
 } from "../types/index.ts";
 import { SimulatedMapError, SimulatedMaps } from "./maps/index.ts";
 import { RingBuffer } from "./maps/ring-buffer.ts";
@@ -26,9 +42,21 @@ test("hash: typed get, set, delete, entries; flags and fullness as in the kernel
   map.set(2, 20n);
   assert.is(map.get(1), 10n);
   assert.is(map.get(3), undefined);
-  assert.is(errnoOf(() => map.set(3, 30n)), 7, "E2BIG");
-  assert.is(errnoOf(() => map.set(1, 11n, UpdateFlag.NOEXIST)), 17, "EEXIST");
-  assert.is(errnoOf(() => map.set(3, 11n, UpdateFlag.EXIST)), 2, "ENOENT");
+  assert.is(
+    errnoOf(() => map.set(3, 30n)),
+    7,
+    "E2BIG",
+  );
+  assert.is(
+    errnoOf(() => map.set(1, 11n, UpdateFlag.NOEXIST)),
+    17,
+    "EEXIST",
+  );
+  assert.is(
+    errnoOf(() => map.set(3, 11n, UpdateFlag.EXIST)),
+    2,
+    "ENOENT",
+  );
   assert.is(map.remove(key(9)), -2, "ENOENT");
   assert.is(map.update(key(1), new Uint8Array(8), 7, 0), -22, "EINVAL");
   map.set(1, 11n);
@@ -52,10 +80,28 @@ test("array: all there from the start, updated in place, nothing deleted", () =>
   map.set(1, 7);
   assert.is(value.view.getUint32(0, true), 7);
   assert.is(value.gone, undefined);
-  assert.equal([...map], [[0, 0], [1, 7]]);
-  assert.is(errnoOf(() => map.set(2, 1)), 7, "E2BIG");
-  assert.is(errnoOf(() => map.set(1, 1, UpdateFlag.NOEXIST)), 17, "EEXIST");
-  assert.is(errnoOf(() => map.delete(1)), 22, "EINVAL");
+  assert.equal(
+    [...map],
+    [
+      [0, 0],
+      [1, 7],
+    ],
+  );
+  assert.is(
+    errnoOf(() => map.set(2, 1)),
+    7,
+    "E2BIG",
+  );
+  assert.is(
+    errnoOf(() => map.set(1, 1, UpdateFlag.NOEXIST)),
+    17,
+    "EEXIST",
+  );
+  assert.is(
+    errnoOf(() => map.delete(1)),
+    22,
+    "EINVAL",
+  );
   assert.is(map.get(2), undefined);
 });
 
@@ -90,7 +136,10 @@ test("per-CPU maps have a value for each CPU", () => {
   const perArray = maps.of(percpuArray("pa", { value: u32, maxEntries: 1 }));
   perArray.valueOf(key(0), 1)!.view.setUint32(0, 5, true);
   assert.equal(perArray.get(0), [0, 5]);
-  for (const map of [maps.of(percpuHash("ph", { key: u32, value: u32, maxEntries: 1 })), maps.of(lruPercpuHash("plh", { key: u32, value: u32, maxEntries: 1 }))]) {
+  for (const map of [
+    maps.of(percpuHash("ph", { key: u32, value: u32, maxEntries: 1 })),
+    maps.of(lruPercpuHash("plh", { key: u32, value: u32, maxEntries: 1 })),
+  ]) {
     map.set(1, [7, 8]);
     assert.is(map.update(key(1), encodeValue(u32, 9), 0, 0), 0);
     assert.equal(map.get(1), [9, 8]);
@@ -113,8 +162,16 @@ test("LPM trie: the longest prefix, no longer than what is asked for", () => {
   map.set({ length: 20, data: [10, 1, 0x20, 0] }, 33);
   assert.is(map.count(), 3, "the same prefix: bits beyond it do not count");
   map.set({ length: 32, data: [1, 1, 1, 1] }, 4);
-  assert.is(errnoOf(() => map.set({ length: 32, data: [2, 1, 1, 1] }, 4)), 28, "ENOSPC");
-  assert.is(errnoOf(() => map.set({ length: 33, data: [2, 1, 1, 1] }, 4)), 22, "EINVAL");
+  assert.is(
+    errnoOf(() => map.set({ length: 32, data: [2, 1, 1, 1] }, 4)),
+    28,
+    "ENOSPC",
+  );
+  assert.is(
+    errnoOf(() => map.set({ length: 33, data: [2, 1, 1, 1] }, 4)),
+    22,
+    "EINVAL",
+  );
   assert.is(map.delete({ length: 8, data: [10, 99, 0, 0] }), true);
   assert.is(map.delete({ length: 8, data: [10, 99, 0, 0] }), false);
   assert.is(find(32, 10, 2, 0, 0), 1);

@@ -3,9 +3,23 @@ import { socketLayout } from "./context/layout.ts";
 import { Region } from "./memory/region.ts";
 
 /** What a program may know of a socket beyond its cookie (`struct bpf_sock`). */
-export type SocketFields = Pick<ContextValues,
-  | "boundDevIf" | "family" | "type" | "protocol" | "mark" | "priority" | "srcIp4" | "srcIp6" | "srcPort"
-  | "dstPort" | "dstIp4" | "dstIp6" | "state" | "rxQueueMapping">;
+export type SocketFields = Pick<
+  ContextValues,
+  | "boundDevIf"
+  | "family"
+  | "type"
+  | "protocol"
+  | "mark"
+  | "priority"
+  | "srcIp4"
+  | "srcIp6"
+  | "srcPort"
+  | "dstPort"
+  | "dstIp4"
+  | "dstIp6"
+  | "state"
+  | "rxQueueMapping"
+>;
 
 export interface SocketOptions extends SocketFields {
   /** Default: the next one that no socket of this kernel has had. */

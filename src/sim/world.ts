@@ -126,7 +126,16 @@ export class World implements Environment {
     this.maps = options.maps ?? new SimulatedMaps();
     this.time = options.time ?? 0n;
     this.random = options.random ?? seededRandom(options.seed ?? 1);
-    this.task = { pid: 1000, tid: 1000, uid: 0, gid: 0, comm: "simulated", cgroupId: 1n, ancestorCgroupIds: [], ...options.task };
+    this.task = {
+      pid: 1000,
+      tid: 1000,
+      uid: 0,
+      gid: 0,
+      comm: "simulated",
+      cgroupId: 1n,
+      ancestorCgroupIds: [],
+      ...options.task,
+    };
     this.netnsCookie = options.netnsCookie ?? 1n;
     this.#helpers = { ...builtInHelpers, ...options.helpers };
     this.#kernelFunctions = options.kernelFunctions ?? {};
@@ -166,7 +175,10 @@ export class World implements Environment {
     this.current = current;
     try {
       const translated = this.#translate(program);
-      const r0 = this.#machine.run(translated, { r1: this.#machine.space.addressOf(context), budget: options.budget ?? DEFAULT_BUDGET });
+      const r0 = this.#machine.run(translated, {
+        r1: this.#machine.space.addressOf(context),
+        budget: options.budget ?? DEFAULT_BUDGET,
+      });
       const open = this.#discardRecords();
       if (open !== undefined) {
         const exit = program.instructions.length - 1;
@@ -226,7 +238,8 @@ export class World implements Environment {
   tailCall(call: HelperCall): TranslatedProgram | undefined {
     const { region } = call.pointer(2);
     const map = region instanceof MapRegion ? region.map : undefined;
-    if (!(map instanceof ProgramArray)) throw new ReasonForFault(`r2 points to ${region.name}, not to an array of programs`);
+    if (!(map instanceof ProgramArray))
+      throw new ReasonForFault(`r2 points to ${region.name}, not to an array of programs`);
     const target = map.get(call.u32(3));
     if (target === undefined) return undefined;
     for (const definition of target.maps) this.maps.of(definition);
@@ -241,7 +254,12 @@ export class World implements Environment {
     return helper && ((call) => helper(call, this));
   }
 
-  #context(program: Program, layout: ContextLayout | undefined, { ctx = {}, socket }: RunOptions, packet: Uint8Array | undefined): Region {
+  #context(
+    program: Program,
+    layout: ContextLayout | undefined,
+    { ctx = {}, socket }: RunOptions,
+    packet: Uint8Array | undefined,
+  ): Region {
     if (ctx instanceof Uint8Array) return new Region("the context", ctx.slice());
     if (layout === undefined) {
       if (Object.keys(ctx).length === 0) return new Region("the context", new Uint8Array(0));

@@ -30,7 +30,7 @@ export function* damaged(bytes: Uint8Array, count: number, seed = 1): Generator<
 
 /** Numbers of 32 bits (xorshift). */
 function randomNumbers(seed: number): () => number {
-  let state = seed * 2654435761 | 1;
+  let state = (seed * 2654435761) | 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;

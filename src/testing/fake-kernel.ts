@@ -1,7 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import {
-  BpfError, Errno, Fd, isPerCpu, possibleCpus,
-  type BatchCursor, type BatchResult, type Kernel, type LinkCreate, type MapCreate, type MapElements, type MapShape, type ProgramLoad,
+  BpfError,
+  Errno,
+  Fd,
+  isPerCpu,
+  possibleCpus,
+  type BatchCursor,
+  type BatchResult,
+  type Kernel,
+  type LinkCreate,
+  type MapCreate,
+  type MapElements,
+  type MapShape,
+  type ProgramLoad,
 } from "../kernel/index.ts";
 import { MapType, UpdateFlag } from "../types/index.ts";
 
@@ -43,10 +54,12 @@ export class FakeKernel {
     loadProgram: (load) => ({ fd: this.#add({ kind: "program", id: this.#nextId++, load }), log: "" }),
     testRunProgram: () => ({ returnValue: 0, duration: 0, data: new Uint8Array(), context: new Uint8Array() }),
     bindMap: () => {},
-    createLink: (create) => this.#add({ kind: "link", id: this.#nextId++, create, programId: this.#get(create.program, "program").id }),
+    createLink: (create) =>
+      this.#add({ kind: "link", id: this.#nextId++, create, programId: this.#get(create.program, "program").id }),
     updateLink: (link, program, expected) => {
       const found = this.#get(link, "link");
-      if (expected && this.#get(expected, "program").id !== found.programId) throw new BpfError("BPF_LINK_UPDATE", "link", Errno.EPERM);
+      if (expected && this.#get(expected, "program").id !== found.programId)
+        throw new BpfError("BPF_LINK_UPDATE", "link", Errno.EPERM);
       found.programId = this.#get(program, "program").id;
     },
     detachLink: () => {},
@@ -55,14 +68,28 @@ export class FakeKernel {
       try {
         return this.#open(Number(readFileSync(path, "utf8")));
       } catch (error) {
-        throw (error as NodeJS.ErrnoException).code === "ENOENT" ? new BpfError("BPF_OBJ_GET", `pin ${path}`, Errno.ENOENT) : error;
+        throw (error as NodeJS.ErrnoException).code === "ENOENT"
+          ? new BpfError("BPF_OBJ_GET", `pin ${path}`, Errno.ENOENT)
+          : error;
       }
     },
     programInfo: (fd) => {
       const { id, load } = this.#get(fd, "program");
       return {
-        id, type: load.type, name: load.name, tag: "0000000000000000", xlatedLength: load.code.byteLength, jitedLength: 0, mapIds: [], loadTime: 0n,
-        createdByUid: 0, gplCompatible: true, btfId: 0, runTimeNs: 0n, runCount: 0n, verifiedInstructions: 0,
+        id,
+        type: load.type,
+        name: load.name,
+        tag: "0000000000000000",
+        xlatedLength: load.code.byteLength,
+        jitedLength: 0,
+        mapIds: [],
+        loadTime: 0n,
+        createdByUid: 0,
+        gplCompatible: true,
+        btfId: 0,
+        runTimeNs: 0n,
+        runCount: 0n,
+        verifiedInstructions: 0,
       };
     },
     programCode: (fd) => ({ xlated: this.#get(fd, "program").load.code, jited: new Uint8Array() }),
@@ -116,18 +143,27 @@ export class FakeKernel {
 
   #get<K extends Kind>(fd: Fd, kind: K): Extract<FakeObject, { kind: K }> {
     const object = this.objects.get(this.descriptors.get(fd.number) ?? -1);
-    if (object?.kind !== kind) throw new BpfError("fake", `descriptor ${fd.number}, which should be a ${kind}`, Errno.EBADF);
+    if (object?.kind !== kind)
+      throw new BpfError("fake", `descriptor ${fd.number}, which should be a ${kind}`, Errno.EBADF);
     return object as Extract<FakeObject, { kind: K }>;
   }
 
   #failing(kernel: Kernel): Kernel {
-    const wrap = ([name, call]: [string, (...args: never[]) => unknown]) => [name, (...args: never[]) => {
-      const failure = this.failures[name as keyof Kernel] as number | ((...args: never[]) => number | undefined) | undefined;
-      const errno = typeof failure === "function" ? failure(...args) : failure;
-      if (errno !== undefined) throw new BpfError(name, "fake kernel", errno);
-      return call(...args);
-    }];
-    return Object.fromEntries(Object.entries(kernel).map((entry) => wrap(entry as [string, (...args: never[]) => unknown]))) as Kernel;
+    const wrap = ([name, call]: [string, (...args: never[]) => unknown]) => [
+      name,
+      (...args: never[]) => {
+        const failure = this.failures[name as keyof Kernel] as
+          | number
+          | ((...args: never[]) => number | undefined)
+          | undefined;
+        const errno = typeof failure === "function" ? failure(...args) : failure;
+        if (errno !== undefined) throw new BpfError(name, "fake kernel", errno);
+        return call(...args);
+      },
+    ];
+    return Object.fromEntries(
+      Object.entries(kernel).map((entry) => wrap(entry as [string, (...args: never[]) => unknown])),
+    ) as Kernel;
   }
 }
 
@@ -245,7 +281,10 @@ class FakeElements implements MapElements {
     if (!this.batches) return { done: 0, errno: Errno.ENOTSUPP };
     const { keySize } = this.#shape;
     for (let i = 0; i < count; i++) {
-      const errno = step(this.batchKeys.subarray(i * keySize, (i + 1) * keySize), this.batchValues.subarray(i * this.valueStride, (i + 1) * this.valueStride));
+      const errno = step(
+        this.batchKeys.subarray(i * keySize, (i + 1) * keySize),
+        this.batchValues.subarray(i * this.valueStride, (i + 1) * this.valueStride),
+      );
       if (errno !== 0) return { done: i, errno };
     }
     return { done: count, errno: 0 };

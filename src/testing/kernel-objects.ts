@@ -7,15 +7,17 @@ import { mapInfo, objectIds, openById, programInfo, type Fd } from "../kernel/in
  */
 export function kernelObjects(name: RegExp): { programs: string[]; maps: string[] } {
   const names = (kind: "program" | "map", nameOf: (fd: Fd) => string) =>
-    objectIds(kind).flatMap((id) => {
-      const fd = openById(kind, id);
-      if (fd === undefined) return [];
-      try {
-        const found = nameOf(fd);
-        return name.test(found) ? [found] : [];
-      } finally {
-        fd.close();
-      }
-    }).sort();
+    objectIds(kind)
+      .flatMap((id) => {
+        const fd = openById(kind, id);
+        if (fd === undefined) return [];
+        try {
+          const found = nameOf(fd);
+          return name.test(found) ? [found] : [];
+        } finally {
+          fd.close();
+        }
+      })
+      .sort();
   return { programs: names("program", (fd) => programInfo(fd).name), maps: names("map", (fd) => mapInfo(fd).name) };
 }

@@ -8,7 +8,10 @@ let made = 0;
  * nothing leads out of it.
  * @param addresses IPv4 or IPv6, without prefix length
  */
-export async function withNetworkNamespace<T>(addresses: readonly string[], work: (name: string) => T | Promise<T>): Promise<T> {
+export async function withNetworkNamespace<T>(
+  addresses: readonly string[],
+  work: (name: string) => T | Promise<T>,
+): Promise<T> {
   const name = `tsbpf-test-${process.pid}-${made++}`;
   const ip = (...args: string[]) => execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
   ip("netns", "add", name);

@@ -18,7 +18,9 @@ export interface Outcome {
 export function startIn(place: Place, command: string, ...args: readonly string[]): ChildProcess {
   const enter = place.networkNamespace === undefined ? [] : ["nsenter", `--net=/run/netns/${place.networkNamespace}`];
   const script = place.cgroup === undefined ? 'exec "$@"' : 'echo $$ > "$0/cgroup.procs" && exec "$@"';
-  return spawn("sh", ["-c", script, place.cgroup ?? "sh", ...enter, command, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  return spawn("sh", ["-c", script, place.cgroup ?? "sh", ...enter, command, ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
 }
 
 /** Runs a program to its end. */

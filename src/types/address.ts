@@ -76,7 +76,8 @@ function parseIpv6(text: string): number[] {
   if (!isIPv6(text) || text.includes("%")) throw new SchemaError(`${JSON.stringify(text)} is not an IPv6 address`);
   // A tail in dotted form stands for the last two groups.
   const plain = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
-    [(Number(a) << 8) | Number(b), (Number(c) << 8) | Number(d)].map((group) => group.toString(16)).join(":"));
+    [(Number(a) << 8) | Number(b), (Number(c) << 8) | Number(d)].map((group) => group.toString(16)).join(":"),
+  );
   const [head = "", tail] = plain.split("::");
   const groups = (part: string) => (part === "" ? [] : part.split(":").map((group) => parseInt(group, 16)));
   const first = groups(head);

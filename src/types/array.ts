@@ -9,7 +9,8 @@ export interface ArraySchema<E extends Schema = Schema, T = unknown> extends Sch
 
 /** `length` elements of one schema, a TypeScript array in user space. */
 export function arrayOf<E extends Schema>(element: E, length: number): ArraySchema<E, readonly Infer<E>[]> {
-  if (!Number.isInteger(length) || length < 0) throw new RangeError(`an array's length is a whole number, not ${length}`);
+  if (!Number.isInteger(length) || length < 0)
+    throw new RangeError(`an array's length is a whole number, not ${length}`);
   const size = element.size;
   return {
     kind: "array",

@@ -43,9 +43,14 @@ type Keyed<K extends Schema, V extends Schema> = Sizes & { key: K; value: V };
 type Indexed<V extends Schema> = Sizes & { value: V };
 
 function define<T extends MapType, K extends Schema, V extends Schema>(
-  type: T, name: string, key: K, value: V, { maxEntries, flags = 0 }: Sizes,
+  type: T,
+  name: string,
+  key: K,
+  value: V,
+  { maxEntries, flags = 0 }: Sizes,
 ): MapDefinition<T, K, V> {
-  if (!/^[A-Za-z0-9_.]+$/.test(name)) throw new RangeError(`a map's name consists of letters, digits, "_" and ".", unlike ${JSON.stringify(name)}`);
+  if (!/^[A-Za-z0-9_.]+$/.test(name))
+    throw new RangeError(`a map's name consists of letters, digits, "_" and ".", unlike ${JSON.stringify(name)}`);
   if (!Number.isInteger(maxEntries) || maxEntries < 0 || maxEntries > 0xffff_ffff) {
     throw new RangeError(`map ${name}: maxEntries is a whole number below 2^32, not ${maxEntries}`);
   }
@@ -53,20 +58,25 @@ function define<T extends MapType, K extends Schema, V extends Schema>(
 }
 
 /** A hash table. */
-export const hash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) => define(MapType.HASH, name, o.key, o.value, o);
+export const hash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) =>
+  define(MapType.HASH, name, o.key, o.value, o);
 /** A hash table that evicts the least recently used element when it is full. */
-export const lruHash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) => define(MapType.LRU_HASH, name, o.key, o.value, o);
+export const lruHash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) =>
+  define(MapType.LRU_HASH, name, o.key, o.value, o);
 /** A hash table with a value of its own for each CPU. */
-export const percpuHash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) => define(MapType.PERCPU_HASH, name, o.key, o.value, o);
+export const percpuHash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) =>
+  define(MapType.PERCPU_HASH, name, o.key, o.value, o);
 /** `percpuHash` that evicts. */
-export const lruPercpuHash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) => define(MapType.LRU_PERCPU_HASH, name, o.key, o.value, o);
+export const lruPercpuHash = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) =>
+  define(MapType.LRU_PERCPU_HASH, name, o.key, o.value, o);
 /** A trie looked up by longest prefix; its key begins with a `u32`, the prefix length in bits. */
 export const lpmTrie = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) =>
   define(MapType.LPM_TRIE, name, o.key, o.value, { ...o, flags: (o.flags ?? 0) | MapFlag.NO_PREALLOC });
 /** An array, indexed by `u32`; every element is there from the start, zero. */
 export const array = <V extends Schema>(name: string, o: Indexed<V>) => define(MapType.ARRAY, name, u32, o.value, o);
 /** An array with a value of its own for each CPU. */
-export const percpuArray = <V extends Schema>(name: string, o: Indexed<V>) => define(MapType.PERCPU_ARRAY, name, u32, o.value, o);
+export const percpuArray = <V extends Schema>(name: string, o: Indexed<V>) =>
+  define(MapType.PERCPU_ARRAY, name, u32, o.value, o);
 /** An array of programs, for tail calls. */
 export const progArray = (name: string, o: Sizes) => define(MapType.PROG_ARRAY, name, u32, u32, o);
 /** A value that hangs on a socket and goes with it. In user space its key is a socket's file descriptor. */
@@ -86,7 +96,10 @@ export interface GlobalVariable<V extends Schema> extends MapDefinition<typeof M
 
 /** A global variable that programs may write, with its value at the start. */
 export function global<V extends Schema>(name: string, value: V, initial: Infer<V>): GlobalVariable<V> {
-  return Object.freeze({ ...array(name, { value, maxEntries: 1 }), initialValue: encodeValue<unknown>(value, initial) });
+  return Object.freeze({
+    ...array(name, { value, maxEntries: 1 }),
+    initialValue: encodeValue<unknown>(value, initial),
+  });
 }
 
 /** A global variable that never changes once programs are loaded: the verifier takes it for a constant, and drops branches that it decides. */
@@ -103,4 +116,3 @@ export function withInitialValue<V extends Schema>(variable: GlobalVariable<V>, 
 export function withMaxEntries<D extends MapDefinition>(definition: D, maxEntries: number): D {
   return Object.freeze({ ...definition, maxEntries });
 }
-

@@ -1,10 +1,7 @@
 import { SchemaError, type Schema } from "./schema.ts";
 
 /** Every kind of number a BPF program knows, its byte order included. */
-export type ScalarKind =
-  | "u8" | "u16" | "u32" | "u64"
-  | "i8" | "i16" | "i32" | "i64"
-  | "be16" | "be32" | "be64";
+export type ScalarKind = "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" | "be16" | "be32" | "be64";
 
 /** Kinds that do not fit a JavaScript number. */
 export type WideKind = "u64" | "i64" | "be64";
@@ -37,14 +34,26 @@ export interface ScalarType<K extends ScalarKind, T> extends ScalarSchema<K, T> 
   (value: T): Constant<K>;
 }
 
-interface ScalarShape { readonly size: number; readonly signed: boolean; readonly bigEndian: boolean }
+interface ScalarShape {
+  readonly size: number;
+  readonly signed: boolean;
+  readonly bigEndian: boolean;
+}
 
 const shape = (size: number, signed: boolean, bigEndian: boolean): ScalarShape => ({ size, signed, bigEndian });
 
 const shapes: Readonly<Record<ScalarKind, ScalarShape>> = {
-  u8: shape(1, false, false), u16: shape(2, false, false), u32: shape(4, false, false), u64: shape(8, false, false),
-  i8: shape(1, true, false), i16: shape(2, true, false), i32: shape(4, true, false), i64: shape(8, true, false),
-  be16: shape(2, false, true), be32: shape(4, false, true), be64: shape(8, false, true),
+  u8: shape(1, false, false),
+  u16: shape(2, false, false),
+  u32: shape(4, false, false),
+  u64: shape(8, false, false),
+  i8: shape(1, true, false),
+  i16: shape(2, true, false),
+  i32: shape(4, true, false),
+  i64: shape(8, true, false),
+  be16: shape(2, false, true),
+  be32: shape(4, false, true),
+  be64: shape(8, false, true),
 };
 
 /** What a kind is in memory: bytes, sign and byte order. */
@@ -72,8 +81,15 @@ export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentat
   const wide = size === 8;
   const min = (wide ? least : Number(least)) as NumberOf<K>;
   const max = (wide ? greatest : Number(greatest)) as NumberOf<K>;
-  const read = (wide ? wideReader(signed, bigEndian) : narrowReader(size, signed, bigEndian)) as (view: DataView, offset: number) => NumberOf<K>;
-  const write = (wide ? wideWriter(bigEndian) : narrowWriter(size, bigEndian)) as (view: DataView, offset: number, value: NumberOf<K>) => void;
+  const read = (wide ? wideReader(signed, bigEndian) : narrowReader(size, signed, bigEndian)) as (
+    view: DataView,
+    offset: number,
+  ) => NumberOf<K>;
+  const write = (wide ? wideWriter(bigEndian) : narrowWriter(size, bigEndian)) as (
+    view: DataView,
+    offset: number,
+    value: NumberOf<K>,
+  ) => void;
 
   const toNumber = (value: T): NumberOf<K> => {
     const number = presentation.toNumber(value);
@@ -84,19 +100,21 @@ export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentat
   };
 
   const schema = (value: T): Constant<K> => ({ constant: kind, value: BigInt(toNumber(value)) });
-  return Object.freeze(Object.assign(schema, {
-    kind: "scalar" as const,
-    scalar: kind,
-    size,
-    align: size,
-    signed,
-    bigEndian,
-    read: (view: DataView, offset: number): T => presentation.fromNumber(read(view, offset)),
-    write(view: DataView, offset: number, value: T): void {
-      write(view, offset, toNumber(value));
-    },
-    toString: () => presentation.name ?? kind,
-  }));
+  return Object.freeze(
+    Object.assign(schema, {
+      kind: "scalar" as const,
+      scalar: kind,
+      size,
+      align: size,
+      signed,
+      bigEndian,
+      read: (view: DataView, offset: number): T => presentation.fromNumber(read(view, offset)),
+      write(view: DataView, offset: number, value: T): void {
+        write(view, offset, toNumber(value));
+      },
+      toString: () => presentation.name ?? kind,
+    }),
+  );
 }
 
 function narrowReader(size: number, signed: boolean, bigEndian: boolean): (view: DataView, offset: number) => number {
@@ -104,9 +122,13 @@ function narrowReader(size: number, signed: boolean, bigEndian: boolean): (view:
     case 1:
       return signed ? (view, offset) => view.getInt8(offset) : (view, offset) => view.getUint8(offset);
     case 2:
-      return signed ? (view, offset) => view.getInt16(offset, !bigEndian) : (view, offset) => view.getUint16(offset, !bigEndian);
+      return signed
+        ? (view, offset) => view.getInt16(offset, !bigEndian)
+        : (view, offset) => view.getUint16(offset, !bigEndian);
     default:
-      return signed ? (view, offset) => view.getInt32(offset, !bigEndian) : (view, offset) => view.getUint32(offset, !bigEndian);
+      return signed
+        ? (view, offset) => view.getInt32(offset, !bigEndian)
+        : (view, offset) => view.getUint32(offset, !bigEndian);
   }
 }
 
@@ -122,7 +144,9 @@ function narrowWriter(size: number, bigEndian: boolean): (view: DataView, offset
 }
 
 function wideReader(signed: boolean, bigEndian: boolean): (view: DataView, offset: number) => bigint {
-  return signed ? (view, offset) => view.getBigInt64(offset, !bigEndian) : (view, offset) => view.getBigUint64(offset, !bigEndian);
+  return signed
+    ? (view, offset) => view.getBigInt64(offset, !bigEndian)
+    : (view, offset) => view.getBigUint64(offset, !bigEndian);
 }
 
 function wideWriter(bigEndian: boolean): (view: DataView, offset: number, value: bigint) => void {
@@ -140,7 +164,8 @@ const asNumber: Presentation<Exclude<ScalarKind, WideKind>, number> = {
 const asBigInt: Presentation<WideKind, bigint> = {
   fromNumber: (value) => value,
   toNumber(value) {
-    if (typeof value !== "bigint") throw new SchemaError(`${String(value)} is not a bigint, which a 64-bit field takes`);
+    if (typeof value !== "bigint")
+      throw new SchemaError(`${String(value)} is not a bigint, which a 64-bit field takes`);
     return value;
   },
 };

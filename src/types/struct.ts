@@ -45,14 +45,27 @@ export function struct<const F extends Fields>(name: string, fields: F): StructS
  */
 export function structWithLayout(name: string, layout: readonly FieldLayout[], size: number): StructSchema {
   for (const field of layout) {
-    if (field.offset + field.schema.size > size) throw new RangeError(`struct ${name}: ${field.name} ends behind the struct's ${size} bytes`);
+    if (field.offset + field.schema.size > size)
+      throw new RangeError(`struct ${name}: ${field.name} ends behind the struct's ${size} bytes`);
   }
   const natural = Math.max(1, ...layout.map(({ schema }) => schema.align));
   const packed = size % natural !== 0 || layout.some(({ offset, schema }) => offset % schema.align !== 0);
-  return composite(name, Object.fromEntries(layout.map((field) => [field.name, field.schema])), layout, size, packed ? 1 : natural);
+  return composite(
+    name,
+    Object.fromEntries(layout.map((field) => [field.name, field.schema])),
+    layout,
+    size,
+    packed ? 1 : natural,
+  );
 }
 
-function composite<F extends Fields>(name: string, fields: F, layout: readonly FieldLayout[], size: number, align: number): StructSchema<F> {
+function composite<F extends Fields>(
+  name: string,
+  fields: F,
+  layout: readonly FieldLayout[],
+  size: number,
+  align: number,
+): StructSchema<F> {
   return {
     kind: "struct",
     name,

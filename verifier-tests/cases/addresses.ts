@@ -3,7 +3,18 @@ import { exit, mov, r0, type Item } from "../../src/asm/index.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { inTestCgroup, type TestCgroup } from "../suite/cgroup.ts";
 import {
-  bind4, bind6, connect4, connect6, getpeername4, getpeername6, getsockname4, getsockname6, recvmsg4, recvmsg6, sendmsg4, sendmsg6,
+  bind4,
+  bind6,
+  connect4,
+  connect6,
+  getpeername4,
+  getpeername6,
+  getsockname4,
+  getsockname6,
+  recvmsg4,
+  recvmsg6,
+  sendmsg4,
+  sendmsg6,
 } from "../suite/hooks.ts";
 import { addresses, services } from "../suite/network.ts";
 import { field, setAddress, setPort } from "../suite/rewrite.ts";
@@ -16,8 +27,16 @@ const mapped4: Endpoint = { address: `::ffff:${services.service4}`, port: 80 };
 
 type Keep = (socket: Socket) => Socket;
 const proceed: readonly Item[] = [mov(r0, 1), exit()];
-const to4 = ({ address, port }: Endpoint): readonly Item[] => [...setAddress(field.userIp4, address), ...setPort(port), ...proceed];
-const to6 = ({ address, port }: Endpoint): readonly Item[] => [...setAddress(field.userIp6, address), ...setPort(port), ...proceed];
+const to4 = ({ address, port }: Endpoint): readonly Item[] => [
+  ...setAddress(field.userIp4, address),
+  ...setPort(port),
+  ...proceed,
+];
+const to6 = ({ address, port }: Endpoint): readonly Item[] => [
+  ...setAddress(field.userIp6, address),
+  ...setPort(port),
+  ...proceed,
+];
 
 function addressCase(name: string, expect: string, use: (cgroup: TestCgroup, keep: Keep) => string): Case {
   return {
@@ -29,41 +48,59 @@ function addressCase(name: string, expect: string, use: (cgroup: TestCgroup, kee
 
 /** An endpoint by its role, so that what is observed has no port numbers in it. */
 function role(found: Endpoint, roles: Readonly<Record<string, Endpoint>>): string {
-  const name = Object.entries(roles).find(([, { address, port }]) => address === found.address && port === found.port)?.[0];
+  const name = Object.entries(roles).find(
+    ([, { address, port }]) => address === found.address && port === found.port,
+  )?.[0];
   return name ?? `${found.address} port ${found.port}`;
 }
 
 const connects: readonly Case[] = [
-  addressCase("connect4 over TCP arrives at the backend, and that is the peer", "hello; peer: backend", (cgroup, keep) => {
-    const listener = keep(Socket.tcp4().bind(backend4).listen());
-    cgroup.attach(connect4, to4(listener.local));
-    const client = keep(cgroup.inside(() => Socket.tcp4())).connect(service4);
-    const server = keep(listener.accept());
-    client.send("hello");
-    return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service4 })}`;
-  }),
-  addressCase("connect4 over UDP arrives at the backend, and that is the peer", "hello; peer: backend", (cgroup, keep) => {
-    const backend = keep(Socket.udp4().bind(backend4));
-    cgroup.attach(connect4, to4(backend.local));
-    const client = keep(cgroup.inside(() => Socket.udp4())).connect(service4);
-    client.send("hello");
-    return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service4 })}`;
-  }),
-  addressCase("connect6 over TCP arrives at the backend, and that is the peer", "hello; peer: backend", (cgroup, keep) => {
-    const listener = keep(Socket.tcp6().bind(backend6).listen());
-    cgroup.attach(connect6, to6(listener.local));
-    const client = keep(cgroup.inside(() => Socket.tcp6())).connect(service6);
-    const server = keep(listener.accept());
-    client.send("hello");
-    return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service6 })}`;
-  }),
-  addressCase("connect6 over UDP arrives at the backend, and that is the peer", "hello; peer: backend", (cgroup, keep) => {
-    const backend = keep(Socket.udp6().bind(backend6));
-    cgroup.attach(connect6, to6(backend.local));
-    const client = keep(cgroup.inside(() => Socket.udp6())).connect(service6);
-    client.send("hello");
-    return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service6 })}`;
-  }),
+  addressCase(
+    "connect4 over TCP arrives at the backend, and that is the peer",
+    "hello; peer: backend",
+    (cgroup, keep) => {
+      const listener = keep(Socket.tcp4().bind(backend4).listen());
+      cgroup.attach(connect4, to4(listener.local));
+      const client = keep(cgroup.inside(() => Socket.tcp4())).connect(service4);
+      const server = keep(listener.accept());
+      client.send("hello");
+      return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service4 })}`;
+    },
+  ),
+  addressCase(
+    "connect4 over UDP arrives at the backend, and that is the peer",
+    "hello; peer: backend",
+    (cgroup, keep) => {
+      const backend = keep(Socket.udp4().bind(backend4));
+      cgroup.attach(connect4, to4(backend.local));
+      const client = keep(cgroup.inside(() => Socket.udp4())).connect(service4);
+      client.send("hello");
+      return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service4 })}`;
+    },
+  ),
+  addressCase(
+    "connect6 over TCP arrives at the backend, and that is the peer",
+    "hello; peer: backend",
+    (cgroup, keep) => {
+      const listener = keep(Socket.tcp6().bind(backend6).listen());
+      cgroup.attach(connect6, to6(listener.local));
+      const client = keep(cgroup.inside(() => Socket.tcp6())).connect(service6);
+      const server = keep(listener.accept());
+      client.send("hello");
+      return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service6 })}`;
+    },
+  ),
+  addressCase(
+    "connect6 over UDP arrives at the backend, and that is the peer",
+    "hello; peer: backend",
+    (cgroup, keep) => {
+      const backend = keep(Socket.udp6().bind(backend6));
+      cgroup.attach(connect6, to6(backend.local));
+      const client = keep(cgroup.inside(() => Socket.udp6())).connect(service6);
+      client.send("hello");
+      return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service6 })}`;
+    },
+  ),
   addressCase("connect6 to a v4-mapped service arrives at an IPv4 backend over TCP", "hello", (cgroup, keep) => {
     const listener = keep(Socket.tcp4().bind(backend4).listen());
     cgroup.attach(connect6, to6({ address: `::ffff:${backend4}`, port: listener.local.port }));
@@ -117,18 +154,26 @@ const sends: readonly Case[] = [
     keep(cgroup.inside(() => Socket.udp6())).send("hello", service6);
     return backend.receiveText();
   }),
-  addressCase("an application's own send to :: goes to ::1, past a program that lets it be", "hello", (cgroup, keep) => {
-    const backend = keep(Socket.udp6().bind("::1"));
-    cgroup.attach(sendmsg6, proceed);
-    keep(cgroup.inside(() => Socket.udp6())).send("hello", { address: "::", port: backend.local.port });
-    return backend.receiveText();
-  }),
-  addressCase("a send to a v4-mapped service is sendmsg4's, and arrives at an IPv4 backend", "hello", (cgroup, keep) => {
-    const backend = keep(Socket.udp4().bind(backend4));
-    cgroup.attach(sendmsg4, to4(backend.local));
-    keep(cgroup.inside(() => Socket.udp6())).send("hello", mapped4);
-    return backend.receiveText();
-  }),
+  addressCase(
+    "an application's own send to :: goes to ::1, past a program that lets it be",
+    "hello",
+    (cgroup, keep) => {
+      const backend = keep(Socket.udp6().bind("::1"));
+      cgroup.attach(sendmsg6, proceed);
+      keep(cgroup.inside(() => Socket.udp6())).send("hello", { address: "::", port: backend.local.port });
+      return backend.receiveText();
+    },
+  ),
+  addressCase(
+    "a send to a v4-mapped service is sendmsg4's, and arrives at an IPv4 backend",
+    "hello",
+    (cgroup, keep) => {
+      const backend = keep(Socket.udp4().bind(backend4));
+      cgroup.attach(sendmsg4, to4(backend.local));
+      keep(cgroup.inside(() => Socket.udp6())).send("hello", mapped4);
+      return backend.receiveText();
+    },
+  ),
 ];
 
 const receives: readonly Case[] = [
@@ -148,14 +193,18 @@ const receives: readonly Case[] = [
     const { text, from } = client.receive();
     return `${text} from ${role(from, { backend: backend.local, service: service6 })}`;
   }),
-  addressCase("recvmsg6 says who a reply from a v4-mapped address is from", "reply from mapped service", (cgroup, keep) => {
-    const backend = keep(Socket.udp4().bind(backend4));
-    cgroup.attach(recvmsg6, to6(mapped4));
-    const client = keep(cgroup.inside(() => Socket.udp6())).bind(`::ffff:${client4}`);
-    backend.send("reply", { address: client4, port: client.local.port });
-    const { text, from } = client.receive();
-    return `${text} from ${role(from, { "mapped service": mapped4 })}`;
-  }),
+  addressCase(
+    "recvmsg6 says who a reply from a v4-mapped address is from",
+    "reply from mapped service",
+    (cgroup, keep) => {
+      const backend = keep(Socket.udp4().bind(backend4));
+      cgroup.attach(recvmsg6, to6(mapped4));
+      const client = keep(cgroup.inside(() => Socket.udp6())).bind(`::ffff:${client4}`);
+      backend.send("reply", { address: client4, port: client.local.port });
+      const { text, from } = client.receive();
+      return `${text} from ${role(from, { "mapped service": mapped4 })}`;
+    },
+  ),
 ];
 
 const names: readonly Case[] = [

@@ -1,7 +1,17 @@
 /** What may be attached where, in which order programs run, and whose programs a detach takes away. */
 import { rmSync } from "node:fs";
 import { exit, mov, r0 } from "../../src/asm/index.ts";
-import { attachedPrograms, createLink, detachLink, detachProgram, linkInfo, openPinned, pinObject, updateLink, type Fd } from "../../src/kernel/index.ts";
+import {
+  attachedPrograms,
+  createLink,
+  detachLink,
+  detachProgram,
+  linkInfo,
+  openPinned,
+  pinObject,
+  updateLink,
+  type Fd,
+} from "../../src/kernel/index.ts";
 import { eventually } from "../../src/testing/index.ts";
 import { AttachType } from "../../src/types/index.ts";
 import { observed, refused, type Case, type Expectation, type Outcome, type PerKernel } from "../suite/case.ts";
@@ -19,15 +29,20 @@ const OVERRIDE = 1;
 const MULTI = 2;
 
 /** A case in a cgroup of its own, with a trace that its programs may write to. */
-function attachCase(name: string, expect: PerKernel<Expectation>, use: (cgroup: TestCgroup, trace: Trace) => Outcome | Promise<Outcome>): Case {
+function attachCase(
+  name: string,
+  expect: PerKernel<Expectation>,
+  use: (cgroup: TestCgroup, trace: Trace) => Outcome | Promise<Outcome>,
+): Case {
   return {
     name: `attaching/${name}`,
     expect,
-    run: () => inTestCgroup((cgroup) => {
-      const trace = new Trace();
-      cgroup.keep(trace.map);
-      return use(cgroup, trace);
-    }),
+    run: () =>
+      inTestCgroup((cgroup) => {
+        const trace = new Trace();
+        cgroup.keep(trace.map);
+        return use(cgroup, trace);
+      }),
   };
 }
 
@@ -35,7 +50,9 @@ function attachCase(name: string, expect: PerKernel<Expectation>, use: (cgroup: 
 function whatRan(cgroup: TestCgroup, trace: Trace): string {
   return withSockets((keep) => {
     trace.take();
-    const error = errorOf(() => keep(cgroup.inside(() => Socket.udp4())).connect({ address: addresses.backend4, port: 9 }));
+    const error = errorOf(() =>
+      keep(cgroup.inside(() => Socket.udp4())).connect({ address: addresses.backend4, port: 9 }),
+    );
     return [...trace.take(), ...(error === "ok" ? [] : [error])].join(" ") || "none";
   });
 }
@@ -44,9 +61,21 @@ const seen = (cgroup: TestCgroup, trace: Trace): Outcome => ({ kind: "observed",
 
 /** Loading with another attach type than the program's own type has. */
 const mismatches: readonly Case[] = [
-  { name: "attaching/loading connect4's type of program for sock_release", hook: connect4, expectedAttachType: AttachType.CGROUP_INET_SOCK_RELEASE },
-  { name: "attaching/loading connect4's type of program for ingress", hook: connect4, expectedAttachType: AttachType.CGROUP_INET_INGRESS },
-  { name: "attaching/loading sock_release's type of program for connect4", hook: sockRelease, expectedAttachType: AttachType.CGROUP_INET4_CONNECT },
+  {
+    name: "attaching/loading connect4's type of program for sock_release",
+    hook: connect4,
+    expectedAttachType: AttachType.CGROUP_INET_SOCK_RELEASE,
+  },
+  {
+    name: "attaching/loading connect4's type of program for ingress",
+    hook: connect4,
+    expectedAttachType: AttachType.CGROUP_INET_INGRESS,
+  },
+  {
+    name: "attaching/loading sock_release's type of program for connect4",
+    hook: sockRelease,
+    expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+  },
 ].map(({ name, hook, expectedAttachType }) => ({
   name,
   expect: refused(/EINVAL/, "EINVAL"),
@@ -54,7 +83,13 @@ const mismatches: readonly Case[] = [
 }));
 
 /** Attaching where the program was not loaded for, with a link and without. */
-const wrongHooks: readonly Case[] = ([[connect4, connect6], [connect4, sendmsg4], [sendmsg4, sockRelease]] as const).flatMap(([loadedFor, hook]) => [
+const wrongHooks: readonly Case[] = (
+  [
+    [connect4, connect6],
+    [connect4, sendmsg4],
+    [sendmsg4, sockRelease],
+  ] as const
+).flatMap(([loadedFor, hook]) => [
   attachCase(`a link of a ${loadedFor.name} program to ${hook.name}`, refused(/EINVAL/, "EINVAL"), (cgroup) => {
     const program = cgroup.load(loadedFor, proceed);
     return outcomeOf(() => cgroup.link(hook, program));
@@ -65,12 +100,14 @@ const wrongHooks: readonly Case[] = ([[connect4, connect6], [connect4, sendmsg4]
   }),
 ]);
 
-const everyHook: readonly Case[] = allHooks.map((hook: Hook) => attachCase(`${hook.name}: a link and no link, side by side`, observed("2 programs"), (cgroup) => {
-  cgroup.attach(hook, proceed);
-  const program = cgroup.load(hook, proceed);
-  cgroup.attachUnlinked(hook, program);
-  return { kind: "observed", value: `${attachedPrograms(cgroup.fd, hook.attachType).programIds.length} programs` };
-}));
+const everyHook: readonly Case[] = allHooks.map((hook: Hook) =>
+  attachCase(`${hook.name}: a link and no link, side by side`, observed("2 programs"), (cgroup) => {
+    cgroup.attach(hook, proceed);
+    const program = cgroup.load(hook, proceed);
+    cgroup.attachUnlinked(hook, program);
+    return { kind: "observed", value: `${attachedPrograms(cgroup.fd, hook.attachType).programIds.length} programs` };
+  }),
+);
 
 const order: readonly Case[] = [
   attachCase("programs of one cgroup run in the order of attachment", observed("1 2 3"), (cgroup, trace) => {
@@ -172,28 +209,34 @@ const links: readonly Case[] = [
     cgroup.attach(connect4, trace.program(1)).close();
     return seen(cgroup, trace);
   }),
-  attachCase("a pinned link runs on when it is closed, and ends with its pin", observed("1, then none"), async (cgroup, trace) => {
-    const path = `/sys/fs/bpf/verifier-test-${process.pid}`;
-    const link = cgroup.attach(connect4, trace.program(1));
-    pinObject(link, path);
-    link.close();
-    try {
-      openPinned(path).close();
-      const before = whatRan(cgroup, trace);
-      rmSync(path);
-      const after = await eventually(() => {
-        const ran = whatRan(cgroup, trace);
-        if (ran !== "none") throw new Error(`after its pin is gone, ${ran} still runs`);
-        return ran;
-      });
-      return { kind: "observed", value: `${before}, then ${after}` };
-    } finally {
-      rmSync(path, { force: true });
-    }
-  }),
+  attachCase(
+    "a pinned link runs on when it is closed, and ends with its pin",
+    observed("1, then none"),
+    async (cgroup, trace) => {
+      const path = `/sys/fs/bpf/verifier-test-${process.pid}`;
+      const link = cgroup.attach(connect4, trace.program(1));
+      pinObject(link, path);
+      link.close();
+      try {
+        openPinned(path).close();
+        const before = whatRan(cgroup, trace);
+        rmSync(path);
+        const after = await eventually(() => {
+          const ran = whatRan(cgroup, trace);
+          if (ran !== "none") throw new Error(`after its pin is gone, ${ran} still runs`);
+          return ran;
+        });
+        return { kind: "observed", value: `${before}, then ${after}` };
+      } finally {
+        rmSync(path, { force: true });
+      }
+    },
+  ),
   attachCase("a link whose cgroup is gone says so", observed("cgroup 0"), async (cgroup) => {
     const program = cgroup.load(connect4, proceed);
-    const link = withChild(cgroup, (child) => cgroup.keep(createLink({ program, target: child.fd, attachType: connect4.attachType })));
+    const link = withChild(cgroup, (child) =>
+      cgroup.keep(createLink({ program, target: child.fd, attachType: connect4.attachType })),
+    );
     // The kernel clears up behind a cgroup a little later.
     await eventually(() => {
       if (linkInfo(link).cgroupId !== 0n) throw new Error(`the link still names cgroup ${linkInfo(link).cgroupId}`);
@@ -226,4 +269,12 @@ const others: readonly Case[] = [
   }),
 ];
 
-export const attaching: readonly Case[] = [...mismatches, ...wrongHooks, ...everyHook, ...order, ...flags, ...links, ...others];
+export const attaching: readonly Case[] = [
+  ...mismatches,
+  ...wrongHooks,
+  ...everyHook,
+  ...order,
+  ...flags,
+  ...links,
+  ...others,
+];

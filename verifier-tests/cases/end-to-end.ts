@@ -26,15 +26,30 @@ interface Family {
 const sockets4 = { tcp: Socket.tcp4, udp: Socket.udp4 };
 const sockets6 = { tcp: Socket.tcp6, udp: Socket.udp6 };
 const service4 = { address: services.service4, port: 80 };
-const over4 = { backend: sockets4, service: service4, backendAddress: addresses.backend4, otherBackendAddress: addresses.otherBackend4 };
+const over4 = {
+  backend: sockets4,
+  service: service4,
+  backendAddress: addresses.backend4,
+  otherBackendAddress: addresses.otherBackend4,
+};
 
 const families: readonly Family[] = [
   { name: "IPv4", ...over4, client: sockets4, seen: (endpoint) => endpoint },
   {
-    name: "IPv6", client: sockets6, backend: sockets6, service: { address: services.service6, port: 80 },
-    backendAddress: addresses.backend6, otherBackendAddress: addresses.otherBackend6, seen: (endpoint) => endpoint,
+    name: "IPv6",
+    client: sockets6,
+    backend: sockets6,
+    service: { address: services.service6, port: 80 },
+    backendAddress: addresses.backend6,
+    otherBackendAddress: addresses.otherBackend6,
+    seen: (endpoint) => endpoint,
   },
-  { name: "IPv4 on IPv6 sockets", ...over4, client: sockets6, seen: ({ address, port }) => ({ address: `::ffff:${address}`, port }) },
+  {
+    name: "IPv4 on IPv6 sockets",
+    ...over4,
+    client: sockets6,
+    seen: ({ address, port }) => ({ address: `::ffff:${address}`, port }),
+  },
 ];
 
 interface Scene extends Family {
@@ -76,77 +91,142 @@ function exchange(scene: Scene, client: Socket, to: Endpoint | undefined, backen
 const refusedCall = (errno: string) => observed({ "5.10": "EPERM", [setRetval.since]: errno });
 
 const stories: readonly Story[] = [
-  ["TCP: a connection to the service is the backend's, and its peer the service", observed("request, reply, peer service"), (scene) => {
-    const client = scene.open("tcp").connect(scene.asked);
-    const server = scene.keep(scene.backends.tcp.accept());
-    client.send("request");
-    const received = server.receiveText();
-    server.send("reply");
-    return `${received}, ${client.receiveText()}, peer ${who(scene, client.peer)}`;
-  }],
-  ["UDP, unconnected: each reply is the service's", observed("reply from service, reply from service"), (scene) => {
-    const client = scene.open("udp");
-    return [exchange(scene, client, scene.asked), exchange(scene, client, scene.asked)].join(", ");
-  }],
-  ["UDP, connected: reply and peer are the service's", observed("reply from service, peer service"), (scene) => {
-    const client = scene.open("udp").connect(scene.asked);
-    return `${exchange(scene, client, undefined)}, peer ${who(scene, client.peer)}`;
-  }],
-  ["UDP, the backend by its own address: the reply is the backend's", observed("reply from backend"), (scene) =>
-    exchange(scene, scene.open("udp"), scene.seen(scene.backends.udp.local))],
-  ["sockets of other cgroups are left alone", observed("ENETUNREACH"), ({ keep, client, asked }) => errorOf(() => keep(client.udp()).connect(asked))],
-  ["a service of the initial network namespace is nobody else's", observed("ENETUNREACH, later reply from service"), (scene) => {
-    const { dataPath, service, backends, open, asked } = scene;
-    const set = (flags: number) => dataPath.services.set(service, "udp", [endpointText(backends.udp.local)], { revNatIndex: revNatIndex.udp, flags });
-    set(ServiceFlag.HOST_NAMESPACE);
-    const left = errorOf(() => open("udp").connect(asked));
-    set(0);
-    return `${left}, later ${exchange(scene, open("udp"), asked)}`;
-  }],
-  ["a process in a cgroup that has opted out is left alone, as long as it is there", observed("ENETUNREACH, later reply from service"), (scene) => {
-    const { dataPath, cgroup, open, asked } = scene;
-    const client = open("udp");
-    // The balanced cgroup lies one below the root of the hierarchy, this one two: at a depth that the programs look at.
-    const left = withChild(cgroup, (child) => {
-      dataPath.map(optOutCgroups).set(statSync(child.path, { bigint: true }).ino, 1);
-      return child.inside(() => errorOf(() => client.connect(asked)));
-    });
-    return `${left}, later ${exchange(scene, client, asked)}`;
-  }],
-  ["a service without backends refuses a TCP connect", refusedCall("ECONNREFUSED"), ({ open, asked }) => errorOf(() => open("tcp").connect(asked)), "none"],
-  ["a service without backends refuses a UDP connect", refusedCall("EHOSTUNREACH"), ({ open, asked }) => errorOf(() => open("udp").connect(asked)), "none"],
-  ["a service without backends refuses a UDP send", refusedCall("EHOSTUNREACH"), ({ open, asked }) => errorOf(() => open("udp").send("x", asked)), "none"],
-  ["sockets that are closed leave nothing behind", observed("20 entries, then 0"), (scene) => {
-    const clients = Array.from({ length: 20 }, () => scene.open("udp"));
-    for (const client of clients) exchange(scene, client, scene.asked);
-    const before = scene.dataPath.reverseEntries().length;
-    for (const client of clients) client.close();
-    return `${before} entries, then ${scene.dataPath.reverseEntries().length}`;
-  }],
-  ["a service that moves takes sockets with it", observed("reply from service, then reply from service"), (scene) => {
-    const client = scene.open("udp");
-    const before = exchange(scene, client, scene.asked);
-    const other = scene.keep(scene.backend.udp().bind(scene.otherBackendAddress));
-    scene.dataPath.setService(scene.service, "udp", [endpointText(other.local)], revNatIndex.udp);
-    return `${before}, then ${exchange(scene, client, scene.asked, other)}`;
-  }],
+  [
+    "TCP: a connection to the service is the backend's, and its peer the service",
+    observed("request, reply, peer service"),
+    (scene) => {
+      const client = scene.open("tcp").connect(scene.asked);
+      const server = scene.keep(scene.backends.tcp.accept());
+      client.send("request");
+      const received = server.receiveText();
+      server.send("reply");
+      return `${received}, ${client.receiveText()}, peer ${who(scene, client.peer)}`;
+    },
+  ],
+  [
+    "UDP, unconnected: each reply is the service's",
+    observed("reply from service, reply from service"),
+    (scene) => {
+      const client = scene.open("udp");
+      return [exchange(scene, client, scene.asked), exchange(scene, client, scene.asked)].join(", ");
+    },
+  ],
+  [
+    "UDP, connected: reply and peer are the service's",
+    observed("reply from service, peer service"),
+    (scene) => {
+      const client = scene.open("udp").connect(scene.asked);
+      return `${exchange(scene, client, undefined)}, peer ${who(scene, client.peer)}`;
+    },
+  ],
+  [
+    "UDP, the backend by its own address: the reply is the backend's",
+    observed("reply from backend"),
+    (scene) => exchange(scene, scene.open("udp"), scene.seen(scene.backends.udp.local)),
+  ],
+  [
+    "sockets of other cgroups are left alone",
+    observed("ENETUNREACH"),
+    ({ keep, client, asked }) => errorOf(() => keep(client.udp()).connect(asked)),
+  ],
+  [
+    "a service of the initial network namespace is nobody else's",
+    observed("ENETUNREACH, later reply from service"),
+    (scene) => {
+      const { dataPath, service, backends, open, asked } = scene;
+      const set = (flags: number) =>
+        dataPath.services.set(service, "udp", [endpointText(backends.udp.local)], {
+          revNatIndex: revNatIndex.udp,
+          flags,
+        });
+      set(ServiceFlag.HOST_NAMESPACE);
+      const left = errorOf(() => open("udp").connect(asked));
+      set(0);
+      return `${left}, later ${exchange(scene, open("udp"), asked)}`;
+    },
+  ],
+  [
+    "a process in a cgroup that has opted out is left alone, as long as it is there",
+    observed("ENETUNREACH, later reply from service"),
+    (scene) => {
+      const { dataPath, cgroup, open, asked } = scene;
+      const client = open("udp");
+      // The balanced cgroup lies one below the root of the hierarchy, this one two: at a depth that the programs look at.
+      const left = withChild(cgroup, (child) => {
+        dataPath.map(optOutCgroups).set(statSync(child.path, { bigint: true }).ino, 1);
+        return child.inside(() => errorOf(() => client.connect(asked)));
+      });
+      return `${left}, later ${exchange(scene, client, asked)}`;
+    },
+  ],
+  [
+    "a service without backends refuses a TCP connect",
+    refusedCall("ECONNREFUSED"),
+    ({ open, asked }) => errorOf(() => open("tcp").connect(asked)),
+    "none",
+  ],
+  [
+    "a service without backends refuses a UDP connect",
+    refusedCall("EHOSTUNREACH"),
+    ({ open, asked }) => errorOf(() => open("udp").connect(asked)),
+    "none",
+  ],
+  [
+    "a service without backends refuses a UDP send",
+    refusedCall("EHOSTUNREACH"),
+    ({ open, asked }) => errorOf(() => open("udp").send("x", asked)),
+    "none",
+  ],
+  [
+    "sockets that are closed leave nothing behind",
+    observed("20 entries, then 0"),
+    (scene) => {
+      const clients = Array.from({ length: 20 }, () => scene.open("udp"));
+      for (const client of clients) exchange(scene, client, scene.asked);
+      const before = scene.dataPath.reverseEntries().length;
+      for (const client of clients) client.close();
+      return `${before} entries, then ${scene.dataPath.reverseEntries().length}`;
+    },
+  ],
+  [
+    "a service that moves takes sockets with it",
+    observed("reply from service, then reply from service"),
+    (scene) => {
+      const client = scene.open("udp");
+      const before = exchange(scene, client, scene.asked);
+      const other = scene.keep(scene.backend.udp().bind(scene.otherBackendAddress));
+      scene.dataPath.setService(scene.service, "udp", [endpointText(other.local)], revNatIndex.udp);
+      return `${before}, then ${exchange(scene, client, scene.asked, other)}`;
+    },
+  ],
 ];
 
 function storyCase(family: Family, [name, expect, play, without]: Story): Case {
   return {
     name: `end to end/${family.name}: ${name}`,
     expect,
-    run: () => withDataPath((dataPath, cgroup) => withSockets((keep) => {
-      const backends = {
-        tcp: keep(family.backend.tcp().bind(family.backendAddress).listen()),
-        udp: keep(family.backend.udp().bind(family.backendAddress)),
-      };
-      for (const protocol of ["tcp", "udp"] as const) {
-        dataPath.setService(family.service, protocol, without === "none" ? [] : [endpointText(backends[protocol].local)], revNatIndex[protocol]);
-      }
-      const open = (protocol: Protocol) => keep(cgroup.inside(family.client[protocol]));
-      return { kind: "observed", value: play({ ...family, dataPath, cgroup, keep, open, asked: family.seen(family.service), backends }) };
-    })),
+    run: () =>
+      withDataPath((dataPath, cgroup) =>
+        withSockets((keep) => {
+          const backends = {
+            tcp: keep(family.backend.tcp().bind(family.backendAddress).listen()),
+            udp: keep(family.backend.udp().bind(family.backendAddress)),
+          };
+          for (const protocol of ["tcp", "udp"] as const) {
+            dataPath.setService(
+              family.service,
+              protocol,
+              without === "none" ? [] : [endpointText(backends[protocol].local)],
+              revNatIndex[protocol],
+            );
+          }
+          const open = (protocol: Protocol) => keep(cgroup.inside(family.client[protocol]));
+          return {
+            kind: "observed",
+            value: play({ ...family, dataPath, cgroup, keep, open, asked: family.seen(family.service), backends }),
+          };
+        }),
+      ),
   };
 }
 

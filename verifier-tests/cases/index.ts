@@ -16,4 +16,20 @@ import { rules } from "./rules.ts";
 import { takingOver } from "./take-over.ts";
 import { toolkitHooks } from "./toolkit-hooks.ts";
 
-export const allCases: readonly Case[] = [...featureCases, ...loadBalancer, ...endToEnd, ...takingOver, ...observability, ...rules, ...returnValues, ...contextAccess, ...toolkitHooks, ...hooksMet, ...attaching, ...namespaces, ...errors, ...addressRewriting, ...randomPrograms];
+export const allCases: readonly Case[] = [
+  ...featureCases,
+  ...loadBalancer,
+  ...endToEnd,
+  ...takingOver,
+  ...observability,
+  ...rules,
+  ...returnValues,
+  ...contextAccess,
+  ...toolkitHooks,
+  ...hooksMet,
+  ...attaching,
+  ...namespaces,
+  ...errors,
+  ...addressRewriting,
+  ...randomPrograms,
+];

@@ -32,7 +32,9 @@ function tryProgram(program: Program): Outcome {
 }
 
 const usesSetRetval = ({ instructions }: Program): boolean =>
-  instructions.some(({ opcode, src, immediate }) => opcode === CALL && src === 0 && immediate === helperNumber("bpf_set_retval"));
+  instructions.some(
+    ({ opcode, src, immediate }) => opcode === CALL && src === 0 && immediate === helperNumber("bpf_set_retval"),
+  );
 
 function programCase(configuration: string, source: ProgramSource): Case {
   let program: Program | undefined;
@@ -49,4 +51,5 @@ function programCase(configuration: string, source: ProgramSource): Case {
 }
 
 export const loadBalancer: readonly Case[] = Object.entries(configurations).flatMap(([configuration, options]) =>
-  loadBalancerPrograms(options).map((source) => programCase(configuration, source)));
+  loadBalancerPrograms(options).map((source) => programCase(configuration, source)),
+);

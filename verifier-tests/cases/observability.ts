@@ -34,33 +34,46 @@ export const observability: readonly Case[] = [
     name: "observability/translations are told of while somebody listens, and the programs are put back then",
     expect: observed(
       `pre-forward web ${service.address}:80, post-forward web ${service.address}:80 -> ${addresses.backend4}:8001, ` +
-      `pre-reverse web ${addresses.backend4}:8001, post-reverse web ${addresses.backend4}:8001 -> ${service.address}:80; events on, then off; the same programs`,
+        `pre-reverse web ${addresses.backend4}:8001, post-reverse web ${addresses.backend4}:8001 -> ${service.address}:80; events on, then off; the same programs`,
     ),
-    run: () => withLoadBalancer(async (balancer) => {
-      const { pins } = balancer;
-      await balancer.load([entry]);
-      const status = () => loadBalancerStatus(pins)!;
-      const programs = () => status().programs.map(({ id }) => id).join();
-      const before = programs();
-      const monitor = await Monitor.open(pins);
-      const on = status().events;
-      const peer = ask(balancer);
-      const events = monitor.read().map(({ kind, service, original, translated }) => `${kind} ${service} ${original}${translated === undefined ? "" : ` -> ${translated}`}`);
-      await monitor.close();
-      const told = peer === service.address ? events.join(", ") : `the peer is ${peer}`;
-      return { kind: "observed", value: `${told}; events ${on}, then ${status().events}; ${programs() === before ? "the same" : "other"} programs` };
-    }),
+    run: () =>
+      withLoadBalancer(async (balancer) => {
+        const { pins } = balancer;
+        await balancer.load([entry]);
+        const status = () => loadBalancerStatus(pins)!;
+        const programs = () =>
+          status()
+            .programs.map(({ id }) => id)
+            .join();
+        const before = programs();
+        const monitor = await Monitor.open(pins);
+        const on = status().events;
+        const peer = ask(balancer);
+        const events = monitor
+          .read()
+          .map(
+            ({ kind, service, original, translated }) =>
+              `${kind} ${service} ${original}${translated === undefined ? "" : ` -> ${translated}`}`,
+          );
+        await monitor.close();
+        const told = peer === service.address ? events.join(", ") : `the peer is ${peer}`;
+        return {
+          kind: "observed",
+          value: `${told}; events ${on}, then ${status().events}; ${programs() === before ? "the same" : "other"} programs`,
+        };
+      }),
   },
   {
     name: "observability/calls are counted by service",
     expect: observed("2 translated, 2 replies"),
-    run: () => withLoadBalancer(async (balancer) => {
-      const config = testConfig([entry]);
-      await balancer.loadConfig({ ...config, options: { ...config.options, metrics: true } });
-      for (let i = 0; i < 2; i++) ask(balancer);
-      const { translated, replies } = loadBalancerMetrics(balancer.pins).services[0]!.counters;
-      return { kind: "observed", value: `${translated} translated, ${replies} replies` };
-    }),
+    run: () =>
+      withLoadBalancer(async (balancer) => {
+        const config = testConfig([entry]);
+        await balancer.loadConfig({ ...config, options: { ...config.options, metrics: true } });
+        for (let i = 0; i < 2; i++) ask(balancer);
+        const { translated, replies } = loadBalancerMetrics(balancer.pins).services[0]!.counters;
+        return { kind: "observed", value: `${translated} translated, ${replies} replies` };
+      }),
   },
   {
     name: "observability/the kernel's own count of a map's elements is what walking finds",
@@ -74,8 +87,12 @@ export const observability: readonly Case[] = [
         for (let i = 0; i < 10; i++) map.delete(i);
         return { name, kept: keptElementCount(definition, map.fd), walked: map.count() };
       });
-      if (found.some(({ kept }) => kept === undefined)) return { kind: "refused", errno: "none", log: "there is no such count" };
-      return { kind: "observed", value: found.map(({ name, kept, walked }) => `${name}: ${kept} of ${walked}`).join(", ") };
+      if (found.some(({ kept }) => kept === undefined))
+        return { kind: "refused", errno: "none", log: "there is no such count" };
+      return {
+        kind: "observed",
+        value: found.map(({ name, kept, walked }) => `${name}: ${kept} of ${walked}`).join(", "),
+      };
     },
   },
 ];

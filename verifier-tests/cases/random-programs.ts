@@ -29,7 +29,9 @@ async function check(first: number): Promise<void> {
       const isa = needsAtomics && level < 3 ? 3 : level;
       const got = runner.run(module, before, { isa });
       if (got.returned !== want.returned || got.data !== want.data) {
-        throw new Error(`program ${number}, instruction set ${isa}: returned ${got.returned} instead of ${want.returned}, memory ${got.data} instead of ${want.data}\n${printModule(module)}`);
+        throw new Error(
+          `program ${number}, instruction set ${isa}: returned ${got.returned} instead of ${want.returned}, memory ${got.data} instead of ${want.data}\n${printModule(module)}`,
+        );
       }
     });
   } finally {

@@ -26,7 +26,9 @@ const ranges: readonly Case[] = allHooks.map((hook) => ({
 const setsError: readonly Case[] = allHooks.map((hook) => ({
   name: `bpf_set_retval/${hook.name}`,
   needs: setRetval,
-  expect: cannotRefuse(hook) ? refused(/unknown func bpf_set_retval#187|program of this type cannot use helper bpf_set_retval#187/, "EINVAL") : accepted,
+  expect: cannotRefuse(hook)
+    ? refused(/unknown func bpf_set_retval#187|program of this type cannot use helper bpf_set_retval#187/, "EINVAL")
+    : accepted,
   run: () => verdict(hook, [mov(r1, -111), call("bpf_set_retval"), mov(r0, 1), exit()]),
 }));
 

@@ -15,8 +15,9 @@ const service = { address: services.service4, port: 80 };
 const oldBackend = { address: addresses.backend4, port: 8001 };
 const newBackend = { address: addresses.otherBackend4, port: 8002 };
 
-const toBackend = ({ address, port }: { address: string; port: number }): readonly ServiceEntry[] =>
-  [{ name: "web", ...service, protocol: "udp", backends: [`${address}:${port}`] }];
+const toBackend = ({ address, port }: { address: string; port: number }): readonly ServiceEntry[] => [
+  { name: "web", ...service, protocol: "udp", backends: [`${address}:${port}`] },
+];
 
 /** Where a new socket that asks for the service ends up. */
 function destination({ cgroup }: TestLoadBalancer): string {
@@ -30,11 +31,17 @@ function destination({ cgroup }: TestLoadBalancer): string {
 }
 
 /** Runs `take-over.ts` in a process of its own; `meanwhile` is called over and over until it has ended. */
-function takeOver({ cgroup, pins }: TestLoadBalancer, entries: readonly ServiceEntry[], meanwhile: () => void): Promise<{ replaced: boolean }> {
+function takeOver(
+  { cgroup, pins }: TestLoadBalancer,
+  entries: readonly ServiceEntry[],
+  meanwhile: () => void,
+): Promise<{ replaced: boolean }> {
   // In a guest this file is part of a bundle, and the other one is beside it.
   const bundled = import.meta.url.endsWith(".mjs");
   const script = fileURLToPath(new URL(bundled ? "./take-over.mjs" : "../take-over.ts", import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, script, cgroup.path, pins, JSON.stringify(entries)], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...process.execArgv, script, cgroup.path, pins, JSON.stringify(entries)], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   let messages = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -60,31 +67,35 @@ export const takingOver: readonly Case[] = [
     name: "taking over/loaded, replaced by another process that ends, unloaded, beside another owner's program",
     expect: observed(
       "loaded: old, another's program 1; replaced: new, the same links, other programs, destinations meanwhile: old or new; " +
-      "unloaded: ENETUNREACH, pins gone, another's program 1",
+        "unloaded: ENETUNREACH, pins gone, another's program 1",
     ),
-    run: () => withLoadBalancer(async (balancer) => {
-      const { cgroup, pins } = balancer;
-      const trace = new Trace();
-      cgroup.keep(trace.map);
-      cgroup.attach(connect4, trace.program(1));
-      await balancer.load(toBackend(oldBackend));
-      const first = pinnedLinks(pins);
-      trace.take();
-      const loaded = `${destination(balancer)}, another's program ${trace.take().join(" ")}`;
+    run: () =>
+      withLoadBalancer(async (balancer) => {
+        const { cgroup, pins } = balancer;
+        const trace = new Trace();
+        cgroup.keep(trace.map);
+        cgroup.attach(connect4, trace.program(1));
+        await balancer.load(toBackend(oldBackend));
+        const first = pinnedLinks(pins);
+        trace.take();
+        const loaded = `${destination(balancer)}, another's program ${trace.take().join(" ")}`;
 
-      // One child process does for two steps: what it has put in place is used after its end.
-      const meanwhile = new Set<string>();
-      const { replaced } = await takeOver(balancer, toBackend(newBackend), () => meanwhile.add(destination(balancer)));
-      const second = pinnedLinks(pins);
-      const strangers = [...meanwhile].filter((where) => where !== "old" && where !== "new");
-      const after = `${replaced ? "replaced" : "loaded anew"}: ${destination(balancer)}, ` +
-        `${first.links === second.links ? "the same" : "other"} links, ${first.programs === second.programs ? "the same" : "other"} programs, ` +
-        `destinations meanwhile: ${["old or new", ...strangers].join(" and ")}`;
+        // One child process does for two steps: what it has put in place is used after its end.
+        const meanwhile = new Set<string>();
+        const { replaced } = await takeOver(balancer, toBackend(newBackend), () =>
+          meanwhile.add(destination(balancer)),
+        );
+        const second = pinnedLinks(pins);
+        const strangers = [...meanwhile].filter((where) => where !== "old" && where !== "new");
+        const after =
+          `${replaced ? "replaced" : "loaded anew"}: ${destination(balancer)}, ` +
+          `${first.links === second.links ? "the same" : "other"} links, ${first.programs === second.programs ? "the same" : "other"} programs, ` +
+          `destinations meanwhile: ${["old or new", ...strangers].join(" and ")}`;
 
-      await unloadLoadBalancer(pins);
-      trace.take();
-      const unloaded = `${destination(balancer)}, pins ${existsSync(pins) ? "left" : "gone"}, another's program ${trace.take().join(" ")}`;
-      return { kind: "observed", value: `loaded: ${loaded}; ${after}; unloaded: ${unloaded}` };
-    }),
+        await unloadLoadBalancer(pins);
+        trace.take();
+        const unloaded = `${destination(balancer)}, pins ${existsSync(pins) ? "left" : "gone"}, another's program ${trace.take().join(" ")}`;
+        return { kind: "observed", value: `loaded: ${loaded}; ${after}; unloaded: ${unloaded}` };
+      }),
   },
 ];

@@ -23,9 +23,13 @@ function accepts(hook: Hook, ...access: readonly ReturnType<typeof load>[]): boo
 function wrongFields(hook: Hook, fields: ContextFields): string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     if ("pointer" in field) return accepts(hook, load("u64", r2, r1, field.offset)) ? [] : [`${name} cannot be read`];
-    const elements: ContextField[] = "count" in field
-      ? Array.from({ length: field.count }, (_, i) => ({ ...field.element, offset: field.element.offset + i * field.element.size }))
-      : [field];
+    const elements: ContextField[] =
+      "count" in field
+        ? Array.from({ length: field.count }, (_, i) => ({
+            ...field.element,
+            offset: field.element.offset + i * field.element.size,
+          }))
+        : [field];
     return elements.flatMap(({ offset, size, writable }) => {
       const type = storeTypes[size]!;
       const written = accepts(hook, store(type, r1, offset, r2));
@@ -38,25 +42,33 @@ function wrongFields(hook: Hook, fields: ContextFields): string[] {
 }
 
 function wrongResults(hook: Hook, returns: readonly unknown[]): string[] {
-  return returns.filter((value) => verdict(hook, [mov(r0, value as number), exit()]).kind === "refused").map((value) => `${String(value)} cannot be returned`);
+  return returns
+    .filter((value) => verdict(hook, [mov(r0, value as number), exit()]).kind === "refused")
+    .map((value) => `${String(value)} cannot be returned`);
 }
 
 /** Helpers that the kernel does not know in this hook. What else it minds, such as unset arguments, is not asked here. */
 function wrongHelpers(hook: Hook, helpers: readonly string[]): string[] {
-  return helpers.filter((method) => {
-    const outcome = verdict(hook, [call(helperName(method)), mov(r0, 1), exit()]);
-    return outcome.kind === "refused" && /unknown func|cannot use helper|invalid func/.test(outcome.log);
-  }).map((method) => `no ${helperName(method)}`);
+  return helpers
+    .filter((method) => {
+      const outcome = verdict(hook, [call(helperName(method)), mov(r0, 1), exit()]);
+      return outcome.kind === "refused" && /unknown func|cannot use helper|invalid func/.test(outcome.log);
+    })
+    .map((method) => `no ${helperName(method)}`);
 }
 
-const helperName = (method: string): HelperName => `bpf_${method.replace(/[A-Z][a-z]*|\d+/g, (part) => (/\d/.test(part) ? part : `_${part.toLowerCase()}`))}` as HelperName;
+const helperName = (method: string): HelperName =>
+  `bpf_${method.replace(/[A-Z][a-z]*|\d+/g, (part) => (/\d/.test(part) ? part : `_${part.toLowerCase()}`))}` as HelperName;
 
 const asDeclared = "as declared";
 
 function hookCase({ section, type, expectedAttachType, context, returns = [], helpers }: ToolkitHook): Case {
   const hook: Hook = { name: section.replace("cgroup/", ""), type, attachType: expectedAttachType! };
-  const late = helpers.filter((method) => method === "setRetval" || method === "getRetval").map((method) => `no ${helperName(method)}`);
-  const expect: PerKernel<Expectation> = late.length === 0 ? observed(asDeclared) : observed({ "5.10": late.join(", "), [setRetval.since]: asDeclared });
+  const late = helpers
+    .filter((method) => method === "setRetval" || method === "getRetval")
+    .map((method) => `no ${helperName(method)}`);
+  const expect: PerKernel<Expectation> =
+    late.length === 0 ? observed(asDeclared) : observed({ "5.10": late.join(", "), [setRetval.since]: asDeclared });
   return {
     name: `toolkit/${hook.name}: fields, results and helpers`,
     expect,
@@ -67,7 +79,8 @@ function hookCase({ section, type, expectedAttachType, context, returns = [], he
   };
 }
 
-const isHook = (value: unknown): value is ToolkitHook => typeof value === "object" && value !== null && "section" in value;
+const isHook = (value: unknown): value is ToolkitHook =>
+  typeof value === "object" && value !== null && "section" in value;
 
 const exported: readonly unknown[] = [...Object.values(sockAddr), ...Object.values(sock)];
 

@@ -25,12 +25,21 @@ test("the stanza of the machine's own suite, with another suite in it", () => {
 });
 
 test("the line of the machine's own suite, options kept", () => {
-  const lines = "# remark\ndeb mirror://example/security bookworm-security main\ndeb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bookworm main non-free\n";
-  assert.equal(substituteSuite(lines, "bookworm", "bullseye"), { format: "list", text: "deb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bullseye main\n" });
+  const lines =
+    "# remark\ndeb mirror://example/security bookworm-security main\ndeb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bookworm main non-free\n";
+  assert.equal(substituteSuite(lines, "bookworm", "bullseye"), {
+    format: "list",
+    text: "deb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bullseye main\n",
+  });
 });
 
 test("nothing where the machine's suite is not in the file, or without main", () => {
-  for (const text of ["", stanzas.replaceAll("bookworm", "sid"), "deb mirror://example/debian bookworm contrib\n", "deb-src mirror://example/debian bookworm main\n"]) {
+  for (const text of [
+    "",
+    stanzas.replaceAll("bookworm", "sid"),
+    "deb mirror://example/debian bookworm contrib\n",
+    "deb-src mirror://example/debian bookworm main\n",
+  ]) {
     assert.is(substituteSuite(text, "bookworm", "trixie"), undefined);
   }
 });

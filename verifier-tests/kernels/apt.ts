@@ -17,14 +17,26 @@ import { run } from "./run.ts";
  * @param wanted Another one, such as `trixie-backports`.
  * @returns `undefined` where the file has no entry for the machine's suite.
  */
-export function substituteSuite(text: string, own: string, wanted: string): { format: "sources" | "list"; text: string } | undefined {
-  const line = text.split("\n").find((line) => new RegExp(`^deb\\s+(\\[[^\\]]*\\]\\s+)?\\S+\\s+${own}\\s+.*\\bmain\\b`).test(line));
+export function substituteSuite(
+  text: string,
+  own: string,
+  wanted: string,
+): { format: "sources" | "list"; text: string } | undefined {
+  const line = text
+    .split("\n")
+    .find((line) => new RegExp(`^deb\\s+(\\[[^\\]]*\\]\\s+)?\\S+\\s+${own}\\s+.*\\bmain\\b`).test(line));
   if (line !== undefined) {
     const [, head] = /^(deb\s+(?:\[[^\]]*\]\s+)?\S+\s+)\S+/.exec(line)!;
     return { format: "list", text: `${head}${wanted} main\n` };
   }
-  const stanza = text.split(/\n\s*\n/).find((stanza) =>
-    field(stanza, "Types").includes("deb") && field(stanza, "Suites").includes(own) && field(stanza, "Components").includes("main"));
+  const stanza = text
+    .split(/\n\s*\n/)
+    .find(
+      (stanza) =>
+        field(stanza, "Types").includes("deb") &&
+        field(stanza, "Suites").includes(own) &&
+        field(stanza, "Components").includes("main"),
+    );
   if (stanza === undefined) return undefined;
   const lines = stanza.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"));
   return {
@@ -61,7 +73,11 @@ export interface PackageLists {
 export async function packageLists(directory: string, suites: readonly string[]): Promise<PackageLists> {
   const sourceParts = join(directory, "sources");
   await rm(sourceParts, { recursive: true, force: true });
-  for (const part of [sourceParts, join(directory, "lists", "partial"), join(directory, "cache", "archives", "partial")]) {
+  for (const part of [
+    sourceParts,
+    join(directory, "lists", "partial"),
+    join(directory, "cache", "archives", "partial"),
+  ]) {
     await mkdir(part, { recursive: true });
   }
   const own = await ownSuite();
@@ -76,12 +92,17 @@ export async function packageLists(directory: string, suites: readonly string[])
     await writeFile(join(sourceParts, `${suite}.${entry.format}`), entry.text);
   }
   const settings = [
-    "-o", "Dir::Etc::SourceList=/dev/null",
-    "-o", `Dir::Etc::SourceParts=${sourceParts}`,
-    "-o", `Dir::State::Lists=${join(directory, "lists")}`,
-    "-o", `Dir::Cache=${join(directory, "cache")}`,
+    "-o",
+    "Dir::Etc::SourceList=/dev/null",
+    "-o",
+    `Dir::Etc::SourceParts=${sourceParts}`,
+    "-o",
+    `Dir::State::Lists=${join(directory, "lists")}`,
+    "-o",
+    `Dir::Cache=${join(directory, "cache")}`,
     // Files in this directory need not be readable by apt's own user.
-    "-o", "APT::Sandbox::User=root",
+    "-o",
+    "APT::Sandbox::User=root",
   ];
   return {
     async update() {
@@ -90,7 +111,10 @@ export async function packageLists(directory: string, suites: readonly string[])
     },
     async search(pattern) {
       const output = await run("apt-cache", [...settings, "search", "--names-only", pattern]);
-      return output.split("\n").filter((line) => line !== "").map((line) => line.split(" ", 1)[0]!);
+      return output
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => line.split(" ", 1)[0]!);
     },
     async download(names, to) {
       await mkdir(to, { recursive: true });
@@ -98,7 +122,8 @@ export async function packageLists(directory: string, suites: readonly string[])
       const files = await readdir(to);
       return names.map((name) => {
         const file = files.find((file) => file.startsWith(`${name}_`) && file.endsWith(".deb"));
-        if (file === undefined) throw new CommandError(`apt-get downloaded ${names.join(", ")}, but no file of ${name} is in ${to}`);
+        if (file === undefined)
+          throw new CommandError(`apt-get downloaded ${names.join(", ")}, but no file of ${name} is in ${to}`);
         return join(to, file);
       });
     },

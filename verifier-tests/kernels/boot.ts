@@ -39,14 +39,28 @@ export function bootGuest(options: GuestOptions): Promise<GuestEnd> {
     options.onMessage(message);
   });
   const args = [
-    "--run", options.image, ...(options.kvm ? [] : ["--disable-kvm"]),
+    "--run",
+    options.image,
+    ...(options.kvm ? [] : ["--disable-kvm"]),
     // 9p is there on every kernel; looking for virtiofs first only takes time.
-    "--force-9p", "--cpus", "2", "--memory", "2G", "--user", "root", "--verbose", "--", options.command,
+    "--force-9p",
+    "--cpus",
+    "2",
+    "--memory",
+    "2G",
+    "--user",
+    "root",
+    "--verbose",
+    "--",
+    options.command,
   ];
   // vng opens its output anew by its name in /proc, which works for a pipe of the
   // shell's but not for the sockets that Node gives to a child. The process
   // group of its own is there because the emulator, a grandchild, has to go with it.
-  const child = spawn("bash", ["-c", 'vng "$@" </dev/null 2> >(cat >&2) | cat', "bash", ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn("bash", ["-c", 'vng "$@" </dev/null 2> >(cat >&2) | cat', "bash", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   const stop = () => {
     if (child.pid === undefined) return;
     try {
@@ -70,7 +84,11 @@ export function bootGuest(options: GuestOptions): Promise<GuestEnd> {
       reader.end();
       failure ??= end ?? (ended ? undefined : "the guest ended before its suite did");
       if (reader.garbled > 0) failure ??= `${reader.garbled} lines of results arrived garbled`;
-      resolve({ ...(failure !== undefined && { failure }), tail: reader.tail(40), seconds: (Date.now() - started) / 1000 });
+      resolve({
+        ...(failure !== undefined && { failure }),
+        tail: reader.tail(40),
+        seconds: (Date.now() - started) / 1000,
+      });
     };
     child.on("error", (error) => finish(`cannot run vng: ${error.message}`));
     child.on("close", () => finish(undefined));

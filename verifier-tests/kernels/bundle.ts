@@ -22,7 +22,9 @@ export async function bundleSuite(): Promise<string> {
     target: "node20",
     external: ["ffi-napi", "ref-napi", "ref-struct-di"],
     // Bundled CommonJS packages ask for Node's own modules with require.
-    banner: { js: 'import { createRequire as bundleRequire } from "node:module"; const require = bundleRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire as bundleRequire } from "node:module"; const require = bundleRequire(import.meta.url);',
+    },
     logLevel: "error",
   });
   return join(outdir, "guest.mjs");

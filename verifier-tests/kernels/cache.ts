@@ -3,7 +3,19 @@
  * directory that git ignores.
  */
 import { unlinkSync } from "node:fs";
-import { copyFile, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "../../src/cli/errors.ts";
@@ -28,13 +40,19 @@ export const kernelLists = (): Promise<PackageLists> => packageLists(join(cacheD
  * @param options.refresh Ask the package lists even so.
  */
 export async function readCatalogue(options: { refresh?: boolean } = {}): Promise<KernelPackages[]> {
-  const age = await stat(catalogueFile).then(({ mtimeMs }) => Date.now() - mtimeMs, () => Infinity);
-  if (!options.refresh && age < catalogueLifetimeMs) return JSON.parse(await readFile(catalogueFile, "utf8")) as KernelPackages[];
+  const age = await stat(catalogueFile).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => Infinity,
+  );
+  if (!options.refresh && age < catalogueLifetimeMs)
+    return JSON.parse(await readFile(catalogueFile, "utf8")) as KernelPackages[];
   const lists = await kernelLists();
   await lists.update();
   const kernels = availableKernels(await lists.search(kernelPackagePattern));
   if (kernels.length === 0) {
-    throw new CommandError(`the package lists of ${suites.join(", ")} hold no kernel`, { hint: "see whether `apt-get update` works on this machine" });
+    throw new CommandError(`the package lists of ${suites.join(", ")} hold no kernel`, {
+      hint: "see whether `apt-get update` works on this machine",
+    });
   }
   await mkdir(cacheDirectory, { recursive: true });
   await writeFile(catalogueFile, `${JSON.stringify(kernels, null, 2)}\n`);
@@ -58,7 +76,11 @@ export interface UnpackedKernel {
 export async function unpackKernel(kernel: KernelPackages, progress: (step: string) => void): Promise<UnpackedKernel> {
   const { release } = kernel;
   const root = join(cacheDirectory, release);
-  const unpacked: UnpackedKernel = { release, image: join(root, "boot", `vmlinuz-${release}`), modules: join(root, "lib", "modules", release) };
+  const unpacked: UnpackedKernel = {
+    release,
+    image: join(root, "boot", `vmlinuz-${release}`),
+    modules: join(root, "lib", "modules", release),
+  };
   // The directory gets its name when it is complete; see the end of this function.
   if (await exists(root)) return unpacked;
 
@@ -88,10 +110,13 @@ async function download({ release, packages }: KernelPackages, to: string): Prom
   try {
     return await (await kernelLists()).download(packages, to);
   } catch (cause) {
-    throw new CommandError(`cannot download kernel ${release}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: "a newer one may have taken its place in the meantime: run the command again with --refresh",
-      cause,
-    });
+    throw new CommandError(
+      `cannot download kernel ${release}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: "a newer one may have taken its place in the meantime: run the command again with --refresh",
+        cause,
+      },
+    );
   }
 }
 
@@ -110,10 +135,13 @@ export async function withModules<T>(kernel: UnpackedKernel, during: () => Promi
     await mkdir(dirname(link), { recursive: true });
     await symlink(kernel.modules, link);
   } catch (cause) {
-    throw new CommandError(`cannot link the modules of kernel ${kernel.release} to ${link}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      hint: "run the command as root, or give --kernel the path of a kernel image",
-      cause,
-    });
+    throw new CommandError(
+      `cannot link the modules of kernel ${kernel.release} to ${link}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: "run the command as root, or give --kernel the path of a kernel image",
+        cause,
+      },
+    );
   }
   const remove = () => unlinkSync(link);
   process.once("exit", remove);
@@ -125,8 +153,15 @@ export async function withModules<T>(kernel: UnpackedKernel, during: () => Promi
   }
 }
 
-const exists = (path: string): Promise<boolean> => lstat(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
 
 async function isLinkInto(path: string, directory: string): Promise<boolean> {
-  return readlink(path).then((target) => target.startsWith(`${directory}/`), () => false);
+  return readlink(path).then(
+    (target) => target.startsWith(`${directory}/`),
+    () => false,
+  );
 }

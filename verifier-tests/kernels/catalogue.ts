@@ -37,13 +37,16 @@ export function availableKernels(names: readonly string[]): KernelPackages[] {
     const packages = present.has(split[0]!) ? split : [name];
     if (!packages.every((part) => present.has(part))) continue;
     const known = newest.get(majorMinor(release));
-    if (known === undefined || compareReleases(release, known.release) > 0) newest.set(majorMinor(release), { release, packages });
+    if (known === undefined || compareReleases(release, known.release) > 0)
+      newest.set(majorMinor(release), { release, packages });
   }
   return [...newest.values()].sort((a, b) => compareReleases(a.release, b.release));
 }
 
 /** A kernel to boot: one of the distribution's, or an image file. */
-export type KernelChoice = { readonly kind: "packaged"; readonly kernel: KernelPackages } | { readonly kind: "image"; readonly path: string };
+export type KernelChoice =
+  | { readonly kind: "packaged"; readonly kernel: KernelPackages }
+  | { readonly kind: "image"; readonly path: string };
 
 /**
  * The kernels that a `--kernel` argument means.
@@ -52,10 +55,14 @@ export type KernelChoice = { readonly kind: "packaged"; readonly kernel: KernelP
  * @throws {UsageError} where a version is not to be had; the message lists those that are.
  */
 export function chooseKernels(text: string, available: readonly KernelPackages[]): KernelChoice[] {
-  const choices = text.split(",").map((part) => part.trim()).filter((part) => part !== "").flatMap((part): KernelChoice[] => {
-    if (part.includes("/")) return [{ kind: "image", path: part }];
-    return pick(part, available).map((kernel) => ({ kind: "packaged", kernel }));
-  });
+  const choices = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .flatMap((part): KernelChoice[] => {
+      if (part.includes("/")) return [{ kind: "image", path: part }];
+      return pick(part, available).map((kernel) => ({ kind: "packaged", kernel }));
+    });
   if (choices.length === 0) throw new UsageError("--kernel names no kernel", { hint: hint(available) });
   const identity = (choice: KernelChoice) => (choice.kind === "image" ? choice.path : choice.kernel.release);
   return choices.filter((choice, i) => choices.findIndex((other) => identity(other) === identity(choice)) === i);
@@ -66,7 +73,8 @@ function pick(part: string, available: readonly KernelPackages[]): readonly Kern
   if (part === "oldest" && available.length > 0) return available.slice(0, 1);
   if (part === "newest" && available.length > 0) return available.slice(-1);
   const found = available.filter(({ release }) => release === part || majorMinor(release) === part);
-  if (found.length === 0) throw new UsageError(`there is no kernel ${JSON.stringify(part)} to be had`, { hint: hint(available) });
+  if (found.length === 0)
+    throw new UsageError(`there is no kernel ${JSON.stringify(part)} to be had`, { hint: hint(available) });
   return found;
 }
 

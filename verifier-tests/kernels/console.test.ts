@@ -10,7 +10,10 @@ const messages: readonly GuestMessage[] = [
   { type: "end", results: 1 },
 ];
 
-function read(pieces: readonly (readonly [stream: string, text: string])[]): { reader: ConsoleReader; got: GuestMessage[] } {
+function read(pieces: readonly (readonly [stream: string, text: string])[]): {
+  reader: ConsoleReader;
+  got: GuestMessage[];
+} {
   const got: GuestMessage[] = [];
   const reader = new ConsoleReader((message) => got.push(message));
   for (const [stream, text] of pieces) reader.write(stream, text);
@@ -29,14 +32,21 @@ test("finds the messages among kernel lines, with CRLF or LF, behind a prefix", 
 test("puts lines together that come in pieces, each stream by itself", () => {
   const line = formatMessage(messages[0]!);
   const pieces = [...line].map((character) => ["output", character] as const);
-  const { got, reader } = read([...pieces.slice(0, 20), ["console", "[ 3.0] in between\n"], ...pieces.slice(20), ["output", "\n"]]);
+  const { got, reader } = read([
+    ...pieces.slice(0, 20),
+    ["console", "[ 3.0] in between\n"],
+    ...pieces.slice(20),
+    ["output", "\n"],
+  ]);
   assert.equal(got, [messages[0]]);
   assert.equal(reader.tail(5), ["[ 3.0] in between"]);
 });
 
 test("counts a line that was cut or mixed with another", () => {
   const line = formatMessage(messages[1]!);
-  const { got, reader } = read([["output", `${line.slice(0, -3)}\n${line.slice(0, 30)}[ 4.0] kernel${line.slice(30)}\n${line}\n`]]);
+  const { got, reader } = read([
+    ["output", `${line.slice(0, -3)}\n${line.slice(0, 30)}[ 4.0] kernel${line.slice(30)}\n${line}\n`],
+  ]);
   assert.equal(got, [messages[1]]);
   assert.is(reader.garbled, 2);
 });

@@ -14,12 +14,36 @@ const limitMs = 20_000;
  * @param image A kernel image.
  */
 export async function kvmWorks(image: string): Promise<boolean> {
-  if (!(await access("/dev/kvm", constants.R_OK | constants.W_OK).then(() => true, () => false))) return false;
+  if (
+    !(await access("/dev/kvm", constants.R_OK | constants.W_OK).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return false;
   return new Promise((resolve) => {
-    const child = spawn("qemu-system-x86_64", [
-      "-accel", "kvm", "-cpu", "host", "-m", "512M", "-nodefaults", "-display", "none", "-no-reboot",
-      "-serial", "stdio", "-kernel", image, "-append", "console=ttyS0 panic=-1",
-    ], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(
+      "qemu-system-x86_64",
+      [
+        "-accel",
+        "kvm",
+        "-cpu",
+        "host",
+        "-m",
+        "512M",
+        "-nodefaults",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-serial",
+        "stdio",
+        "-kernel",
+        image,
+        "-append",
+        "console=ttyS0 panic=-1",
+      ],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
     let output = "";
     const decide = (works: boolean) => {
       clearTimeout(limit);

@@ -24,12 +24,14 @@ export async function runMatrix(choices: readonly KernelChoice[], options: Matri
   const kernels: BootableKernel[] = [];
   for (const choice of choices) kernels.push(await obtain(choice, options));
   const kvm = kernels.length > 0 && (await kvmWorks(kernels[0]!.image));
-  for (const { name } of kernels) options.progress(name, kvm ? "will run under KVM" : "will be emulated: KVM does not work here");
+  for (const { name } of kernels)
+    options.progress(name, kvm ? "will run under KVM" : "will be emulated: KVM does not work here");
 
   const results = new Array<KernelResult>(kernels.length);
   let next = 0;
   const worker = async () => {
-    for (let i = next++; i < kernels.length; i = next++) results[i] = await runKernel(kernels[i]!, bundle, kvm, options);
+    for (let i = next++; i < kernels.length; i = next++)
+      results[i] = await runKernel(kernels[i]!, bundle, kvm, options);
   };
   await Promise.all(Array.from({ length: Math.min(options.jobs, kernels.length) }, worker));
   return results;
@@ -48,28 +50,35 @@ async function obtain(choice: KernelChoice, { progress }: MatrixOptions): Promis
   return { name: release, image: unpacked.image, unpacked };
 }
 
-async function runKernel(kernel: BootableKernel, bundle: string, kvm: boolean, options: MatrixOptions): Promise<KernelResult> {
+async function runKernel(
+  kernel: BootableKernel,
+  bundle: string,
+  kvm: boolean,
+  options: MatrixOptions,
+): Promise<KernelResult> {
   const results: CaseResult[] = [];
   let release = kernel.name;
   let total = 0;
-  const boot = () => bootGuest({
-    image: kernel.image,
-    command: guestCommand(bundle, options.filter),
-    kvm,
-    timeoutSeconds: options.timeoutSeconds,
-    onMessage(message) {
-      if (message.type === "start") {
-        release = message.release;
-        total = message.cases;
-        options.progress(kernel.name, `booted, ${total} cases`);
-      }
-      if (message.type !== "result") return;
-      const result = message.result as CaseResult;
-      results.push(result);
-      if (result.status === "surprise") options.progress(kernel.name, `surprise: ${result.name}: ${result.detail ?? ""}`);
-      else if (results.length % 100 === 0) options.progress(kernel.name, `${results.length} of ${total} cases`);
-    },
-  });
+  const boot = () =>
+    bootGuest({
+      image: kernel.image,
+      command: guestCommand(bundle, options.filter),
+      kvm,
+      timeoutSeconds: options.timeoutSeconds,
+      onMessage(message) {
+        if (message.type === "start") {
+          release = message.release;
+          total = message.cases;
+          options.progress(kernel.name, `booted, ${total} cases`);
+        }
+        if (message.type !== "result") return;
+        const result = message.result as CaseResult;
+        results.push(result);
+        if (result.status === "surprise")
+          options.progress(kernel.name, `surprise: ${result.name}: ${result.detail ?? ""}`);
+        else if (results.length % 100 === 0) options.progress(kernel.name, `${results.length} of ${total} cases`);
+      },
+    });
   options.progress(kernel.name, "booting");
   const { failure, tail, seconds } = await (kernel.unpacked ? withModules(kernel.unpacked, boot) : boot());
   options.progress(kernel.name, failure ?? `ended after ${seconds.toFixed(0)} s`);

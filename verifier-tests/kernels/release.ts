@@ -13,8 +13,12 @@ export type Release = string;
  */
 export function versionNumbers(release: Release): number[] {
   const match = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(release);
-  if (match === null) throw new RangeError(`${JSON.stringify(release)} is no kernel version: it begins with major.minor, such as 6.12`);
-  return match.slice(1).filter((part) => part !== undefined).map(Number);
+  if (match === null)
+    throw new RangeError(`${JSON.stringify(release)} is no kernel version: it begins with major.minor, such as 6.12`);
+  return match
+    .slice(1)
+    .filter((part) => part !== undefined)
+    .map(Number);
 }
 
 /** `"6.12"` of `"6.12.117+deb13-amd64"`: the part that a feature is dated by. */

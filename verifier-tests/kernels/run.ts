@@ -21,7 +21,11 @@ export function run(program: string, args: readonly string[], options: { cwd?: s
     child.on("close", (status) => {
       if (status === 0) return resolve(output);
       const tail = (messages.trim() || output.trim()).split("\n").slice(-5).join("\n");
-      reject(new CommandError(`${program} ${args.filter((arg) => !arg.startsWith("-o") && !arg.includes("::")).join(" ")} failed (exit status ${status}):\n${tail}`));
+      reject(
+        new CommandError(
+          `${program} ${args.filter((arg) => !arg.startsWith("-o") && !arg.includes("::")).join(" ")} failed (exit status ${status}):\n${tail}`,
+        ),
+      );
     });
   });
 }

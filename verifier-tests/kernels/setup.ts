@@ -7,16 +7,16 @@ import { run } from "./run.ts";
 
 /** Each command that is needed, and the Debian package that has it. */
 const tools: Readonly<Record<string, string>> = {
-  "vng": "virtme-ng",
+  vng: "virtme-ng",
   "qemu-system-x86_64": "qemu-system-x86",
-  "depmod": "kmod",
+  depmod: "kmod",
   // For the initial file system that loads the modules the root is mounted by.
-  "busybox": "busybox-static",
+  busybox: "busybox-static",
   // Names the guest's ports, by which the command's output gets out.
   "systemd-udevd": "udev",
-  "file": "file",
+  file: "file",
   // Brings the guest's network up.
-  "ip": "iproute2",
+  ip: "iproute2",
 };
 
 /**
@@ -41,10 +41,20 @@ export async function installTools(progress: (step: string) => void): Promise<vo
   const lists = await kernelLists();
   await lists.update();
   await run("apt-get", ["-qq", "update"]);
-  const files = packages.includes("virtme-ng") ? await lists.download(["virtme-ng"], join(cacheDirectory, "tools")) : [];
-  await run("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...packages.filter((name) => name !== "virtme-ng"), ...files]);
+  const files = packages.includes("virtme-ng")
+    ? await lists.download(["virtme-ng"], join(cacheDirectory, "tools"))
+    : [];
+  await run("apt-get", [
+    "-qq",
+    "-y",
+    "--no-install-recommends",
+    "install",
+    ...packages.filter((name) => name !== "virtme-ng"),
+    ...files,
+  ]);
   const stillMissing = await missingTools();
-  if (stillMissing.length > 0) throw new CommandError(`installed ${packages.join(", ")}, and ${stillMissing.join(", ")} is still not to be found`);
+  if (stillMissing.length > 0)
+    throw new CommandError(`installed ${packages.join(", ")}, and ${stillMissing.join(", ")} is still not to be found`);
 }
 
 /** The commands of `tools` that are not on the path. */
@@ -55,9 +65,21 @@ export async function missingTools(): Promise<string[]> {
 
 async function isInstalled(command: string): Promise<boolean> {
   // A user's path may lack the directories of the administrator's commands and of the daemons.
-  const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/lib/systemd", "/lib/systemd"];
+  const directories = [
+    ...(process.env["PATH"] ?? "").split(delimiter),
+    "/usr/sbin",
+    "/sbin",
+    "/usr/lib/systemd",
+    "/lib/systemd",
+  ];
   for (const directory of directories) {
-    if (await access(join(directory, command), constants.X_OK).then(() => true, () => false)) return true;
+    if (
+      await access(join(directory, command), constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
   }
   return false;
 }

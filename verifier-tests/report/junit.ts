@@ -9,7 +9,9 @@ export function formatJunit(kernels: readonly KernelResult[]): string {
   const suites = kernels.map((kernel) => {
     const cases = kernel.results.map(testCase);
     if (kernel.failure !== undefined) {
-      cases.push(`    <testcase classname="kernel" name="boots and ends"><error message="${escape(kernel.failure)}">${escape((kernel.console ?? []).join("\n"))}</error></testcase>`);
+      cases.push(
+        `    <testcase classname="kernel" name="boots and ends"><error message="${escape(kernel.failure)}">${escape((kernel.console ?? []).join("\n"))}</error></testcase>`,
+      );
     }
     const failures = kernel.results.filter(({ status }) => status === "surprise").length;
     const skipped = kernel.results.filter(({ status }) => status === "unsupported").length;
@@ -32,7 +34,15 @@ function testCase({ name, status, detail = "", milliseconds }: CaseResult): stri
 }
 
 function escape(text: string): string {
-  const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;" };
+  const names: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "\n": "&#10;",
+  };
   // Most control characters may not stand in XML 1.0, not even escaped.
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "").replace(/[&<>"\n]/g, (character) => names[character]!);
+  return text
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "")
+    .replace(/[&<>"\n]/g, (character) => names[character]!);
 }

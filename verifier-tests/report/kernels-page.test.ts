@@ -22,7 +22,10 @@ const snapshots: readonly Snapshot[] = [
     release: "7.3.4+deb13-amd64",
     cases: {
       "features/bpf_set_retval": { status: "pass" },
-      "programs/default: connect4": { status: "pass", statistics: { instructions: 300, states: 20, peakStates: 19, stackDepth: [64, 8] } },
+      "programs/default: connect4": {
+        status: "pass",
+        statistics: { instructions: 300, states: 20, peakStates: 19, stackDepth: [64, 8] },
+      },
       "rules/a lookup may be null": { status: "refused", detail: "new | words" },
       "context access/connect4: user_ip4": { status: "pass", detail: "read 1, 2, 4; written 4" },
       "return values/bind4": { status: "pass", detail: "0, 1, 2, 3" },
@@ -39,7 +42,8 @@ test("is made of what is recorded", () => {
     "| return values/bind4 | 0, 1 | 0, 1, 2, 3 |",
     "| user_ip4 | 1 2 4 / 4 |",
     "| a lookup may be null | 5.10.0: `old words`<br>7.3.4: `new \\| words` |",
-  ]) assert.ok(page.includes(`${line}\n`), line);
+  ])
+    assert.ok(page.includes(`${line}\n`), line);
 });
 
 test("is up to date in the repository", () => {

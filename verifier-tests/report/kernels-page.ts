@@ -65,36 +65,53 @@ class Page {
     const statuses: readonly Status[] = ["pass", "refused", "unsupported"];
     const rows = this.#snapshots.map(({ release, cases }) => {
       const results = Object.values(cases);
-      return [`\`${release}\``, String(results.length), ...statuses.map((status) => String(results.filter((result) => result.status === status).length))];
+      return [
+        `\`${release}\``,
+        String(results.length),
+        ...statuses.map((status) => String(results.filter((result) => result.status === status).length)),
+      ];
     });
     return table(["Kernel", "Cases", "Pass", "Refused as expected", "Unsupported"], rows);
   }
 
   features(since: ReadonlyMap<string, string>): string {
-    const rows = this.#group("features").map(({ what, results }) => [what, since.get(what) ?? "", ...results.map((result) => (result?.status === "pass" ? "yes" : "–"))]);
+    const rows = this.#group("features").map(({ what, results }) => [
+      what,
+      since.get(what) ?? "",
+      ...results.map((result) => (result?.status === "pass" ? "yes" : "–")),
+    ]);
     return table(["Feature", "Since", ...this.#heads()], rows);
   }
 
   programs(): string {
-    const rows = this.#group("programs").map(({ what, results }) => [what, ...results.map((result) => {
-      if (result?.statistics === undefined) return result?.status === "unsupported" ? "unsupported" : "–";
-      const { instructions, states, stackDepth } = result.statistics;
-      return `${instructions} / ${states} / ${stackDepth.join("+")}`;
-    })]);
+    const rows = this.#group("programs").map(({ what, results }) => [
+      what,
+      ...results.map((result) => {
+        if (result?.statistics === undefined) return result?.status === "unsupported" ? "unsupported" : "–";
+        const { instructions, states, stackDepth } = result.statistics;
+        return `${instructions} / ${states} / ${stackDepth.join("+")}`;
+      }),
+    ]);
     return table(["Program", ...this.#heads()], rows);
   }
 
   statuses(groups: readonly string[]): string {
-    const rows = groups.flatMap((group) => this.#group(group)).map(({ what, results }) => [what, ...results.map((result) => result?.status ?? "–")]);
+    const rows = groups
+      .flatMap((group) => this.#group(group))
+      .map(({ what, results }) => [what, ...results.map((result) => result?.status ?? "–")]);
     return table(["Story", ...this.#heads()], rows);
   }
 
   differences(): string {
     const rows = this.#names.flatMap((name) => {
       const results = this.#results(name);
-      const texts = results.map((result) => (result === undefined ? "–" : result.status === "refused" ? "refused" : (result.detail ?? result.status)));
-      const differ = new Set(texts).size > 1 && results.some((result) => result?.status !== "unsupported" && result !== undefined);
-      if (!differ || name.startsWith("features/") || results.some((result) => result?.status === "unsupported")) return [];
+      const texts = results.map((result) =>
+        result === undefined ? "–" : result.status === "refused" ? "refused" : (result.detail ?? result.status),
+      );
+      const differ =
+        new Set(texts).size > 1 && results.some((result) => result?.status !== "unsupported" && result !== undefined);
+      if (!differ || name.startsWith("features/") || results.some((result) => result?.status === "unsupported"))
+        return [];
       return [[name, ...texts]];
     });
     return rows.length === 0 ? "Nothing." : table(["Case", ...this.#heads()], rows);
@@ -107,7 +124,9 @@ class Page {
   }
 
   setRetval(): string {
-    const allowed = this.#group("bpf_set_retval").filter(({ results }) => results.at(-1)?.status === "pass").map(({ what }) => what);
+    const allowed = this.#group("bpf_set_retval")
+      .filter(({ results }) => results.at(-1)?.status === "pass")
+      .map(({ what }) => what);
     return `${allowed.join(", ")}.`;
   }
 
@@ -118,19 +137,36 @@ class Page {
     const fieldsOf = (hook: string) => split.filter(([other]) => other === hook).map(([, field]) => field);
     // Hooks with the same context share a table.
     const contexts = new Map<string, string[]>();
-    for (const hook of hooks) contexts.set(fieldsOf(hook).join(), [...(contexts.get(fieldsOf(hook).join()) ?? []), hook]);
+    for (const hook of hooks)
+      contexts.set(fieldsOf(hook).join(), [...(contexts.get(fieldsOf(hook).join()) ?? []), hook]);
     return [...contexts.values()].map((hooks) =>
-      table(["Field", ...hooks], fieldsOf(hooks[0]!).map((field) => [field, ...hooks.map((hook) => shortRights(rights.get(`${hook}: ${field}`) ?? ""))])));
+      table(
+        ["Field", ...hooks],
+        fieldsOf(hooks[0]!).map((field) => [
+          field,
+          ...hooks.map((hook) => shortRights(rights.get(`${hook}: ${field}`) ?? "")),
+        ]),
+      ),
+    );
   }
 
   words(): string {
-    const rows = ["rules", "rules without CAP_PERFMON"].flatMap((group) => this.#group(group).map((entry) => ({ ...entry, strict: group !== "rules" }))).flatMap(({ what, results, strict }) => {
-      const refused = results.flatMap((result, i) => (result?.status === "refused" ? [`${this.#heads()[i]}: \`${result.detail ?? ""}\``] : []));
-      if (refused.length === 0) return [];
-      const [first, last] = [refused[0]!, refused.at(-1)!];
-      const plain = (text: string) => text.replace(/^\S+ /, "");
-      return [[`${what}${strict ? " (without CAP_PERFMON)" : ""}`, plain(first) === plain(last) ? plain(first) : `${first}<br>${last}`]];
-    });
+    const rows = ["rules", "rules without CAP_PERFMON"]
+      .flatMap((group) => this.#group(group).map((entry) => ({ ...entry, strict: group !== "rules" })))
+      .flatMap(({ what, results, strict }) => {
+        const refused = results.flatMap((result, i) =>
+          result?.status === "refused" ? [`${this.#heads()[i]}: \`${result.detail ?? ""}\``] : [],
+        );
+        if (refused.length === 0) return [];
+        const [first, last] = [refused[0]!, refused.at(-1)!];
+        const plain = (text: string) => text.replace(/^\S+ /, "");
+        return [
+          [
+            `${what}${strict ? " (without CAP_PERFMON)" : ""}`,
+            plain(first) === plain(last) ? plain(first) : `${first}<br>${last}`,
+          ],
+        ];
+      });
     return table(["Rule", "Words, of the oldest and the newest kernel that refuses"], rows);
   }
 
@@ -143,22 +179,32 @@ class Page {
   }
 
   #group(group: string): { what: string; results: (Recorded | undefined)[] }[] {
-    return this.#names.filter((name) => name.startsWith(`${group}/`)).map((name) => ({ what: name.slice(group.length + 1), results: this.#results(name) }));
+    return this.#names
+      .filter((name) => name.startsWith(`${group}/`))
+      .map((name) => ({ what: name.slice(group.length + 1), results: this.#results(name) }));
   }
 }
 
 function newest(results: readonly (Recorded | undefined)[]): string {
   const result = results.findLast((result) => result !== undefined && result.status !== "unsupported");
-  return result === undefined ? "–" : result.status === "refused" ? `refused: ${result.detail ?? ""}` : (result.detail ?? result.status);
+  return result === undefined
+    ? "–"
+    : result.status === "refused"
+      ? `refused: ${result.detail ?? ""}`
+      : (result.detail ?? result.status);
 }
 
 /** `"1 2 4 / 4"` of `"read 1, 2, 4; written 4"`. */
 function shortRights(text: string): string {
-  const [read = "", written = ""] = text.replace(/read |written /g, "").split("; ").map((part) => part.replaceAll(",", "").replaceAll(" at its start", "*").replace("never", "–"));
+  const [read = "", written = ""] = text
+    .replace(/read |written /g, "")
+    .split("; ")
+    .map((part) => part.replaceAll(",", "").replaceAll(" at its start", "*").replace("never", "–"));
   return read === "–" && written === "–" ? "–" : `${read} / ${written}`;
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }

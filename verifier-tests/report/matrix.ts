@@ -2,8 +2,18 @@
 import pc from "picocolors";
 import { count, isClean, type CaseResult, type KernelResult, type Status } from "./result.ts";
 
-const words: Readonly<Record<Status, string>> = { pass: "pass", refused: "refused", unsupported: "unsupp.", surprise: "SURPRISE" };
-const colours: Readonly<Record<Status, (text: string) => string>> = { pass: pc.green, refused: pc.green, unsupported: pc.yellow, surprise: pc.red };
+const words: Readonly<Record<Status, string>> = {
+  pass: "pass",
+  refused: "refused",
+  unsupported: "unsupp.",
+  surprise: "SURPRISE",
+};
+const colours: Readonly<Record<Status, (text: string) => string>> = {
+  pass: pc.green,
+  refused: pc.green,
+  unsupported: pc.yellow,
+  surprise: pc.red,
+};
 
 /**
  * The matrix of kernels and cases, and under it what each surprise was, why
@@ -25,17 +35,25 @@ export function formatMatrix(kernels: readonly KernelResult[]): string {
     });
     lines.push([name.padEnd(nameWidth), ...row].join("  ").trimEnd());
   }
-  const sections = [lines.join("\n"), ...unsupported(kernels), ...surprises(kernels), ...failures(kernels), summary(kernels)];
+  const sections = [
+    lines.join("\n"),
+    ...unsupported(kernels),
+    ...surprises(kernels),
+    ...failures(kernels),
+    summary(kernels),
+  ];
   return sections.join("\n\n");
 }
 
 /** One line for each kernel: how many cases ended how, and how long it took. */
 export function summary(kernels: readonly KernelResult[]): string {
-  return kernels.map((kernel) => {
-    const counts = count(kernel.results);
-    const text = `${kernel.release}: ${counts.pass} pass, ${counts.refused} refused as expected, ${counts.unsupported} unsupported, ${counts.surprise} surprises, ${kernel.seconds.toFixed(0)} s`;
-    return isClean(kernel) ? `${pc.green("ok")}    ${text}` : `${pc.red("FAILED")} ${text}`;
-  }).join("\n");
+  return kernels
+    .map((kernel) => {
+      const counts = count(kernel.results);
+      const text = `${kernel.release}: ${counts.pass} pass, ${counts.refused} refused as expected, ${counts.unsupported} unsupported, ${counts.surprise} surprises, ${kernel.seconds.toFixed(0)} s`;
+      return isClean(kernel) ? `${pc.green("ok")}    ${text}` : `${pc.red("FAILED")} ${text}`;
+    })
+    .join("\n");
 }
 
 /** `"6.12.117"` of `"6.12.117+deb13-amd64"`. */
@@ -44,20 +62,30 @@ export function shortRelease(release: string): string {
 }
 
 function details(kernels: readonly KernelResult[], status: Status): { result: CaseResult; release: string }[] {
-  return kernels.flatMap(({ results, release }) => results.filter((result) => result.status === status).map((result) => ({ result, release })));
+  return kernels.flatMap(({ results, release }) =>
+    results.filter((result) => result.status === status).map((result) => ({ result, release })),
+  );
 }
 
 function unsupported(kernels: readonly KernelResult[]): string[] {
-  const reasons = new Set(details(kernels, "unsupported").map(({ result, release }) => `  ${shortRelease(release)}: ${result.detail ?? ""}`));
+  const reasons = new Set(
+    details(kernels, "unsupported").map(({ result, release }) => `  ${shortRelease(release)}: ${result.detail ?? ""}`),
+  );
   return reasons.size === 0 ? [] : [`Unsupported, because:\n${[...reasons].join("\n")}`];
 }
 
 function surprises(kernels: readonly KernelResult[]): string[] {
-  const lines = details(kernels, "surprise").map(({ result, release }) => `  ${shortRelease(release)}  ${result.name}\n    ${result.detail ?? ""}`);
+  const lines = details(kernels, "surprise").map(
+    ({ result, release }) => `  ${shortRelease(release)}  ${result.name}\n    ${result.detail ?? ""}`,
+  );
   return lines.length === 0 ? [] : [pc.red(`Surprises:\n${lines.join("\n")}`)];
 }
 
 function failures(kernels: readonly KernelResult[]): string[] {
-  return kernels.filter(({ failure }) => failure !== undefined).map(({ release, failure, console = [] }) =>
-    `${pc.red(`${release}: ${failure}`)}${console.length === 0 ? "" : `\nits console's end:\n${console.map((line) => `  ${line}`).join("\n")}`}`);
+  return kernels
+    .filter(({ failure }) => failure !== undefined)
+    .map(
+      ({ release, failure, console = [] }) =>
+        `${pc.red(`${release}: ${failure}`)}${console.length === 0 ? "" : `\nits console's end:\n${console.map((line) => `  ${line}`).join("\n")}`}`,
+    );
 }

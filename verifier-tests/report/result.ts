@@ -44,7 +44,11 @@ export interface KernelResult {
 
 /** Whether everything on this kernel went as expected. */
 export function isClean(kernel: KernelResult): boolean {
-  return kernel.failure === undefined && kernel.results.length > 0 && kernel.results.every(({ status }) => status !== "surprise");
+  return (
+    kernel.failure === undefined &&
+    kernel.results.length > 0 &&
+    kernel.results.every(({ status }) => status !== "surprise")
+  );
 }
 
 /** How many cases ended how. */

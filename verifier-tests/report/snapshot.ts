@@ -21,8 +21,17 @@ export interface Snapshot {
 
 /** The recorded form of results, which has nothing in it that differs from run to run. */
 export function snapshotOf({ release, results }: KernelResult): Snapshot {
-  const cases = results.map(({ name, status, detail, statistics }) =>
-    [name, { status, ...(detail !== undefined && { detail: detail.replace(/ \(?descriptor \d+\)?/g, "") }), ...(statistics && { statistics }) }] as const);
+  const cases = results.map(
+    ({ name, status, detail, statistics }) =>
+      [
+        name,
+        {
+          status,
+          ...(detail !== undefined && { detail: detail.replace(/ \(?descriptor \d+\)?/g, "") }),
+          ...(statistics && { statistics }),
+        },
+      ] as const,
+  );
   return { release: shortRelease(release), cases: Object.fromEntries(cases) };
 }
 
@@ -36,17 +45,26 @@ const TOLERANCE = 0.05;
  * @param snapshot `undefined` where nothing is recorded for this kernel: nothing is compared then.
  */
 export function compareStatistics(kernel: KernelResult, snapshot: Snapshot | undefined): KernelResult {
-  return { ...kernel, results: kernel.results.map((result) => compareOne(result, snapshot?.cases[result.name]?.statistics)) };
+  return {
+    ...kernel,
+    results: kernel.results.map((result) => compareOne(result, snapshot?.cases[result.name]?.statistics)),
+  };
 }
 
 function compareOne(result: CaseResult, recorded: VerifierStatistics | undefined): CaseResult {
   const { statistics } = result;
-  if (recorded === undefined || statistics === undefined || statistics.instructions <= recorded.instructions * (1 + TOLERANCE)) return result;
+  if (
+    recorded === undefined ||
+    statistics === undefined ||
+    statistics.instructions <= recorded.instructions * (1 + TOLERANCE)
+  )
+    return result;
   const rise = ((statistics.instructions / recorded.instructions - 1) * 100).toFixed(0);
   return {
     ...result,
     status: "surprise",
-    detail: `the verifier walks ${statistics.instructions} instructions, ${rise} % more than the ${recorded.instructions} recorded; ` +
+    detail:
+      `the verifier walks ${statistics.instructions} instructions, ${rise} % more than the ${recorded.instructions} recorded; ` +
       "where that is meant, record it with --record",
   };
 }
@@ -70,5 +88,8 @@ export function writeSnapshot(kernel: KernelResult): void {
   const { release, cases } = snapshotOf(kernel);
   // One case a line: a change shows as the lines of the cases that changed.
   const lines = Object.entries(cases).map(([name, result]) => `    ${JSON.stringify(name)}: ${JSON.stringify(result)}`);
-  writeFileSync(join(snapshotDirectory, `${majorMinor(release)}.json`), `{\n  "release": ${JSON.stringify(release)},\n  "cases": {\n${lines.join(",\n")}\n  }\n}\n`);
+  writeFileSync(
+    join(snapshotDirectory, `${majorMinor(release)}.json`),
+    `{\n  "release": ${JSON.stringify(release)},\n  "cases": {\n${lines.join(",\n")}\n  }\n}\n`,
+  );
 }

@@ -22,7 +22,7 @@ const VERSION = 0x2008_0522;
 export function withoutPerfmon<T>(action: () => T): T {
   const before = capabilities();
   const reduced = Uint32Array.from(before);
-  for (const capability of [CAP_SYS_ADMIN, CAP_PERFMON]) reduced[capability < 32 ? 0 : 3]! &= ~(1 << capability % 32);
+  for (const capability of [CAP_SYS_ADMIN, CAP_PERFMON]) reduced[capability < 32 ? 0 : 3]! &= ~(1 << (capability % 32));
   setCapabilities(reduced);
   try {
     return action();

@@ -46,7 +46,8 @@ export function onKernel<T extends object>(value: PerKernel<T>, release: Release
   if (!("from" in value)) return value;
   const versions = Object.keys(value.from).sort(compareReleases);
   const version = versions.findLast((version) => compareReleases(version, majorMinor(release)) <= 0);
-  if (version === undefined) throw new RangeError(`nothing is declared for ${release}: the oldest version is ${versions[0]}`);
+  if (version === undefined)
+    throw new RangeError(`nothing is declared for ${release}: the oldest version is ${versions[0]}`);
   return value.from[version]!;
 }
 
@@ -61,7 +62,11 @@ export function observed(value: string | Readonly<Record<string, string>>): PerK
 
 /** Refused, in words that differ by version where `words` is given by version. */
 export function refused(words: RegExp | Readonly<Record<string, RegExp>>, errno?: string): PerKernel<Expectation> {
-  const expectation = (words: RegExp): Expectation => ({ kind: "refused", words, ...(errno !== undefined && { errno }) });
+  const expectation = (words: RegExp): Expectation => ({
+    kind: "refused",
+    words,
+    ...(errno !== undefined && { errno }),
+  });
   if (words instanceof RegExp) return expectation(words);
   return { from: Object.fromEntries(Object.entries(words).map(([version, words]) => [version, expectation(words)])) };
 }

@@ -39,9 +39,16 @@ export class TestCgroup {
   /** Attaches a loaded program without a link (`BPF_PROG_ATTACH`), with its flags as given, or as the kernel module does it: beside others. */
   attachUnlinked(hook: Hook, program: Fd, flags?: number): void {
     if (flags === undefined) return attachProgram(this.fd, program, hook.attachType);
-    bpf("BPF_PROG_ATTACH", programAttachAttr.create({
-      target_fd: this.fd.number, attach_bpf_fd: program.number, attach_type: hook.attachType, attach_flags: flags,
-    }), `program (descriptor ${program.number})`);
+    bpf(
+      "BPF_PROG_ATTACH",
+      programAttachAttr.create({
+        target_fd: this.fd.number,
+        attach_bpf_fd: program.number,
+        attach_type: hook.attachType,
+        attach_flags: flags,
+      }),
+      `program (descriptor ${program.number})`,
+    );
   }
 
   keep(fd: Fd): Fd {

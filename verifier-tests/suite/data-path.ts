@@ -17,7 +17,15 @@ export function withDataPath<T>(use: (dataPath: DataPath, cgroup: TestCgroup) =>
     const attached = attach(collection, { cgroup: cgroup.path });
     try {
       // The sockets are this process's own, in the network namespace that it has entered.
-      return use(new DataPath(collection, [maps4, maps6], { cgroup: cgroup.path, networkNamespace: "" }, configurations["full"]!), cgroup);
+      return use(
+        new DataPath(
+          collection,
+          [maps4, maps6],
+          { cgroup: cgroup.path, networkNamespace: "" },
+          configurations["full"]!,
+        ),
+        cgroup,
+      );
     } finally {
       attached.close();
     }

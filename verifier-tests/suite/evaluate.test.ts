@@ -6,22 +6,33 @@ import { evaluate, type Attempt } from "./evaluate.ts";
 const test = suite("judging an outcome");
 
 const feature: Feature = { name: "bpf_set_retval", since: "5.18", attempt: () => ({ kind: "accepted" }) };
-const log = "0: (79) r2 = *(u64 *)(r1 +8)\ninvalid bpf_context access off=8 size=8\nprocessed 1 insns (limit 1000000)\n";
+const log =
+  "0: (79) r2 = *(u64 *)(r1 +8)\ninvalid bpf_context access off=8 size=8\nprocessed 1 insns (limit 1000000)\n";
 const refusal: Attempt = { kind: "refused", errno: "EACCES", log };
-const judge = (testCase: Pick<Case, "expect" | "needs">, attempt: Attempt, release = "6.12.0", present = true) => evaluate(testCase, attempt, release, present);
+const judge = (testCase: Pick<Case, "expect" | "needs">, attempt: Attempt, release = "6.12.0", present = true) =>
+  evaluate(testCase, attempt, release, present);
 
 test("accepted as expected, with its statistics", () => {
   const statistics = { instructions: 10, states: 1, peakStates: 1, stackDepth: [8] };
   assert.equal(judge({ expect: accepted }, { kind: "accepted", statistics }), { status: "pass", statistics });
-  assert.equal(judge({ expect: accepted }, refusal), { status: "surprise", detail: "refused with EACCES: 0: (79) r2 = *(u64 *)(r1 +8) | invalid bpf_context access off=8 size=8" });
+  assert.equal(judge({ expect: accepted }, refusal), {
+    status: "surprise",
+    detail: "refused with EACCES: 0: (79) r2 = *(u64 *)(r1 +8) | invalid bpf_context access off=8 size=8",
+  });
 });
 
 test("refused for the reason expected, in the kernel's words", () => {
-  assert.equal(judge({ expect: refused(/bpf_context access off=8/, "EACCES") }, refusal), { status: "refused", detail: "invalid bpf_context access off=8 size=8" });
+  assert.equal(judge({ expect: refused(/bpf_context access off=8/, "EACCES") }, refusal), {
+    status: "refused",
+    detail: "invalid bpf_context access off=8 size=8",
+  });
 });
 
 test("refused for another reason, with another error, or not at all, is a surprise", () => {
-  assert.match(judge({ expect: refused(/unknown func/) }, refusal).detail!, /but not with \/unknown func\/: .*off=8 size=8/);
+  assert.match(
+    judge({ expect: refused(/unknown func/) }, refusal).detail!,
+    /but not with \/unknown func\/: .*off=8 size=8/,
+  );
   assert.match(judge({ expect: refused(/bpf_context/, "EINVAL") }, refusal).detail!, /EACCES instead of EINVAL/);
   for (const attempt of [{ kind: "accepted" }, { kind: "observed", value: "1" }] as const) {
     assert.is(judge({ expect: refused(/bpf_context/) }, attempt).status, "surprise");
@@ -29,8 +40,14 @@ test("refused for another reason, with another error, or not at all, is a surpri
 });
 
 test("observed as expected, or not", () => {
-  assert.equal(judge({ expect: observed("0, 1") }, { kind: "observed", value: "0, 1" }), { status: "pass", detail: "0, 1" });
-  assert.equal(judge({ expect: observed("0, 1") }, { kind: "observed", value: "1" }), { status: "surprise", detail: "1; and should be: 0, 1" });
+  assert.equal(judge({ expect: observed("0, 1") }, { kind: "observed", value: "0, 1" }), {
+    status: "pass",
+    detail: "0, 1",
+  });
+  assert.equal(judge({ expect: observed("0, 1") }, { kind: "observed", value: "1" }), {
+    status: "surprise",
+    detail: "1; and should be: 0, 1",
+  });
   assert.is(judge({ expect: observed("0, 1") }, { kind: "accepted" }).status, "surprise");
 });
 
@@ -50,12 +67,18 @@ test("expectations by version: the newest that is not newer than the kernel", ()
 
 test("a feature that the kernel is too old for: unsupported, where the case fails", () => {
   const testCase = { expect: accepted, needs: feature };
-  assert.equal(judge(testCase, refusal, "5.10.0", false), { status: "unsupported", detail: "bpf_set_retval is there since 5.18" });
+  assert.equal(judge(testCase, refusal, "5.10.0", false), {
+    status: "unsupported",
+    detail: "bpf_set_retval is there since 5.18",
+  });
   assert.match(judge(testCase, { kind: "accepted" }, "5.10.0", false).detail!, /yet this went well/);
 });
 
 test("a feature that the kernel should have, and has not, is a surprise", () => {
-  assert.match(judge({ expect: accepted, needs: feature }, refusal, "5.18.0", false).detail!, /should have it: it is there since 5\.18/);
+  assert.match(
+    judge({ expect: accepted, needs: feature }, refusal, "5.18.0", false).detail!,
+    /should have it: it is there since 5\.18/,
+  );
 });
 
 test("a feature that the kernel has, even if too old for it, is used", () => {

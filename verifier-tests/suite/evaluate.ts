@@ -13,11 +13,17 @@ export type Attempt = Outcome | { readonly kind: "thrown"; readonly message: str
  *
  * @param present Whether the probe of `testCase.needs` found the feature; meaningless without `needs`.
  */
-export function evaluate(testCase: Pick<Case, "needs" | "expect">, attempt: Attempt, release: Release, present: boolean): Verdict {
+export function evaluate(
+  testCase: Pick<Case, "needs" | "expect">,
+  attempt: Attempt,
+  release: Release,
+  present: boolean,
+): Verdict {
   const { needs } = testCase;
   if (needs !== undefined && !present) {
     if (isAtLeast(release, needs.since)) return surprise(missing(needs, release));
-    if (attempt.kind === "accepted" || attempt.kind === "observed") return surprise(`${needs.name} is not to be found on ${release}, and yet this went well`);
+    if (attempt.kind === "accepted" || attempt.kind === "observed")
+      return surprise(`${needs.name} is not to be found on ${release}, and yet this went well`);
     return { status: "unsupported", detail: `${needs.name} is there since ${needs.since}` };
   }
   const expectation = onKernel(testCase.expect, release);
@@ -26,16 +32,23 @@ export function evaluate(testCase: Pick<Case, "needs" | "expect">, attempt: Atte
   if (attempt.kind === "refused") return surprise(`refused with ${attempt.errno}: ${lastWords(attempt.log)}`);
   if (expectation.kind === "observed") {
     const value = attempt.kind === "observed" ? attempt.value : "accepted";
-    return value === expectation.value ? { status: "pass", detail: value } : surprise(`${value}; and should be: ${expectation.value}`);
+    return value === expectation.value
+      ? { status: "pass", detail: value }
+      : surprise(`${value}; and should be: ${expectation.value}`);
   }
-  return { status: "pass", ...(attempt.kind === "accepted" && attempt.statistics && { statistics: attempt.statistics }) };
+  return {
+    status: "pass",
+    ...(attempt.kind === "accepted" && attempt.statistics && { statistics: attempt.statistics }),
+  };
 }
 
 function evaluateRefusal(expectation: Expectation & { kind: "refused" }, attempt: Outcome): Verdict {
   if (attempt.kind !== "refused") return surprise(`accepted, and should be refused with ${String(expectation.words)}`);
   const words = attempt.log.split("\n").find((line) => expectation.words.test(line));
   if (words === undefined) {
-    return surprise(`refused with ${attempt.errno}, but not with ${String(expectation.words)}: ${lastWords(attempt.log)}`);
+    return surprise(
+      `refused with ${attempt.errno}, but not with ${String(expectation.words)}: ${lastWords(attempt.log)}`,
+    );
   }
   if (expectation.errno !== undefined && attempt.errno !== expectation.errno) {
     return surprise(`refused with ${attempt.errno} instead of ${expectation.errno}: ${words.trim()}`);
@@ -52,6 +65,9 @@ const surprise = (detail: string): Verdict => ({ status: "surprise", detail });
 
 /** The end of a log, less the lines that only count and time. */
 function lastWords(log: string): string {
-  const lines = log.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !/^(processed \d+|verification time|stack depth)/.test(line));
+  const lines = log
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^(processed \d+|verification time|stack depth)/.test(line));
   return lines.slice(-3).join(" | ");
 }

@@ -4,7 +4,27 @@
  * that should have it and does not fails the run.
  */
 import {
-  atomicAdd, bswap32, call, exit, gotol, jeq, jump, label, load, loadAcquire, mayGoto, mov, movsx8, r0, r1, r10, r2, sdiv, store, type HelperName, type Item,
+  atomicAdd,
+  bswap32,
+  call,
+  exit,
+  gotol,
+  jeq,
+  jump,
+  label,
+  load,
+  loadAcquire,
+  mayGoto,
+  mov,
+  movsx8,
+  r0,
+  r1,
+  r10,
+  r2,
+  sdiv,
+  store,
+  type HelperName,
+  type Item,
 } from "../../src/asm/index.ts";
 import { createLink } from "../../src/kernel/links.ts";
 import { keptElementCount, load as loadMaps } from "../../src/loader/index.ts";
@@ -48,20 +68,25 @@ function orderFeature(name: string, since: string, flags: number, below: boolean
   return {
     name,
     since,
-    attempt: (): Promise<Outcome> => inTestCgroup((cgroup) => {
-      const trace = new Trace();
-      cgroup.keep(trace.map);
-      const attempt = (other: TestCgroup): Outcome => {
-        other.attach(connect4, trace.program(2));
-        const program = cgroup.load(connect4, trace.program(1));
-        const outcome = outcomeOf(() => cgroup.keep(createLink({ program, target: cgroup.fd, attachType: connect4.attachType, flags })));
-        if (outcome.kind !== "accepted") return outcome;
-        withSockets((keep) => keep(other.inside(Socket.udp4)).connect({ address: addresses.backend4, port: 9 }));
-        const ran = trace.take().join(" ");
-        return ran === "1 2" ? outcome : { kind: "refused", errno: "none", log: `the flag is taken, and the programs run in the order ${ran}` };
-      };
-      return below ? withChild(cgroup, attempt) : attempt(cgroup);
-    }),
+    attempt: (): Promise<Outcome> =>
+      inTestCgroup((cgroup) => {
+        const trace = new Trace();
+        cgroup.keep(trace.map);
+        const attempt = (other: TestCgroup): Outcome => {
+          other.attach(connect4, trace.program(2));
+          const program = cgroup.load(connect4, trace.program(1));
+          const outcome = outcomeOf(() =>
+            cgroup.keep(createLink({ program, target: cgroup.fd, attachType: connect4.attachType, flags })),
+          );
+          if (outcome.kind !== "accepted") return outcome;
+          withSockets((keep) => keep(other.inside(Socket.udp4)).connect({ address: addresses.backend4, port: 9 }));
+          const ran = trace.take().join(" ");
+          return ran === "1 2"
+            ? outcome
+            : { kind: "refused", errno: "none", log: `the flag is taken, and the programs run in the order ${ran}` };
+        };
+        return below ? withChild(cgroup, attempt) : attempt(cgroup);
+      }),
   };
 }
 
@@ -71,7 +96,10 @@ export const setRetval = helperFeature("bpf_set_retval", "5.18", [mov(r1, -1)]);
 export const getRetval = helperFeature("bpf_get_retval", "5.18");
 /** Atomic operations that give the old value. */
 export const atomicFetch = programFeature("atomic fetch-and-add", "5.12", [
-  store("u64", r10, -8, 0), mov(r1, 1), atomicAdd("u64", r10, -8, r1, { fetch: true }), ...proceed,
+  store("u64", r10, -8, 0),
+  mov(r1, 1),
+  atomicAdd("u64", r10, -8, r1, { fetch: true }),
+  ...proceed,
 ]);
 /** The instruction set's version 4. */
 export const signExtension = programFeature("sign-extending moves", "6.6", [mov(r1, 200), movsx8(r1, r1), ...proceed]);
@@ -84,11 +112,21 @@ export const elementCounts: Feature = {
     const definition = hash("counted", { key: u32, value: u32, maxEntries: 1 });
     using collection = loadMaps([], { maps: [definition] });
     const count = keptElementCount(definition, collection.map(definition).fd);
-    return count === 0 ? { kind: "accepted" } : { kind: "refused", errno: "none", log: `there is ${count === undefined ? "no such function" : `a count of ${count} elements in an empty map`}` };
+    return count === 0
+      ? { kind: "accepted" }
+      : {
+          kind: "refused",
+          errno: "none",
+          log: `there is ${count === undefined ? "no such function" : `a count of ${count} elements in an empty map`}`,
+        };
   },
 };
 
-const unixConnect: Hook = { name: "connect_unix", type: ProgramType.CGROUP_SOCK_ADDR, attachType: AttachType.CGROUP_UNIX_CONNECT };
+const unixConnect: Hook = {
+  name: "connect_unix",
+  type: ProgramType.CGROUP_SOCK_ADDR,
+  attachType: AttachType.CGROUP_UNIX_CONNECT,
+};
 
 const PAGE = 4096;
 /** `BPF_F_BEFORE`, `BPF_F_PREORDER`. */
@@ -106,15 +144,32 @@ export const features: readonly Feature[] = [
   programFeature("signed division", "6.6", [mov(r1, -7), mov(r2, 2), sdiv(r1, r2), ...proceed]),
   programFeature("unconditional byte swap", "6.6", [mov(r1, 1), bswap32(r1), ...proceed]),
   programFeature("jumps with 32-bit offsets", "6.6", [
-    load("u32", r2, r1, 24), jeq(r2, 0, "between"), gotol("on"), label("between"), mov(r2, 0), label("on"), ...proceed,
+    load("u32", r2, r1, 24),
+    jeq(r2, 0, "between"),
+    gotol("on"),
+    label("between"),
+    mov(r2, 0),
+    label("on"),
+    ...proceed,
   ]),
   programFeature("may_goto", "6.9", [label("again"), mayGoto("out"), jump("again"), label("out"), ...proceed]),
   programFeature("load-acquire", "6.15", [store("u64", r10, -8, 0), loadAcquire("u64", r1, r10, -8), ...proceed]),
   programFeature("hooks on AF_UNIX sockets", "6.7", proceed, unixConnect),
   mapFeature("ring buffer maps", "5.8", { type: MapType.RINGBUF, keySize: 0, valueSize: 0, maxEntries: PAGE }),
   mapFeature("bloom filter maps", "5.16", { type: MapType.BLOOM_FILTER, keySize: 0 }),
-  mapFeature("user ring buffer maps", "6.1", { type: MapType.USER_RINGBUF, keySize: 0, valueSize: 0, maxEntries: PAGE }),
-  mapFeature("arena maps", "6.9", { type: MapType.ARENA, keySize: 0, valueSize: 0, maxEntries: 1, flags: MapFlag.MMAPABLE }),
+  mapFeature("user ring buffer maps", "6.1", {
+    type: MapType.USER_RINGBUF,
+    keySize: 0,
+    valueSize: 0,
+    maxEntries: PAGE,
+  }),
+  mapFeature("arena maps", "6.9", {
+    type: MapType.ARENA,
+    keySize: 0,
+    valueSize: 0,
+    maxEntries: 1,
+    flags: MapFlag.MMAPABLE,
+  }),
   elementCounts,
   cgroupLinks,
   orderFeature("links that run before those of cgroups below (BPF_F_PREORDER)", "6.15", PREORDER, true),

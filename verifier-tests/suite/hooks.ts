@@ -11,7 +11,12 @@ export interface Hook {
   readonly family?: 4 | 6;
 }
 
-const hook = (name: string, type: ProgramType, attachType: AttachType, family?: 4 | 6): Hook => ({ name, type, attachType, ...(family && { family }) });
+const hook = (name: string, type: ProgramType, attachType: AttachType, family?: 4 | 6): Hook => ({
+  name,
+  type,
+  attachType,
+  ...(family && { family }),
+});
 
 const { CGROUP_SOCK, CGROUP_SOCK_ADDR } = ProgramType;
 
@@ -34,7 +39,18 @@ export const postBind6 = hook("post_bind6", CGROUP_SOCK, AttachType.CGROUP_INET6
 
 /** Hooks whose context is `struct bpf_sock_addr`. */
 export const sockAddrHooks: readonly Hook[] = [
-  bind4, bind6, connect4, connect6, sendmsg4, sendmsg6, recvmsg4, recvmsg6, getpeername4, getpeername6, getsockname4, getsockname6,
+  bind4,
+  bind6,
+  connect4,
+  connect6,
+  sendmsg4,
+  sendmsg6,
+  recvmsg4,
+  recvmsg6,
+  getpeername4,
+  getpeername6,
+  getsockname4,
+  getsockname6,
 ];
 
 /** Hooks whose context is `struct bpf_sock`. */

@@ -16,14 +16,29 @@ import type { Hook } from "./hooks.ts";
  * @returns Its descriptor, for the caller to close.
  * @throws {VerifierError | BpfError} where the kernel refuses it
  */
-export function load(hook: Hook, items: readonly Item[], options: { expectedAttachType?: Hook["attachType"]; name?: string } = {}): Fd {
+export function load(
+  hook: Hook,
+  items: readonly Item[],
+  options: { expectedAttachType?: Hook["attachType"]; name?: string } = {},
+): Fd {
   const { name = hook.name, expectedAttachType = hook.attachType } = options;
-  const { instructions, license } = program({ name, type: hook.type, expectedAttachType, section: `cgroup/${hook.name}`, items });
-  return loadProgram({ name, type: hook.type, expectedAttachType, code: encode(instructions), instructions, license }).fd;
+  const { instructions, license } = program({
+    name,
+    type: hook.type,
+    expectedAttachType,
+    section: `cgroup/${hook.name}`,
+    items,
+  });
+  return loadProgram({ name, type: hook.type, expectedAttachType, code: encode(instructions), instructions, license })
+    .fd;
 }
 
 /** Loads a program and lets go of it: the kernel's verdict. */
-export function verdict(hook: Hook, items: readonly Item[], options: { expectedAttachType?: Hook["attachType"] } = {}): Outcome {
+export function verdict(
+  hook: Hook,
+  items: readonly Item[],
+  options: { expectedAttachType?: Hook["attachType"] } = {},
+): Outcome {
   return outcomeOf(() => load(hook, items, options).close());
 }
 

@@ -17,7 +17,12 @@ export const addresses = {
 } as const;
 
 /** Addresses that no device has and nothing leads to: a program has to translate them. */
-export const services = { service4: "198.51.100.1", otherService4: "198.51.100.2", service6: "2001:db8:1::1", otherService6: "2001:db8:1::2" } as const;
+export const services = {
+  service4: "198.51.100.1",
+  otherService4: "198.51.100.2",
+  service6: "2001:db8:1::1",
+  otherService6: "2001:db8:1::2",
+} as const;
 
 let entered = false;
 

@@ -3,13 +3,26 @@ import { mov, r1, r2, store, type Item } from "../../src/asm/index.ts";
 import { encodeValue, ipv4, ipv6 } from "../../src/types/index.ts";
 
 /** Bytes from the start of `struct bpf_sock_addr`. */
-export const field = { userFamily: 0, userIp4: 4, userIp6: 8, userPort: 24, family: 28, type: 32, protocol: 36, msgSrcIp4: 40, msgSrcIp6: 44 } as const;
+export const field = {
+  userFamily: 0,
+  userIp4: 4,
+  userIp6: 8,
+  userPort: 24,
+  family: 28,
+  type: 32,
+  protocol: 36,
+  msgSrcIp4: 40,
+  msgSrcIp6: 44,
+} as const;
 
 /** Writes an address at a field: four bytes, or sixteen. Takes the context in r1, changes r2. */
 export function setAddress(offset: number, address: string): readonly Item[] {
   const bytes = address.includes(":") ? encodeValue(ipv6, address) : encodeValue(ipv4, address);
   const view = new DataView(bytes.buffer);
-  return Array.from({ length: bytes.length / 4 }, (_, i) => [mov(r2, view.getInt32(4 * i, true)), store("u32", r1, offset + 4 * i, r2)]).flat();
+  return Array.from({ length: bytes.length / 4 }, (_, i) => [
+    mov(r2, view.getInt32(4 * i, true)),
+    store("u32", r1, offset + 4 * i, r2),
+  ]).flat();
 }
 
 /** Writes the port. Takes the context in r1, changes r2. */

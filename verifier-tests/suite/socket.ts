@@ -8,12 +8,44 @@ import { addressOf, syscall } from "../../src/kernel/ffi.ts";
 import { Errno, errnoName } from "../../src/kernel/errno.ts";
 import { decodeValue, encodeValue, ipv4, ipv6 } from "../../src/types/index.ts";
 
-type Call = "socket" | "bind" | "listen" | "accept" | "connect" | "getsockname" | "getpeername" | "sendto" | "recvfrom" | "setsockopt";
+type Call =
+  | "socket"
+  | "bind"
+  | "listen"
+  | "accept"
+  | "connect"
+  | "getsockname"
+  | "getpeername"
+  | "sendto"
+  | "recvfrom"
+  | "setsockopt";
 
 /** asm/unistd_64.h and asm-generic/unistd.h. */
 const numbers: Readonly<Partial<Record<NodeJS.Architecture, Readonly<Record<Call, number>>>>> = {
-  x64: { socket: 41, connect: 42, accept: 43, sendto: 44, recvfrom: 45, bind: 49, listen: 50, getsockname: 51, getpeername: 52, setsockopt: 54 },
-  arm64: { socket: 198, bind: 200, listen: 201, accept: 202, connect: 203, getsockname: 204, getpeername: 205, sendto: 206, recvfrom: 207, setsockopt: 208 },
+  x64: {
+    socket: 41,
+    connect: 42,
+    accept: 43,
+    sendto: 44,
+    recvfrom: 45,
+    bind: 49,
+    listen: 50,
+    getsockname: 51,
+    getpeername: 52,
+    setsockopt: 54,
+  },
+  arm64: {
+    socket: 198,
+    bind: 200,
+    listen: 201,
+    accept: 202,
+    connect: 203,
+    getsockname: 204,
+    getpeername: 205,
+    sendto: 206,
+    recvfrom: 207,
+    setsockopt: 208,
+  },
 };
 
 export const AF_UNSPEC = 0;
@@ -34,7 +66,15 @@ export interface Endpoint {
 
 /** Errors of sockets that `Errno`, which is for bpf(2), does not name. */
 const socketErrors: Readonly<Record<number, string>> = {
-  97: "EAFNOSUPPORT", 98: "EADDRINUSE", 99: "EADDRNOTAVAIL", 101: "ENETUNREACH", 106: "EISCONN", 107: "ENOTCONN", 110: "ETIMEDOUT", 111: "ECONNREFUSED", 113: "EHOSTUNREACH",
+  97: "EAFNOSUPPORT",
+  98: "EADDRINUSE",
+  99: "EADDRNOTAVAIL",
+  101: "ENETUNREACH",
+  106: "EISCONN",
+  107: "ENOTCONN",
+  110: "ETIMEDOUT",
+  111: "ECONNREFUSED",
+  113: "EHOSTUNREACH",
 };
 
 /** A socket call that failed. */
@@ -124,13 +164,24 @@ export class Socket {
   send(text: string, to?: Endpoint): void {
     const data = Buffer.from(text);
     const bytes = to === undefined ? new Uint8Array() : encode(this.family, to);
-    call("sendto", to === undefined ? "the peer" : `${to.address} port ${to.port}`, this.#number, addressOf(data), data.byteLength, 0, addressOf(bytes), bytes.byteLength);
+    call(
+      "sendto",
+      to === undefined ? "the peer" : `${to.address} port ${to.port}`,
+      this.#number,
+      addressOf(data),
+      data.byteLength,
+      0,
+      addressOf(bytes),
+      bytes.byteLength,
+    );
   }
 
   /** Waits for data, two seconds at most, and tells who it is said to come from. */
   receive(): { readonly text: string; readonly from: Endpoint } {
     const data = Buffer.alloc(2048);
-    const { result, bytes } = withAddress((address, length) => call("recvfrom", "", this.#number, addressOf(data), data.byteLength, 0, address, length));
+    const { result, bytes } = withAddress((address, length) =>
+      call("recvfrom", "", this.#number, addressOf(data), data.byteLength, 0, address, length),
+    );
     return { text: data.toString("utf8", 0, result), from: decode(bytes) };
   }
 

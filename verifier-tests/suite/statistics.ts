@@ -9,7 +9,12 @@ import type { VerifierStatistics } from "../report/result.ts";
 export function readStatistics(log: string): VerifierStatistics | undefined {
   const counts = /^processed (\d+) insns .*?total_states (\d+) peak_states (\d+)/m.exec(log);
   if (counts === null) return undefined;
-  return { instructions: Number(counts[1]), states: Number(counts[2]), peakStates: Number(counts[3]), stackDepth: readStackDepth(log) };
+  return {
+    instructions: Number(counts[1]),
+    states: Number(counts[2]),
+    peakStates: Number(counts[3]),
+    stackDepth: readStackDepth(log),
+  };
 }
 
 /** Bytes of stack of each function: `stack depth 8+32`; from 7.x on a line for each, that ends in `stack 8`. */

@@ -1,5 +1,23 @@
 /** Programs that write down that they ran, in one list for all. */
-import { add, call, exit, jeq, label, load, loadMap, lsh, mov, or, r0, r1, r10, r2, r6, store, type Item } from "../../src/asm/index.ts";
+import {
+  add,
+  call,
+  exit,
+  jeq,
+  label,
+  load,
+  loadMap,
+  lsh,
+  mov,
+  or,
+  r0,
+  r1,
+  r10,
+  r2,
+  r6,
+  store,
+  type Item,
+} from "../../src/asm/index.ts";
 import { createMap, mapElements, type Fd, type MapElements } from "../../src/kernel/index.ts";
 import { MapType, UpdateFlag } from "../../src/types/index.ts";
 
@@ -23,8 +41,18 @@ export class Trace {
    */
   note(id: number): readonly Item[] {
     return [
-      mov(r6, r1), store("u32", r10, -4, 0), mov(r2, r10), add(r2, -4), loadMap(r1, { fd: this.map.number }), call("bpf_map_lookup_elem"),
-      jeq(r0, 0, `untraced ${id}`), load("u64", r1, r0, 0), lsh(r1, ENTRY_BITS), or(r1, id), store("u64", r0, 0, r1), label(`untraced ${id}`),
+      mov(r6, r1),
+      store("u32", r10, -4, 0),
+      mov(r2, r10),
+      add(r2, -4),
+      loadMap(r1, { fd: this.map.number }),
+      call("bpf_map_lookup_elem"),
+      jeq(r0, 0, `untraced ${id}`),
+      load("u64", r1, r0, 0),
+      lsh(r1, ENTRY_BITS),
+      or(r1, id),
+      store("u64", r0, 0, r1),
+      label(`untraced ${id}`),
     ];
   }
 
@@ -38,7 +66,8 @@ export class Trace {
     this.#elements.key.writeUInt32LE(0);
     if (!this.#elements.lookup()) return [];
     const ids: number[] = [];
-    for (let rest = this.#elements.value.readBigUInt64LE(); rest !== 0n; rest >>= BigInt(ENTRY_BITS)) ids.unshift(Number(rest & 31n));
+    for (let rest = this.#elements.value.readBigUInt64LE(); rest !== 0n; rest >>= BigInt(ENTRY_BITS))
+      ids.unshift(Number(rest & 31n));
     this.#elements.value.fill(0);
     this.#elements.update(UpdateFlag.ANY);
     return ids;

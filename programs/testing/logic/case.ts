@@ -9,7 +9,9 @@ import type { Stage, StageSocket } from "./stage.ts";
 import type { Scheme, View } from "./views.ts";
 
 /** What may be switched on and off when the programs are built; a list is off where it is empty. */
-export type Switch = { [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean | readonly unknown[] ? K : never }[keyof DataPathOptions];
+export type Switch = {
+  [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean | readonly unknown[] ? K : never;
+}[keyof DataPathOptions];
 
 /** What happens to sockets, and what is to come of it: the same in the simulator and on the kernel. */
 export interface Case {
@@ -30,7 +32,10 @@ export interface SimulatorCase extends Omit<Case, "play"> {
 }
 
 /** Whether a case is one for programs that are built like this. */
-export function isFor({ needs = [], without = [] }: Pick<Case, "needs" | "without">, options: DataPathOptions): boolean {
+export function isFor(
+  { needs = [], without = [] }: Pick<Case, "needs" | "without">,
+  options: DataPathOptions,
+): boolean {
   const isOn = (name: Switch) => (typeof options[name] === "boolean" ? options[name] : options[name].length > 0);
   return needs.every(isOn) && !without.some(isOn);
 }
@@ -121,7 +126,11 @@ export class Scene {
 
   /** The same where programs of both kinds have been there. */
   remembers(...expected: readonly ExpectedFlow[]): void {
-    const [entries, inMap, inStorage] = [this.#entries(expected), this.stage.reverseEntries(), this.stage.onlyInStorage(this.socket)];
+    const [entries, inMap, inStorage] = [
+      this.#entries(expected),
+      this.stage.reverseEntries(),
+      this.stage.onlyInStorage(this.socket),
+    ];
     if (inStorage !== undefined) {
       assert.equal([...inMap, ...inStorage].sort(), entries);
     } else {
@@ -131,10 +140,12 @@ export class Scene {
   }
 
   #entries(expected: readonly ExpectedFlow[]): string[] {
-    return expected.map((each) => {
-      const [i, backend, revNatIndex = i + 1] = typeof each === "number" ? [each, each] : each;
-      return reverseEntry(this.socket, this.scheme.service(i), this.scheme.backend(backend), revNatIndex);
-    }).sort();
+    return expected
+      .map((each) => {
+        const [i, backend, revNatIndex = i + 1] = typeof each === "number" ? [each, each] : each;
+        return reverseEntry(this.socket, this.scheme.service(i), this.scheme.backend(backend), revNatIndex);
+      })
+      .sort();
   }
 }
 
@@ -143,4 +154,4 @@ type ExpectedFlow = number | readonly [service: number, backend: number, revNatI
 
 /** What a call to a service without a usable backend fails with. */
 export const refusal = ({ options }: Stage, sockets: "streams" | "datagrams"): string =>
-  (options.setRetval ? { streams: "ECONNREFUSED", datagrams: "EHOSTUNREACH" }[sockets] : "EPERM");
+  options.setRetval ? { streams: "ECONNREFUSED", datagrams: "EHOSTUNREACH" }[sockets] : "EPERM";

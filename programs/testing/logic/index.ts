@@ -17,7 +17,18 @@ export { isFor } from "./case.ts";
 export { SimulatedStage } from "./simulated-stage.ts";
 export { HOSTS, LISTENING, type Stage, type StageSocket } from "./stage.ts";
 
-export const cases: readonly Case[] = [...datagramCases, ...replyCases, ...streamCases, ...affinityCases, ...connectionCases, ...leftAloneCases, ...maglevCases, ...counterCases, ...eventCases, ...otherCases];
+export const cases: readonly Case[] = [
+  ...datagramCases,
+  ...replyCases,
+  ...streamCases,
+  ...affinityCases,
+  ...connectionCases,
+  ...leftAloneCases,
+  ...maglevCases,
+  ...counterCases,
+  ...eventCases,
+  ...otherCases,
+];
 export const simulatorCases: readonly SimulatorCase[] = [...generalSimulatorCases, ...leftAloneSimulatorCases];
 export { neverNull } from "./unreachable.ts";
 

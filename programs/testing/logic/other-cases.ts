@@ -18,7 +18,10 @@ const bindCases: readonly Case[] = [
       stage.services.reserve(ANY4, "udp");
       for (const address of ["0.0.0.0", "127.0.0.1"]) {
         assert.is(await errnoOf((await stage.socket("udp", 4)).bind({ address, port: ANY4.port })), "EPERM");
-        for (const [protocol, port] of [["udp", ANY4.port + 1], ["tcp", ANY4.port]] as const) {
+        for (const [protocol, port] of [
+          ["udp", ANY4.port + 1],
+          ["tcp", ANY4.port],
+        ] as const) {
           const socket = await stage.socket(protocol, 4);
           await socket.bind({ address, port });
           await socket.close();
@@ -44,7 +47,11 @@ const bindCases: readonly Case[] = [
     async play(stage) {
       stage.services.reserve(ANY4, "udp");
       stage.services.reserve(ANY6, "tcp");
-      for (const [protocol, family, address] of [["udp", 4, ANY4], ["udp", 6, ANY6], ["tcp", 6, ANY6]] as const) {
+      for (const [protocol, family, address] of [
+        ["udp", 4, ANY4],
+        ["udp", 6, ANY6],
+        ["tcp", 6, ANY6],
+      ] as const) {
         const socket = await stage.socket(protocol, family, "container");
         await socket.bind(address);
         await socket.close();
@@ -90,7 +97,8 @@ const crossedCases: readonly Case[] = [
         await scene.askFor(1);
         await scene.askFor(0);
         // To the peer, as the programs see it: by no name, and by its backend's.
-        for (let i = 0; i < 2; i++) assert.equal(await scene.socket.exchange("hello"), { text: scheme.backend(0), ...scene.asked(0) });
+        for (let i = 0; i < 2; i++)
+          assert.equal(await scene.socket.exchange("hello"), { text: scheme.backend(0), ...scene.asked(0) });
         scene.holds(0, 1);
         // To the other service's backend, whose answer the kernel drops: this socket hears its peer alone.
         await scene.socket.send("hello", scene.direct(1));
@@ -116,11 +124,15 @@ const crossedCases: readonly Case[] = [
         stage.services.set(scheme.backendEndpoint(0), "udp", [scheme.backend(5)], { revNatIndex: 50 });
         await scene.askFor(0);
         // As an IPv4 socket would, which no program looks at here: what another sent back would not be heard.
-        for (let i = 0; i < 2; i++) assert.equal(await scene.socket.exchange("hello"), { text: scheme.backend(0), ...scene.asked(0) });
+        for (let i = 0; i < 2; i++)
+          assert.equal(await scene.socket.exchange("hello"), { text: scheme.backend(0), ...scene.asked(0) });
         scene.holds(0);
         // Asked for by who is not connected to it, that address is the other service.
         await scene.socket.dissolve();
-        assert.equal(await ask(scene.socket, "sendto", scene.direct(0)), { text: scheme.backend(5), ...scene.direct(0) });
+        assert.equal(await ask(scene.socket, "sendto", scene.direct(0)), {
+          text: scheme.backend(5),
+          ...scene.direct(0),
+        });
         await scene.socket.close();
         stage.services.remove(scheme.backendEndpoint(0), "udp");
         stage.services.remove(scheme.service(0), "udp");
@@ -137,7 +149,10 @@ const crossedCases: readonly Case[] = [
       four.serve(0);
       const socket = await stage.socket("udp", 6);
       assert.equal(await socket.exchange("hello", six.asked(0)), { text: ipv6.schemes[0].backend(0), ...six.asked(0) });
-      assert.equal(await ask(socket, "connect", four.asked(0)), { text: mapped.schemes[0].backend(0), ...four.asked(0) });
+      assert.equal(await ask(socket, "connect", four.asked(0)), {
+        text: mapped.schemes[0].backend(0),
+        ...four.asked(0),
+      });
       assert.is(stage.reverseEntries().length, stage.options.recentInReverseMap ? 2 : 0);
       await socket.becomeIpv4();
       const service = ipv4.schemes[0].service(0);

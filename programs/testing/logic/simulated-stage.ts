@@ -40,12 +40,19 @@ export class SimulatedStage implements Stage {
    * @param wanting whether services have no counters, and events no room
    */
   constructor(
-    builds: (options: DataPathOptions) => readonly ProgramSource[], options: DataPathOptions, world: WorldOptions = {}, wanting = false,
+    builds: (options: DataPathOptions) => readonly ProgramSource[],
+    options: DataPathOptions,
+    world: WorldOptions = {},
+    wanting = false,
   ) {
     this.options = options;
     this.#builds = builds;
     const { helpers } = world;
-    this.world = new World({ time: SOME_HOURS, ...world, helpers: wanting ? { ...helpers, bpf_ringbuf_output: () => -EAGAIN } : { ...helpers } });
+    this.world = new World({
+      time: SOME_HOURS,
+      ...world,
+      helpers: wanting ? { ...helpers, bpf_ringbuf_output: () => -EAGAIN } : { ...helpers },
+    });
     this.open = ((definition) => this.world.map(definition)) as MapOpener;
     this.#heard = !wanting;
     this.#counted = options.metrics && !wanting;
@@ -74,15 +81,22 @@ export class SimulatedStage implements Stage {
 
   onlyInStorage(socket: SimulatedClientSocket): string[] {
     const entered = new Set(this.reverseEntries());
-    return [maps4, maps6].flatMap(({ flows }) => (this.world.map(flows).get(socket.simulated)?.recent ?? []))
+    return [maps4, maps6]
+      .flatMap(({ flows }) => this.world.map(flows).get(socket.simulated)?.recent ?? [])
       .filter(({ revNatIndex }) => revNatIndex !== 0)
       .map(({ serviceAddress, servicePort, backendAddress, backendPort, revNatIndex }) =>
-        entryText({ cookie: socket.cookie, address: backendAddress, port: backendPort }, { address: serviceAddress, port: servicePort, revNatIndex }))
+        entryText(
+          { cookie: socket.cookie, address: backendAddress, port: backendPort },
+          { address: serviceAddress, port: servicePort, revNatIndex },
+        ),
+      )
       .filter((text) => !entered.has(text));
   }
 
   reverseEntries(): string[] {
-    return [maps4, maps6].flatMap(({ reverseSk }) => Array.from(this.open(reverseSk), ([key, value]) => entryText(key, value))).sort();
+    return [maps4, maps6]
+      .flatMap(({ reverseSk }) => Array.from(this.open(reverseSk), ([key, value]) => entryText(key, value)))
+      .sort();
   }
 
   /** A service's counters are these, those that are 0 left out; where services have none, that is still so. */
@@ -115,7 +129,8 @@ export class SimulatedStage implements Stage {
   }
 }
 
-const errnoName = (number: number): string => Object.entries(Errno).find(([, value]) => value === number)?.[0] ?? String(number);
+const errnoName = (number: number): string =>
+  Object.entries(Errno).find(([, value]) => value === number)?.[0] ?? String(number);
 
 const MAPPED = "::ffff:";
 /** `TCP_ESTABLISHED`, of connected datagram sockets too, and `TCP_CLOSE`. */
@@ -138,8 +153,11 @@ export class SimulatedClientSocket implements StageSocket {
     this.#stream = kind === "tcp" || kind === "mptcp";
     this.#family = family;
     this.#socket = stage.world.socket({
-      netnsCookie: identities[party].netnsCookie, family: family === 6 ? "inet6" : "inet", type: this.#stream ? "stream" : "dgram",
-      protocol: { tcp: 6, mptcp: 262, udp: 17, udplite: 136 }[kind], state: CLOSED,
+      netnsCookie: identities[party].netnsCookie,
+      family: family === 6 ? "inet6" : "inet",
+      type: this.#stream ? "stream" : "dgram",
+      protocol: { tcp: 6, mptcp: 262, udp: 17, udplite: 136 }[kind],
+      state: CLOSED,
     });
   }
 
@@ -160,7 +178,8 @@ export class SimulatedClientSocket implements StageSocket {
 
   async connect(to: Endpoint): Promise<void> {
     const destination = this.translate("connect", this.#family, to);
-    if (this.#stream && !backends.has(endpointText(unmapped(destination)))) throw new SocketError("connect", "ECONNREFUSED");
+    if (this.#stream && !backends.has(endpointText(unmapped(destination))))
+      throw new SocketError("connect", "ECONNREFUSED");
     this.#setPeer(destination);
   }
 
@@ -172,7 +191,9 @@ export class SimulatedClientSocket implements StageSocket {
     this.#peer = peer;
     const { address, port } = unmapped(peer ?? { address: "0.0.0.0", port: 0 });
     Object.assign(this.#socket.fields, {
-      state: peer === undefined ? CLOSED : ESTABLISHED, dstPort: port, ...(address.includes(":") ? { dstIp6: address } : { dstIp4: address }),
+      state: peer === undefined ? CLOSED : ESTABLISHED,
+      dstPort: port,
+      ...(address.includes(":") ? { dstIp6: address } : { dstIp4: address }),
     });
   }
 
@@ -181,7 +202,8 @@ export class SimulatedClientSocket implements StageSocket {
     const text = endpointText(unmapped(destination));
     if (!backends.has(text)) return;
     const source = this.#asSeen(unmapped(destination));
-    if (this.#peer === undefined || endpointText(source) === endpointText(this.#peer)) this.#received.push({ text, ...source });
+    if (this.#peer === undefined || endpointText(source) === endpointText(this.#peer))
+      this.#received.push({ text, ...source });
   }
 
   #destination(to: Endpoint | undefined): Endpoint {
@@ -189,14 +211,18 @@ export class SimulatedClientSocket implements StageSocket {
     if (named === undefined) throw new SocketError("send", "EDESTADDRREQ");
     const { address } = named;
     // What goes to a mapped address is handed over to IPv4, with the address as if it had been named.
-    if (this.#family === 6 && address.startsWith(MAPPED)) return this.#stream ? named : this.translate("sendmsg", 4, unmapped(named));
+    if (this.#family === 6 && address.startsWith(MAPPED))
+      return this.#stream ? named : this.translate("sendmsg", 4, unmapped(named));
     return to === undefined || this.#stream ? named : this.translate("sendmsg", this.#family, named);
   }
 
   async receive(): Promise<Received> {
     const { text, ...source } = this.#received.shift() ?? {};
     if (text === undefined) throw new SocketError("receive", "ETIMEDOUT");
-    return { text, ...(this.#stream ? source as Endpoint : this.translate("recvmsg", this.#family, source as Endpoint)) };
+    return {
+      text,
+      ...(this.#stream ? (source as Endpoint) : this.translate("recvmsg", this.#family, source as Endpoint)),
+    };
   }
 
   async exchange(text: string, to?: Endpoint): Promise<Received> {
@@ -216,7 +242,10 @@ export class SimulatedClientSocket implements StageSocket {
   }
 
   async bind({ address, port }: Endpoint): Promise<void> {
-    this.#stage.run(`post_bind${this.#family}`, this.#party, this.#socket, { srcPort: port, [this.#family === 6 ? "srcIp6" : "srcIp4"]: address });
+    this.#stage.run(`post_bind${this.#family}`, this.#party, this.#socket, {
+      srcPort: port,
+      [this.#family === 6 ? "srcIp6" : "srcIp4"]: address,
+    });
   }
 
   async close(): Promise<void> {
@@ -232,4 +261,7 @@ export class SimulatedClientSocket implements StageSocket {
   }
 }
 
-const unmapped = ({ address, port }: Endpoint): Endpoint => ({ address: address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address, port });
+const unmapped = ({ address, port }: Endpoint): Endpoint => ({
+  address: address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address,
+  port,
+});

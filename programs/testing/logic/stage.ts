@@ -7,11 +7,14 @@ import type { MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketKind } from "../socket-client.ts";
 
 /** What a case does with a socket: system calls, whose results it is told. */
-export type StageSocket = Pick<ClientSocket,
-  "cookie" | "connect" | "dissolve" | "send" | "receive" | "exchange" | "peer" | "becomeIpv4" | "bind" | "close">;
+export type StageSocket = Pick<
+  ClientSocket,
+  "cookie" | "connect" | "dissolve" | "send" | "receive" | "exchange" | "peer" | "becomeIpv4" | "bind" | "close"
+>;
 
 /** An event, but for its time and process. */
-export interface ExpectedEvent extends Pick<Infer<typeof Event>, "kind" | "cookie" | "netnsCookie" | "cgroupId" | "protocol" | "revNatIndex"> {
+export interface ExpectedEvent
+  extends Pick<Infer<typeof Event>, "kind" | "cookie" | "netnsCookie" | "cgroupId" | "protocol" | "revNatIndex"> {
   readonly original: Endpoint;
   readonly translated: Endpoint | undefined;
 }
@@ -21,8 +24,15 @@ export function eventsAsExpected(events: readonly Infer<typeof Event>[]): Expect
   return events.map(({ time, pid, original, originalPort, translated, translatedPort, ...rest }, i) => {
     assert.ok(i === 0 || time >= events[i - 1]!.time, "in the order of time");
     assert.ok(pid > 0);
-    const endpoint = (address: string, port: number): Endpoint => ({ address: address.replace(/^::ffff:(?=.*\.)/, ""), port });
-    return { ...rest, original: endpoint(original, originalPort), translated: translatedPort === 0 ? undefined : endpoint(translated, translatedPort) };
+    const endpoint = (address: string, port: number): Endpoint => ({
+      address: address.replace(/^::ffff:(?=.*\.)/, ""),
+      port,
+    });
+    return {
+      ...rest,
+      original: endpoint(original, originalPort),
+      translated: translatedPort === 0 ? undefined : endpoint(translated, translatedPort),
+    };
   });
 }
 
@@ -61,9 +71,25 @@ export const ENDS_AS_MAPPED = "fd00:26::ffff:1400:1";
 /** Hosts of backends, which but for the first have one each, on the first port. Those of IPv6 differ in the lower half of the address, then in the upper. */
 export const HOSTS = {
   4: ["20.0.0.1", "20.0.0.2", "20.0.0.3", "20.0.0.4", "20.0.0.5", "20.0.0.6"],
-  6: ["fd00:20::1", "fd00:20::2", "fd00:20::3", "fd00:20::4", "fd00:20::5", "fd00:20::6", "fd00:21::1", "fd00:22::1", "fd00:23::1", "fd00:24::1", "fd00:25::1", ENDS_AS_MAPPED],
+  6: [
+    "fd00:20::1",
+    "fd00:20::2",
+    "fd00:20::3",
+    "fd00:20::4",
+    "fd00:20::5",
+    "fd00:20::6",
+    "fd00:21::1",
+    "fd00:22::1",
+    "fd00:23::1",
+    "fd00:24::1",
+    "fd00:25::1",
+    ENDS_AS_MAPPED,
+  ],
 } as const;
 
 /** Everything that listens, over TCP and UDP, and answers with what it is. */
-export const LISTENING: readonly string[] = ([4, 6] as const).flatMap((family) => HOSTS[family].flatMap((address, i) =>
-  (i === 0 ? PORTS : PORTS.slice(0, 1)).map((port) => endpointText({ address, port }))));
+export const LISTENING: readonly string[] = ([4, 6] as const).flatMap((family) =>
+  HOSTS[family].flatMap((address, i) =>
+    (i === 0 ? PORTS : PORTS.slice(0, 1)).map((port) => endpointText({ address, port })),
+  ),
+);

@@ -16,60 +16,63 @@ interface Streams {
   connect(): Promise<StageSocket>;
 }
 
-export const streamCases: readonly Case[] = views.flatMap((view) => view.schemes.flatMap((scheme) => {
-  const [service, backend] = [scheme.service(0), scheme.backend(0)];
-  const [asked, direct] = [view.asked(service), view.asked(scheme.backendEndpoint(0))];
-  const play = (what: string, story: (streams: Streams) => Promise<void>): Case => ({
-    name: `${view.name}, told apart ${scheme.name}, streams: ${what}`,
-    needs: view.needs,
-    async play(stage) {
-      stage.services.set(service, "tcp", [backend]);
-      const connect = async () => {
+export const streamCases: readonly Case[] = views.flatMap((view) =>
+  view.schemes.flatMap((scheme) => {
+    const [service, backend] = [scheme.service(0), scheme.backend(0)];
+    const [asked, direct] = [view.asked(service), view.asked(scheme.backendEndpoint(0))];
+    const play = (what: string, story: (streams: Streams) => Promise<void>): Case => ({
+      name: `${view.name}, told apart ${scheme.name}, streams: ${what}`,
+      needs: view.needs,
+      async play(stage) {
+        stage.services.set(service, "tcp", [backend]);
+        const connect = async () => {
+          const socket = await stage.socket("tcp", view.family);
+          await socket.connect(asked);
+          return socket;
+        };
+        await story({ stage, view, scheme, connect });
+        assert.equal(stage.reverseEntries(), [], "no stream has a reverse entry");
+      },
+    });
+    const refuses = async ({ stage, connect }: Streams) =>
+      assert.is(await errnoOf(connect()), refusal(stage, "streams"));
+    return [
+      play("a service's backend; the peer is the service where streams are remembered", async ({ stage, connect }) => {
+        const socket = await connect();
+        assert.is((await socket.exchange(GET)).text, backend);
+        assert.equal(await socket.peer(), stage.options.rememberStreams ? asked : direct);
+        stage.services.remove(service, "tcp");
+        assert.is((await socket.exchange(GET)).text, backend);
+        assert.equal(await socket.peer(), direct, "a service that is gone is nobody's peer");
+      }),
+      play("no service: it stays as it is", async ({ stage }) => {
         const socket = await stage.socket("tcp", view.family);
-        await socket.connect(asked);
-        return socket;
-      };
-      await story({ stage, view, scheme, connect });
-      assert.equal(stage.reverseEntries(), [], "no stream has a reverse entry");
-    },
-  });
-  const refuses = async ({ stage, connect }: Streams) => assert.is(await errnoOf(connect()), refusal(stage, "streams"));
-  return [
-    play("a service's backend; the peer is the service where streams are remembered", async ({ stage, connect }) => {
-      const socket = await connect();
-      assert.is((await socket.exchange(GET)).text, backend);
-      assert.equal(await socket.peer(), stage.options.rememberStreams ? asked : direct);
-      stage.services.remove(service, "tcp");
-      assert.is((await socket.exchange(GET)).text, backend);
-      assert.equal(await socket.peer(), direct, "a service that is gone is nobody's peer");
-    }),
-    play("no service: it stays as it is", async ({ stage }) => {
-      const socket = await stage.socket("tcp", view.family);
-      const other = view.asked(scheme.backendEndpoint(1));
-      await socket.connect(other);
-      assert.is((await socket.exchange(GET)).text, scheme.backend(1));
-      assert.equal(await socket.peer(), other);
-      // The filter does not tell it from a service.
-      stage.services.set(scheme.besideBackend(1), "tcp", [backend]);
-      const another = await stage.socket("tcp", view.family);
-      await another.connect(other);
-      assert.is((await another.exchange(GET)).text, scheme.backend(1));
-    }),
-    play("a service without backends refuses", async (streams) => {
-      streams.stage.services.set(service, "tcp", []);
-      await refuses(streams);
-    }),
-    play("a service whose slots are not there refuses", async (streams) => {
-      const services = streams.stage.open(mapsFor(service.address).services);
-      const key = serviceKey(service, "tcp");
-      services.set(key, { ...services.get(key)!, range: { base: 0x7fff_ffff, count: 1 } });
-      await refuses(streams);
-    }),
-    play("an element that says it is another service's is not believed", async (streams) => {
-      const services = streams.stage.open(mapsFor(service.address).services);
-      const key = serviceKey(service, "tcp");
-      services.set(key, { ...services.get(key)!, key: serviceKey(scheme.service(1), "tcp") });
-      await refuses(streams);
-    }),
-  ];
-}));
+        const other = view.asked(scheme.backendEndpoint(1));
+        await socket.connect(other);
+        assert.is((await socket.exchange(GET)).text, scheme.backend(1));
+        assert.equal(await socket.peer(), other);
+        // The filter does not tell it from a service.
+        stage.services.set(scheme.besideBackend(1), "tcp", [backend]);
+        const another = await stage.socket("tcp", view.family);
+        await another.connect(other);
+        assert.is((await another.exchange(GET)).text, scheme.backend(1));
+      }),
+      play("a service without backends refuses", async (streams) => {
+        streams.stage.services.set(service, "tcp", []);
+        await refuses(streams);
+      }),
+      play("a service whose slots are not there refuses", async (streams) => {
+        const services = streams.stage.open(mapsFor(service.address).services);
+        const key = serviceKey(service, "tcp");
+        services.set(key, { ...services.get(key)!, range: { base: 0x7fff_ffff, count: 1 } });
+        await refuses(streams);
+      }),
+      play("an element that says it is another service's is not believed", async (streams) => {
+        const services = streams.stage.open(mapsFor(service.address).services);
+        const key = serviceKey(service, "tcp");
+        services.set(key, { ...services.get(key)!, key: serviceKey(scheme.service(1), "tcp") });
+        await refuses(streams);
+      }),
+    ];
+  }),
+);

@@ -25,7 +25,10 @@ export interface View {
 
 function scheme(name: string, service: (i: number) => Endpoint, backendEndpoint: (i: number) => Endpoint): Scheme {
   return {
-    name, service, backendEndpoint, backend: (i) => endpointText(backendEndpoint(i)),
+    name,
+    service,
+    backendEndpoint,
+    backend: (i) => endpointText(backendEndpoint(i)),
     besideBackend(i) {
       const { address, port } = backendEndpoint(i);
       return { address: address.replace(/[0-9a-f]+$/, address.includes(":") ? "fa" : "250"), port };
@@ -34,18 +37,44 @@ function scheme(name: string, service: (i: number) => Endpoint, backendEndpoint:
 }
 
 const schemes4 = [
-  scheme("by port", (i) => ({ address: "100.0.0.1", port: 1000 + i }), (i) => ({ address: HOSTS[4][0], port: PORTS[i]! })),
-  scheme("by address", (i) => ({ address: `100.0.0.${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[4][i]!, port: PORTS[0]! })),
+  scheme(
+    "by port",
+    (i) => ({ address: "100.0.0.1", port: 1000 + i }),
+    (i) => ({ address: HOSTS[4][0], port: PORTS[i]! }),
+  ),
+  scheme(
+    "by address",
+    (i) => ({ address: `100.0.0.${1 + i}`, port: 80 }),
+    (i) => ({ address: HOSTS[4][i]!, port: PORTS[0]! }),
+  ),
 ] as const;
 
 const schemes6 = [
-  scheme("by port", (i) => ({ address: "fd00:100::1", port: 1000 + i }), (i) => ({ address: HOSTS[6][0], port: PORTS[i]! })),
-  scheme("by lower half of the address", (i) => ({ address: `fd00:100::${1 + i}`, port: 80 }), (i) => ({ address: HOSTS[6][i]!, port: PORTS[0]! })),
-  scheme("by upper half of the address", (i) => ({ address: `fd00:10${i}::1`, port: 80 }), (i) => ({ address: HOSTS[6][i === 0 ? 0 : 5 + i]!, port: PORTS[0]! })),
+  scheme(
+    "by port",
+    (i) => ({ address: "fd00:100::1", port: 1000 + i }),
+    (i) => ({ address: HOSTS[6][0], port: PORTS[i]! }),
+  ),
+  scheme(
+    "by lower half of the address",
+    (i) => ({ address: `fd00:100::${1 + i}`, port: 80 }),
+    (i) => ({ address: HOSTS[6][i]!, port: PORTS[0]! }),
+  ),
+  scheme(
+    "by upper half of the address",
+    (i) => ({ address: `fd00:10${i}::1`, port: 80 }),
+    (i) => ({ address: HOSTS[6][i === 0 ? 0 : 5 + i]!, port: PORTS[0]! }),
+  ),
 ] as const;
 
 export const views: readonly [ipv4: View, mapped: View, ipv6: View] = [
   { name: "IPv4", family: 4, needs: [], asked: (endpoint) => endpoint, schemes: schemes4 },
-  { name: "IPv4 mapped", family: 6, needs: ["ipv6"], asked: ({ address, port }) => ({ address: `::ffff:${address}`, port }), schemes: schemes4 },
+  {
+    name: "IPv4 mapped",
+    family: 6,
+    needs: ["ipv6"],
+    asked: ({ address, port }) => ({ address: `::ffff:${address}`, port }),
+    schemes: schemes4,
+  },
   { name: "IPv6", family: 6, needs: ["ipv6"], asked: (endpoint) => endpoint, schemes: schemes6 },
 ];

@@ -64,7 +64,13 @@ export interface SignExtensionBuilder {
 function signExtension(bits: 8 | 16): SignExtensionBuilder {
   return (dst: Register | Register32, src: Register | Register32): Instruction => {
     sameWidth(dst, src, `movsx${bits}`);
-    return makeInstruction(op.BPF_MOV | op.BPF_X | (dst.bits === 64 ? op.BPF_ALU64 : op.BPF_ALU), dst.number, src.number, bits, 0);
+    return makeInstruction(
+      op.BPF_MOV | op.BPF_X | (dst.bits === 64 ? op.BPF_ALU64 : op.BPF_ALU),
+      dst.number,
+      src.number,
+      bits,
+      0,
+    );
   };
 }
 
@@ -75,8 +81,10 @@ export function movsx32(dst: Register, src: Register): Instruction {
   return makeInstruction(op.BPF_MOV | op.BPF_X | op.BPF_ALU64, dst.number, src.number, 32, 0);
 }
 
-const byteSwap = (opcode: number, bits: 16 | 32 | 64) => (dst: Register): Instruction =>
-  makeInstruction(opcode, dst.number, 0, 0, bits);
+const byteSwap =
+  (opcode: number, bits: 16 | 32 | 64) =>
+  (dst: Register): Instruction =>
+    makeInstruction(opcode, dst.number, 0, 0, bits);
 
 const TO_BE = op.BPF_ALU | op.BPF_END | op.BPF_TO_BE;
 const TO_LE = op.BPF_ALU | op.BPF_END | op.BPF_TO_LE;

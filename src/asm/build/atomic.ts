@@ -14,14 +14,26 @@ export type AtomicType = "u32" | "u64";
  * (Linux 5.12), `src` receives the old value; that of `u32` is zero-extended.
  */
 export type AtomicBuilder = (
-  type: AtomicType, base: Register, offset: number, src: Register, options?: { readonly fetch?: boolean },
+  type: AtomicType,
+  base: Register,
+  offset: number,
+  src: Register,
+  options?: { readonly fetch?: boolean },
 ) => Instruction;
 
 const atomic = (type: StoreType, base: Register, offset: number, src: Register, operation: number): Instruction =>
-  makeInstruction(op.BPF_STX | op.BPF_ATOMIC | sizeField[type], base.number, src.number, offsetField(offset, "atomic operation"), operation);
+  makeInstruction(
+    op.BPF_STX | op.BPF_ATOMIC | sizeField[type],
+    base.number,
+    src.number,
+    offsetField(offset, "atomic operation"),
+    operation,
+  );
 
-const atomicArithmetic = (operation: number): AtomicBuilder => (type, base, offset, src, options) =>
-  atomic(type, base, offset, src, options?.fetch === true ? operation | op.BPF_FETCH : operation);
+const atomicArithmetic =
+  (operation: number): AtomicBuilder =>
+  (type, base, offset, src, options) =>
+    atomic(type, base, offset, src, options?.fetch === true ? operation | op.BPF_FETCH : operation);
 
 export const atomicAdd = atomicArithmetic(op.BPF_ADD);
 export const atomicAnd = atomicArithmetic(op.BPF_AND);
@@ -38,7 +50,13 @@ export const compareExchange = (type: AtomicType, base: Register, offset: number
 
 /** `dst = *(type *)(base + offset)`; what follows in the program is not seen to happen before it. */
 export const loadAcquire = (type: StoreType, dst: Register, base: Register, offset: number): Instruction =>
-  makeInstruction(op.BPF_STX | op.BPF_ATOMIC | sizeField[type], dst.number, base.number, offsetField(offset, "loadAcquire"), op.BPF_LOAD_ACQ);
+  makeInstruction(
+    op.BPF_STX | op.BPF_ATOMIC | sizeField[type],
+    dst.number,
+    base.number,
+    offsetField(offset, "loadAcquire"),
+    op.BPF_LOAD_ACQ,
+  );
 
 /** `*(type *)(base + offset) = src`; what stands before it in the program is not seen to happen after it. */
 export const storeRelease = (type: StoreType, base: Register, offset: number, src: Register): Instruction =>

@@ -152,7 +152,8 @@ const refusals: readonly [what: () => Instruction, why: RegExp][] = [
 ];
 
 test("what does not fit is refused, with the reason", () => {
-  for (const [what, why] of refusals) assert.throws(what, (error: unknown) => error instanceof AsmError && why.test(error.message), String(what));
+  for (const [what, why] of refusals)
+    assert.throws(what, (error: unknown) => error instanceof AsmError && why.test(error.message), String(what));
 });
 
 test("registers of two widths do not mix", () => {

@@ -15,7 +15,9 @@ export function call(helper: HelperName | number): Instruction {
   if (typeof helper === "number") return makeInstruction(op.CALL, 0, 0, 0, immediateField(helper, 64, "call"));
   const number = helperNumber(helper);
   if (number === undefined) {
-    throw new AsmError(`call: no helper is named ${helper}; callFunction() calls a subprogram, callKernel() a kernel function`);
+    throw new AsmError(
+      `call: no helper is named ${helper}; callFunction() calls a subprogram, callKernel() a kernel function`,
+    );
   }
   return makeInstruction(op.CALL, 0, 0, 0, number);
 }
@@ -35,7 +37,10 @@ export function callFunction(target: JumpTarget): Instruction {
 export function callKernel(target: string | number, moduleBtf = 0): Instruction {
   const offset = offsetField(moduleBtf, "callKernel");
   return typeof target === "string"
-    ? makeInstruction(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, offset, 0, undefined, { kind: "kernel-function", name: target })
+    ? makeInstruction(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, offset, 0, undefined, {
+        kind: "kernel-function",
+        name: target,
+      })
     : makeInstruction(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, offset, immediateField(target, 64, "callKernel"));
 }
 

@@ -24,7 +24,15 @@ function conditional(name: string, operation: number): ConditionalJumpBuilder {
     const reference = typeof target === "string" ? labelReference(target) : undefined;
     const offset = typeof target === "string" ? 0 : offsetField(target, name);
     if (typeof right === "number") {
-      return makeInstruction(opcode, left.number, 0, offset, immediateField(right, left.bits, name), undefined, reference);
+      return makeInstruction(
+        opcode,
+        left.number,
+        0,
+        offset,
+        immediateField(right, left.bits, name),
+        undefined,
+        reference,
+      );
     }
     sameWidth(left, right, name);
     return makeInstruction(opcode | op.BPF_X, left.number, right.number, offset, 0, undefined, reference);

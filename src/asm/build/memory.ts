@@ -14,7 +14,12 @@ export type LoadType = StoreType | "i8" | "i16" | "i32";
 export type PacketType = "u8" | "u16" | "u32";
 
 /** The size field of each type. */
-export const sizeField: Readonly<Record<StoreType, number>> = { u8: op.BPF_B, u16: op.BPF_H, u32: op.BPF_W, u64: op.BPF_DW };
+export const sizeField: Readonly<Record<StoreType, number>> = {
+  u8: op.BPF_B,
+  u16: op.BPF_H,
+  u32: op.BPF_W,
+  u64: op.BPF_DW,
+};
 
 const loadOpcode: Readonly<Record<LoadType, number>> = {
   u8: op.BPF_LDX | op.BPF_MEM | op.BPF_B,
@@ -41,7 +46,13 @@ export function load(type: LoadType, dst: Register, base: Register, offset: numb
  */
 export function store(type: StoreType, base: Register, offset: number, value: Register | number): Instruction {
   if (typeof value !== "number") {
-    return makeInstruction(op.BPF_STX | op.BPF_MEM | sizeField[type], base.number, value.number, offsetField(offset, "store"), 0);
+    return makeInstruction(
+      op.BPF_STX | op.BPF_MEM | sizeField[type],
+      base.number,
+      value.number,
+      offsetField(offset, "store"),
+      0,
+    );
   }
   if ((type === "u8" && (value < -0x80 || value > 0xff)) || (type === "u16" && (value < -0x8000 || value > 0xffff))) {
     throw new AsmError(`store: ${value} does not fit ${type}`);
@@ -61,5 +72,11 @@ export function loadAbsolute(type: PacketType, offset: number): Instruction {
 
 /** `loadAbsolute`, from the offset `index + offset`. */
 export function loadIndirect(type: PacketType, index: Register, offset = 0): Instruction {
-  return makeInstruction(op.BPF_LD | op.BPF_IND | sizeField[type], 0, index.number, 0, immediateField(offset, 32, "loadIndirect"));
+  return makeInstruction(
+    op.BPF_LD | op.BPF_IND | sizeField[type],
+    0,
+    index.number,
+    0,
+    immediateField(offset, 32, "loadIndirect"),
+  );
 }

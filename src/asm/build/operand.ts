@@ -33,10 +33,13 @@ export function offsetField(value: number, name: string): number {
 /** @throws {AsmError} where one operand is a whole register and the other half a one. */
 export function sameWidth(dst: Register | Register32, src: Register | Register32, name: string): void {
   if (dst.bits !== src.bits) {
-    throw new AsmError(`${name}: both registers are of one width, unlike ${registerName(dst)} and ${registerName(src)}`);
+    throw new AsmError(
+      `${name}: both registers are of one width, unlike ${registerName(dst)} and ${registerName(src)}`,
+    );
   }
 }
 
-export const registerName = (register: Register | Register32): string => `${register.bits === 64 ? "r" : "w"}${register.number}`;
+export const registerName = (register: Register | Register32): string =>
+  `${register.bits === 64 ? "r" : "w"}${register.number}`;
 
 export const labelReference = (name: string): Reference => ({ kind: "label", name });

@@ -22,17 +22,21 @@ const lddwOf = (dst: Register, src: number, low: number, high: number, reference
  */
 export function lddw(dst: Register, value: number | bigint): Instruction {
   if (typeof value === "number") {
-    if (!Number.isSafeInteger(value)) throw new AsmError(`lddw: ${value} is no exact whole number: beyond 2^53, write a bigint`);
+    if (!Number.isSafeInteger(value))
+      throw new AsmError(`lddw: ${value} is no exact whole number: beyond 2^53, write a bigint`);
     return lddwOf(dst, 0, value | 0, Math.floor(value / 0x1_0000_0000) | 0);
   }
-  if (value < -0x8000_0000_0000_0000n || value > 0xffff_ffff_ffff_ffffn) throw new AsmError(`lddw: ${value} does not fit 64 bits`);
+  if (value < -0x8000_0000_0000_0000n || value > 0xffff_ffff_ffff_ffffn)
+    throw new AsmError(`lddw: ${value} does not fit 64 bits`);
   return lddwOf(dst, 0, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
 }
 
 /** `dst = ` the map, as helpers take it. */
 export function loadMap(dst: Register, map: MapOperand): Instruction {
-  if (typeof map === "object" && "fd" in map) return lddwOf(dst, op.BPF_PSEUDO_MAP_FD, immediateField(map.fd, 64, "loadMap"), 0);
-  if (typeof map === "object" && "index" in map) return lddwOf(dst, op.BPF_PSEUDO_MAP_IDX, immediateField(map.index, 64, "loadMap"), 0);
+  if (typeof map === "object" && "fd" in map)
+    return lddwOf(dst, op.BPF_PSEUDO_MAP_FD, immediateField(map.fd, 64, "loadMap"), 0);
+  if (typeof map === "object" && "index" in map)
+    return lddwOf(dst, op.BPF_PSEUDO_MAP_IDX, immediateField(map.index, 64, "loadMap"), 0);
   const name = typeof map === "string" ? map : map.name;
   return lddwOf(dst, op.BPF_PSEUDO_MAP_FD, 0, 0, { kind: "map", name });
 }
@@ -40,7 +44,8 @@ export function loadMap(dst: Register, map: MapOperand): Instruction {
 /** `dst = ` the address of byte `offset` of an array map's first value. */
 export function loadMapValue(dst: Register, map: MapOperand, offset = 0): Instruction {
   const high = immediateField(offset, 32, "loadMapValue");
-  if (typeof map === "object" && "fd" in map) return lddwOf(dst, op.BPF_PSEUDO_MAP_VALUE, immediateField(map.fd, 64, "loadMapValue"), high);
+  if (typeof map === "object" && "fd" in map)
+    return lddwOf(dst, op.BPF_PSEUDO_MAP_VALUE, immediateField(map.fd, 64, "loadMapValue"), high);
   if (typeof map === "object" && "index" in map) {
     return lddwOf(dst, op.BPF_PSEUDO_MAP_IDX_VALUE, immediateField(map.index, 64, "loadMapValue"), high);
   }
@@ -61,5 +66,10 @@ export function loadFunction(dst: Register, target: string | number): Instructio
 
 /** `dst = ` the address of a kernel variable, by BTF id; `moduleBtf` is the file descriptor of the module's BTF, 0 for the kernel's own. */
 export function loadKernelVariable(dst: Register, id: number, moduleBtf = 0): Instruction {
-  return lddwOf(dst, op.BPF_PSEUDO_BTF_ID, immediateField(id, 64, "loadKernelVariable"), immediateField(moduleBtf, 64, "loadKernelVariable"));
+  return lddwOf(
+    dst,
+    op.BPF_PSEUDO_BTF_ID,
+    immediateField(id, 64, "loadKernelVariable"),
+    immediateField(moduleBtf, 64, "loadKernelVariable"),
+  );
 }

@@ -36,9 +36,12 @@ for (let done = 0; done < count; done += BATCH) {
   sums.assembled += result.assembled;
   sums.givenAsBytes += result.givenAsBytes;
   sums.disassembled += result.disassembled;
-  for (const difference of result.differences.slice(0, 20)) console.error(`batch with seed ${seed + done}: ${difference}`);
+  for (const difference of result.differences.slice(0, 20))
+    console.error(`batch with seed ${seed + done}: ${difference}`);
   failed ||= result.differences.length > 0;
 }
-console.log(`assembled by both ${sums.assembled}, given to LLVM as bytes ${sums.givenAsBytes}, disassembled by both ${sums.disassembled}`);
+console.log(
+  `assembled by both ${sums.assembled}, given to LLVM as bytes ${sums.givenAsBytes}, disassembled by both ${sums.disassembled}`,
+);
 if (failed) process.exitCode = 1;
 else console.log("no differences");

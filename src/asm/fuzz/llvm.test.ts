@@ -11,7 +11,10 @@ test("2,000 random instructions: the same bytes and the same text as LLVM's", ()
   assert.is(new Set(instructions.map(({ opcode }) => opcode)).size, opcodes.length);
   const { assembled, disassembled, differences } = compareWithLlvm(instructions);
   assert.equal(differences, []);
-  assert.ok(assembled > 1_800 && disassembled > 1_800, `only ${assembled} assembled and ${disassembled} disassembled by LLVM`);
+  assert.ok(
+    assembled > 1_800 && disassembled > 1_800,
+    `only ${assembled} assembled and ${disassembled} disassembled by LLVM`,
+  );
 });
 
 test.run();

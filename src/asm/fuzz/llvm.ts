@@ -40,7 +40,10 @@ export function compareWithLlvm(instructions: readonly Instruction[]): Compariso
   instructions.forEach((instruction, index) => {
     const ours = encode([instruction]);
     const theirs = text.subarray(position, position + ours.length);
-    if (!theirs.equals(ours)) differences.push(`${lines[index]}: LLVM encodes ${theirs.toString("hex")}, we ${Buffer.from(ours).toString("hex")}`);
+    if (!theirs.equals(ours))
+      differences.push(
+        `${lines[index]}: LLVM encodes ${theirs.toString("hex")}, we ${Buffer.from(ours).toString("hex")}`,
+      );
     const shown = dump.get(position / 8);
     position += ours.length;
     if (shown === undefined || shown.includes("<unknown>") || llvmOmits(instruction)) return;
@@ -48,7 +51,8 @@ export function compareWithLlvm(instructions: readonly Instruction[]): Compariso
     const printed = llvmText(instruction) ?? formatInstruction(instruction);
     if (normalize(shown) !== normalize(printed)) differences.push(`LLVM prints ${shown}, we ${printed}`);
     const again = Buffer.from(encode(assemble(parseAssembly(shown))));
-    if (!again.equals(ours)) differences.push(`${shown}: read back as ${again.toString("hex")}, not ${Buffer.from(ours).toString("hex")}`);
+    if (!again.equals(ours))
+      differences.push(`${shown}: read back as ${again.toString("hex")}, not ${Buffer.from(ours).toString("hex")}`);
   });
   if (text.length !== position) differences.push(`LLVM assembled ${text.length} bytes, we ${position}`);
   const givenAsBytes = lines.filter((line) => line.startsWith(".byte")).length;
@@ -73,15 +77,18 @@ export function llvmText(instruction: Instruction): string | undefined {
 /** Whether LLVM's disassembly leaves part of the instruction out. */
 function llvmOmits(instruction: Instruction): boolean {
   const { opcode, src, offset, immediateHigh = 0, immediate } = instruction;
-  return isOrdered(instruction) || // in part taken for additions
+  return (
+    isOrdered(instruction) || // in part taken for additions
     (isPacketIndirect(opcode) && immediate !== 0) || // the offset
     (opcode === op.LDDW && src !== 0 && immediateHigh !== 0) || // the second half
-    (opcode === op.CALL && offset !== 0); // the module
+    (opcode === op.CALL && offset !== 0)
+  ); // the module
 }
 
 const isOrdered = ({ opcode, immediate }: Instruction): boolean =>
   op.classOf(opcode) === op.BPF_STX && op.modeOf(opcode) === op.BPF_ATOMIC && immediate >= op.BPF_LOAD_ACQ;
-const isPacketIndirect = (opcode: number): boolean => op.classOf(opcode) === op.BPF_LD && op.modeOf(opcode) === op.BPF_IND;
+const isPacketIndirect = (opcode: number): boolean =>
+  op.classOf(opcode) === op.BPF_LD && op.modeOf(opcode) === op.BPF_IND;
 
 const asBytes = (instruction: Instruction): string => `.byte ${[...encode([instruction])].join(", ")}`;
 
@@ -113,7 +120,11 @@ function runLlvm(text: string): { text: Buffer; dump: Map<number, string> } {
  * alone, from which only the bytes before them tell helpers and subprograms.
  */
 function normalize(text: string): string {
-  let line = text.replace(/^\s*\d+:\s+(?:[0-9a-f]{2}\s)+/, "").trim().replace(/\s+/g, " ").replace(/ <\.text[^>]*>$/, "");
+  let line = text
+    .replace(/^\s*\d+:\s+(?:[0-9a-f]{2}\s)+/, "")
+    .trim()
+    .replace(/\s+/g, " ")
+    .replace(/ <\.text[^>]*>$/, "");
   line = line.replace(/(?<![\w.])0x[0-9a-f]+\b/g, (hex) => BigInt(hex).toString());
   line = line.replace(/-\d+(?= ll$)/, (number) => BigInt.asUintN(64, BigInt(number)).toString());
   line = line.replace(/^call (?:[\w-]+#|pc\+?)/, "call ");

@@ -28,11 +28,17 @@ export function randomInstruction(random: () => number, index: number): Instruct
   for (;;) {
     const dst = maybe(() => random() % 11);
     const src = maybe(() => random() % 11);
-    const offset = random() % 3 === 0 ? pick(OFFSETS) : random() % 4 === 0 ? (random() << 16) >> 16 : maybe(() => (random() % 200) - 100);
+    const offset =
+      random() % 3 === 0
+        ? pick(OFFSETS)
+        : random() % 4 === 0
+          ? (random() << 16) >> 16
+          : maybe(() => (random() % 200) - 100);
     const immediate = random() % 2 === 0 ? pick(IMMEDIATES) : random() % 3 === 0 ? random() | 0 : pick(EDGES);
     const high = opcode === LDDW ? maybe(() => random() | 0) : undefined;
     // Half of the moves extend the sign, divide with sign, …: without this, too few would.
-    const field = takesRegister(opcode) && operationOf(opcode) === BPF_MOV && (classOf(opcode) & 3) !== 1 ? pick(OFFSETS) : offset;
+    const field =
+      takesRegister(opcode) && operationOf(opcode) === BPF_MOV && (classOf(opcode) & 3) !== 1 ? pick(OFFSETS) : offset;
     if (fieldFault(opcode, dst, src, field, immediate, high ?? 0) === undefined) {
       return makeInstruction(opcode, dst, src, field, immediate, high);
     }

@@ -15,10 +15,13 @@ const test = suite("asm/text: text to bytes");
 const stepwise = (text: string): Uint8Array => encode(assemble(parseAssembly(text)));
 
 test("the bytes are those of reading, resolving and encoding", () => {
-  fc.assert(fc.property(fc.integer(), (seed) => {
-    const text = formatListing(randomInstructions(40, seed));
-    assert.equal(assembleText(text), stepwise(text));
-  }), { numRuns: 50 });
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const text = formatListing(randomInstructions(40, seed));
+      assert.equal(assembleText(text), stepwise(text));
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("labels of every kind, forwards and backwards", () => {
@@ -47,13 +50,25 @@ test("a long program, which needs more room than there was at first", () => {
 test("jumps that are too far become long, or are refused with their place", () => {
   const text = `goto x\n${"exit\n".repeat(32_768)}x: exit`;
   assert.equal(assembleText(text, { longJumps: true }), encode(assemble(parseAssembly(text), { longJumps: true })));
-  assert.throws(() => assembleText(text, { file: "a.s" }), (error: unknown) => error instanceof AsmError && error.message.startsWith('a.s:1:1: label "x" is 32768 slots away'));
-  assert.throws(() => assembleText(text), (error: unknown) => error instanceof AsmError && error.message.startsWith('text:1:1: label "x"'));
+  assert.throws(
+    () => assembleText(text, { file: "a.s" }),
+    (error: unknown) => error instanceof AsmError && error.message.startsWith('a.s:1:1: label "x" is 32768 slots away'),
+  );
+  assert.throws(
+    () => assembleText(text),
+    (error: unknown) => error instanceof AsmError && error.message.startsWith('text:1:1: label "x"'),
+  );
 });
 
 test("errors of the text are the reader's", () => {
-  assert.throws(() => assembleText("exit\nbad", { file: "a.s" }), (error: unknown) => error instanceof AsmSyntaxError && error.message.startsWith("a.s:2:1: "));
-  assert.throws(() => assembleText("goto nowhere"), (error: unknown) => error instanceof AsmSyntaxError && /nowhere/.test(error.message));
+  assert.throws(
+    () => assembleText("exit\nbad", { file: "a.s" }),
+    (error: unknown) => error instanceof AsmSyntaxError && error.message.startsWith("a.s:2:1: "),
+  );
+  assert.throws(
+    () => assembleText("goto nowhere"),
+    (error: unknown) => error instanceof AsmSyntaxError && /nowhere/.test(error.message),
+  );
 });
 
 test.run();

@@ -29,15 +29,19 @@ export function assembleText(text: string, { file, longJumps = false }: Assemble
   const fixups: Fixup[] = [];
   let view = new DataView(new ArrayBuffer(1 << 16));
   let position = 0;
-  const { labels, symbols } = readAssembly(text, { ...(file === undefined ? {} : { file }), sources: false }, (item) => {
-    if (isLabel(item)) {
-      places.set(item.label, position);
-      return;
-    }
-    if (item.reference !== undefined) fixups.push({ instruction: item, name: item.reference.name, position });
-    if (position + 2 * SLOT_SIZE > view.byteLength) view = grown(view);
-    position = encodeAt(view, position, item);
-  });
+  const { labels, symbols } = readAssembly(
+    text,
+    { ...(file === undefined ? {} : { file }), sources: false },
+    (item) => {
+      if (isLabel(item)) {
+        places.set(item.label, position);
+        return;
+      }
+      if (item.reference !== undefined) fixups.push({ instruction: item, name: item.reference.name, position });
+      if (position + 2 * SLOT_SIZE > view.byteLength) view = grown(view);
+      position = encodeAt(view, position, item);
+    },
+  );
   for (const { instruction, name, position } of fixups) {
     const kind = instruction.reference!.kind;
     if (kind !== "label" && kind !== "function" && !(symbols.has(instruction) && labels.has(name))) continue;

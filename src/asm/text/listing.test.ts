@@ -2,7 +2,22 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
 import { assemble } from "../assemble.ts";
-import { at, callFunction, exit, jeq, jne, jump, label, lddw, load, loadFunction, loadMap, loadMapValue, mov, sub } from "../build/index.ts";
+import {
+  at,
+  callFunction,
+  exit,
+  jeq,
+  jne,
+  jump,
+  label,
+  lddw,
+  load,
+  loadFunction,
+  loadMap,
+  loadMapValue,
+  mov,
+  sub,
+} from "../build/index.ts";
 import { decode } from "../decode.ts";
 import { encode } from "../encode.ts";
 import { AsmError } from "../error.ts";
@@ -16,13 +31,29 @@ import { formatInstruction } from "./print.ts";
 const test = suite("asm/text/listing");
 
 const program = assemble([
-  mov(r6, r1), label("again"), load("u32", r1, r6, 4), lddw(r2, 0x1122_3344_5566_7788n), loadMap(r1, "services"), loadMapValue(r1, "state", 8),
-  jne(w2, 0x50, "out"), jeq(r1, r2, "again"), callFunction("count"), loadFunction(r2, "count"), label("out"), mov(r0, 0), exit(),
-  label("count"), sub(r1, 1), jump(7), exit(),
+  mov(r6, r1),
+  label("again"),
+  load("u32", r1, r6, 4),
+  lddw(r2, 0x1122_3344_5566_7788n),
+  loadMap(r1, "services"),
+  loadMapValue(r1, "state", 8),
+  jne(w2, 0x50, "out"),
+  jeq(r1, r2, "again"),
+  callFunction("count"),
+  loadFunction(r2, "count"),
+  label("out"),
+  mov(r0, 0),
+  exit(),
+  label("count"),
+  sub(r1, 1),
+  jump(7),
+  exit(),
 ]);
 
 test("jumps go to labels, numbered in order of place", () => {
-  assert.is(formatListing(program), `\
+  assert.is(
+    formatListing(program),
+    `\
   r6 = r1
 L1:
   r1 = *(u32 *)(r6 + 4)
@@ -40,35 +71,52 @@ L3:
   r1 -= 1
   goto +7
   exit
-`);
+`,
+  );
 });
 
 test("known names are used, and slots shown if asked for", () => {
-  const labels = new Map([[11, "count"], [0, "L1"]]);
+  const labels = new Map([
+    [11, "count"],
+    [0, "L1"],
+  ]);
   const text = formatListing(program, { labels, slots: true });
-  assert.ok(text.startsWith("L1:\n   0: r6 = r1\nL2:\n   1: r1 = *(u32 *)(r6 + 4)\n   2: r2 = 0x1122334455667788 ll\n   4: r1 = map[services] ll\n"), text);
+  assert.ok(
+    text.startsWith(
+      "L1:\n   0: r6 = r1\nL2:\n   1: r1 = *(u32 *)(r6 + 4)\n   2: r2 = 0x1122334455667788 ll\n   4: r1 = map[services] ll\n",
+    ),
+    text,
+  );
   assert.match(text, "\n  10: call count\n");
   assert.match(text, "\ncount:\n  15: r1 -= 1\n");
 });
 
 test("a comment stands at the first of the instructions that share it", () => {
   const source = { file: "/a.ts", line: 3, column: 5 };
-  const text = formatListing([at(source, mov(r0, 0)), at(source, mov(r1, 0)), exit()], { comment: (instruction) => instruction.source && `a.ts:${instruction.source.line}` });
+  const text = formatListing([at(source, mov(r0, 0)), at(source, mov(r1, 0)), exit()], {
+    comment: (instruction) => instruction.source && `a.ts:${instruction.source.line}`,
+  });
   assert.is(text, "  r0 = 0                                        ; a.ts:3\n  r1 = 0\n  exit\n");
 });
 
 test("items are listed with their own labels, resolved or not", () => {
-  assert.is(formatListing([label("x"), jump("x"), callFunction("f"), loadFunction(r1, "f")]), "x:\n  goto x\n  call f\n  r1 = subprog[f] ll\n");
+  assert.is(
+    formatListing([label("x"), jump("x"), callFunction("f"), loadFunction(r1, "f")]),
+    "x:\n  goto x\n  call f\n  r1 = subprog[f] ll\n",
+  );
 });
 
 test("what is listed is read back: text, bytes, text, bytes", () => {
-  fc.assert(fc.property(fc.integer(), fc.boolean(), (seed, slots) => {
-    const bytes = encode(randomInstructions(60, seed));
-    const text = formatListing(decode(bytes), { slots });
-    const again = encode(assemble(parseAssembly(text)));
-    assert.equal(again, bytes);
-    assert.is(formatListing(decode(again), { slots }), text);
-  }), { numRuns: 100 });
+  fc.assert(
+    fc.property(fc.integer(), fc.boolean(), (seed, slots) => {
+      const bytes = encode(randomInstructions(60, seed));
+      const text = formatListing(decode(bytes), { slots });
+      const again = encode(assemble(parseAssembly(text)));
+      assert.equal(again, bytes);
+      assert.is(formatListing(decode(again), { slots }), text);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test("references are read back from text too", () => {
@@ -77,7 +125,10 @@ test("references are read back from text too", () => {
 });
 
 test("fields that are no instruction are not printed", () => {
-  assert.throws(() => formatInstruction(makeInstruction(0x07, 11, 0, 0, 0)), (error: unknown) => error instanceof AsmError && /destination register 11/.test(error.message));
+  assert.throws(
+    () => formatInstruction(makeInstruction(0x07, 11, 0, 0, 0)),
+    (error: unknown) => error instanceof AsmError && /destination register 11/.test(error.message),
+  );
 });
 
 test.run();

@@ -55,7 +55,10 @@ export function formatListing(items: readonly Item[], options: ListingOptions = 
 }
 
 /** A name for each slot that is jumped to, or that the caller has named. */
-function nameTargets(instructions: readonly Instruction[], labels: ReadonlyMap<number, string>): ReadonlyMap<number, string> {
+function nameTargets(
+  instructions: readonly Instruction[],
+  labels: ReadonlyMap<number, string>,
+): ReadonlyMap<number, string> {
   const bySlot = new Map<number, string>();
   const places = new Set<number>();
   const targets: number[] = [];
@@ -74,7 +77,8 @@ function nameTargets(instructions: readonly Instruction[], labels: ReadonlyMap<n
   for (const target of [...new Set(targets)].sort((a, b) => a - b)) {
     // A place outside the program, or inside an lddw, keeps its offset.
     if (bySlot.has(target) || !places.has(target)) continue;
-    do number++; while (taken.has(`L${number}`));
+    do number++;
+    while (taken.has(`L${number}`));
     bySlot.set(target, `L${number}`);
   }
   return bySlot;

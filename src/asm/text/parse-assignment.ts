@@ -14,7 +14,8 @@ export function parseAssignment(parser: InstructionParser, register: number): In
   const { text } = scanner;
   let code = scanner.skip();
   const start = scanner.position;
-  if (code === 61) { // =
+  if (code === 61) {
+    // =
     scanner.position++;
     return parseMove(parser, register);
   }
@@ -66,12 +67,14 @@ function parseMove(parser: InstructionParser, register: number): Instruction {
   const cls = wide ? op.BPF_ALU64 : op.BPF_ALU;
   const code = scanner.skip();
   if (code === 42) return parseLoad(parser, register);
-  if (code === 40) { // (s8)r2
+  if (code === 40) {
+    // (s8)r2
     const bits = castBits(parser, wide);
     return parser.make(cls | op.BPF_MOV | op.BPF_X, number, registerOf(scanner, wide), bits, 0);
   }
   if (scanner.atNumber()) return parseNumber(parser, register);
-  if (code === 45) { // -r1
+  if (code === 45) {
+    // -r1
     scanner.position++;
     sameRegister(parser, register);
     return parser.make(cls | op.BPF_NEG, number, 0, 0, 0);
@@ -79,7 +82,8 @@ function parseMove(parser: InstructionParser, register: number): Instruction {
   const start = scanner.position;
   const src = scanner.register();
   if (src >= 0) {
-    if (src < W !== wide) throw scanner.expected(wide ? "a 64-bit register (r0 to r10)" : "a 32-bit register (w0 to w10)", start);
+    if (src < W !== wide)
+      throw scanner.expected(wide ? "a 64-bit register (r0 to r10)" : "a 32-bit register (w0 to w10)", start);
     return parser.make(cls | op.BPF_MOV | op.BPF_X, number, src & 15, 0, 0);
   }
   const word = scanner.word();
@@ -116,15 +120,27 @@ function parseNumber(parser: InstructionParser, register: number): Instruction {
   // The verifier's log writes 64-bit immediates without the mark, but with the opcode before them.
   if (marked || parser.loggedOpcode === op.LDDW) {
     if (register >= W) throw scanner.error("a 64-bit immediate goes to a 64-bit register: expected r0 to r10", start);
-    if (exact === undefined) return parser.make(op.LDDW, register, 0, 0, value | 0, Math.floor(value / 0x1_0000_0000) | 0);
-    if (exact < -0x8000_0000_0000_0000n || exact > 0xffff_ffff_ffff_ffffn) throw scanner.error("expected a number of 64 bits", start);
-    return parser.make(op.LDDW, register, 0, 0, Number(BigInt.asIntN(32, exact)), Number(BigInt.asIntN(32, exact >> 32n)));
+    if (exact === undefined)
+      return parser.make(op.LDDW, register, 0, 0, value | 0, Math.floor(value / 0x1_0000_0000) | 0);
+    if (exact < -0x8000_0000_0000_0000n || exact > 0xffff_ffff_ffff_ffffn)
+      throw scanner.error("expected a number of 64 bits", start);
+    return parser.make(
+      op.LDDW,
+      register,
+      0,
+      0,
+      Number(BigInt.asIntN(32, exact)),
+      Number(BigInt.asIntN(32, exact >> 32n)),
+    );
   }
   const wide = register < W;
   const field = value | 0;
   if (field !== value && (wide || value >>> 0 !== value)) {
-    throw scanner.error(`${scanner.text.slice(start, scanner.position)} is no signed number of 32 bits: ` +
-      (wide ? 'expected "ll" after it, which makes it a 64-bit immediate' : "a 32-bit register holds no more"), start);
+    throw scanner.error(
+      `${scanner.text.slice(start, scanner.position)} is no signed number of 32 bits: ` +
+        (wide ? 'expected "ll" after it, which makes it a 64-bit immediate' : "a 32-bit register holds no more"),
+      start,
+    );
   }
   return parser.make(op.BPF_MOV | (wide ? op.BPF_ALU64 : op.BPF_ALU), register & 15, 0, 0, field);
 }
@@ -146,11 +162,13 @@ function sameRegister(parser: InstructionParser, register: number): void {
   const { scanner } = parser;
   scanner.skip();
   const start = scanner.position;
-  if (scanner.register() !== register) throw scanner.expected(`${register < W ? "r" : "w"}${register & 15}, the register on the left`, start);
+  if (scanner.register() !== register)
+    throw scanner.expected(`${register < W ? "r" : "w"}${register & 15}, the register on the left`, start);
 }
 
 function parseSwap(parser: InstructionParser, opcode: number, register: number, bits: number): Instruction {
-  if (bits === 64 && register >= W) throw parser.scanner.error("64 bits are swapped in a 64-bit register: expected r0 to r10");
+  if (bits === 64 && register >= W)
+    throw parser.scanner.error("64 bits are swapped in a 64-bit register: expected r0 to r10");
   sameRegister(parser, register);
   return parser.make(opcode, register & 15, 0, 0, bits);
 }
@@ -168,13 +186,20 @@ function parseLoad(parser: InstructionParser, register: number): Instruction {
   }
   parenthesizedAddress(scanner, parser.address);
   const mode = bits < 0 ? op.BPF_MEMSX : op.BPF_MEM;
-  return parser.make(op.BPF_LDX | mode | sizeField(Math.abs(bits)), register & 15, parser.address.register, parser.address.offset, 0);
+  return parser.make(
+    op.BPF_LDX | mode | sizeField(Math.abs(bits)),
+    register & 15,
+    parser.address.register,
+    parser.address.offset,
+    0,
+  );
 }
 
 function parsePacketLoad(parser: InstructionParser, register: number, bits: number, start: number): Instruction {
   const { scanner } = parser;
   if ((register & 15) !== 0) throw scanner.error("a packet load goes to register 0: expected r0", start);
-  if (bits !== 8 && bits !== 16 && bits !== 32) throw scanner.error("a packet load takes 4 bytes or less: expected u8, u16 or u32", start);
+  if (bits !== 8 && bits !== 16 && bits !== 32)
+    throw scanner.error("a packet load takes 4 bytes or less: expected u8, u16 or u32", start);
   scanner.expect(91, '"["');
   let opcode = op.BPF_LD | op.BPF_ABS | sizeField(bits);
   let src = 0;

@@ -32,7 +32,13 @@ export function parseLock(parser: InstructionParser): Instruction {
       throw scanner.expected('"+=", "|=", "&=" or "^="');
   }
   scanner.position += 2;
-  return parser.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), register, registerFor(scanner, bits), offset, operation);
+  return parser.make(
+    op.BPF_STX | op.BPF_ATOMIC | sizeField(bits),
+    register,
+    registerFor(scanner, bits),
+    offset,
+    operation,
+  );
 }
 
 /** `load_acquire((u64 *)(r1 + 0))`. */
@@ -40,7 +46,8 @@ export function parseLoadAcquire(parser: InstructionParser, register: number, st
   const { scanner } = parser;
   scanner.expect(40, '"("');
   const bits = orderedType(scanner);
-  if (bits === 64 && register >= W) throw scanner.error("a 32-bit register takes 4 bytes or less: expected u8, u16 or u32", start);
+  if (bits === 64 && register >= W)
+    throw scanner.error("a 32-bit register takes 4 bytes or less: expected u8, u16 or u32", start);
   parenthesizedAddress(scanner, parser.address);
   scanner.expect(41, '")"');
   const { register: base, offset } = parser.address;
@@ -60,7 +67,13 @@ const fetchOperations: Readonly<Record<string, number>> = {
  * `atomic_fetch_add((u64 *)(r1 + 0), r2)`, `xchg_64(r1 + 0, r2)`,
  * `cmpxchg32_32(r1 + 0, w0, w2)`, and the verifier's `atomic64_xchg((u64 *)(r1 +0), r2)`.
  */
-export function parseFetch(parser: InstructionParser, register: number, start: number, name: string, suffix: string | undefined): Instruction {
+export function parseFetch(
+  parser: InstructionParser,
+  register: number,
+  start: number,
+  name: string,
+  suffix: string | undefined,
+): Instruction {
   const { scanner } = parser;
   scanner.expect(40, '"("');
   let bits = suffix === "_64" ? 64 : 32;
@@ -72,12 +85,14 @@ export function parseFetch(parser: InstructionParser, register: number, start: n
   }
   const { register: base, offset } = parser.address;
   const result = register & 15;
-  if (register >= W && bits === 64) throw scanner.error("an atomic operation on 8 bytes gives a 64-bit register: expected r0 to r10", start);
+  if (register >= W && bits === 64)
+    throw scanner.error("an atomic operation on 8 bytes gives a 64-bit register: expected r0 to r10", start);
   scanner.expect(44, '","');
   if (name === "cmpxchg") {
     scanner.skip();
     const place = scanner.position;
-    if (registerFor(scanner, bits) !== 0) throw scanner.expected(`${bits === 64 ? "r0" : "w0"}: a compare and exchange compares with it`, place);
+    if (registerFor(scanner, bits) !== 0)
+      throw scanner.expected(`${bits === 64 ? "r0" : "w0"}: a compare and exchange compares with it`, place);
     scanner.expect(44, '","');
   }
   scanner.skip();
@@ -85,7 +100,11 @@ export function parseFetch(parser: InstructionParser, register: number, start: n
   const src = registerFor(scanner, bits);
   scanner.expect(41, '")"');
   const receiver = name === "cmpxchg" ? 0 : src;
-  if (result !== receiver) throw scanner.error(`register ${receiver} receives the old value: expected it on the left, not register ${result}`, place);
+  if (result !== receiver)
+    throw scanner.error(
+      `register ${receiver} receives the old value: expected it on the left, not register ${result}`,
+      place,
+    );
   return parser.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), base, src, offset, fetchOperations[name]!);
 }
 
@@ -107,7 +126,8 @@ function atomicType(scanner: Scanner): number {
   scanner.skip();
   const start = scanner.position;
   const bits = pointerType(scanner);
-  if (bits !== 32 && bits !== 64) throw scanner.error("an atomic operation takes 4 or 8 bytes: expected u32 or u64", start);
+  if (bits !== 32 && bits !== 64)
+    throw scanner.error("an atomic operation takes 4 or 8 bytes: expected u32 or u64", start);
   return bits;
 }
 

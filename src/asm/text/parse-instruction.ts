@@ -6,7 +6,16 @@ import { comparisonSigns } from "./operators.ts";
 import { parseAssignment } from "./parse-assignment.ts";
 import { parseLock, parseStoreRelease } from "./parse-atomic.ts";
 import {
-  anyRegister, immediate, parenthesizedAddress, pointerType, registerFor, registerOf, sizeField, unsigned, W, type Address,
+  anyRegister,
+  immediate,
+  parenthesizedAddress,
+  pointerType,
+  registerFor,
+  registerOf,
+  sizeField,
+  unsigned,
+  W,
+  type Address,
 } from "./parse-operands.ts";
 import type { Scanner } from "./scanner.ts";
 
@@ -32,7 +41,15 @@ export class InstructionParser {
     this.scanner = scanner;
   }
 
-  make(opcode: number, dst: number, src: number, offset: number, field: number, high?: number, reference?: Reference): Instruction {
+  make(
+    opcode: number,
+    dst: number,
+    src: number,
+    offset: number,
+    field: number,
+    high?: number,
+    reference?: Reference,
+  ): Instruction {
     return makeInstruction(opcode, dst, src, offset, field, high, reference, this.source);
   }
 
@@ -206,11 +223,19 @@ export class InstructionParser {
     const name = scanner.word();
     if (name === "") throw scanner.expected("a helper's name or number, a label, or an offset with a sign", start);
     const helper = helperNumber(name);
-    if (scanner.code() === 35) { // #, as the verifier writes: bpf_map_lookup_elem#1
+    if (scanner.code() === 35) {
+      // #, as the verifier writes: bpf_map_lookup_elem#1
       scanner.position++;
       const number = immediate(scanner, false, false);
-      if (helper !== undefined && helper !== number) throw scanner.error(`${name} is helper ${helper}, not ${number}`, start);
-      return this.make(op.CALL, 0, helper !== undefined || name === "unknown" ? 0 : op.BPF_PSEUDO_KFUNC_CALL, 0, number);
+      if (helper !== undefined && helper !== number)
+        throw scanner.error(`${name} is helper ${helper}, not ${number}`, start);
+      return this.make(
+        op.CALL,
+        0,
+        helper !== undefined || name === "unknown" ? 0 : op.BPF_PSEUDO_KFUNC_CALL,
+        0,
+        number,
+      );
     }
     if (helper !== undefined) return this.make(op.CALL, 0, 0, 0, helper);
     return this.make(op.CALL, 0, op.BPF_PSEUDO_CALL, 0, 0, undefined, this.labelReference(name, start));
@@ -254,7 +279,13 @@ export class InstructionParser {
     const value = scanner.number("a number");
     const wide = BigInt.asIntN(64, scanner.wide ?? BigInt(value));
     const high = Number(wide >> 32n);
-    if (high !== 0 && kind !== op.BPF_PSEUDO_MAP_VALUE && kind !== op.BPF_PSEUDO_BTF_ID && kind !== op.BPF_PSEUDO_MAP_IDX_VALUE && kind !== 0) {
+    if (
+      high !== 0 &&
+      kind !== op.BPF_PSEUDO_MAP_VALUE &&
+      kind !== op.BPF_PSEUDO_BTF_ID &&
+      kind !== op.BPF_PSEUDO_MAP_IDX_VALUE &&
+      kind !== 0
+    ) {
       throw scanner.error("expected a number of 32 bits", start);
     }
     return this.make(op.LDDW, dst, kind, 0, Number(BigInt.asIntN(32, wide)), high);

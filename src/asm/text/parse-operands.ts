@@ -46,7 +46,10 @@ export function immediate(scanner: Scanner, extended: boolean, logged: boolean):
   const field = value | 0;
   if (field === value || (value >>> 0 === value && (!extended || logged))) return field;
   throw value >>> 0 === value
-    ? scanner.error(`${scanner.text.slice(start, scanner.position)} would be sign-extended to 64 bits: expected -0x80000000 to 0x7fffffff, or a w register`, start)
+    ? scanner.error(
+        `${scanner.text.slice(start, scanner.position)} would be sign-extended to 64 bits: expected -0x80000000 to 0x7fffffff, or a w register`,
+        start,
+      )
     : scanner.error(`${scanner.text.slice(start, scanner.position)} does not fit: expected a number of 32 bits`, start);
 }
 

@@ -12,7 +12,8 @@ export function parseWide(parser: InstructionParser, register: number, word: str
   const { scanner } = parser;
   if (register >= W) throw scanner.expected("a 32-bit register (w0 to w10), a number or a load", start);
   let instruction: Instruction;
-  if (scanner.code() !== 91 && word !== "") { // no [: a symbol, as LLVM writes
+  if (scanner.code() !== 91 && word !== "") {
+    // no [: a symbol, as LLVM writes
     if (!scanner.acceptWord("ll")) throw scanner.expected(OPERANDS, start);
     const symbol = parser.make(op.LDDW, register, op.BPF_PSEUDO_MAP_FD, 0, 0, 0, { kind: "map", name: word });
     parser.symbols.add(symbol);
@@ -60,14 +61,32 @@ function parseMap(parser: InstructionParser, register: number): Instruction {
   scanner.expect(93, '"]"');
   if (scanner.code() !== 91) {
     const reference: Reference | undefined = mapName === undefined ? undefined : { kind: "map", name: mapName };
-    return parser.make(op.LDDW, register, byIndex ? op.BPF_PSEUDO_MAP_IDX : op.BPF_PSEUDO_MAP_FD, 0, number, 0, reference);
+    return parser.make(
+      op.LDDW,
+      register,
+      byIndex ? op.BPF_PSEUDO_MAP_IDX : op.BPF_PSEUDO_MAP_FD,
+      0,
+      number,
+      0,
+      reference,
+    );
   }
   scanner.position++;
-  if (scanner.number("0") !== 0) throw scanner.error("only the address of a map's first value can be loaded: expected [0]");
+  if (scanner.number("0") !== 0)
+    throw scanner.error("only the address of a map's first value can be loaded: expected [0]");
   scanner.expect(93, '"]"');
   const offset = int32(scanner, "+ and an offset in bytes");
-  const reference: Reference | undefined = mapName === undefined ? undefined : { kind: "map-value", name: mapName, offset };
-  return parser.make(op.LDDW, register, byIndex ? op.BPF_PSEUDO_MAP_IDX_VALUE : op.BPF_PSEUDO_MAP_VALUE, 0, number, offset, reference);
+  const reference: Reference | undefined =
+    mapName === undefined ? undefined : { kind: "map-value", name: mapName, offset };
+  return parser.make(
+    op.LDDW,
+    register,
+    byIndex ? op.BPF_PSEUDO_MAP_IDX_VALUE : op.BPF_PSEUDO_MAP_VALUE,
+    0,
+    number,
+    offset,
+    reference,
+  );
 }
 
 /** `subprog[callback]` or `subprog[+3]`. */

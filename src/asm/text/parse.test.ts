@@ -3,8 +3,32 @@ import * as assert from "uvu/assert";
 import fc from "fast-check";
 import { assemble } from "../assemble.ts";
 import {
-  add, be16, call, callFunction, callKernel, compareExchange, exchange, exit, jeq, jne, jsgt, jump, label, lddw, load, loadAbsolute, loadAcquire,
-  loadFunction, loadIndirect, loadKernelVariable, loadMap, loadMapValue, atomicAdd, mov, store, storeRelease,
+  add,
+  be16,
+  call,
+  callFunction,
+  callKernel,
+  compareExchange,
+  exchange,
+  exit,
+  jeq,
+  jne,
+  jsgt,
+  jump,
+  label,
+  lddw,
+  load,
+  loadAbsolute,
+  loadAcquire,
+  loadFunction,
+  loadIndirect,
+  loadKernelVariable,
+  loadMap,
+  loadMapValue,
+  atomicAdd,
+  mov,
+  store,
+  storeRelease,
 } from "../build/index.ts";
 import { encode } from "../encode.ts";
 import { r0, r1, r10, r2, r3, r6, w0, w1, w2 } from "../register.ts";
@@ -13,10 +37,14 @@ import { AsmSyntaxError } from "./syntax-error.ts";
 
 const test = suite("asm/text/parse");
 
-const hexOf = (text: string) => Buffer.from(encode(assemble(parseAssembly(text)))).toString("hex").replace(/.{16}(?=.)/g, "$& ");
+const hexOf = (text: string) =>
+  Buffer.from(encode(assemble(parseAssembly(text))))
+    .toString("hex")
+    .replace(/.{16}(?=.)/g, "$& ");
 
 test("lines are instructions, labels and comments", () => {
-  assert.equal(parseAssembly(`
+  assert.equal(
+    parseAssembly(`
     r6 = r1            ; a comment
     /* one over
        two lines */ r1 = *(u32 *)(r6 + 4) // another
@@ -24,16 +52,19 @@ test("lines are instructions, labels and comments", () => {
     .LBB0_1:
     call bpf_map_lookup_elem
     exit /* end */ ; really
-  `), [
-    mov(r6, r1), load("u32", r1, r6, 4), label("loop"), jne(w1, 0x50, "loop"), label(".LBB0_1"), call(1), exit(),
-  ]);
+  `),
+    [mov(r6, r1), load("u32", r1, r6, 4), label("loop"), jne(w1, 0x50, "loop"), label(".LBB0_1"), call(1), exit()],
+  );
   assert.equal(parseAssembly(""), []);
   assert.equal(parseAssembly("exit\r\nexit"), [exit(), exit()]);
 });
 
 test("blanks do not matter", () => {
   assert.equal(parseAssembly("r1=*(u32*)(r6+4)\nr1 =\t* ( u32 * ) ( r6 - 4 )\nif r1==r2 goto+3\nr1+=-5"), [
-    load("u32", r1, r6, 4), load("u32", r1, r6, -4), jeq(r1, r2, 3), add(r1, -5),
+    load("u32", r1, r6, 4),
+    load("u32", r1, r6, -4),
+    jeq(r1, r2, 3),
+    add(r1, -5),
   ]);
 });
 
@@ -107,12 +138,19 @@ test("the less common forms", () => {
 
 test("a bare name is a subprogram's address where there is such a label", () => {
   assert.equal(parseAssembly("r1 = f ll\nr2 = m ll\nr3 = map[f] ll\ncall f\nexit\nf: exit"), [
-    loadFunction(r1, "f"), loadMap(r2, "m"), loadMap(r3, "f"), callFunction("f"), exit(), label("f"), exit(),
+    loadFunction(r1, "f"),
+    loadMap(r2, "m"),
+    loadMap(r3, "f"),
+    callFunction("f"),
+    exit(),
+    label("f"),
+    exit(),
   ]);
 });
 
 test("a disassembly by llvm-objdump can be pasted", () => {
-  assert.is(hexOf(`
+  assert.is(
+    hexOf(`
 b.o:	file format elf64-bpf
 
 Disassembly of section .text:
@@ -126,11 +164,14 @@ Disassembly of section .text:
 0000000000000028 <foo>:
        5:	56 01 fe ff 50 00 00 00	if w1 != 0x50 goto -0x2 <main+0x18>
        6:	95 00 00 00 00 00 00 00	exit
-`), "1801000001000000 0000000000000000 6161040000000000 8510000001000000 8500000001000000 5601feff50000000 9500000000000000");
+`),
+    "1801000001000000 0000000000000000 6161040000000000 8510000001000000 8500000001000000 5601feff50000000 9500000000000000",
+  );
 });
 
 test("what llvm-mc prints can be pasted", () => {
-  assert.is(hexOf(`	.text
+  assert.is(
+    hexOf(`	.text
 	.globl	main
 	.type	main,@function
 main:
@@ -139,11 +180,14 @@ main:
                                         #   fixup A - offset: 0, value: foo, kind: FK_PCRel_2
 .LBB0_2:
 	exit
-`), "1801000001000000 0000000000000000 15010000ffffffff 9500000000000000");
+`),
+    "1801000001000000 0000000000000000 15010000ffffffff 9500000000000000",
+  );
 });
 
 test("a log of the verifier can be pasted", () => {
-  assert.is(hexOf(`func#0 @0
+  assert.is(
+    hexOf(`func#0 @0
 0: R1=ctx() R10=fp0
 ; int connect4(struct bpf_sock_addr *ctx) @ a.c:10
 0: (bf) r6 = r1                       ; R1=ctx() R6_w=ctx()
@@ -154,27 +198,36 @@ test("a log of the verifier can be pasted", () => {
 6: (05) goto pc-7
 7: (95) exit
 processed 8 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_states 1 mark_read 1
-`), "bf16000000000000 6161040000000000 1801000000d02e05 000000008188ffff 8500000001000000 5500010000000000 0500f9ff00000000 9500000000000000");
+`),
+    "bf16000000000000 6161040000000000 1801000000d02e05 000000008188ffff 8500000001000000 5500010000000000 0500f9ff00000000 9500000000000000",
+  );
 });
 
 test("the verifier's table of live registers can be pasted", () => {
-  assert.is(hexOf(`Live regs before insn:
+  assert.is(
+    hexOf(`Live regs before insn:
       0: .1.......9 (bf) r6 = r1
       1: ......6..9 (18) r2 = 0x5
       3: .......... (95) exit
-`), "bf16000000000000 1802000005000000 0000000000000000 9500000000000000");
+`),
+    "bf16000000000000 1802000005000000 0000000000000000 9500000000000000",
+  );
 });
 
 test("each instruction knows its place when the file is named", () => {
   const items = parseAssembly("; c\n  r0 = 0 /* over\n lines */\nx:\n\tgoto x", { file: "/a.s" });
-  assert.equal(items.map((item) => ("source" in item ? item.source : undefined)), [
-    { file: "/a.s", line: 2, column: 3 }, undefined, { file: "/a.s", line: 5, column: 2 },
-  ]);
+  assert.equal(
+    items.map((item) => ("source" in item ? item.source : undefined)),
+    [{ file: "/a.s", line: 2, column: 3 }, undefined, { file: "/a.s", line: 5, column: 2 }],
+  );
   assert.equal(parseAssembly("exit", { file: "/a.s", sources: false }), [exit()]);
 });
 
 const errors: readonly [text: string, message: string | RegExp][] = [
-  ["r0 = 0\n  r1 = rr2", /^2:8: expected a register, a number, a load, or map\[…\], subprog\[…\], btf\[…\], but found "rr2"$/],
+  [
+    "r0 = 0\n  r1 = rr2",
+    /^2:8: expected a register, a number, a load, or map\[…\], subprog\[…\], btf\[…\], but found "rr2"$/,
+  ],
   ["frobnicate r1", '1:1: expected an instruction, or a label with a colon, but found "frobnicate"'],
   ["r1", "1:3: expected an operator: = += -= *= /= %= s/= s%= &= |= ^= <<= >>= s>>=, but found the end of the line"],
   ["r1 s+= 2", /^1:4: expected an operator/],
@@ -184,7 +237,10 @@ const errors: readonly [text: string, message: string | RegExp][] = [
   ["w1 = r2", '1:6: expected a 32-bit register (w0 to w10), but found "r2"'],
   ["r1 = 0xffffffff", /^1:6: 0xffffffff is no signed number of 32 bits: expected "ll" after it/],
   ["w1 = 0x1ffffffff", /^1:6: .*a 32-bit register holds no more/],
-  ["r1 += 0xffffffff", /^1:7: 0xffffffff would be sign-extended to 64 bits: expected -0x80000000 to 0x7fffffff, or a w register/],
+  [
+    "r1 += 0xffffffff",
+    /^1:7: 0xffffffff would be sign-extended to 64 bits: expected -0x80000000 to 0x7fffffff, or a w register/,
+  ],
   ["r1 += 99999999999", /^1:7: 99999999999 does not fit/],
   ["r1 = 18446744073709551616 ll", "1:6: expected a number of 64 bits"],
   ["w1 = 5 ll", /^1:6: a 64-bit immediate goes to a 64-bit register/],
@@ -225,7 +281,10 @@ const errors: readonly [text: string, message: string | RegExp][] = [
   ["r1 = map[xd:4]", /^1:10: expected fd:, id: or idx:/],
   ["r1 = map[m][1]+4", /first value/],
   ["  0: R_BPF_64_64 x", /relocation/],
-  ["57: (05) goto pc+2\n60: (95) exit", "2:10: slot 60 is out of turn: expected slot 58, so that jumps keep their targets"],
+  [
+    "57: (05) goto pc+2\n60: (95) exit",
+    "2:10: slot 60 is out of turn: expected slot 58, so that jumps keep their targets",
+  ],
   ["3: r1 = 5 ll\n4: exit", /^2:4: slot 4 is out of turn: expected slot 5/],
   [".long 5", /^1:1: expected an instruction/],
   ["12", /^1:1: expected an instruction/],
@@ -258,15 +317,60 @@ test("the file is named in front, and the place can be read off the error", () =
 });
 
 test("whatever the text, it is read or refused with a place", () => {
-  const words = fc.constantFrom("r1", "w2", "r0", " ", " = ", "+=", "s>>=", "*", "(", ")", "(u32 *)", "[", "]", "map", "if", "goto", "call", "lock", "exit",
-    "ll", "+3", "-1", "0x", "5", "x", ":", ";", "#", "\n", "/*", "*/", "skb", ",", "cmpxchg_64", "<", "99999999999999999999", "0:", "(18)", "R1", "pc+", "subprog[", "btf[id:");
-  fc.assert(fc.property(fc.array(words, { maxLength: 12 }), (parts) => {
-    try {
-      assemble(parseAssembly(parts.join("")));
-    } catch (error) {
-      assert.instance(error, AsmSyntaxError);
-    }
-  }), { numRuns: 5_000 });
+  const words = fc.constantFrom(
+    "r1",
+    "w2",
+    "r0",
+    " ",
+    " = ",
+    "+=",
+    "s>>=",
+    "*",
+    "(",
+    ")",
+    "(u32 *)",
+    "[",
+    "]",
+    "map",
+    "if",
+    "goto",
+    "call",
+    "lock",
+    "exit",
+    "ll",
+    "+3",
+    "-1",
+    "0x",
+    "5",
+    "x",
+    ":",
+    ";",
+    "#",
+    "\n",
+    "/*",
+    "*/",
+    "skb",
+    ",",
+    "cmpxchg_64",
+    "<",
+    "99999999999999999999",
+    "0:",
+    "(18)",
+    "R1",
+    "pc+",
+    "subprog[",
+    "btf[id:",
+  );
+  fc.assert(
+    fc.property(fc.array(words, { maxLength: 12 }), (parts) => {
+      try {
+        assemble(parseAssembly(parts.join("")));
+      } catch (error) {
+        assert.instance(error, AsmSyntaxError);
+      }
+    }),
+    { numRuns: 5_000 },
+  );
 });
 
 test("w0 and r3 are registers like the others", () => {
@@ -274,7 +378,12 @@ test("w0 and r3 are registers like the others", () => {
 });
 
 test("a jump to a label over lddw counts two slots", () => {
-  assert.equal(assemble(parseAssembly("goto x\nr1 = 1 ll\nx: exit\nif w2 == w0 goto x")), [jump(2), lddw(r1, 1), exit(), jeq(w2, w0, -2)]);
+  assert.equal(assemble(parseAssembly("goto x\nr1 = 1 ll\nx: exit\nif w2 == w0 goto x")), [
+    jump(2),
+    lddw(r1, 1),
+    exit(),
+    jeq(w2, w0, -2),
+  ]);
 });
 
 test.run();

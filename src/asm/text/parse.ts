@@ -27,7 +27,9 @@ export interface ParseOptions {
 export function parseAssembly(text: string, options: ParseOptions = {}): Item[] {
   const items: Item[] = [];
   const { labels, symbols } = readAssembly(text, options, (item) => items.push(item));
-  return symbols.size === 0 ? items : items.map((item) => (!isLabel(item) && symbols.has(item) ? resolveSymbol(item, labels) : item));
+  return symbols.size === 0
+    ? items
+    : items.map((item) => (!isLabel(item) && symbols.has(item) ? resolveSymbol(item, labels) : item));
 }
 
 export interface ReadResult {
@@ -40,7 +42,11 @@ export interface ReadResult {
  * `parseAssembly` for whoever keeps no list: hands each item over once it is read.
  * @throws {AsmSyntaxError}
  */
-export function readAssembly(text: string, { file, sources = file !== undefined }: ParseOptions, take: (item: Item) => void): ReadResult {
+export function readAssembly(
+  text: string,
+  { file, sources = file !== undefined }: ParseOptions,
+  take: (item: Item) => void,
+): ReadResult {
   const scanner = new Scanner(text, file);
   const parser = new InstructionParser(scanner);
   const labels = new Set<string>();
@@ -52,7 +58,11 @@ export function readAssembly(text: string, { file, sources = file !== undefined 
   while (scanner.position < text.length) {
     if (sources) {
       // Comments may hold line ends, so count what was passed rather than loops.
-      for (let end = text.indexOf("\n", lineStart); end >= 0 && end < scanner.position; end = text.indexOf("\n", lineStart)) {
+      for (
+        let end = text.indexOf("\n", lineStart);
+        end >= 0 && end < scanner.position;
+        end = text.indexOf("\n", lineStart)
+      ) {
         line++;
         lineStart = end + 1;
       }
@@ -64,7 +74,10 @@ export function readAssembly(text: string, { file, sources = file !== undefined 
     const start = scanner.position;
     const { shownSlot } = parser;
     if (shownSlot >= 0 && nextSlot >= 0 && shownSlot !== nextSlot) {
-      throw scanner.error(`slot ${shownSlot} is out of turn: expected slot ${nextSlot}, so that jumps keep their targets`, start);
+      throw scanner.error(
+        `slot ${shownSlot} is out of turn: expected slot ${nextSlot}, so that jumps keep their targets`,
+        start,
+      );
     }
     if (sources) parser.source = { file: file ?? "", line: line + 1, column: start - lineStart + 1 };
     const register = scanner.register();
@@ -77,7 +90,8 @@ export function readAssembly(text: string, { file, sources = file !== undefined 
       const word = scanner.word();
       if (word !== "" && scanner.code() === 58) {
         scanner.position++;
-        if (scanner.acceptWord("file")) { // objdump's heading: prog.o: file format elf64-bpf
+        if (scanner.acceptWord("file")) {
+          // objdump's heading: prog.o: file format elf64-bpf
           scanner.skipLine();
           continue;
         }
@@ -89,7 +103,8 @@ export function readAssembly(text: string, { file, sources = file !== undefined 
         scanner.skipLine();
         continue;
       }
-      if (scanner.code() === 60 && word === "") { // objdump's <name>:
+      if (scanner.code() === 60 && word === "") {
+        // objdump's <name>:
         take({ label: objdumpLabel(scanner, labels) });
         continue;
       }
@@ -103,14 +118,20 @@ export function readAssembly(text: string, { file, sources = file !== undefined 
     scanner.skipLine();
   }
   for (const { name, position } of parser.references) {
-    if (!labels.has(name)) throw scanner.error(`there is no label or helper ${JSON.stringify(name)}: expected one that is defined`, position);
+    if (!labels.has(name))
+      throw scanner.error(
+        `there is no label or helper ${JSON.stringify(name)}: expected one that is defined`,
+        position,
+      );
   }
   return { labels, symbols: parser.symbols };
 }
 
 function define(scanner: Scanner, labels: Set<string>, name: string, start: number): void {
-  if (labels.has(name)) throw scanner.error(`label ${JSON.stringify(name)} is defined twice: expected another name`, start);
-  if (helperNumber(name) !== undefined) throw scanner.error(`${name} is a helper: expected another name for the label`, start);
+  if (labels.has(name))
+    throw scanner.error(`label ${JSON.stringify(name)} is defined twice: expected another name`, start);
+  if (helperNumber(name) !== undefined)
+    throw scanner.error(`${name} is a helper: expected another name for the label`, start);
   labels.add(name);
 }
 
@@ -137,7 +158,8 @@ function skipPrefix(parser: InstructionParser): boolean {
     if (after === 58) {
       parser.shownSlot = Number(text.slice(scanner.position, end));
       scanner.position = end + 1;
-    } else if (after === 32 && text.charCodeAt(end + 1) === 60) { // 0000000000000138 <name>:
+    } else if (after === 32 && text.charCodeAt(end + 1) === 60) {
+      // 0000000000000138 <name>:
       scanner.position = end + 1;
     } else {
       throw scanner.expected("an instruction, or a label with a colon");
@@ -151,10 +173,12 @@ function skipPrefix(parser: InstructionParser): boolean {
       throw scanner.error("a relocation is not applied: expected a disassembly without them (objdump -d, not -r)");
     }
   }
-  if (scanner.skip() === 40) { // (61)
+  if (scanner.skip() === 40) {
+    // (61)
     const high = hexDigit(text.charCodeAt(scanner.position + 1));
     const low = hexDigit(text.charCodeAt(scanner.position + 2));
-    if (high < 0 || low < 0 || text.charCodeAt(scanner.position + 3) !== 41) throw scanner.expected("an instruction, or a label with a colon");
+    if (high < 0 || low < 0 || text.charCodeAt(scanner.position + 3) !== 41)
+      throw scanner.expected("an instruction, or a label with a colon");
     parser.loggedOpcode = high * 16 + low;
     scanner.position += 4;
   }

@@ -93,7 +93,9 @@ function call(instruction: Instruction, target: string | undefined): string {
   const { src, offset, immediate, reference } = instruction;
   if (src === op.BPF_PSEUDO_KFUNC_CALL) {
     const module = offset === 0 ? "" : ` btf[${offset}]`;
-    return reference?.kind === "kernel-function" ? `call kernel-function ${reference.name}${module}` : `call kernel-function#${immediate}${module}`;
+    return reference?.kind === "kernel-function"
+      ? `call kernel-function ${reference.name}${module}`
+      : `call kernel-function#${immediate}${module}`;
   }
   if (src === op.BPF_PSEUDO_CALL) {
     if (target !== undefined) return `call ${target}`;
@@ -150,7 +152,8 @@ function wide(instruction: Instruction, target: string | undefined): string {
 }
 
 function packet({ opcode, src, immediate }: Instruction): string {
-  const place = op.modeOf(opcode) === op.BPF_ABS ? `${immediate}` : immediate === 0 ? `r${src}` : address(src, immediate);
+  const place =
+    op.modeOf(opcode) === op.BPF_ABS ? `${immediate}` : immediate === 0 ? `r${src}` : address(src, immediate);
   return `r0 = *(u${bits(opcode)} *)skb[${place}]`;
 }
 
@@ -170,6 +173,7 @@ function bits(opcode: number): 8 | 16 | 32 | 64 {
 
 const placeOf = (instruction: Instruction): string =>
   instruction.reference?.kind === "label" ? instruction.reference.name : signed(jumpOffset(instruction)!);
-const address = (register: number, offset: number): string => `r${register} ${offset < 0 ? "-" : "+"} ${Math.abs(offset)}`;
+const address = (register: number, offset: number): string =>
+  `r${register} ${offset < 0 ? "-" : "+"} ${Math.abs(offset)}`;
 const signed = (value: number): string => `${value < 0 ? "-" : "+"}${Math.abs(value)}`;
 const hex = (value: number): string => `${value < 0 ? "-" : ""}0x${Math.abs(value).toString(16)}`;

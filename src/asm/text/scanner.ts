@@ -7,7 +7,8 @@ const SEMICOLON = 59;
 
 /** By character: whether it may stand in a name (1), or begin one too (3). */
 const nameCharacters = new Uint8Array(128);
-for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.$") nameCharacters[character.charCodeAt(0)] = 3;
+for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.$")
+  nameCharacters[character.charCodeAt(0)] = 3;
 for (const character of "0123456789@") nameCharacters[character.charCodeAt(0)] = 1;
 
 export const isDigit = (code: number): boolean => code >= 48 && code <= 57;
@@ -62,8 +63,13 @@ export class Scanner {
   /** Whether nothing but blanks and comments follows on this line. */
   atLineEnd(): boolean {
     const code = this.skip();
-    return code === NEWLINE || code !== code || code === SEMICOLON || code === HASH ||
-      (code === SLASH && this.text.charCodeAt(this.position + 1) === SLASH);
+    return (
+      code === NEWLINE ||
+      code !== code ||
+      code === SEMICOLON ||
+      code === HASH ||
+      (code === SLASH && this.text.charCodeAt(this.position + 1) === SLASH)
+    );
   }
 
   /** Goes to the beginning of the next line. */
@@ -115,9 +121,11 @@ export class Scanner {
     if (!isDigit(first)) return -1;
     let number = first - 48;
     let end = position + 2;
-    for (let code = text.charCodeAt(end); isDigit(code); code = text.charCodeAt(++end)) number = number * 10 + code - 48;
+    for (let code = text.charCodeAt(end); isDigit(code); code = text.charCodeAt(++end))
+      number = number * 10 + code - 48;
     if (isName(text.charCodeAt(end))) return -1;
-    if (number > 10) throw this.error(`there is no register ${text.slice(position, end)}: expected r0 to r10, or w0 to w10`);
+    if (number > 10)
+      throw this.error(`there is no register ${text.slice(position, end)}: expected r0 to r10, or w0 to w10`);
     this.position = end;
     return letter === 119 ? number + 16 : number;
   }
@@ -143,12 +151,15 @@ export class Scanner {
     let value = 0;
     if (text.charCodeAt(end) === 48 && (text.charCodeAt(end + 1) | 32) === 120) {
       end += 2;
-      for (let digit = hexDigit(text.charCodeAt(end)); digit >= 0; digit = hexDigit(text.charCodeAt(++end))) value = value * 16 + digit;
+      for (let digit = hexDigit(text.charCodeAt(end)); digit >= 0; digit = hexDigit(text.charCodeAt(++end)))
+        value = value * 16 + digit;
       if (end === digits + 2) throw this.expected("a hexadecimal digit", end);
     } else {
-      for (let code = text.charCodeAt(end); isDigit(code); code = text.charCodeAt(++end)) value = value * 10 + code - 48;
+      for (let code = text.charCodeAt(end); isDigit(code); code = text.charCodeAt(++end))
+        value = value * 10 + code - 48;
       // Other assemblers take a leading zero for octal.
-      if (text.charCodeAt(digits) === 48 && end > digits + 1) throw this.expected("a decimal number without leading zeros, or one with 0x");
+      if (text.charCodeAt(digits) === 48 && end > digits + 1)
+        throw this.expected("a decimal number without leading zeros, or one with 0x");
     }
     if (isName(text.charCodeAt(end))) throw this.expected("a digit", end);
     this.position = end;
@@ -163,7 +174,10 @@ export class Scanner {
   /** An error that something else stands at `position` than what was expected. */
   expected(what: string, position = this.position): AsmSyntaxError {
     const rest = /^(?:[\w.$@]+|[^\s\w]{1,3})/.exec(this.text.slice(position, position + 40))?.[0];
-    return this.error(`expected ${what}, but found ${rest === undefined ? "the end of the line" : JSON.stringify(rest)}`, position);
+    return this.error(
+      `expected ${what}, but found ${rest === undefined ? "the end of the line" : JSON.stringify(rest)}`,
+      position,
+    );
   }
 
   error(problem: string, position = this.position): AsmSyntaxError {

@@ -17,13 +17,22 @@ const test = suite<{ directory: string }>("cli: asm, disasm");
 const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
 /** In a process of its own, as a user does. */
 function tsbpf(input: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", TSBPF, ...args], { input, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", TSBPF, ...args], {
+    input,
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
+  });
   return { status, stdout, stderr };
 }
 
 const run = (command: typeof asm, ...args: readonly string[]) => runCommand(command(), ...args);
 
-async function refused(kind: typeof CommandError | typeof CommanderError, message: RegExp, command: typeof asm, ...args: readonly string[]): Promise<void> {
+async function refused(
+  kind: typeof CommandError | typeof CommanderError,
+  message: RegExp,
+  command: typeof asm,
+  ...args: readonly string[]
+): Promise<void> {
   try {
     await run(command, ...args);
   } catch (error) {
@@ -50,7 +59,10 @@ test("standard input to hexadecimal digits, a line for each instruction, and bac
 
 test("a failure is one line with the place, and exit code 1", () => {
   assert.equal(tsbpf("exit\n  r1 = \n", "asm"), {
-    status: 1, stdout: "", stderr: "error: standard input:2:8: expected a register, a number, a load, or map[…], subprog[…], btf[…], but found the end of the line\n",
+    status: 1,
+    stdout: "",
+    stderr:
+      "error: standard input:2:8: expected a register, a number, a load, or map[…], subprog[…], btf[…], but found the end of the line\n",
   });
 });
 
@@ -78,13 +90,40 @@ test("bad input is refused with its name and place", async ({ directory }) => {
     writeFileSync(join(directory, name), content);
     return join(directory, name);
   };
-  await refused(CommandError, /bad\.hex: cannot decode slot 0: no instruction has opcode 0xff$/, disasm, file("bad.hex", "ff00000000000000"));
-  await refused(CommandError, /odd\.hex: 3 hexadecimal digits are no whole number of bytes$/, disasm, file("odd.hex", "950"));
-  await refused(CommandError, /jump\.s:1:1: label "x" is 32768 slots away/, asm, file("jump.s", `goto x\n${"exit\n".repeat(32_768)}x: exit`));
+  await refused(
+    CommandError,
+    /bad\.hex: cannot decode slot 0: no instruction has opcode 0xff$/,
+    disasm,
+    file("bad.hex", "ff00000000000000"),
+  );
+  await refused(
+    CommandError,
+    /odd\.hex: 3 hexadecimal digits are no whole number of bytes$/,
+    disasm,
+    file("odd.hex", "950"),
+  );
+  await refused(
+    CommandError,
+    /jump\.s:1:1: label "x" is 32768 slots away/,
+    asm,
+    file("jump.s", `goto x\n${"exit\n".repeat(32_768)}x: exit`),
+  );
   await refused(CommandError, /^cannot read .*none\.s: ENOENT/, asm, join(directory, "none.s"));
   await refused(CommandError, /^cannot write .*ENOENT/, asm, file("ok.s", "exit"), "-o", join(directory, "none", "x"));
-  await refused(CommandError, /cannot show connect9: there is no such file, and no program of that name is pinned in \/nowhere$/, disasm, "connect9", "--pin", "/nowhere");
-  await refused(CommandError, /a\.o: /, disasm, file("a.o", Buffer.concat([Buffer.from([0x7f, 0x45, 0x4c, 0x46]), Buffer.alloc(20)])));
+  await refused(
+    CommandError,
+    /cannot show connect9: there is no such file, and no program of that name is pinned in \/nowhere$/,
+    disasm,
+    "connect9",
+    "--pin",
+    "/nowhere",
+  );
+  await refused(
+    CommandError,
+    /a\.o: /,
+    disasm,
+    file("a.o", Buffer.concat([Buffer.from([0x7f, 0x45, 0x4c, 0x46]), Buffer.alloc(20)])),
+  );
 });
 
 test("jumps become long where asked", async ({ directory }) => {
@@ -98,7 +137,14 @@ test("wrong usage is told", async ({ directory }) => {
   await refused(UsageError, /give one of: a file, --id, --pinned/, disasm, "--id", "1", "--pinned", "/x");
   await refused(UsageError, /--section is for object files/, disasm, "--section", "x", "--id", "1");
   writeFileSync(join(directory, "a.hex"), HEX);
-  await refused(UsageError, /--section is for object files, and .*a\.hex is none/, disasm, join(directory, "a.hex"), "--section", "x");
+  await refused(
+    UsageError,
+    /--section is for object files, and .*a\.hex is none/,
+    disasm,
+    join(directory, "a.hex"),
+    "--section",
+    "x",
+  );
   await refused(CommanderError, /unknown option/, disasm, "--nonsense");
 });
 
@@ -110,16 +156,26 @@ objects("programs by name, with their source; other sections as they stand", asy
   const directory = mkdtempSync(join(tmpdir(), "tsbpf-disasm-"));
   try {
     const object = join(directory, "a.o");
-    writeFileSync(join(directory, "a.c"), `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n` +
-      `__attribute__((section("fentry/x"), used)) int other(void *ctx)\n{\n\treturn 0;\n}\n`);
-    const compile = () => runTool("clang-19", "-O2", "-g", "-target", "bpfel", "-mcpu=v3", "-c", join(directory, "a.c"), "-o", object);
+    writeFileSync(
+      join(directory, "a.c"),
+      `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n` +
+        `__attribute__((section("fentry/x"), used)) int other(void *ctx)\n{\n\treturn 0;\n}\n`,
+    );
+    const compile = () =>
+      runTool("clang-19", "-O2", "-g", "-target", "bpfel", "-mcpu=v3", "-c", join(directory, "a.c"), "-o", object);
     compile();
-    assert.is(await run(disasm, object, "--section", "fentry/x"),
+    assert.is(
+      await run(disasm, object, "--section", "fentry/x"),
       "; section fentry/x, not relocated (section fentry/x, symbol other: this section name says no program type that can be loaded by its name alone " +
-      "(programs attached to kernel functions, such as fentry, lsm, iter and struct_ops, and flags such as xdp.frags are not supported))\nother:\n  w0 = 0\n  exit\n");
-    writeFileSync(join(directory, "a.c"), `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n`);
+        "(programs attached to kernel functions, such as fentry, lsm, iter and struct_ops, and flags such as xdp.frags are not supported))\nother:\n  w0 = 0\n  exit\n",
+    );
+    writeFileSync(
+      join(directory, "a.c"),
+      `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n`,
+    );
     compile();
-    const listing = "; section xdp, program pass\npass:\n  w0 = 2                                        ; a.c:3\n  exit\n";
+    const listing =
+      "; section xdp, program pass\npass:\n  w0 = 2                                        ; a.c:3\n  exit\n";
     assert.is(await run(disasm, object), listing);
     assert.is(await run(disasm, object, "--section", "xdp"), listing);
     await refused(CommandError, /there is no section nothing in it, but .*xdp/, disasm, object, "--section", "nothing");
@@ -127,7 +183,10 @@ objects("programs by name, with their source; other sections as they stand", asy
     writeFileSync(join(directory, "a.s"), "f:\nexit\n");
     runTool("llvm-mc-19", "-triple=bpfel", "-filetype=obj", join(directory, "a.s"), "-o", object);
     await refused(CommandError, /there is no program in it/, disasm, object);
-    assert.is(await run(disasm, object, "--section", ".text"), "; section .text, not relocated (no program that is loaded from here)\nf:\n  exit\n");
+    assert.is(
+      await run(disasm, object, "--section", ".text"),
+      "; section .text, not relocated (no program that is loaded from here)\nf:\n  exit\n",
+    );
   } finally {
     rmSync(directory, { recursive: true });
   }

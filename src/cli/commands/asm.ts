@@ -18,8 +18,9 @@ export function command(): Command {
   return new Command("asm")
     .description(
       "Assemble text in the syntax of the verifier's log and of LLVM (llvm-objdump -d may be pasted) to bytes: in\n" +
-      "hexadecimal digits on standard output, a line for each instruction, or raw in a file. References to maps and\n" +
-      "kernel functions by name, which only loading resolves, become the number 0.")
+        "hexadecimal digits on standard output, a line for each instruction, or raw in a file. References to maps and\n" +
+        "kernel functions by name, which only loading resolves, become the number 0.",
+    )
     .argument("[file]", "assembly; standard input where it is absent or -", "-")
     .option("-o, --output <file>", "write raw bytes to this file")
     .option("--long-jumps", "turn jumps beyond 16 bits into gotol (Linux 6.6)", false)
@@ -46,7 +47,7 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
 /** A line for each instruction. */
 function hexLines(bytes: Uint8Array): string {
   const lines: string[] = [];
-  for (let position = 0; position < bytes.length;) {
+  for (let position = 0; position < bytes.length; ) {
     const end = position + (bytes[position] === LDDW ? 2 : 1) * SLOT_SIZE;
     lines.push(`${formatHex(bytes.subarray(position, end))}\n`);
     position = end;

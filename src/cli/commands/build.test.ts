@@ -43,13 +43,20 @@ test.before((context) => {
   file("bad-syntax.ts", "export const = 1;\n");
   file("throws.ts", 'export {};\nthrow new Error("the disk is on fire");\n');
   file("functions.ts", "export function makePrograms() { return []; }\n");
-  file("fails.ts", `import { cgroup } from "${TOOLKIT}";\nexport const sad = cgroup.connect4("sad", () => {\n  throw new Error("no idea");\n});\n`);
+  file(
+    "fails.ts",
+    `import { cgroup } from "${TOOLKIT}";\nexport const sad = cgroup.connect4("sad", () => {\n  throw new Error("no idea");\n});\n`,
+  );
 });
 test.after((context) => rmSync(context.directory, { recursive: true }));
 
 /** In a process of its own, as a user does. */
 function tsbpf(cwd: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", TSX, TSBPF, "build", ...args], { cwd, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", TSX, TSBPF, "build", ...args], {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
+  });
   return { status, stdout, stderr };
 }
 
@@ -62,8 +69,14 @@ test("an object file with all programs of a file, each once, and their lines", (
   assert.match(stdout, /\ncount +cgroup\/connect4 +\d+ +1 +hits\n/);
   assert.match(stdout, /\nraw +xdp +2 +1\nprograms\.bpf\.o: [\d,]+ bytes\n$/);
   const { programs, maps, license } = readObject(readFileSync(join(directory, "programs.bpf.o")));
-  assert.equal(programs.map(({ name, section }) => [name, section]).sort(), [["count", "cgroup/connect4"], ["raw", "xdp"]]);
-  assert.equal(maps.map(({ name, maxEntries }) => [name, maxEntries]), [["hits", 5]]);
+  assert.equal(programs.map(({ name, section }) => [name, section]).sort(), [
+    ["count", "cgroup/connect4"],
+    ["raw", "xdp"],
+  ]);
+  assert.equal(
+    maps.map(({ name, maxEntries }) => [name, maxEntries]),
+    [["hits", 5]],
+  );
   assert.is(license, "Dual MIT/GPL");
   const lines = programs.find(({ name }) => name === "count")!.instructions.map(({ source }) => source?.text?.trim());
   assert.ok(lines.includes("b.lookup(hits, 0).ifFound((found) => found.value.atomicAdd(1));"), String(lines));
@@ -71,12 +84,20 @@ test("an object file with all programs of a file, each once, and their lines", (
 
 test("a chosen program, a chosen file, as JSON, without the text of lines", async ({ directory }) => {
   const output = join(directory, "one.o");
-  const document = JSON.parse(await run(join(directory, "programs.ts"), "--program", "count", "-o", output, "--json", "--no-source-text"));
+  const document = JSON.parse(
+    await run(join(directory, "programs.ts"), "--program", "count", "-o", output, "--json", "--no-source-text"),
+  );
   const bytes = readFileSync(output);
   const { instructions, ...shown } = document.programs[0] as { instructions: number };
-  assert.equal({ ...document, programs: [shown] }, {
-    output, bytes: bytes.length, license: "Dual MIT/GPL", programs: [{ name: "count", section: "cgroup/connect4", functions: ["count"], maps: ["hits"] }],
-  });
+  assert.equal(
+    { ...document, programs: [shown] },
+    {
+      output,
+      bytes: bytes.length,
+      license: "Dual MIT/GPL",
+      programs: [{ name: "count", section: "cgroup/connect4", functions: ["count"], maps: ["hits"] }],
+    },
+  );
   assert.is(readObject(bytes).programs[0]!.instructions.length, instructions);
   assert.not.ok(bytes.includes("ifFound"));
 });
@@ -84,9 +105,15 @@ test("a chosen program, a chosen file, as JSON, without the text of lines", asyn
 test("other forms: assembly, bytes, intermediate form", async ({ directory }) => {
   const file = join(directory, "programs.ts");
   const output = join(directory, "raw.bin");
-  assert.is(await run(file, "--program", "raw", "--emit", "asm"), "; section xdp, program raw\nraw:\n  r0 = 2\n  exit\n");
+  assert.is(
+    await run(file, "--program", "raw", "--emit", "asm"),
+    "; section xdp, program raw\nraw:\n  r0 = 2\n  exit\n",
+  );
   assert.is(await run(file, "--program", "raw", "--emit", "bytes"), "b700000002000000\n9500000000000000\n");
-  assert.match(await run(file, "--program", "count", "--emit", "ir"), /^; program count\nfunction count\(v0: ptr\)\nb0:\n[^]*atomic-add8/);
+  assert.match(
+    await run(file, "--program", "count", "--emit", "ir"),
+    /^; program count\nfunction count\(v0: ptr\)\nb0:\n[^]*atomic-add8/,
+  );
   await run(file, "--program", "raw", "--emit", "bytes", "-o", output);
   assert.is(readFileSync(output).toString("hex"), "b7000000020000009500000000000000");
 });
@@ -113,7 +140,9 @@ for (const [[file, ...options], message, hint] of refused) {
 
 test("wrong usage is told from failure", async ({ directory }) => {
   for (const [args, kind] of [
-    [[join(directory, "programs.ts"), "--emit", "bytes", "-o", "x"], UsageError], [[join(directory, "programs.ts"), "--emit", "nothing"], CommanderError], [[], CommanderError],
+    [[join(directory, "programs.ts"), "--emit", "bytes", "-o", "x"], UsageError],
+    [[join(directory, "programs.ts"), "--emit", "nothing"], CommanderError],
+    [[], CommanderError],
   ] as const) {
     let error: unknown;
     await run(...args).catch((reason: unknown) => (error = reason));
@@ -131,7 +160,10 @@ test("--watch builds again when a file that is imported is saved, also after a f
   const limit = join(directory, "limit.ts");
   const output = join(directory, "watched.o");
   const entries = () => readObject(readFileSync(output)).maps[0]!.maxEntries;
-  const child = spawn(process.execPath, ["--import", TSX, TSBPF, "build", "programs.ts", "-o", output, "--watch"], { cwd: directory, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, ["--import", TSX, TSBPF, "build", "programs.ts", "-o", output, "--watch"], {
+    cwd: directory,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   try {

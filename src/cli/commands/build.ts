@@ -12,7 +12,15 @@ import { formatHex } from "../hex.ts";
 import { jsonOption } from "../options.ts";
 import { count, print, printJson, printTable } from "../output.ts";
 import { listProgram } from "../program-sources/listed-program.ts";
-import { chosenPrograms, failure, importedFiles, importPrograms, isProgram, type BuildableProgram, type ExportedProgram } from "../program-sources/typescript.ts";
+import {
+  chosenPrograms,
+  failure,
+  importedFiles,
+  importPrograms,
+  isProgram,
+  type BuildableProgram,
+  type ExportedProgram,
+} from "../program-sources/typescript.ts";
 import { watchFiles } from "../watch.ts";
 
 const FORMS = ["ir", "asm", "bytes"] as const;
@@ -33,13 +41,29 @@ export function command(): Command {
   return new Command("build")
     .description(
       "Build the programs that a TypeScript file exports (one by one or in arrays): to an object file that libbpf, bpftool\n" +
-      "and cilium/ebpf load, or with --emit to something that people read.")
+        "and cilium/ebpf load, or with --emit to something that people read.",
+    )
     .argument("<file>", "TypeScript file")
     .option("--program <name...>", "only these programs")
-    .option("-o, --output <file>", "file to write; for an object file, the name of FILE with .bpf.o in the current directory if absent; with --emit, standard output")
-    .addOption(new Option("--emit <form>", "intermediate form, assembly, or instructions in hexadecimal digits (raw in a file)").choices(FORMS))
-    .option("--stage <name>", "with --emit ir: the form after this stage of the compiler, or after each with `all`; as it was built if absent")
-    .addOption(new Option("--cpu <version>", "instruction set, as clang's -mcpu names them").choices(["v1", "v2", "v3", "v4"]).default("v3"))
+    .option(
+      "-o, --output <file>",
+      "file to write; for an object file, the name of FILE with .bpf.o in the current directory if absent; with --emit, standard output",
+    )
+    .addOption(
+      new Option(
+        "--emit <form>",
+        "intermediate form, assembly, or instructions in hexadecimal digits (raw in a file)",
+      ).choices(FORMS),
+    )
+    .option(
+      "--stage <name>",
+      "with --emit ir: the form after this stage of the compiler, or after each with `all`; as it was built if absent",
+    )
+    .addOption(
+      new Option("--cpu <version>", "instruction set, as clang's -mcpu names them")
+        .choices(["v1", "v2", "v3", "v4"])
+        .default("v3"),
+    )
     .option("--no-sources", "leave out which line of TypeScript each instruction is of")
     .option("--no-source-text", "name the lines, but leave out their text")
     .option("--watch", "build again whenever the file, or one that it imports, is saved", false)
@@ -48,7 +72,8 @@ export function command(): Command {
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
-  if (flags.json && flags.emit !== undefined && flags.output === undefined) throw new UsageError("--json and --emit both write to standard output: give --output for the one");
+  if (flags.json && flags.emit !== undefined && flags.output === undefined)
+    throw new UsageError("--json and --emit both write to standard output: give --output for the one");
   if (flags.stage !== undefined && flags.emit !== "ir") throw new UsageError("--stage is for --emit ir");
   if (flags.watch) return buildOnChange(file);
   try {
@@ -64,13 +89,16 @@ const WATCHED = "TSBPF_WATCHED";
 /** Each build is a process of its own, since Node imports a module but once. */
 async function buildOnChange(file: string): Promise<never> {
   const options = process.argv.slice(2).filter((argument) => argument !== "--watch");
-  return watchFiles(async () => {
-    const child = fork(process.argv[1]!, options, { env: { ...process.env, [WATCHED]: "1" } });
-    let files: readonly string[] = [];
-    child.on("message", (message) => (files = message as readonly string[]));
-    await once(child, "exit");
-    return [resolve(file), ...files];
-  }, (changed) => process.stderr.write(`${changed} has changed\n`));
+  return watchFiles(
+    async () => {
+      const child = fork(process.argv[1]!, options, { env: { ...process.env, [WATCHED]: "1" } });
+      let files: readonly string[] = [];
+      child.on("message", (message) => (files = message as readonly string[]));
+      await once(child, "exit");
+      return [resolve(file), ...files];
+    },
+    (changed) => process.stderr.write(`${changed} has changed\n`),
+  );
 }
 
 async function build(file: string, flags: Flags): Promise<void> {
@@ -87,7 +115,10 @@ async function emit(file: string, exported: readonly ExportedProgram[], flags: F
     case "bytes": {
       const programs = exported.map((each) => compile(file, each, flags));
       if (output === undefined) return deliver(programs.map(hexLines).join("\n"), exported, flags);
-      if (programs.length > 1) throw new UsageError(`${programs.length} programs do not go into one file of bytes: choose one with --program (${exported.map(({ name }) => name).join(", ")})`);
+      if (programs.length > 1)
+        throw new UsageError(
+          `${programs.length} programs do not go into one file of bytes: choose one with --program (${exported.map(({ name }) => name).join(", ")})`,
+        );
       return deliver(encode(programs[0]!.instructions), exported, flags);
     }
     case undefined: {
@@ -96,7 +127,9 @@ async function emit(file: string, exported: readonly ExportedProgram[], flags: F
       try {
         bytes = writeObject(programs, { sourceText: flags.sourceText });
       } catch (error) {
-        throw error instanceof ElfError ? new CommandError(`cannot write an object file: ${error.message}`, { cause: error }) : error;
+        throw error instanceof ElfError
+          ? new CommandError(`cannot write an object file: ${error.message}`, { cause: error })
+          : error;
       }
       const path = output ?? `${basename(file).replace(/\.[cm]?tsx?$/, "")}.bpf.o`;
       write(path, bytes);
@@ -116,7 +149,10 @@ function compile(file: string, exported: ExportedProgram, { cpu, sources }: Flag
 
 function intermediateForm(file: string, exported: ExportedProgram, flags: Flags): string {
   const { sources, stage } = flags;
-  if (isProgram(exported)) throw new CommandError(`${file}: program ${exported.name} is written in assembly and has no intermediate form`, { hint: "choose others with --program, or use --emit asm" });
+  if (isProgram(exported))
+    throw new CommandError(`${file}: program ${exported.name} is written in assembly and has no intermediate form`, {
+      hint: "choose others with --program, or use --emit asm",
+    });
   try {
     if (stage !== undefined) return stages(exported, stage, flags);
     return `; program ${exported.name}\n${printModule(exported.build({ sources }))}`;
@@ -128,18 +164,27 @@ function intermediateForm(file: string, exported: ExportedProgram, flags: Flags)
 /** The form after one stage of the compiler, or after each. */
 function stages(exported: BuildableProgram, wanted: string, { cpu, sources }: Flags): string {
   const found: { name: string; text: string }[] = [];
-  exported.compile({ isa: Number(cpu.slice(1)), sources, onStage: (name: string, text: string) => found.push({ name, text }) });
+  exported.compile({
+    isa: Number(cpu.slice(1)),
+    sources,
+    onStage: (name: string, text: string) => found.push({ name, text }),
+  });
   const chosen = found.filter(({ name }) => wanted === "all" || name.endsWith(`: ${wanted}`));
   if (chosen.length === 0) {
     const names = [...new Set(found.map(({ name }) => name.slice(name.indexOf(": ") + 2)))];
-    throw new CommandError(`the compiler has no stage ${JSON.stringify(wanted)} that changes program ${exported.name}`, { hint: `its stages are: ${names.join(", ")}` });
+    throw new CommandError(
+      `the compiler has no stage ${JSON.stringify(wanted)} that changes program ${exported.name}`,
+      { hint: `its stages are: ${names.join(", ")}` },
+    );
   }
   return chosen.map(({ name, text }) => `; ${name}\n${text}`).join("\n");
 }
 
 function listing({ name, section, instructions, functions }: Program): string {
   return listProgram({
-    title: `section ${section}, program ${name}`, instructions, labels: new Map(functions.map((each) => [each.start, each.name])),
+    title: `section ${section}, program ${name}`,
+    instructions,
+    labels: new Map(functions.map((each) => [each.start, each.name])),
   });
 }
 
@@ -148,10 +193,20 @@ function hexLines({ instructions }: Program): string {
   return instructions.map((instruction) => `${formatHex(encode([instruction]))}\n`).join("");
 }
 
-async function deliver(result: string | Uint8Array, exported: readonly ExportedProgram[], { output, emit, json }: Flags): Promise<void> {
+async function deliver(
+  result: string | Uint8Array,
+  exported: readonly ExportedProgram[],
+  { output, emit, json }: Flags,
+): Promise<void> {
   if (output === undefined) return print(result as string);
   write(output, result);
-  if (json) return printJson({ output, form: emit, bytes: Buffer.byteLength(result), programs: exported.map(({ name }) => ({ name })) });
+  if (json)
+    return printJson({
+      output,
+      form: emit,
+      bytes: Buffer.byteLength(result),
+      programs: exported.map(({ name }) => ({ name })),
+    });
   await print(`${output}: ${emit} of ${exported.map(({ name }) => name).join(", ")}\n`);
 }
 
@@ -165,12 +220,28 @@ function write(path: string, content: string | Uint8Array): void {
 
 async function report(output: string, bytes: Uint8Array, programs: readonly Program[], { json }: Flags): Promise<void> {
   const described = programs.map(({ name, section, instructions, functions, maps }) => ({
-    name, section, instructions: instructions.length, functions: functions.map((each) => each.name), maps: maps.map((each) => each.name),
+    name,
+    section,
+    instructions: instructions.length,
+    functions: functions.map((each) => each.name),
+    maps: maps.map((each) => each.name),
   }));
   if (json) return printJson({ output, bytes: bytes.length, license: programs[0]!.license, programs: described });
   await printTable(
-    [{ header: "PROGRAM" }, { header: "SECTION" }, { header: "INSTRUCTIONS", align: "right" }, { header: "FUNCTIONS", align: "right" }, { header: "MAPS" }],
-    described.map(({ name, section, instructions, functions, maps }) => [name, section, count(instructions), count(functions.length), maps.join(", ")]),
+    [
+      { header: "PROGRAM" },
+      { header: "SECTION" },
+      { header: "INSTRUCTIONS", align: "right" },
+      { header: "FUNCTIONS", align: "right" },
+      { header: "MAPS" },
+    ],
+    described.map(({ name, section, instructions, functions, maps }) => [
+      name,
+      section,
+      count(instructions),
+      count(functions.length),
+      maps.join(", "),
+    ]),
   );
   await print(`${output}: ${count(bytes.length)} bytes\n`);
 }

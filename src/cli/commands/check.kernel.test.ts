@@ -28,17 +28,27 @@ export const bad = program({
 });
 `;
 
-const check = (...args: readonly string[]) => withDirectory((directory) => {
-  const file = join(directory, "programs.ts");
-  writeFileSync(file, FILE);
-  return spawnSync(process.execPath, ["--import", TSX, TSBPF, "check", file, ...args], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
-});
+const check = (...args: readonly string[]) =>
+  withDirectory((directory) => {
+    const file = join(directory, "programs.ts");
+    writeFileSync(file, FILE);
+    return spawnSync(process.execPath, ["--import", TSX, TSBPF, "check", file, ...args], {
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+  });
 
 test("what is accepted in a table; what is refused with the line, the steps before it and what to do", () => {
   const { status, stdout, stderr } = check();
   assert.is(status, 1, stderr);
-  assert.match(stdout, /^PROGRAM +HOOK +INSTRUCTIONS +VERIFIED +JITED BYTES\ngood +cgroup\/connect4 +\d+ +\d+ +\d+\n\n/);
-  assert.match(stdout, /program bad: BPF_PROG_LOAD failed with EACCES: the verifier refuses it at instruction 6 \(\/project\/bad\.ts:12:3\): R0 invalid mem access 'map_value_or_null'\n/);
+  assert.match(
+    stdout,
+    /^PROGRAM +HOOK +INSTRUCTIONS +VERIFIED +JITED BYTES\ngood +cgroup\/connect4 +\d+ +\d+ +\d+\n\n/,
+  );
+  assert.match(
+    stdout,
+    /program bad: BPF_PROG_LOAD failed with EACCES: the verifier refuses it at instruction 6 \(\/project\/bad\.ts:12:3\): R0 invalid mem access 'map_value_or_null'\n/,
+  );
   assert.match(stdout, /\n {6}5: call bpf_map_lookup_elem#1 .*map_value_or_null/);
   assert.match(stdout, /\n> +6: r0 = \*\(u32 \*\)\(r0 \+0\)/);
   assert.match(stdout, /\nhint: the pointer may be null here/);
@@ -48,8 +58,15 @@ test("a program by name; the whole log; JSON", () => {
   const good = check("--program", "good", "--log");
   assert.is(good.status, 0, good.stderr);
   assert.match(good.stdout, /^good\n[^]*processed \d+ insns[^]*\nPROGRAM/);
-  const verdicts = JSON.parse(check("--json").stdout) as { name: string; accepted: boolean; error?: { reason: string; source: { line: number }; log: string } }[];
-  assert.equal(verdicts.map(({ name, accepted }) => [name, accepted]).sort(), [["bad", false], ["good", true]]);
+  const verdicts = JSON.parse(check("--json").stdout) as {
+    name: string;
+    accepted: boolean;
+    error?: { reason: string; source: { line: number }; log: string };
+  }[];
+  assert.equal(verdicts.map(({ name, accepted }) => [name, accepted]).sort(), [
+    ["bad", false],
+    ["good", true],
+  ]);
   const { error } = verdicts.find(({ name }) => name === "bad")!;
   assert.equal([error!.reason, error!.source.line], ["R0 invalid mem access 'map_value_or_null'", 12]);
   assert.match(error!.log, /invalid mem access/);

@@ -4,7 +4,13 @@ import { instructionSetLevel, load } from "../../loader/index.ts";
 import type { Program } from "../../types/index.ts";
 import { jsonOption } from "../options.ts";
 import { colors, count, print, printJson, printTable } from "../output.ts";
-import { chosenPrograms, failure, importPrograms, isProgram, type ExportedProgram } from "../program-sources/typescript.ts";
+import {
+  chosenPrograms,
+  failure,
+  importPrograms,
+  isProgram,
+  type ExportedProgram,
+} from "../program-sources/typescript.ts";
 import { refusalText } from "../verifier-report.ts";
 
 interface Flags {
@@ -16,7 +22,15 @@ interface Flags {
 
 /** What the kernel makes of a program. */
 type Verdict = Readonly<
-  | { name: string; section: string; accepted: true; instructions: number; processed: number | undefined; jitedBytes: number; log: string }
+  | {
+      name: string;
+      section: string;
+      accepted: true;
+      instructions: number;
+      processed: number | undefined;
+      jitedBytes: number;
+      log: string;
+    }
   | { name: string; section: string; accepted: false; error: VerifierError }
 >;
 
@@ -24,8 +38,9 @@ export function command(): Command {
   return new Command("check")
     .description(
       "Have this kernel's verifier look at the programs that a TypeScript file exports. They are loaded and let go again:\n" +
-      "nothing is attached. For a program that is refused, the reason, the line of TypeScript and the steps before it are\n" +
-      "shown, and the exit code is 1.")
+        "nothing is attached. For a program that is refused, the reason, the line of TypeScript and the steps before it are\n" +
+        "shown, and the exit code is 1.",
+    )
     .argument("<file>", "TypeScript file")
     .option("--program <name...>", "only these programs")
     .option("--log", "print the verifier's log whole", false)
@@ -35,7 +50,9 @@ export function command(): Command {
 }
 
 async function run(file: string, { program: names, log, trace, json }: Flags): Promise<void> {
-  const verdicts = chosenPrograms(file, await importPrograms(file), names).map((exported) => check(file, exported, trace ? 2 : log ? 1 : 4));
+  const verdicts = chosenPrograms(file, await importPrograms(file), names).map((exported) =>
+    check(file, exported, trace ? 2 : log ? 1 : 4),
+  );
   if (json) await printJson(verdicts.map(toJson));
   else await report(verdicts, log || trace);
   if (verdicts.some(({ accepted }) => !accepted)) process.exitCode = 1;
@@ -50,8 +67,13 @@ function check(file: string, exported: ExportedProgram, logLevel: 1 | 2 | 4): Ve
     const { jitedLength } = linux.programInfo(fd);
     const processed = /^processed (\d+) insns/m.exec(log)?.[1];
     return {
-      name, section, accepted: true, instructions: program.instructions.length,
-      processed: processed === undefined ? undefined : Number(processed), jitedBytes: jitedLength, log,
+      name,
+      section,
+      accepted: true,
+      instructions: program.instructions.length,
+      processed: processed === undefined ? undefined : Number(processed),
+      jitedBytes: jitedLength,
+      log,
     };
   } catch (error) {
     // Statistics alone do not say what led to a refusal.
@@ -75,13 +97,28 @@ function compile(file: string, exported: ExportedProgram): Program {
 async function report(verdicts: readonly Verdict[], withLog: boolean): Promise<void> {
   const accepted = verdicts.filter((verdict) => verdict.accepted);
   if (withLog) {
-    for (const verdict of verdicts) await print(`${colors.bold(verdict.name)}\n${(verdict.accepted ? verdict.log : verdict.error.log).trimEnd()}\n\n`);
+    for (const verdict of verdicts)
+      await print(
+        `${colors.bold(verdict.name)}\n${(verdict.accepted ? verdict.log : verdict.error.log).trimEnd()}\n\n`,
+      );
   }
   if (accepted.length > 0) {
     await printTable(
-      [{ header: "PROGRAM" }, { header: "HOOK" }, { header: "INSTRUCTIONS", align: "right" }, { header: "VERIFIED", align: "right" }, { header: "JITED BYTES", align: "right" }],
-      accepted.map(({ name, section, instructions, processed, jitedBytes }) =>
-        [name, section, count(instructions), processed === undefined ? "" : count(processed), count(jitedBytes)]));
+      [
+        { header: "PROGRAM" },
+        { header: "HOOK" },
+        { header: "INSTRUCTIONS", align: "right" },
+        { header: "VERIFIED", align: "right" },
+        { header: "JITED BYTES", align: "right" },
+      ],
+      accepted.map(({ name, section, instructions, processed, jitedBytes }) => [
+        name,
+        section,
+        count(instructions),
+        processed === undefined ? "" : count(processed),
+        count(jitedBytes),
+      ]),
+    );
   }
   for (const verdict of verdicts) {
     if (!verdict.accepted) await print(`${accepted.length > 0 ? "\n" : ""}${refusalText(verdict.error, colors)}`);

@@ -22,8 +22,12 @@ export function command(): Command {
   return new Command("disasm")
     .description(
       "Print a program as assembly, which `tsbpf asm` reads back: from a file of hexadecimal digits or raw bytes, from an\n" +
-      "object file, or from the running kernel, as its verifier left it. Where the source is known, it is in comments.")
-    .argument("[file]", "the program, or the name of one of the load balancer's that are loaded; standard input where it is absent or -")
+        "object file, or from the running kernel, as its verifier left it. Where the source is known, it is in comments.",
+    )
+    .argument(
+      "[file]",
+      "the program, or the name of one of the load balancer's that are loaded; standard input where it is absent or -",
+    )
     .option("--section <name>", "of an object file, only this section")
     .option("--id <id>", "the loaded program with this id", programId)
     .option("--pinned <path>", "the program, or the link's program, that is pinned here")
@@ -35,7 +39,8 @@ export function command(): Command {
 }
 
 function programId(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new UsageError(`--id takes a program's id, a whole number from 1 on, not ${JSON.stringify(text)}`);
+  if (!/^[1-9]\d{0,9}$/.test(text))
+    throw new UsageError(`--id takes a program's id, a whole number from 1 on, not ${JSON.stringify(text)}`);
   return Number(text);
 }
 
@@ -43,7 +48,8 @@ async function disassemble(file: string | undefined, flags: Flags): Promise<void
   const programs = await find(file, flags);
   if (flags.json) return printJson(programs.map(toJson));
   const { slots, source } = flags;
-  for (const [index, program] of programs.entries()) await print(`${index === 0 ? "" : "\n"}${listProgram(program, { slots, sources: source })}`);
+  for (const [index, program] of programs.entries())
+    await print(`${index === 0 ? "" : "\n"}${listProgram(program, { slots, sources: source })}`);
 }
 
 /** The pin of the load balancer's program of this name; undefined for what names a file. */
@@ -51,9 +57,12 @@ function loadedProgram(name: string, pins: string): string | undefined {
   if (!/^\w+$/.test(name) || existsSync(name)) return undefined;
   const path = join(pins, "programs", name);
   if (existsSync(path)) return path;
-  throw new CommandError(`cannot show ${name}: there is no such file, and no program of that name is pinned in ${pins}`, {
-    hint: "`tsbpf status` names the load balancer's programs; --pinned and --id show any other",
-  });
+  throw new CommandError(
+    `cannot show ${name}: there is no such file, and no program of that name is pinned in ${pins}`,
+    {
+      hint: "`tsbpf status` names the load balancer's programs; --pinned and --id show any other",
+    },
+  );
 }
 
 async function find(file: string | undefined, { section, id, pinned, pin }: Flags): Promise<ListedProgram[]> {
@@ -73,7 +82,18 @@ function toJson({ title, instructions, labels, notes }: ListedProgram): unknown 
     functions: [...labels].map(([index, name]) => ({ name, instruction: index })),
     instructions: instructions.map((instruction) => {
       const { opcode, dst, src, offset, immediate, immediateHigh, reference, source } = instruction;
-      return { text: formatInstruction(instruction), opcode, dst, src, offset, immediate, immediateHigh, reference, source, note: notes?.get(instruction) };
+      return {
+        text: formatInstruction(instruction),
+        opcode,
+        dst,
+        src,
+        offset,
+        immediate,
+        immediateHigh,
+        reference,
+        source,
+        note: notes?.get(instruction),
+      };
     }),
   };
 }

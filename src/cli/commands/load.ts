@@ -21,8 +21,8 @@ export function command(): Command {
   return new Command("load")
     .description(
       "Load the load balancer, or replace the one that is loaded: build its programs for this kernel, attach them to a cgroup, and give it " +
-      "the services of a configuration file.\n\nFrom then on every process in the cgroup that connects or sends to a service address talks to " +
-      "one of its backends, whether this command still runs or not.",
+        "the services of a configuration file.\n\nFrom then on every process in the cgroup that connects or sends to a service address talks to " +
+        "one of its backends, whether this command still runs or not.",
     )
     .option("--config <file>", "the services, as YAML (default: the quickstart's, examples/quickstart.yaml)")
     .option("--cgroup <directory>", "the cgroup whose processes are balanced (default: the root of cgroup v2)")
@@ -36,9 +36,20 @@ export function command(): Command {
     });
 }
 
-async function report({ status, replaced, services, withoutLocalBackends, closedSockets }: LoadResult, cgroup: string): Promise<void> {
-  const changes = [[services.added, "added"], [services.changed, "changed"], [services.removed, "removed"], [services.unchanged, "unchanged"]] as const;
-  const text = changes.filter(([number]) => number > 0).map(([number, what]) => `${count(number)} ${what}`).join(", ");
+async function report(
+  { status, replaced, services, withoutLocalBackends, closedSockets }: LoadResult,
+  cgroup: string,
+): Promise<void> {
+  const changes = [
+    [services.added, "added"],
+    [services.changed, "changed"],
+    [services.removed, "removed"],
+    [services.unchanged, "unchanged"],
+  ] as const;
+  const text = changes
+    .filter(([number]) => number > 0)
+    .map(([number, what]) => `${count(number)} ${what}`)
+    .join(", ");
   await print(`${colors.green(replaced ? "Replaced" : "Loaded")} on cgroup ${cgroup}, pinned at ${status.pins}\n\n`);
   await printPrograms(status.programs);
   await print("\n");
@@ -46,17 +57,24 @@ async function report({ status, replaced, services, withoutLocalBackends, closed
   await print("\n");
   await printServices(status.services, SERVICES_SHOWN);
   await print(`\nServices: ${text === "" ? "none" : text}\n`);
-  if (withoutLocalBackends.length > 0) await print(`Without a backend on this node, their addresses left as they are: ${withoutLocalBackends.join(", ")}\n`);
-  if (closedSockets > 0) await print(`Closed ${closedSockets === 1 ? "1 socket" : `${count(closedSockets)} sockets`} of removed backends\n`);
-  const service = status.services.find(({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite");
+  if (withoutLocalBackends.length > 0)
+    await print(
+      `Without a backend on this node, their addresses left as they are: ${withoutLocalBackends.join(", ")}\n`,
+    );
+  if (closedSockets > 0)
+    await print(`Closed ${closedSockets === 1 ? "1 socket" : `${count(closedSockets)} sockets`} of removed backends\n`);
+  const service = status.services.find(
+    ({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite",
+  );
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
 }
 
 /** A line for a shell that talks to a service. */
 function trial({ frontEnds, protocol }: ServiceStatus, cgroup: string): string {
   const [, address, port] = /^\[?(.*?)\]?:(\d+)$/.exec(frontEnds[0]!)!;
-  const talk = protocol === "udp"
-    ? `echo hello | nc -u -w 1 ${address} ${port}`
-    : `curl -v http://${frontEnds[0]!.replace(/:80$/, "")}/`;
+  const talk =
+    protocol === "udp"
+      ? `echo hello | nc -u -w 1 ${address} ${port}`
+      : `curl -v http://${frontEnds[0]!.replace(/:80$/, "")}/`;
   return cgroup === cgroupRoot() ? talk : `sh -c 'echo $$ > ${cgroup}/cgroup.procs && ${talk}'`;
 }

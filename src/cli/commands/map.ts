@@ -67,7 +67,9 @@ async function dumpMap(name: string, { pin, json, all }: DumpOptions): Promise<v
 /** `address=100.0.0.1 port=80` for a struct; anything else as JSON has it. */
 function text(value: unknown): string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return plain(value);
-  return Object.entries(value).map(([field, part]) => `${field}=${plain(part)}`).join(" ");
+  return Object.entries(value)
+    .map(([field, part]) => `${field}=${plain(part)}`)
+    .join(" ");
 }
 
 function plain(value: unknown): string {

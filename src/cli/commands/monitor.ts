@@ -31,8 +31,8 @@ export function command(): Command {
   return new Command("monitor")
     .description(
       "Print each translation as it happens: a line when a socket asks for a service (pre-forward), one when it is sent to a backend " +
-      "(post-forward; without one the call was refused), and the same for what comes back (pre-reverse, post-reverse).\n\n" +
-      "For as long as it runs, other programs run that tell of it, and take their time for that. Ctrl-C puts the plain ones back.",
+        "(post-forward; without one the call was refused), and the same for what comes back (pre-reverse, post-reverse).\n\n" +
+        "For as long as it runs, other programs run that tell of it, and take their time for that. Ctrl-C puts the plain ones back.",
     )
     .option("--service <name...>", "only of these services")
     .option("--pid <pid>", "only of this process", wholeNumber)
@@ -55,7 +55,13 @@ async function run({ pin, json, count, ...filter }: Options): Promise<void> {
   process.on("exit", putBack);
   try {
     monitor = await Monitor.open(pin);
-    const listener = new Listener(monitor, interruption.signal, json ? (event) => `${toJson(event)}\n` : line, wanted, count);
+    const listener = new Listener(
+      monitor,
+      interruption.signal,
+      json ? (event) => `${toJson(event)}\n` : line,
+      wanted,
+      count,
+    );
     if (!json) await print(colors.bold(HEAD));
     await listener.listen();
     await monitor.close();
@@ -80,7 +86,13 @@ class Listener {
   #lost = 0n;
   #stalled = false;
 
-  constructor(monitor: Monitor, signal: AbortSignal, text: (event: TranslationEvent) => string, wanted: (event: TranslationEvent) => boolean, count = Infinity) {
+  constructor(
+    monitor: Monitor,
+    signal: AbortSignal,
+    text: (event: TranslationEvent) => string,
+    wanted: (event: TranslationEvent) => boolean,
+    count = Infinity,
+  ) {
     this.#monitor = monitor;
     this.#signal = signal;
     this.#text = text;
@@ -149,16 +161,24 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
 }
 
 /** @throws {CommandError} where there is nothing that could be listened for */
-function filterOf({ service, pid, cgroup, protocol }: Omit<Options, "pin" | "json" | "count">, pin: string): (event: TranslationEvent) => boolean {
+function filterOf(
+  { service, pid, cgroup, protocol }: Omit<Options, "pin" | "json" | "count">,
+  pin: string,
+): (event: TranslationEvent) => boolean {
   if (service !== undefined) {
     const names = new Set(loadBalancerStatus(pin)?.services.map(({ name }) => name));
     const unknown = service.find((name) => names.size > 0 && !names.has(name));
-    if (unknown !== undefined) throw new CommandError(`there is no service ${JSON.stringify(unknown)}`, { hint: "tsbpf status shows those that there are" });
+    if (unknown !== undefined)
+      throw new CommandError(`there is no service ${JSON.stringify(unknown)}`, {
+        hint: "tsbpf status shows those that there are",
+      });
   }
   const inCgroup = cgroup === undefined ? () => true : isBelow(cgroup);
   return (event) =>
-    (service === undefined || service.includes(event.service ?? "")) && (pid === undefined || event.pid === pid)
-    && (protocol === undefined || event.protocol === protocol) && inCgroup(event.cgroupId);
+    (service === undefined || service.includes(event.service ?? "")) &&
+    (pid === undefined || event.pid === pid) &&
+    (protocol === undefined || event.protocol === protocol) &&
+    inCgroup(event.cgroupId);
 }
 
 /** @throws {CommandError} where there is no such directory */
@@ -190,7 +210,10 @@ function line({ time, kind, protocol, pid, cookie, service, original, translated
 
 /** As wide as most are: nobody knows yet what will come. */
 function row(cells: readonly string[]): string {
-  return cells.map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0)).join("  ").trimEnd();
+  return cells
+    .map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0))
+    .join("  ")
+    .trimEnd();
 }
 
 /** Milliseconds between this machine's start and the epoch; found once, so that times keep their distances. */

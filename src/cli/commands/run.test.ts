@@ -8,7 +8,10 @@ const test = suite("tsbpf run");
 const COMMAND = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
 
 function run(args: readonly string[], input: string): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", COMMAND, "run", ...args], { input, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", COMMAND, "run", ...args], {
+    input,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
@@ -45,7 +48,10 @@ test("--batch: one JSON object a line, in and out, and an error does not end it"
     [{ program: LOAD }, /null pointer/],
     [{ program: LOAD, memory: "01 02" }, { result: "2" }],
     // *(u8 *)(r1 + 0) = 7; r0 = 0; exit
-    [{ program: "7201000007000000 b700000000000000 9500000000000000", memory: "0102", returnMemory: true }, { result: "0", memory: "0702" }],
+    [
+      { program: "7201000007000000 b700000000000000 9500000000000000", memory: "0102", returnMemory: true },
+      { result: "0", memory: "0702" },
+    ],
     [{ program: "05 00 ff ff 00 00 00 00", budget: 5 }, /budget of 5/],
     [{ program: "b7" }, /1 bytes: a program is a whole number of slots of 8 bytes/],
     [{ program: "b7 0g" }, /the program: "g" is no hexadecimal digit/],
@@ -59,7 +65,10 @@ test("--batch: one JSON object a line, in and out, and an error does not end it"
   const lines = exchanges.map(([request]) => (typeof request === "string" ? request : JSON.stringify(request)));
   const { status, stdout, stderr } = run(["--batch"], `${lines.join("\n")}\n`);
   assert.is(status, 0, stderr);
-  const answers = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as { error?: string });
+  const answers = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { error?: string });
   const expected = exchanges.filter(([request]) => request !== "");
   assert.is(answers.length, expected.length);
   expected.forEach(([, result], i) => {

@@ -21,16 +21,22 @@ export function command(): Command {
   return new Command("run")
     .description(
       "Run a program in the simulator: its bytes in hexadecimal digits come from standard input, r0 goes to standard\n" +
-      "output, in hexadecimal digits. The program starts with the address of MEM in r1, or 0 where there is none, and its\n" +
-      "length in bytes in r2. Helpers: bpf_ktime_get_ns, bpf_get_prandom_u32, bpf_get_smp_processor_id; no maps.")
+        "output, in hexadecimal digits. The program starts with the address of MEM in r1, or 0 where there is none, and its\n" +
+        "length in bytes in r2. Helpers: bpf_ktime_get_ns, bpf_get_prandom_u32, bpf_get_smp_processor_id; no maps.",
+    )
     .argument("[mem]", "initial memory, in hexadecimal digits")
     .argument("[options]", "what the conformance suite passes for a plugin's options: nothing, or an empty argument")
     .option("--budget <count>", "instructions that may run", wholeNumber, 10_000_000)
-    .option("--batch", "run many programs: each line of standard input is a JSON object with `program` and optionally " +
-      "`memory` (hexadecimal digits), `budget` and `returnMemory` (true to get the memory back); " +
-      "each line of output one with `result`, and `memory` if asked for, or with `error`", false)
+    .option(
+      "--batch",
+      "run many programs: each line of standard input is a JSON object with `program` and optionally " +
+        "`memory` (hexadecimal digits), `budget` and `returnMemory` (true to get the memory back); " +
+        "each line of output one with `result`, and `memory` if asked for, or with `error`",
+      false,
+    )
     .action(async (memory: string | undefined, pluginOptions: string | undefined, { budget, batch }: RunFlags) => {
-      if (pluginOptions?.trim()) throw new UsageError(`run has one argument, the memory; ${JSON.stringify(pluginOptions)} is one too many`);
+      if (pluginOptions?.trim())
+        throw new UsageError(`run has one argument, the memory; ${JSON.stringify(pluginOptions)} is one too many`);
       if (!batch) return runOne(memory ?? "", budget);
       if (memory !== undefined) throw new UsageError("with --batch, each program brings its memory in its own line");
       await runBatch(budget);
@@ -39,7 +45,8 @@ export function command(): Command {
 
 function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new UsageError(`--budget takes a whole number, not ${JSON.stringify(text)}`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new UsageError(`--budget takes a whole number, not ${JSON.stringify(text)}`);
   return value;
 }
 
@@ -70,7 +77,8 @@ function answer(line: string, defaultBudget: number): { result: string; memory?:
     const { program, memory = "", budget = defaultBudget, returnMemory = false } = request as Record<string, unknown>;
     if (typeof program !== "string") throw new RangeError("`program` is a string of hexadecimal digits");
     if (typeof memory !== "string") throw new RangeError("`memory` is a string of hexadecimal digits");
-    if (typeof budget !== "number" || !Number.isSafeInteger(budget) || budget < 0) throw new RangeError("`budget` is a whole number");
+    if (typeof budget !== "number" || !Number.isSafeInteger(budget) || budget < 0)
+      throw new RangeError("`budget` is a whole number");
     const { result, memory: after } = runHex(program, memory, budget);
     return returnMemory === true ? { result, memory: after } : { result };
   } catch (error) {
@@ -81,7 +89,11 @@ function answer(line: string, defaultBudget: number): { result: string; memory?:
 function runHex(program: string, memory: string, budget: number): { result: string; memory: string } {
   const instructions = decode(hexOf("the program", program));
   const random = seededRandom(1);
-  const helpers = new Map<number, Helper>([[5, () => process.hrtime.bigint()], [7, () => random()], [8, () => 0]]);
+  const helpers = new Map<number, Helper>([
+    [5, () => process.hrtime.bigint()],
+    [7, () => random()],
+    [8, () => 0],
+  ]);
   const execution = execute(instructions, hexOf("the memory", memory), budget, helpers);
   return { result: execution.result.toString(16), memory: formatHex(execution.memory) };
 }
@@ -95,4 +107,5 @@ function hexOf(what: string, text: string): Uint8Array {
 }
 
 /** One line, whatever happened. */
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");

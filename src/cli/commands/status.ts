@@ -13,7 +13,9 @@ interface Options {
 
 export function command(): Command {
   return new Command("status")
-    .description("Show the attached programs, the services with their backends, and how full the maps are. Exit code 1 where nothing is loaded.")
+    .description(
+      "Show the attached programs, the services with their backends, and how full the maps are. Exit code 1 where nothing is loaded.",
+    )
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ pin, json }: Options) => {
@@ -22,17 +24,26 @@ export function command(): Command {
       if (status === undefined) throw nothingLoaded(pin);
       const detached = status.programs.filter(({ attached }) => !attached);
       if (!json) {
-        const cgroups = new Set(status.programs.filter(({ attached }) => attached).map(({ cgroup }) => cgroup ?? "that is not to be seen from here"));
-        for (const cgroup of cgroups) await print(`${colors.green("Attached")} to cgroup ${cgroup}, pinned at ${status.pins}\n`);
+        const cgroups = new Set(
+          status.programs
+            .filter(({ attached }) => attached)
+            .map(({ cgroup }) => cgroup ?? "that is not to be seen from here"),
+        );
+        for (const cgroup of cgroups)
+          await print(`${colors.green("Attached")} to cgroup ${cgroup}, pinned at ${status.pins}\n`);
         await print("\n");
         await printPrograms(status.programs);
         if (status.programs.every(({ runs }) => runs === undefined)) {
-          await print(colors.dim("runs are counted while kernel.bpf_stats_enabled is 1: sysctl -w kernel.bpf_stats_enabled=1\n"));
+          await print(
+            colors.dim("runs are counted while kernel.bpf_stats_enabled is 1: sysctl -w kernel.bpf_stats_enabled=1\n"),
+          );
         }
         if (status.events !== "off") {
-          await print(status.events === "on"
-            ? "Events are on: tsbpf monitor listens, and the programs take longer for it\n"
-            : "Events are on, but nobody listens: the monitor was killed; load again, or run tsbpf monitor, for the plain programs\n");
+          await print(
+            status.events === "on"
+              ? "Events are on: tsbpf monitor listens, and the programs take longer for it\n"
+              : "Events are on, but nobody listens: the monitor was killed; load again, or run tsbpf monitor, for the plain programs\n",
+          );
         }
         await print("\n");
         await printServices(status.services);
@@ -41,7 +52,10 @@ export function command(): Command {
         await printMaps(status.maps);
       }
       if (detached.length > 0) {
-        throw new CommandError(`${detached.map(({ name }) => name).join(", ")}: pinned, but attached to nothing: the cgroup is gone`, { hint: "load again" });
+        throw new CommandError(
+          `${detached.map(({ name }) => name).join(", ")}: pinned, but attached to nothing: the cgroup is gone`,
+          { hint: "load again" },
+        );
       }
     });
 }

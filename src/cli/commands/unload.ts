@@ -11,7 +11,9 @@ interface Options {
 
 export function command(): Command {
   return new Command("unload")
-    .description("Detach the load balancer's programs, and take away its maps and everything else of it. Connections that exist stay with their backends.")
+    .description(
+      "Detach the load balancer's programs, and take away its maps and everything else of it. Connections that exist stay with their backends.",
+    )
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ pin, json }: Options) => {

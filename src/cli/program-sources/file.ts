@@ -25,7 +25,8 @@ export async function programsInFile(file: string, section: string | undefined):
   try {
     return [{ instructions: decode(isHex(bytes) ? parseHex(bytes.toString("latin1")) : bytes), labels: new Map() }];
   } catch (error) {
-    if (error instanceof AsmError || error instanceof RangeError) throw new CommandError(`${name}: ${error.message}`, { cause: error });
+    if (error instanceof AsmError || error instanceof RangeError)
+      throw new CommandError(`${name}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -39,13 +40,17 @@ async function programsInObject(name: string, bytes: Buffer, section: string | u
     try {
       return what();
     } catch (error) {
-      if (error instanceof ElfError || error instanceof AsmError) throw new CommandError(`${name}: ${error.message}`, { cause: error });
+      if (error instanceof ElfError || error instanceof AsmError)
+        throw new CommandError(`${name}: ${error.message}`, { cause: error });
       throw error;
     }
   };
   if (section === undefined) {
     const { programs } = attempt(() => readObject(bytes, { target: "self" }));
-    if (programs.length === 0) throw new CommandError(`${name}: there is no program in it`, { hint: "--section shows any section, .text for one" });
+    if (programs.length === 0)
+      throw new CommandError(`${name}: there is no program in it`, {
+        hint: "--section shows any section, .text for one",
+      });
     return programs.map(listed);
   }
   let reason = "no program that is loaded from here";

@@ -10,22 +10,35 @@ import { listProgram } from "./listed-program.ts";
 
 const test = suite("cli: an object file as assembly");
 
-const at = (item: Item, line: number, text: string): Item => ({ ...item, source: { file: "/project/drop.ts", line, column: 1, text } }) as Item;
+const at = (item: Item, line: number, text: string): Item =>
+  ({ ...item, source: { file: "/project/drop.ts", line, column: 1, text } }) as Item;
 const drop = program({
-  name: "drop", type: 6, section: "xdp",
-  items: [at(callFunction("helper"), 1, "  helper();"), at(mov(r0, 1), 2, "return 1;"), exit(), label("helper"), at(mov(r0, 0), 7, "function helper() {"), at(exit(), 7, "function helper() {")],
+  name: "drop",
+  type: 6,
+  section: "xdp",
+  items: [
+    at(callFunction("helper"), 1, "  helper();"),
+    at(mov(r0, 1), 2, "return 1;"),
+    exit(),
+    label("helper"),
+    at(mov(r0, 0), 7, "function helper() {"),
+    at(exit(), 7, "function helper() {"),
+  ],
 });
 const pass = program({ name: "pass", type: 3, section: "tc", items: [mov(r0, 0), exit()] });
 
-const listed = (section?: string) => withDirectory((directory) => {
-  const path = join(directory, "object.bpf.o");
-  writeFileSync(path, writeObject([drop, pass]));
-  return programsInFile(path, section);
-});
+const listed = (section?: string) =>
+  withDirectory((directory) => {
+    const path = join(directory, "object.bpf.o");
+    writeFileSync(path, writeObject([drop, pass]));
+    return programsInFile(path, section);
+  });
 
 test("the places of lines behind instructions, the lines between them", async () => {
   const [first, second] = await listed();
-  assert.is(listProgram(first!), `\
+  assert.is(
+    listProgram(first!),
+    `\
 ; section xdp, program drop
 drop:
   call helper                                   ; drop.ts:1
@@ -34,9 +47,12 @@ drop:
 helper:
   r0 = 0                                        ; drop.ts:7
   exit
-`);
+`,
+  );
   const withSources = listProgram(first!, { sources: true, slots: true });
-  assert.is(withSources, `\
+  assert.is(
+    withSources,
+    `\
 ; section xdp, program drop
 drop:
 ; drop.ts:1: helper();
@@ -48,13 +64,17 @@ helper:
 ; drop.ts:7: function helper() {
    3: r0 = 0
    4: exit
-`);
+`,
+  );
   assert.is(parseAssembly(withSources).length, 7, "both labels and all instructions are read back");
   assert.is(listProgram(second!, { sources: true }), "; section tc, program pass\npass:\n  r0 = 0\n  exit\n");
 });
 
 test("one section of it", async () => {
-  assert.equal((await listed("tc")).map(({ title }) => title), ["section tc, program pass"]);
+  assert.equal(
+    (await listed("tc")).map(({ title }) => title),
+    ["section tc, program pass"],
+  );
   assert.equal((await listed(".text"))[0]!.instructions.length, 2, "what only others call");
   let message = "";
   await listed("socket").catch((error: Error) => (message = error.message));

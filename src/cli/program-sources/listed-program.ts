@@ -22,12 +22,19 @@ export interface ListOptions {
 }
 
 /** The program as text that `tsbpf asm` reads back. */
-export function listProgram({ title, instructions, labels, notes }: ListedProgram, { slots = false, sources = false }: ListOptions = {}): string {
+export function listProgram(
+  { title, instructions, labels, notes }: ListedProgram,
+  { slots = false, sources = false }: ListOptions = {},
+): string {
   const text = new SourceText();
-  const heading = ({ source }: Instruction): string | undefined => (source === undefined ? undefined : `${placeOf(source)}: ${text.line(source).trim()}`);
+  const heading = ({ source }: Instruction): string | undefined =>
+    source === undefined ? undefined : `${placeOf(source)}: ${text.line(source).trim()}`;
   const comment = (instruction: Instruction): string | undefined =>
     notes?.get(instruction) ?? (sources || instruction.source === undefined ? undefined : placeOf(instruction.source));
-  return (title === undefined ? "" : `; ${title}\n`) + formatListing(instructions, { labels, slots, comment, ...(sources ? { heading } : {}) });
+  return (
+    (title === undefined ? "" : `; ${title}\n`) +
+    formatListing(instructions, { labels, slots, comment, ...(sources ? { heading } : {}) })
+  );
 }
 
 function placeOf({ file, line }: SourceLocation): string {

@@ -8,7 +8,16 @@ import { helperNumber } from "../../asm/helpers.ts";
 import type { Instruction, SourceLocation } from "../../asm/instruction.ts";
 import { makeInstruction } from "../../asm/make.ts";
 import {
-  BPF_ALU64, BPF_MOV, BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, BPF_X, CALL, LDDW,
+  BPF_ALU64,
+  BPF_MOV,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  BPF_X,
+  CALL,
+  LDDW,
 } from "../../asm/opcode.ts";
 import { Btf } from "../../btf/index.ts";
 import { linux, programRecords, type Fd, type ProgramRecords } from "../../kernel/index.ts";
@@ -18,7 +27,8 @@ import type { ListedProgram } from "./listed-program.ts";
 /** @throws {CommandError} where there is no such program; BpfError where the kernel refuses. */
 export function programById(id: number): ListedProgram {
   const fd = linux.openById("program", id);
-  if (fd === undefined) throw new CommandError(`there is no program with id ${id}`, { hint: "`bpftool prog` lists those that are loaded" });
+  if (fd === undefined)
+    throw new CommandError(`there is no program with id ${id}`, { hint: "`bpftool prog` lists those that are loaded" });
   return readProgram(fd);
 }
 
@@ -75,7 +85,10 @@ function openBtf(id: number): Btf | undefined {
 
 /** Adds to instructions what BTF says of them: their functions' names, and their lines. */
 export function withRecords(
-  instructions: readonly Instruction[], notes: ReadonlyMap<Instruction, string>, { functions, lines }: ProgramRecords, btf: Btf,
+  instructions: readonly Instruction[],
+  notes: ReadonlyMap<Instruction, string>,
+  { functions, lines }: ProgramRecords,
+  btf: Btf,
 ): Omit<ListedProgram, "title"> {
   const functionAt = new Map(functions.map(({ slot, type }) => [slot, btf.name(type)]));
   const lineAt = new Map(lines.map((line) => [line.slot, line]));
@@ -87,7 +100,11 @@ export function withRecords(
     const name = functionAt.get(slot);
     if (name !== undefined) labels.set(index, name);
     const line = lineAt.get(slot);
-    if (line !== undefined) source = line.line === 0 ? undefined : { file: btf.string(line.file), line: line.line, column: line.column, text: btf.string(line.text) };
+    if (line !== undefined)
+      source =
+        line.line === 0
+          ? undefined
+          : { file: btf.string(line.file), line: line.line, column: line.column, text: btf.string(line.text) };
     slot += isWide(instruction) ? 2 : 1;
     const result = source === undefined ? instruction : at(source, instruction);
     const note = notes.get(instruction);
@@ -111,10 +128,13 @@ export interface KernelNames {
  * directly), and indices of subprograms beside their offsets. An instruction that
  * only the kernel may use is shown as one that does nothing, with a note.
  */
-export function decodeKernelCode(xlated: Uint8Array, { mapName, symbolAt }: KernelNames): { instructions: Instruction[]; notes: Map<Instruction, string> } {
+export function decodeKernelCode(
+  xlated: Uint8Array,
+  { mapName, symbolAt }: KernelNames,
+): { instructions: Instruction[]; notes: Map<Instruction, string> } {
   const instructions: Instruction[] = [];
   const notes = new Map<Instruction, string>();
-  for (let position = 0; position < xlated.length;) {
+  for (let position = 0; position < xlated.length; ) {
     const size = xlated[position] === LDDW ? 16 : 8;
     const bytes = xlated.slice(position, position + size);
     position += size;
@@ -127,20 +147,29 @@ export function decodeKernelCode(xlated: Uint8Array, { mapName, symbolAt }: Kern
       const { opcode, dst, src, immediate, immediateHigh } = instruction!;
       if (opcode === LDDW && (src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_VALUE)) {
         const name = mapName(immediate) ?? `id:${immediate}`;
-        const reference = src === BPF_PSEUDO_MAP_FD ? { kind: "map", name } as const : { kind: "map-value", name, offset: immediateHigh! } as const;
+        const reference =
+          src === BPF_PSEUDO_MAP_FD
+            ? ({ kind: "map", name } as const)
+            : ({ kind: "map-value", name, offset: immediateHigh! } as const);
         instructions.push(makeInstruction(opcode, dst, src, 0, immediate, immediateHigh, reference));
       } else if (opcode === CALL && src !== BPF_PSEUDO_CALL) {
         const symbol = symbolAt(immediate);
         const helper = symbol === undefined ? undefined : helperNumber(symbol);
         if (helper !== undefined) instructions.push(makeInstruction(CALL, 0, 0, 0, helper));
-        else if (symbol !== undefined) instructions.push(makeInstruction(CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0, undefined, { kind: "kernel-function", name: symbol }));
+        else if (symbol !== undefined)
+          instructions.push(
+            makeInstruction(CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0, undefined, { kind: "kernel-function", name: symbol }),
+          );
         else note(instruction!, "the kernel does not tell what is called");
       } else {
         instructions.push(instruction!);
       }
     } catch (error) {
       if (!(error instanceof AsmError)) throw error;
-      note(makeInstruction(BPF_ALU64 | BPF_MOV | BPF_X, 0, 0, 0, 0), `internal to the kernel: ${Buffer.from(bytes).toString("hex")}`);
+      note(
+        makeInstruction(BPF_ALU64 | BPF_MOV | BPF_X, 0, 0, 0, 0),
+        `internal to the kernel: ${Buffer.from(bytes).toString("hex")}`,
+      );
     }
   }
   return { instructions, notes };

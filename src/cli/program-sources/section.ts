@@ -14,10 +14,19 @@ export function codeInSection(file: Uint8Array, name: string, reason: string): L
   const { sections, symbols } = parseElf(file);
   const section = sections.find((candidate) => candidate.name === name && candidate.index !== 0);
   if (section === undefined) {
-    throw new ElfError(`there is no section ${name} in it, but ${sections.map((each) => each.name).filter((each) => each !== "").join(", ")}`);
+    throw new ElfError(
+      `there is no section ${name} in it, but ${sections
+        .map((each) => each.name)
+        .filter((each) => each !== "")
+        .join(", ")}`,
+    );
   }
   const instructions = decode(section.data);
-  const names = new Map(symbols.flatMap((symbol) => (symbol.section === section && symbol.name !== name ? [[symbol.value, symbol.name]] : [])));
+  const names = new Map(
+    symbols.flatMap((symbol) =>
+      symbol.section === section && symbol.name !== name ? [[symbol.value, symbol.name]] : [],
+    ),
+  );
   const labels = new Map<number, string>();
   let offset = 0;
   instructions.forEach((instruction, index) => {

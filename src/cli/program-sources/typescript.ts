@@ -35,13 +35,16 @@ export async function importPrograms(file: string): Promise<TypeScriptFile> {
   await understandTypeScript();
   let exports: Record<string, unknown>;
   try {
-    exports = await import(pathToFileURL(path).href) as Record<string, unknown>;
+    exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (error) {
     throw failure(`cannot import ${file}`, error);
   }
   const values = Object.entries(exports).flatMap(([name, value]): [string, unknown][] =>
     // A file that is taken for CommonJS has all its exports in the default one.
-    name === "default" && isRecord(value) && !isProgram(value) && !isBuildable(value) ? Object.entries(value) : [[name, value]]);
+    name === "default" && isRecord(value) && !isProgram(value) && !isBuildable(value)
+      ? Object.entries(value)
+      : [[name, value]],
+  );
   return {
     programs: [...new Set(values.flatMap(([, value]) => programsIn(value)))],
     functions: values.filter(([, value]) => typeof value === "function").map(([name]) => name),
@@ -52,17 +55,23 @@ export async function importPrograms(file: string): Promise<TypeScriptFile> {
  * The programs of a file that a command is to work on: all, or those named.
  * @throws {CommandError} where there are none, or none of a name
  */
-export function chosenPrograms(file: string, { programs, functions }: TypeScriptFile, names: readonly string[] | undefined): readonly ExportedProgram[] {
+export function chosenPrograms(
+  file: string,
+  { programs, functions }: TypeScriptFile,
+  names: readonly string[] | undefined,
+): readonly ExportedProgram[] {
   if (programs.length === 0) {
     throw new CommandError(`${file} exports no programs`, {
-      hint: functions.length === 0
-        ? "export what cgroup.connect4(…) and its like give, or what the assembler's program({ … }) gives"
-        : `it exports functions (${functions.join(", ")}): if one of them gives programs, call it in a file of your own and export the result`,
+      hint:
+        functions.length === 0
+          ? "export what cgroup.connect4(…) and its like give, or what the assembler's program({ … }) gives"
+          : `it exports functions (${functions.join(", ")}): if one of them gives programs, call it in a file of your own and export the result`,
     });
   }
   const known = new Set(programs.map(({ name }) => name));
   const unknown = names?.find((name) => !known.has(name));
-  if (unknown !== undefined) throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${[...known].join(", ")}` });
+  if (unknown !== undefined)
+    throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${[...known].join(", ")}` });
   return names === undefined ? programs : programs.filter(({ name }) => names.includes(name));
 }
 
@@ -91,7 +100,10 @@ export function failure(what: string, error: unknown): CommandError {
   if (error instanceof CommandError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const place = error instanceof Error ? placeOf(error) : undefined;
-  return new CommandError(`${what}: ${message}${place === undefined || message.includes(place.replace(/:\d+$/, "")) ? "" : ` (at ${place})`}`, { cause: error });
+  return new CommandError(
+    `${what}: ${message}${place === undefined || message.includes(place.replace(/:\d+$/, "")) ? "" : ` (at ${place})`}`,
+    { cause: error },
+  );
 }
 
 /** Where the toolkit's own part of a stack is, whichever copy of it the file brings. */
@@ -117,8 +129,14 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 
 export function isProgram(value: object): value is Program {
   const { name, type, section, instructions, functions, maps } = value as Partial<Program>;
-  return typeof name === "string" && typeof type === "number" && typeof section === "string"
-    && Array.isArray(instructions) && Array.isArray(functions) && Array.isArray(maps);
+  return (
+    typeof name === "string" &&
+    typeof type === "number" &&
+    typeof section === "string" &&
+    Array.isArray(instructions) &&
+    Array.isArray(functions) &&
+    Array.isArray(maps)
+  );
 }
 
 function isBuildable(value: object): value is BuildableProgram {

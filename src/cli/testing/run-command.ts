@@ -9,7 +9,10 @@ export async function runCommand(command: Command, ...args: readonly string[]): 
     return true;
   };
   try {
-    await command.exitOverride().configureOutput({ writeErr: () => {} }).parseAsync(args, { from: "user" });
+    await command
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+      .parseAsync(args, { from: "user" });
   } finally {
     process.stdout.write = write;
   }

@@ -3,41 +3,72 @@ import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, V
 
 export function targetsOf(terminator: Terminator): readonly Target[] {
   switch (terminator.op) {
-    case "jump": return [terminator.target];
-    case "branch": return [terminator.then, terminator.else];
-    case "return": return [];
+    case "jump":
+      return [terminator.target];
+    case "branch":
+      return [terminator.then, terminator.else];
+    case "return":
+      return [];
   }
 }
 
 /** The values that an operation reads, in order. */
 export function operandsOf(operation: Operation): readonly Value[] {
   switch (operation.op) {
-    case "constant": case "stack": case "map": case "map-value": case "function": return [];
-    case "binary": case "compare": return [operation.left, operation.right];
-    case "negate": case "byteswap": case "extend": case "truncate": return [operation.operand];
-    case "load": return [operation.address];
-    case "store": case "atomic": return [operation.address, operation.value];
-    case "compare-exchange": return [operation.address, operation.expected, operation.value];
-    case "call": case "call-function": case "call-kernel": case "assembly": return operation.arguments;
+    case "constant":
+    case "stack":
+    case "map":
+    case "map-value":
+    case "function":
+      return [];
+    case "binary":
+    case "compare":
+      return [operation.left, operation.right];
+    case "negate":
+    case "byteswap":
+    case "extend":
+    case "truncate":
+      return [operation.operand];
+    case "load":
+      return [operation.address];
+    case "store":
+    case "atomic":
+      return [operation.address, operation.value];
+    case "compare-exchange":
+      return [operation.address, operation.expected, operation.value];
+    case "call":
+    case "call-function":
+    case "call-kernel":
+    case "assembly":
+      return operation.arguments;
   }
 }
 
 /** Calls `use` with each value that an operation reads, in order. */
 export function forEachOperand(operation: Operation, use: (value: Value) => void): void {
   switch (operation.op) {
-    case "constant": case "stack": case "map": case "map-value": case "function":
+    case "constant":
+    case "stack":
+    case "map":
+    case "map-value":
+    case "function":
       return;
-    case "binary": case "compare":
+    case "binary":
+    case "compare":
       use(operation.left);
       use(operation.right);
       return;
-    case "negate": case "byteswap": case "extend": case "truncate":
+    case "negate":
+    case "byteswap":
+    case "extend":
+    case "truncate":
       use(operation.operand);
       return;
     case "load":
       use(operation.address);
       return;
-    case "store": case "atomic":
+    case "store":
+    case "atomic":
       use(operation.address);
       use(operation.value);
       return;
@@ -46,7 +77,10 @@ export function forEachOperand(operation: Operation, use: (value: Value) => void
       use(operation.expected);
       use(operation.value);
       return;
-    case "call": case "call-function": case "call-kernel": case "assembly":
+    case "call":
+    case "call-function":
+    case "call-kernel":
+    case "assembly":
       for (const value of operation.arguments) use(value);
   }
 }
@@ -54,9 +88,12 @@ export function forEachOperand(operation: Operation, use: (value: Value) => void
 /** The values that a terminator reads, those it passes on included. */
 export function terminatorOperands(terminator: Terminator): readonly Value[] {
   switch (terminator.op) {
-    case "jump": return terminator.target.arguments;
-    case "branch": return [terminator.left, terminator.right, ...terminator.then.arguments, ...terminator.else.arguments];
-    case "return": return [terminator.value];
+    case "jump":
+      return terminator.target.arguments;
+    case "branch":
+      return [terminator.left, terminator.right, ...terminator.then.arguments, ...terminator.else.arguments];
+    case "return":
+      return [terminator.value];
   }
 }
 
@@ -68,13 +105,22 @@ function mapAll(values: readonly Value[], change: (value: Value) => Value): read
 /** The operation with every operand replaced; itself where nothing changed. */
 export function mapOperands(operation: Operation, change: (value: Value) => Value): Operation {
   switch (operation.op) {
-    case "constant": case "stack": case "map": case "map-value": case "function": return operation;
-    case "binary": case "compare": {
+    case "constant":
+    case "stack":
+    case "map":
+    case "map-value":
+    case "function":
+      return operation;
+    case "binary":
+    case "compare": {
       const left = change(operation.left);
       const right = change(operation.right);
       return left === operation.left && right === operation.right ? operation : { ...operation, left, right };
     }
-    case "negate": case "byteswap": case "extend": case "truncate": {
+    case "negate":
+    case "byteswap":
+    case "extend":
+    case "truncate": {
       const operand = change(operation.operand);
       return operand === operation.operand ? operation : { ...operation, operand };
     }
@@ -82,14 +128,23 @@ export function mapOperands(operation: Operation, change: (value: Value) => Valu
       const address = change(operation.address);
       return address === operation.address ? operation : { ...operation, address };
     }
-    case "store": case "atomic": {
+    case "store":
+    case "atomic": {
       const address = change(operation.address);
       const value = change(operation.value);
       return address === operation.address && value === operation.value ? operation : { ...operation, address, value };
     }
     case "compare-exchange":
-      return { ...operation, address: change(operation.address), expected: change(operation.expected), value: change(operation.value) };
-    case "call": case "call-function": case "call-kernel": case "assembly": {
+      return {
+        ...operation,
+        address: change(operation.address),
+        expected: change(operation.expected),
+        value: change(operation.value),
+      };
+    case "call":
+    case "call-function":
+    case "call-kernel":
+    case "assembly": {
       const changed = mapAll(operation.arguments, change);
       return changed === operation.arguments ? operation : { ...operation, arguments: changed };
     }
@@ -113,8 +168,12 @@ export function mapTerminator(terminator: Terminator, change: (value: Value) => 
       const right = change(terminator.right);
       const then = mapTarget(terminator.then, change);
       const otherwise = mapTarget(terminator.else, change);
-      return left === terminator.left && right === terminator.right && then === terminator.then && otherwise === terminator.else
-        ? terminator : { ...terminator, left, right, then, else: otherwise };
+      return left === terminator.left &&
+        right === terminator.right &&
+        then === terminator.then &&
+        otherwise === terminator.else
+        ? terminator
+        : { ...terminator, left, right, then, else: otherwise };
     }
     case "return": {
       const value = change(terminator.value);
@@ -126,7 +185,9 @@ export function mapTerminator(terminator: Terminator, change: (value: Value) => 
 /** One more than the highest value id: the size of a table indexed by values. */
 export function valueCount(fn: IrFunction): number {
   let highest = -1;
-  const see = (value: Value): void => { if (value.id > highest) highest = value.id; };
+  const see = (value: Value): void => {
+    if (value.id > highest) highest = value.id;
+  };
   fn.parameters.forEach(see);
   for (const block of fn.blocks) {
     block.parameters.forEach(see);
@@ -149,7 +210,9 @@ export function definitionsOf(fn: IrFunction): readonly (IrInstruction | undefin
 /** By value id, how often it is read. */
 export function useCounts(fn: IrFunction): Int32Array {
   const counts = new Int32Array(valueCount(fn));
-  const use = (value: Value): void => { counts[value.id]!++; };
+  const use = (value: Value): void => {
+    counts[value.id]!++;
+  };
   for (const block of fn.blocks) {
     for (const { operation } of block.instructions) forEachOperand(operation, use);
     terminatorOperands(block.terminator).forEach(use);
@@ -202,10 +265,16 @@ export interface ControlFlow {
 export function controlFlow(fn: IrFunction): ControlFlow {
   const blocks = reversePostorder(fn);
   const position = new Int32Array(fn.blocks.reduce((highest, { id }) => Math.max(highest, id), 0) + 1).fill(-1);
-  blocks.forEach((block, i) => { position[block.id] = i; });
+  blocks.forEach((block, i) => {
+    position[block.id] = i;
+  });
   const predecessors: number[][] = blocks.map(() => []);
-  const successors: number[][] = blocks.map((block) => targetsOf(block.terminator).map((target) => position[target.block]!));
-  successors.forEach((to, from) => { for (const next of to) predecessors[next]!.push(from); });
+  const successors: number[][] = blocks.map((block) =>
+    targetsOf(block.terminator).map((target) => position[target.block]!),
+  );
+  successors.forEach((to, from) => {
+    for (const next of to) predecessors[next]!.push(from);
+  });
   return { blocks, position, predecessors, successors };
 }
 
@@ -217,19 +286,25 @@ export function controlFlow(fn: IrFunction): ControlFlow {
 export function immediateDominators({ predecessors }: ControlFlow): Int32Array {
   const result = new Int32Array(predecessors.length).fill(-1);
   result[0] = 0;
-  for (let changed = true; changed;) {
+  for (let changed = true; changed; ) {
     changed = false;
     for (let i = 1; i < predecessors.length; i++) {
       let closest = -1;
       for (let other of predecessors[i]!) {
         if (result[other] === -1) continue;
-        if (closest === -1) { closest = other; continue; }
+        if (closest === -1) {
+          closest = other;
+          continue;
+        }
         while (closest !== other) {
           while (closest > other) closest = result[closest]!;
           while (other > closest) other = result[other]!;
         }
       }
-      if (result[i] !== closest) { result[i] = closest; changed = true; }
+      if (result[i] !== closest) {
+        result[i] = closest;
+        changed = true;
+      }
     }
   }
   return result;
@@ -248,7 +323,9 @@ export function loopDepths(flow: ControlFlow): Int32Array {
   const immediateDominator = immediateDominators(flow);
   const depth = new Int32Array(predecessors.length);
   for (let header = 0; header < predecessors.length; header++) {
-    const latches = predecessors[header]!.filter((from) => from >= header && dominates(immediateDominator, header, from));
+    const latches = predecessors[header]!.filter(
+      (from) => from >= header && dominates(immediateDominator, header, from),
+    );
     if (latches.length === 0) continue;
     const inside = new Set<number>([header]);
     const work = [...latches];

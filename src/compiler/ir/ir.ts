@@ -25,8 +25,19 @@ export interface Value {
 }
 
 export type BinaryOperator =
-  | "add" | "sub" | "mul" | "div" | "mod" | "sdiv" | "smod"
-  | "and" | "or" | "xor" | "lsh" | "rsh" | "arsh";
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "mod"
+  | "sdiv"
+  | "smod"
+  | "and"
+  | "or"
+  | "xor"
+  | "lsh"
+  | "rsh"
+  | "arsh";
 
 /** `==`, `!=`, unsigned and signed orders, and `set`: any bit in common. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "slt" | "sle" | "sgt" | "sge" | "set";
@@ -70,12 +81,43 @@ export type Operation =
   /** i64 to i32: the low half. */
   | { readonly op: "truncate"; readonly operand: Value }
   /** `signed` only where `size` is less than the result. */
-  | { readonly op: "load"; readonly size: AccessSize; readonly signed: boolean; readonly space: Space; readonly address: Value; readonly offset: number }
-  | { readonly op: "store"; readonly size: AccessSize; readonly space: Space; readonly address: Value; readonly offset: number; readonly value: Value }
+  | {
+      readonly op: "load";
+      readonly size: AccessSize;
+      readonly signed: boolean;
+      readonly space: Space;
+      readonly address: Value;
+      readonly offset: number;
+    }
+  | {
+      readonly op: "store";
+      readonly size: AccessSize;
+      readonly space: Space;
+      readonly address: Value;
+      readonly offset: number;
+      readonly value: Value;
+    }
   /** Read-modify-write in one step; with `fetch` the result is the old value. */
-  | { readonly op: "atomic"; readonly operator: "add" | "and" | "or" | "xor" | "exchange"; readonly fetch: boolean; readonly size: 4 | 8; readonly space: Space; readonly address: Value; readonly offset: number; readonly value: Value }
+  | {
+      readonly op: "atomic";
+      readonly operator: "add" | "and" | "or" | "xor" | "exchange";
+      readonly fetch: boolean;
+      readonly size: 4 | 8;
+      readonly space: Space;
+      readonly address: Value;
+      readonly offset: number;
+      readonly value: Value;
+    }
   /** The old value where it equalled `expected` and was replaced, or the value that differed. */
-  | { readonly op: "compare-exchange"; readonly size: 4 | 8; readonly space: Space; readonly address: Value; readonly offset: number; readonly expected: Value; readonly value: Value }
+  | {
+      readonly op: "compare-exchange";
+      readonly size: 4 | 8;
+      readonly space: Space;
+      readonly address: Value;
+      readonly offset: number;
+      readonly expected: Value;
+      readonly value: Value;
+    }
   /** The address of a stack slot. */
   | { readonly op: "stack"; readonly slot: StackSlot }
   /** The kernel's pointer to a map, as helpers take it. */
@@ -85,13 +127,23 @@ export type Operation =
   /** The address of a subprogram, for a helper that calls back. */
   | { readonly op: "function"; readonly name: string }
   /** A helper by number. `effects` says what it may do to memory. */
-  | { readonly op: "call"; readonly helper: number; readonly name: string; readonly arguments: readonly Value[]; readonly effects: Effects }
+  | {
+      readonly op: "call";
+      readonly helper: number;
+      readonly name: string;
+      readonly arguments: readonly Value[];
+      readonly effects: Effects;
+    }
   | { readonly op: "call-function"; readonly name: string; readonly arguments: readonly Value[] }
   | { readonly op: "call-kernel"; readonly name: string; readonly arguments: readonly Value[] }
   /** `left <comparison> right` as 0 or 1, an i32. */
   | { readonly op: "compare"; readonly comparison: Comparison; readonly left: Value; readonly right: Value }
   /** Instructions of the raw assembler: takes its inputs in r1 to r5, gives its result in r0, may change r1 to r5 and memory. */
-  | { readonly op: "assembly"; readonly items: readonly import("../../asm/instruction.ts").Item[]; readonly arguments: readonly Value[] };
+  | {
+      readonly op: "assembly";
+      readonly items: readonly import("../../asm/instruction.ts").Item[];
+      readonly arguments: readonly Value[];
+    };
 
 export type Effects = {
   /** Depends on nothing but its arguments, and may be left out when its result is unused. */
@@ -119,7 +171,14 @@ export interface Target {
 
 export type Terminator = (
   | { readonly op: "jump"; readonly target: Target }
-  | { readonly op: "branch"; readonly comparison: Comparison; readonly left: Value; readonly right: Value; readonly then: Target; readonly else: Target }
+  | {
+      readonly op: "branch";
+      readonly comparison: Comparison;
+      readonly left: Value;
+      readonly right: Value;
+      readonly then: Target;
+      readonly else: Target;
+    }
   | { readonly op: "return"; readonly value: Value }
 ) & { readonly source?: SourceLocation };
 

@@ -15,12 +15,17 @@ export interface Place {
 }
 
 /** Where an access goes. Constant additions are looked through. */
-export function placeOf(definitions: Definitions, access: { space: Space; address: Value; offset: number; size: AccessSize }): Place {
+export function placeOf(
+  definitions: Definitions,
+  access: { space: Space; address: Value; offset: number; size: AccessSize },
+): Place {
   let { address, offset } = access;
   for (;;) {
     const operation = definitions.operation(address);
-    if (operation?.op === "stack") return { space: "stack", base: -1 - operation.slot.id, slot: operation.slot.id, offset, size: access.size };
-    if (operation?.op === "map-value") return { space: access.space, base: operation.map.name, offset: offset + operation.offset, size: access.size };
+    if (operation?.op === "stack")
+      return { space: "stack", base: -1 - operation.slot.id, slot: operation.slot.id, offset, size: access.size };
+    if (operation?.op === "map-value")
+      return { space: access.space, base: operation.map.name, offset: offset + operation.offset, size: access.size };
     if (operation?.op !== "binary" || operation.left.type !== "ptr") break;
     const right = definitions.operation(operation.right);
     if (right?.op !== "constant") break;
@@ -43,7 +48,11 @@ export function mayOverlap(a: Place, b: Place): boolean {
 
 /** The stack slot that an address points into, if that is certain. */
 export function slotOf(definitions: Definitions, address: Value): number | undefined {
-  for (let operation = definitions.operation(address); operation !== undefined; operation = definitions.operation(operation.left)) {
+  for (
+    let operation = definitions.operation(address);
+    operation !== undefined;
+    operation = definitions.operation(operation.left)
+  ) {
     if (operation.op === "stack") return operation.slot.id;
     if (operation.op !== "binary" || operation.left.type !== "ptr") return undefined;
   }
@@ -79,7 +88,9 @@ export function clobbersOf(definitions: Definitions, o: Operation): Clobbers | u
       return { spaces: new Set<Space>([...shared, ...(o.effects.clobbers ?? [])]), slots };
     }
     // A slot whose address they are given escapes.
-    case "call-function": case "call-kernel": case "assembly":
+    case "call-function":
+    case "call-kernel":
+    case "assembly":
       return { spaces: allButStack, slots: [] };
     default:
       return undefined;
@@ -102,9 +113,17 @@ export function escapingSlots(fn: IrFunction, definitions: Definitions): Readonl
     for (const { operation } of instructions) {
       switch (operation.op) {
         // slotOf looks through additions, so what comes of a `binary` is followed.
-        case "load": case "call": case "binary": case "compare": break;
-        case "store": case "atomic": escape(operation.value); break;
-        default: forEachOperand(operation, escape);
+        case "load":
+        case "call":
+        case "binary":
+        case "compare":
+          break;
+        case "store":
+        case "atomic":
+          escape(operation.value);
+          break;
+        default:
+          forEachOperand(operation, escape);
       }
     }
     if (terminator.op === "return") escape(terminator.value);

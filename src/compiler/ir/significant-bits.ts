@@ -25,7 +25,9 @@ export class SignificantBits {
     for (const block of fn.blocks) parameters[block.id] = block.parameters;
     for (const block of fn.blocks) {
       for (const { block: to, arguments: values } of targetsOf(block.terminator)) {
-        parameters[to]!.forEach(({ id }, i) => { (this.incoming[id] ??= []).push(values[i]!); });
+        parameters[to]!.forEach(({ id }, i) => {
+          (this.incoming[id] ??= []).push(values[i]!);
+        });
       }
     }
   }
@@ -41,7 +43,8 @@ export class SignificantBits {
     if (operation !== undefined) bits = Math.min(width, this.ofOperation(operation, width));
     else {
       const incoming = this.incoming[value.id];
-      if (incoming !== undefined) bits = incoming.reduce((most, from) => (most >= width ? most : Math.max(most, this.of(from))), 0);
+      if (incoming !== undefined)
+        bits = incoming.reduce((most, from) => (most >= width ? most : Math.max(most, this.of(from))), 0);
     }
     this.known[value.id] = bits;
     return bits;
@@ -49,34 +52,48 @@ export class SignificantBits {
 
   ofOperation(o: Operation, width: number): number {
     switch (o.op) {
-      case "constant": return bitLength(BigInt.asUintN(width, o.value));
+      case "constant":
+        return bitLength(BigInt.asUintN(width, o.value));
       case "binary": {
         const left = this.of(o.left);
         const constant = this.constant(o.right);
         switch (o.operator) {
-          case "and": return Math.min(left, this.of(o.right));
-          case "or": case "xor": return Math.max(left, this.of(o.right));
-          case "add": return Math.max(left, this.of(o.right)) + 1;
-          case "mul": return left + this.of(o.right);
-          case "lsh": return constant === undefined ? width : left + Number(constant & BigInt(width - 1));
-          case "rsh": return constant === undefined ? left : Math.max(0, left - Number(constant & BigInt(width - 1)));
+          case "and":
+            return Math.min(left, this.of(o.right));
+          case "or":
+          case "xor":
+            return Math.max(left, this.of(o.right));
+          case "add":
+            return Math.max(left, this.of(o.right)) + 1;
+          case "mul":
+            return left + this.of(o.right);
+          case "lsh":
+            return constant === undefined ? width : left + Number(constant & BigInt(width - 1));
+          case "rsh":
+            return constant === undefined ? left : Math.max(0, left - Number(constant & BigInt(width - 1)));
           case "arsh":
             if (left >= width) return width;
             return constant === undefined ? left : Math.max(0, left - Number(constant & BigInt(width - 1)));
           // The verifier knows nothing of a quotient: a mask behind it may be what makes it a valid index.
-          default: return width;
+          default:
+            return width;
         }
       }
-      case "byteswap": return o.bits;
+      case "byteswap":
+        return o.bits;
       case "extend": {
         const bits = this.of(o.operand);
         if (!o.signed) return Math.min(bits, o.bits);
         return bits < o.bits ? bits : width;
       }
-      case "truncate": return this.of(o.operand);
-      case "load": return o.signed ? width : o.size * 8;
-      case "compare": return 1;
-      default: return width;
+      case "truncate":
+        return this.of(o.operand);
+      case "load":
+        return o.signed ? width : o.size * 8;
+      case "compare":
+        return 1;
+      default:
+        return width;
     }
   }
 

@@ -50,7 +50,9 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
         if (kept !== undefined) clear(kept, from, size);
         return;
       }
-      case "load": case "atomic": case "compare-exchange": {
+      case "load":
+      case "atomic":
+      case "compare-exchange": {
         if (operation.space !== "stack") return;
         const { slot, offset, size } = placeOf(definitions, operation);
         if (slot === undefined) read.fill(0xffff_ffff);
@@ -61,7 +63,10 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
         for (const value of operation.arguments) {
           const slot = value.type === "ptr" ? slotOf(definitions, value) : undefined;
           if (slot === undefined) continue;
-          const { start, slot: { size } } = slots.get(slot)!;
+          const {
+            start,
+            slot: { size },
+          } = slots.get(slot)!;
           add(read, start, size);
         }
         return;
@@ -89,7 +94,7 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
     return read;
   };
   const read = new Uint32Array(words);
-  for (let changed = true; changed;) {
+  for (let changed = true; changed; ) {
     changed = false;
     for (let position = flow.blocks.length - 1; position >= 0; position--) {
       atEnd(position, read);
@@ -104,7 +109,10 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
     }
   }
   return {
-    flow, definitions, slots, escaping: escapingSlots(fn, definitions),
+    flow,
+    definitions,
+    slots,
+    escaping: escapingSlots(fn, definitions),
     walk(position, visit) {
       const { instructions } = flow.blocks[position]!;
       const read = atEnd(position, new Uint32Array(words));

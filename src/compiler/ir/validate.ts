@@ -18,7 +18,10 @@ export function validate(fn: IrFunction, stage: string): void {
     for (const target of targetsOf(block.terminator)) {
       const where = printTerminator(block.terminator);
       const to = byId.get(target.block);
-      if (to === undefined) { fail(where, "there is no such block"); continue; }
+      if (to === undefined) {
+        fail(where, "there is no such block");
+        continue;
+      }
       if (to === fn.blocks[0]) fail(where, "a jump to the entry");
       checkArguments(to, target, (problem) => fail(where, problem));
     }
@@ -39,14 +42,20 @@ export function validate(fn: IrFunction, stage: string): void {
   fn.parameters.forEach((parameter) => define(parameter, 0, -1));
   flow.blocks.forEach((block, b) => {
     block.parameters.forEach((parameter) => define(parameter, b, -1));
-    block.instructions.forEach(({ result }, i) => { if (result !== undefined) define(result, b, i); });
+    block.instructions.forEach(({ result }, i) => {
+      if (result !== undefined) define(result, b, i);
+    });
   });
   const dominators = immediateDominators(flow);
   flow.blocks.forEach((block, b) => {
     const use = (value: Value, at: number, where: () => string): void => {
       const place = places.get(value.id);
-      if (place === undefined) { fail(where(), `v${value.id} is not defined`); return; }
-      if (place.value.type !== value.type) fail(where(), `v${value.id} is ${place.value.type}, and used as ${value.type}`);
+      if (place === undefined) {
+        fail(where(), `v${value.id} is not defined`);
+        return;
+      }
+      if (place.value.type !== value.type)
+        fail(where(), `v${value.id} is ${place.value.type}, and used as ${value.type}`);
       const before = place.block === b ? place.at < at : dominates(dominators, place.block, b);
       if (!before) fail(where(), `v${value.id} is used where it may not have been set`);
     };
@@ -58,7 +67,8 @@ export function validate(fn: IrFunction, stage: string): void {
     const where = (): string => printTerminator(block.terminator);
     for (const value of terminatorOperands(block.terminator)) use(value, block.instructions.length, where);
     const { terminator } = block;
-    if (terminator.op === "branch" && terminator.left.type !== terminator.right.type) fail(where(), "the compared values' types differ");
+    if (terminator.op === "branch" && terminator.left.type !== terminator.right.type)
+      fail(where(), "the compared values' types differ");
   });
 }
 
@@ -77,10 +87,13 @@ function checkTypes({ operation, result }: IrInstruction, fail: (problem: string
   const is = (value: Value, ...types: ValueType[]): void => {
     if (!types.includes(value.type)) fail(`v${value.id} is ${value.type} instead of ${types.join(" or ")}`);
   };
-  const gives = (...types: ValueType[]): void => { if (result !== undefined) is(result, ...types); };
+  const gives = (...types: ValueType[]): void => {
+    if (result !== undefined) is(result, ...types);
+  };
   const access = (address: Value, offset: number): void => {
     is(address, "ptr");
-    if (!Number.isInteger(offset) || offset < -32768 || offset > 32767) fail(`the offset ${offset} does not fit 16 bits`);
+    if (!Number.isInteger(offset) || offset < -32768 || offset > 32767)
+      fail(`the offset ${offset} does not fit 16 bits`);
   };
   switch (operation.op) {
     case "constant":
@@ -88,7 +101,8 @@ function checkTypes({ operation, result }: IrInstruction, fail: (problem: string
     case "binary":
       if (result === undefined) return;
       if (operation.left.type === "ptr" && operation.right.type === "i64") {
-        if (operation.operator !== "add" && operation.operator !== "sub") fail("pointers can only be added to and subtracted from");
+        if (operation.operator !== "add" && operation.operator !== "sub")
+          fail("pointers can only be added to and subtracted from");
         gives("ptr");
       } else if (operation.left.type === "ptr" && operation.right.type === "ptr") {
         if (operation.operator !== "sub") fail("of two pointers there is only the difference");
@@ -140,10 +154,16 @@ function checkTypes({ operation, result }: IrInstruction, fail: (problem: string
       is(operation.expected, operation.size === 8 ? "i64" : "i32");
       gives(operation.size === 8 ? "i64" : "i32");
       return;
-    case "stack": case "map": case "map-value": case "function":
+    case "stack":
+    case "map":
+    case "map-value":
+    case "function":
       gives("ptr");
       return;
-    case "call": case "call-function": case "call-kernel": case "assembly":
+    case "call":
+    case "call-function":
+    case "call-kernel":
+    case "assembly":
       if (operation.arguments.length > 5) fail("a call takes five arguments at most");
       return;
   }

@@ -5,8 +5,15 @@
  * that can't make the graph harder to colour.
  */
 import {
-  ALLOCATABLE, FIRST_VIRTUAL, forEachDefinition, forEachTerminatorUse, forEachUse, FRAME_POINTER, isMove,
-  type MachineBlock, type Register,
+  ALLOCATABLE,
+  FIRST_VIRTUAL,
+  forEachDefinition,
+  forEachTerminatorUse,
+  forEachUse,
+  FRAME_POINTER,
+  isMove,
+  type MachineBlock,
+  type Register,
 } from "./machine.ts";
 import { forEachLive, type Liveness } from "./liveness.ts";
 
@@ -19,8 +26,15 @@ export interface Colouring {
   interfere(a: Register, b: Register): boolean;
 }
 
-const PRECOLOURED = 1, SIMPLIFY = 2, FREEZE = 3, SPILL = 4, COALESCED = 5, STACKED = 6;
-const MOVE_WAITING = 0, MOVE_ACTIVE = 1, MOVE_DONE = 2;
+const PRECOLOURED = 1,
+  SIMPLIFY = 2,
+  FREEZE = 3,
+  SPILL = 4,
+  COALESCED = 5,
+  STACKED = 6;
+const MOVE_WAITING = 0,
+  MOVE_ACTIVE = 1,
+  MOVE_DONE = 2;
 const ENDLESS = 1 << 29;
 
 /** Registers that calls destroy first: those that they keep must be saved by whoever uses them. */
@@ -29,7 +43,12 @@ const preference: readonly Register[] = [1, 2, 3, 4, 5, 0, 6, 7, 8, 9];
 /**
  * @param cost by register, how dear it is to keep it on the stack
  */
-export function colour(blocks: readonly MachineBlock[], registerCount: number, live: Liveness, cost: Float64Array): Colouring {
+export function colour(
+  blocks: readonly MachineBlock[],
+  registerCount: number,
+  live: Liveness,
+  cost: Float64Array,
+): Colouring {
   return new Graph(blocks, registerCount, live, cost).run();
 }
 
@@ -74,7 +93,9 @@ class Graph {
     for (let register = FIRST_VIRTUAL; register < this.count; register++) this.classify(register);
     this.moveState = new Uint8Array(this.moveDst.length);
     // The dearest copies are tried first: the list is taken from its end.
-    this.moveList = this.moveDst.map((_, move) => move).sort((a, b) => this.moveWeight[a]! - this.moveWeight[b]! || b - a);
+    this.moveList = this.moveDst
+      .map((_, move) => move)
+      .sort((a, b) => this.moveWeight[a]! - this.moveWeight[b]! || b - a);
     while (this.simplify() || this.coalesce() || this.freeze() || this.selectSpill());
     return this.assign();
   }
@@ -131,8 +152,14 @@ class Graph {
     if (a === b || this.adjacent(a, b)) return;
     this.matrix[a * this.rowWords + (b >> 5)]! |= 1 << (b & 31);
     this.matrix[b * this.rowWords + (a >> 5)]! |= 1 << (a & 31);
-    if (this.state[a] !== PRECOLOURED) { this.neighbours[a]!.push(b); this.degree[a]!++; }
-    if (this.state[b] !== PRECOLOURED) { this.neighbours[b]!.push(a); this.degree[b]!++; }
+    if (this.state[a] !== PRECOLOURED) {
+      this.neighbours[a]!.push(b);
+      this.degree[a]!++;
+    }
+    if (this.state[b] !== PRECOLOURED) {
+      this.neighbours[b]!.push(a);
+      this.degree[b]!++;
+    }
   }
 
   private isGone(register: Register): boolean {
@@ -216,8 +243,13 @@ class Graph {
 
   /** Every neighbour of the one already is a neighbour of the other, or gives way. */
   private georgeSafe(kept: Register, joined: Register): boolean {
-    return this.neighbours[joined]!.every((neighbour) =>
-      this.isGone(neighbour) || this.degree[neighbour]! < ALLOCATABLE || this.state[neighbour] === PRECOLOURED || this.adjacent(neighbour, kept));
+    return this.neighbours[joined]!.every(
+      (neighbour) =>
+        this.isGone(neighbour) ||
+        this.degree[neighbour]! < ALLOCATABLE ||
+        this.state[neighbour] === PRECOLOURED ||
+        this.adjacent(neighbour, kept),
+    );
   }
 
   /** Together they would have fewer difficult neighbours than there are colours. */
@@ -226,17 +258,20 @@ class Graph {
     for (const neighbour of this.neighbours[kept]!) {
       if (this.isGone(neighbour)) continue;
       // A common neighbour loses one when the two become one.
-      const degree = this.degree[neighbour]! - (this.adjacent(neighbour, joined) && this.state[neighbour] !== PRECOLOURED ? 1 : 0);
+      const degree =
+        this.degree[neighbour]! - (this.adjacent(neighbour, joined) && this.state[neighbour] !== PRECOLOURED ? 1 : 0);
       if (degree >= ALLOCATABLE) difficult++;
     }
     for (const neighbour of this.neighbours[joined]!) {
-      if (!this.isGone(neighbour) && !this.adjacent(neighbour, kept) && this.degree[neighbour]! >= ALLOCATABLE) difficult++;
+      if (!this.isGone(neighbour) && !this.adjacent(neighbour, kept) && this.degree[neighbour]! >= ALLOCATABLE)
+        difficult++;
     }
     return difficult < ALLOCATABLE;
   }
 
   private release(register: Register): void {
-    if (this.state[register] === FREEZE && this.degree[register]! < ALLOCATABLE && !this.isMoveRelated(register)) this.put(register, SIMPLIFY);
+    if (this.state[register] === FREEZE && this.degree[register]! < ALLOCATABLE && !this.isMoveRelated(register))
+      this.put(register, SIMPLIFY);
   }
 
   private combine(kept: Register, joined: Register): void {
@@ -280,7 +315,10 @@ class Graph {
       if (this.state[register] !== SPILL) continue;
       this.spillList[kept++] = register;
       const value = this.cost[register]! / this.degree[register]!;
-      if (best < 0 || value < bestValue) { best = register; bestValue = value; }
+      if (best < 0 || value < bestValue) {
+        best = register;
+        bestValue = value;
+      }
     }
     this.spillList.length = kept;
     if (best < 0) return false;

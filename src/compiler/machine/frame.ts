@@ -37,7 +37,8 @@ function tooLarge(name: string, bytes: number, slots: readonly StackSlot[]): str
     const seen = sizes.get(slot.name);
     sizes.set(slot.name, { count: (seen?.count ?? 0) + 1, size: slot.size });
   }
-  const list = [...sizes].sort((a, b) => b[1].size * b[1].count - a[1].size * a[1].count)
+  const list = [...sizes]
+    .sort((a, b) => b[1].size * b[1].count - a[1].size * a[1].count)
     .map(([slot, { count, size }]) => `${slot} ${count > 1 ? `${count} × ` : ""}${size} bytes`);
   return `${name}: the stack holds ${STACK_LIMIT} bytes, and these need ${bytes}: ${list.join(", ")}. Use fewer or smaller structs at a time, or keep one in a per-CPU array map`;
 }

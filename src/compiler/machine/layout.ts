@@ -5,7 +5,13 @@ import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Comparison } from "../ir/ir.ts";
 import type { Frame } from "./frame.ts";
 import type { InstructionSet } from "./instruction-set.ts";
-import { successorsOf, type MachineBlock, type MachineBranch, type MachineFunction, type MachineInstruction } from "./machine.ts";
+import {
+  successorsOf,
+  type MachineBlock,
+  type MachineBranch,
+  type MachineFunction,
+  type MachineInstruction,
+} from "./machine.ts";
 import { InstructionClass, jumpCode, Opcode, REGISTER_SOURCE } from "./opcode.ts";
 
 /** Block numbers in the order in which they are to stand: reverse postorder, each followed by the successor that goes on longest. */
@@ -16,7 +22,11 @@ export function blockOrder(blocks: readonly MachineBlock[]): readonly number[] {
   const enter = (block: number): void => {
     seen[block] = 1;
     // What is walked first comes last in the row.
-    stack.push({ block, successors: [...successorsOf(blocks[block]!.terminator)].sort((a, b) => length(blocks, a) - length(blocks, b)), next: 0 });
+    stack.push({
+      block,
+      successors: [...successorsOf(blocks[block]!.terminator)].sort((a, b) => length(blocks, a) - length(blocks, b)),
+      next: 0,
+    });
   };
   enter(0);
   while (stack.length > 0) {
@@ -58,13 +68,25 @@ export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): It
     }
     const kind = branch.wide ? InstructionClass.JMP : InstructionClass.JMP32;
     const opcode = jumpCode(comparison) | kind | (right === undefined ? 0 : REGISTER_SOURCE);
-    return makeInstruction(opcode, left, right ?? 0, 0, branch.immediate, undefined, { kind: "label", name: label(block) }, branch.source);
+    return makeInstruction(
+      opcode,
+      left,
+      right ?? 0,
+      0,
+      branch.immediate,
+      undefined,
+      { kind: "label", name: label(block) },
+      branch.source,
+    );
   };
   /** To a block that is elsewhere; to one that only ends the function, that end itself: it is as short as a jump, and lies in the same line of the processor's cache. */
   const leaving = (block: number, source: Instruction["source"]): Instruction[] => {
     const { instructions, terminator } = fn.blocks[block]!;
     if (terminator.op !== "exit" || instructions.length > 1) return [jump(block, source)];
-    return [...instructions.map((i) => finished(i, frame)), makeInstruction(Opcode.EXIT, 0, 0, 0, 0, undefined, undefined, terminator.source)];
+    return [
+      ...instructions.map((i) => finished(i, frame)),
+      makeInstruction(Opcode.EXIT, 0, 0, 0, 0, undefined, undefined, terminator.source),
+    ];
   };
   let assemblies = 0;
   order.forEach((block, at) => {
@@ -85,7 +107,8 @@ export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): It
       case "branch": {
         const { comparison, then, else: otherwise } = terminator;
         const inverse = comparison === "set" ? undefined : invertedComparison[comparison];
-        const canSay = (c: Comparison | undefined): c is Comparison => c !== undefined && (isa > 1 || terminator.right !== undefined || existsIn1(c));
+        const canSay = (c: Comparison | undefined): c is Comparison =>
+          c !== undefined && (isa > 1 || terminator.right !== undefined || existsIn1(c));
         if (then === otherwise) {
           if (then !== next) items.push(jump(then, terminator.source));
         } else if (otherwise === next && canSay(comparison)) {
@@ -104,7 +127,9 @@ export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): It
   });
   const wanted = new Set<string>([fn.name]);
   for (const target of targets) wanted.add(label(target));
-  return items.filter((item) => !isLabel(item) || wanted.has(item.label) || item.label.startsWith(`${fn.name}.assembly`));
+  return items.filter(
+    (item) => !isLabel(item) || wanted.has(item.label) || item.label.startsWith(`${fn.name}.assembly`),
+  );
 }
 
 const existsIn1 = (comparison: Comparison): boolean =>
@@ -114,8 +139,14 @@ function finished(i: MachineInstruction, frame: Frame): Instruction {
   const place = i.slot === undefined ? 0 : frame.offsets[i.slot]!;
   const isAddition = (i.opcode & 7) === InstructionClass.ALU64;
   return makeInstruction(
-    i.opcode, i.dst, i.src, isAddition ? i.offset : i.offset + place, isAddition ? i.immediate + place : i.immediate,
-    i.immediateHigh, i.reference, i.source,
+    i.opcode,
+    i.dst,
+    i.src,
+    isAddition ? i.offset : i.offset + place,
+    isAddition ? i.immediate + place : i.immediate,
+    i.immediateHigh,
+    i.reference,
+    i.source,
   );
 }
 
@@ -125,6 +156,8 @@ function renamed(items: readonly Item[], prefix: string): Item[] {
   return items.map((item) => {
     if (isLabel(item)) return { label: prefix + item.label };
     const { reference } = item;
-    return reference?.kind === "label" && own.has(reference.name) ? { ...item, reference: { kind: "label", name: prefix + reference.name } } : item;
+    return reference?.kind === "label" && own.has(reference.name)
+      ? { ...item, reference: { kind: "label", name: prefix + reference.name } }
+      : item;
   });
 }

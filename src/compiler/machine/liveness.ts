@@ -1,5 +1,12 @@
 /** Which registers' contents are still wanted where a block begins and ends. */
-import { forEachDefinition, forEachTerminatorUse, forEachUse, successorsOf, type MachineBlock, type Register } from "./machine.ts";
+import {
+  forEachDefinition,
+  forEachTerminatorUse,
+  forEachUse,
+  successorsOf,
+  type MachineBlock,
+  type Register,
+} from "./machine.ts";
 
 export interface Liveness {
   /** Words of 32 registers for each block. */
@@ -15,7 +22,8 @@ export function isLive(set: Uint32Array, words: number, block: number, register:
 /** Calls `visit` with each register in a block's set, in ascending order. */
 export function forEachLive(set: Uint32Array, words: number, block: number, visit: (register: Register) => void): void {
   for (let w = 0; w < words; w++) {
-    for (let bits = set[block * words + w]!; bits !== 0; bits &= bits - 1) visit(w * 32 + 31 - Math.clz32(bits & -bits));
+    for (let bits = set[block * words + w]!; bits !== 0; bits &= bits - 1)
+      visit(w * 32 + 31 - Math.clz32(bits & -bits));
   }
 }
 
@@ -30,7 +38,9 @@ export function liveness(blocks: readonly MachineBlock[], registerCount: number)
       const bit = 1 << (register & 31);
       if ((defined[word]! & bit) === 0) used[word]! |= bit;
     };
-    const define = (register: Register): void => { defined[base + (register >> 5)]! |= 1 << (register & 31); };
+    const define = (register: Register): void => {
+      defined[base + (register >> 5)]! |= 1 << (register & 31);
+    };
     for (const instruction of block.instructions) {
       forEachUse(instruction, use);
       forEachDefinition(instruction, define);
@@ -39,7 +49,9 @@ export function liveness(blocks: readonly MachineBlock[], registerCount: number)
   });
 
   const predecessors: number[][] = blocks.map(() => []);
-  blocks.forEach((block, b) => { for (const next of successorsOf(block.terminator)) predecessors[next]!.push(b); });
+  blocks.forEach((block, b) => {
+    for (const next of successorsOf(block.terminator)) predecessors[next]!.push(b);
+  });
   const liveIn = used;
   const liveOut = new Uint32Array(blocks.length * words);
   const queued = new Uint8Array(blocks.length).fill(1);
@@ -55,11 +67,17 @@ export function liveness(blocks: readonly MachineBlock[], registerCount: number)
     for (let w = 0; w < words; w++) {
       const before = liveIn[base + w]!;
       const after = (before | (liveOut[base + w]! & ~defined[base + w]!)) >>> 0;
-      if (after !== before) { liveIn[base + w] = after; changed = true; }
+      if (after !== before) {
+        liveIn[base + w] = after;
+        changed = true;
+      }
     }
     if (changed) {
       for (const previous of predecessors[b]!) {
-        if (queued[previous] === 0) { queued[previous] = 1; work.push(previous); }
+        if (queued[previous] === 0) {
+          queued[previous] = 1;
+          work.push(previous);
+        }
       }
     }
   }

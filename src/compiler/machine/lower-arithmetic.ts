@@ -7,12 +7,25 @@ import { arithmeticCode, InstructionClass, Opcode, REGISTER_SOURCE } from "./opc
 const commutative: ReadonlySet<BinaryOperator> = new Set(["add", "mul", "and", "or", "xor"]);
 
 const isShift = (operator: BinaryOperator): boolean => operator === "lsh" || operator === "rsh" || operator === "arsh";
-const isDivision = (operator: BinaryOperator): boolean => operator === "div" || operator === "mod" || operator === "sdiv" || operator === "smod";
+const isDivision = (operator: BinaryOperator): boolean =>
+  operator === "div" || operator === "mod" || operator === "sdiv" || operator === "smod";
 
-export function binary(writer: MachineWriter, result: Value, operator: BinaryOperator, left: Value, right: Value): void {
+export function binary(
+  writer: MachineWriter,
+  result: Value,
+  operator: BinaryOperator,
+  left: Value,
+  right: Value,
+): void {
   if (commutative.has(operator)) {
     // A constant goes to the right, and what is wanted again afterwards is better left unchanged.
-    const swap = writer.constantOf(left) !== undefined || (writer.constantOf(right) === undefined && !writer.isMadeAnew(left) && left.type !== "ptr" && writer.uses[left.id]! > 1 && writer.uses[right.id]! === 1);
+    const swap =
+      writer.constantOf(left) !== undefined ||
+      (writer.constantOf(right) === undefined &&
+        !writer.isMadeAnew(left) &&
+        left.type !== "ptr" &&
+        writer.uses[left.id]! > 1 &&
+        writer.uses[right.id]! === 1);
     if (swap) [left, right] = [right, left];
   }
   const narrow = result.type === "i32" && writer.isa >= 3;
@@ -63,7 +76,13 @@ function binaryIn64(writer: MachineWriter, dst: Register, operator: BinaryOperat
   }
   if (immediate !== undefined) writer.emit(opcode, dst, 0, 0, immediate);
   else writer.emit(opcode | REGISTER_SOURCE, dst, src, 0, 0);
-  const staysClean = operator === "and" || operator === "or" || operator === "xor" || operator === "rsh" || operator === "div" || operator === "mod";
+  const staysClean =
+    operator === "and" ||
+    operator === "or" ||
+    operator === "xor" ||
+    operator === "rsh" ||
+    operator === "div" ||
+    operator === "mod";
   if (!staysClean) writer.clean(dst);
 }
 

@@ -41,7 +41,14 @@ export function lowerTerminator(writer: MachineWriter, block: Block): void {
   }
 }
 
-function branch(writer: MachineWriter, comparison: Comparison, left: Value, right: Value, then: number, otherwise: number): Extract<MachineTerminator, { op: "branch" }> {
+function branch(
+  writer: MachineWriter,
+  comparison: Comparison,
+  left: Value,
+  right: Value,
+  then: number,
+  otherwise: number,
+): Extract<MachineTerminator, { op: "branch" }> {
   if (writer.constantOf(left) !== undefined && writer.constantOf(right) === undefined) {
     [left, right] = [right, left];
     comparison = swappedComparison[comparison];
@@ -57,8 +64,15 @@ function branch(writer: MachineWriter, comparison: Comparison, left: Value, righ
   }
   const immediate = writer.immediateOf(right, wide);
   return {
-    op: "branch", comparison, wide, left: writer.read(left),
-    right: immediate === undefined ? writer.read(right) : undefined, immediate: immediate ?? 0, then, else: otherwise, source,
+    op: "branch",
+    comparison,
+    wide,
+    left: writer.read(left),
+    right: immediate === undefined ? writer.read(right) : undefined,
+    immediate: immediate ?? 0,
+    then,
+    else: otherwise,
+    source,
   };
 }
 

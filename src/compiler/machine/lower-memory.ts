@@ -2,9 +2,22 @@
 import { CompileError } from "../error.ts";
 import type { Operation, Value } from "../ir/ir.ts";
 import { fitsImmediate, type MachineWriter } from "./machine-writer.ts";
-import { arithmeticCode, AtomicOperation, atomicOpcode, InstructionClass, loadOpcode, Opcode, storeImmediateOpcode, storeOpcode } from "./opcode.ts";
+import {
+  arithmeticCode,
+  AtomicOperation,
+  atomicOpcode,
+  InstructionClass,
+  loadOpcode,
+  Opcode,
+  storeImmediateOpcode,
+  storeOpcode,
+} from "./opcode.ts";
 
-export function load(writer: MachineWriter, operation: Extract<Operation, { op: "load" }>, result: Value | undefined): void {
+export function load(
+  writer: MachineWriter,
+  operation: Extract<Operation, { op: "load" }>,
+  result: Value | undefined,
+): void {
   const { size, signed, space } = operation;
   const { base, offset, slot } = writer.address(operation.address, operation.offset);
   const dst = result === undefined ? writer.newRegister() : writer.register(result);
@@ -35,7 +48,10 @@ export function store(writer: MachineWriter, operation: Extract<Operation, { op:
   const constant = writer.constantOf(value);
   // Before 6.4 the verifier refuses to store an immediate into a context.
   if (constant !== undefined && space !== "context") {
-    const stored = size === 8 ? BigInt.asIntN(64, constant) : BigInt.asIntN(32, size === 4 ? constant : BigInt.asUintN(size * 8, constant));
+    const stored =
+      size === 8
+        ? BigInt.asIntN(64, constant)
+        : BigInt.asIntN(32, size === 4 ? constant : BigInt.asUintN(size * 8, constant));
     if (fitsImmediate(stored)) {
       const { base, offset, slot } = writer.address(operation.address, operation.offset);
       writer.emit(storeImmediateOpcode(size), base, 0, offset, Number(stored), { slot, space });
@@ -46,20 +62,33 @@ export function store(writer: MachineWriter, operation: Extract<Operation, { op:
   writer.emit(storeOpcode(size), base, writer.read(value), offset, 0, { slot, space });
 }
 
-export function atomic(writer: MachineWriter, operation: Extract<Operation, { op: "atomic" }>, result: Value | undefined): void {
+export function atomic(
+  writer: MachineWriter,
+  operation: Extract<Operation, { op: "atomic" }>,
+  result: Value | undefined,
+): void {
   const { operator, size, space } = operation;
   const fetch = operation.fetch && result !== undefined;
   const { base, offset, slot } = writer.address(operation.address, operation.offset);
   const exchange = operator === "exchange";
-  if (writer.isa < 3 && (fetch || operator !== "add")) throw unknownAtomic(writer, `an atomic ${operator}${fetch ? " that gives the old value" : ""}`);
+  if (writer.isa < 3 && (fetch || operator !== "add"))
+    throw unknownAtomic(writer, `an atomic ${operator}${fetch ? " that gives the old value" : ""}`);
   const code = AtomicOperation[operator] | (fetch ? AtomicOperation.FETCH : 0);
   const gives = fetch || exchange;
-  const src = gives ? (result === undefined ? writer.copy(operation.value) : writer.register(result)) : writer.read(operation.value);
+  const src = gives
+    ? result === undefined
+      ? writer.copy(operation.value)
+      : writer.register(result)
+    : writer.read(operation.value);
   if (gives && result !== undefined) writer.into(src, operation.value);
   writer.emit(atomicOpcode(size), base, src, offset, code, { slot, space });
 }
 
-export function compareExchange(writer: MachineWriter, operation: Extract<Operation, { op: "compare-exchange" }>, result: Value | undefined): void {
+export function compareExchange(
+  writer: MachineWriter,
+  operation: Extract<Operation, { op: "compare-exchange" }>,
+  result: Value | undefined,
+): void {
   if (writer.isa < 3) throw unknownAtomic(writer, "a compare-exchange");
   const { size, space } = operation;
   const { base, offset, slot } = writer.address(operation.address, operation.offset);
@@ -71,5 +100,7 @@ export function compareExchange(writer: MachineWriter, operation: Extract<Operat
 
 function unknownAtomic({ fn, isa, source }: MachineWriter, what: string): CompileError {
   const where = source === undefined ? "" : ` (${source.file}:${source.line})`;
-  return new CompileError(`${fn.name}${where}: ${what} needs instruction set 3, which kernels from 5.12 on know in full, and this is for ${isa}; add without the old value is there in all`);
+  return new CompileError(
+    `${fn.name}${where}: ${what} needs instruction set 3, which kernels from 5.12 on know in full, and this is for ${isa}; add without the old value is there in all`,
+  );
 }

@@ -29,7 +29,11 @@ function lowerBlock(writer: MachineWriter, block: Block, index: number): void {
 
 function lowerOperation(writer: MachineWriter, operation: Operation, result: Value | undefined): void {
   switch (operation.op) {
-    case "constant": case "stack": case "map": case "map-value": case "function":
+    case "constant":
+    case "stack":
+    case "map":
+    case "map-value":
+    case "function":
       return;
     case "binary":
       if (result !== undefined) binary(writer, result, operation.operator, operation.left, operation.right);
@@ -74,10 +78,18 @@ function lowerOperation(writer: MachineWriter, operation: Operation, result: Val
       call(writer, operation.arguments, result, { immediate: operation.helper });
       return;
     case "call-function":
-      call(writer, operation.arguments, result, { immediate: 0, src: Pseudo.CALL_FUNCTION, reference: { kind: "label", name: operation.name } });
+      call(writer, operation.arguments, result, {
+        immediate: 0,
+        src: Pseudo.CALL_FUNCTION,
+        reference: { kind: "label", name: operation.name },
+      });
       return;
     case "call-kernel":
-      call(writer, operation.arguments, result, { immediate: 0, src: Pseudo.CALL_KERNEL, reference: { kind: "kernel-function", name: operation.name } });
+      call(writer, operation.arguments, result, {
+        immediate: 0,
+        src: Pseudo.CALL_KERNEL,
+        reference: { kind: "kernel-function", name: operation.name },
+      });
       return;
     case "assembly":
       call(writer, operation.arguments, result, { immediate: 0, items: operation.items });
@@ -89,11 +101,22 @@ function lowerOperation(writer: MachineWriter, operation: Operation, result: Val
 }
 
 function call(
-  writer: MachineWriter, values: readonly Value[], result: Value | undefined,
-  what: { immediate: number; src?: number; reference?: MachineInstruction["reference"]; items?: MachineInstruction["items"] },
+  writer: MachineWriter,
+  values: readonly Value[],
+  result: Value | undefined,
+  what: {
+    immediate: number;
+    src?: number;
+    reference?: MachineInstruction["reference"];
+    items?: MachineInstruction["items"];
+  },
 ): void {
   values.forEach((value, i) => writer.into(i + 1, value));
-  writer.emit(Opcode.CALL, 0, what.src ?? 0, 0, what.immediate, { argumentCount: values.length, reference: what.reference, items: what.items });
+  writer.emit(Opcode.CALL, 0, what.src ?? 0, 0, what.immediate, {
+    argumentCount: values.length,
+    reference: what.reference,
+    items: what.items,
+  });
   writer.forgetConstants();
   if (result === undefined) return;
   // A helper's 32-bit result comes with an upper half that nobody vouches for.

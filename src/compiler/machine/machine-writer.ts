@@ -8,8 +8,15 @@ import { controlFlow, definitionsOf, loopDepths, useCounts, type ControlFlow } f
 import type { IrFunction, IrInstruction, Operation, StackSlot, Value } from "../ir/ir.ts";
 import type { InstructionSet } from "./instruction-set.ts";
 import {
-  FIRST_VIRTUAL, FRAME_POINTER, instruction,
-  type InstructionExtra, type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
+  FIRST_VIRTUAL,
+  FRAME_POINTER,
+  instruction,
+  type InstructionExtra,
+  type MachineBlock,
+  type MachineFunction,
+  type MachineInstruction,
+  type MachineTerminator,
+  type Register,
 } from "./machine.ts";
 import { arithmeticCode, InstructionClass, Opcode, Pseudo } from "./opcode.ts";
 import { reloadableFields } from "./reloadable.ts";
@@ -18,7 +25,11 @@ import { wholeReads } from "./whole-reads.ts";
 /** Whether a 32-bit immediate, which is extended by sign, can say it. */
 export const fitsImmediate = (value: bigint): boolean => BigInt.asIntN(32, value) === value;
 
-export interface Address { readonly base: Register; readonly offset: number; readonly slot: number | undefined }
+export interface Address {
+  readonly base: Register;
+  readonly offset: number;
+  readonly slot: number | undefined;
+}
 
 export class MachineWriter {
   readonly fn: IrFunction;
@@ -77,7 +88,14 @@ export class MachineWriter {
     this.blocks[this.at]!.terminator = terminator;
   }
 
-  emit(opcode: number, dst: Register, src: Register, offset: number, immediate: number, extra?: InstructionExtra): void {
+  emit(
+    opcode: number,
+    dst: Register,
+    src: Register,
+    offset: number,
+    immediate: number,
+    extra?: InstructionExtra,
+  ): void {
     this.current.push(instruction(opcode, dst, src, offset, immediate, this.source, extra));
   }
 
@@ -96,7 +114,9 @@ export class MachineWriter {
     } else if (bits < 1n << 32n && this.isa >= 3) {
       this.emit(Opcode.MOVE32_IMMEDIATE, dst, 0, 0, Number(BigInt.asIntN(32, bits)));
     } else {
-      this.emit(Opcode.LDDW, dst, 0, 0, Number(BigInt.asIntN(32, bits)), { immediateHigh: Number(BigInt.asIntN(32, bits >> 32n)) });
+      this.emit(Opcode.LDDW, dst, 0, 0, Number(BigInt.asIntN(32, bits)), {
+        immediateHigh: Number(BigInt.asIntN(32, bits >> 32n)),
+      });
     }
   }
 
@@ -151,8 +171,14 @@ export class MachineWriter {
 
   isMadeAnew(value: Value): boolean {
     switch (this.operation(value)?.op) {
-      case "constant": case "stack": case "map": case "map-value": case "function": return true;
-      default: return false;
+      case "constant":
+      case "stack":
+      case "map":
+      case "map-value":
+      case "function":
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -165,18 +191,27 @@ export class MachineWriter {
         return;
       case "stack":
         this.emit(Opcode.MOVE64, dst, FRAME_POINTER, 0, 0);
-        this.emit(arithmeticCode("add") | InstructionClass.ALU64, dst, 0, 0, 0, { slot: this.slotIndex(operation.slot) });
+        this.emit(arithmeticCode("add") | InstructionClass.ALU64, dst, 0, 0, 0, {
+          slot: this.slotIndex(operation.slot),
+        });
         return;
       case "map":
-        this.emit(Opcode.LDDW, dst, Pseudo.MAP, 0, 0, { immediateHigh: 0, reference: { kind: "map", name: operation.map.name } });
+        this.emit(Opcode.LDDW, dst, Pseudo.MAP, 0, 0, {
+          immediateHigh: 0,
+          reference: { kind: "map", name: operation.map.name },
+        });
         return;
       case "map-value":
         this.emit(Opcode.LDDW, dst, Pseudo.MAP_VALUE, 0, 0, {
-          immediateHigh: operation.offset, reference: { kind: "map-value", name: operation.map.name, offset: operation.offset },
+          immediateHigh: operation.offset,
+          reference: { kind: "map-value", name: operation.map.name, offset: operation.offset },
         });
         return;
       case "function":
-        this.emit(Opcode.LDDW, dst, Pseudo.FUNCTION, 0, 0, { immediateHigh: 0, reference: { kind: "function", name: operation.name } });
+        this.emit(Opcode.LDDW, dst, Pseudo.FUNCTION, 0, 0, {
+          immediateHigh: 0,
+          reference: { kind: "function", name: operation.name },
+        });
         return;
       default:
         this.move(dst, this.register(value));
@@ -215,4 +250,8 @@ export class MachineWriter {
   }
 }
 
-const emptyBlock = (depth: number): MachineBlock => ({ instructions: [], terminator: { op: "exit", source: undefined }, depth });
+const emptyBlock = (depth: number): MachineBlock => ({
+  instructions: [],
+  terminator: { op: "exit", source: undefined },
+  depth,
+});

@@ -74,16 +74,33 @@ export interface MachineFunction {
 }
 
 /** What only some instructions have. */
-export type InstructionExtra = Partial<Pick<MachineInstruction, "immediateHigh" | "reference" | "slot" | "space" | "reloadable" | "argumentCount" | "items">>;
+export type InstructionExtra = Partial<
+  Pick<MachineInstruction, "immediateHigh" | "reference" | "slot" | "space" | "reloadable" | "argumentCount" | "items">
+>;
 
 export function instruction(
-  opcode: number, dst: Register, src: Register, offset: number, immediate: number, source: SourceLocation | undefined,
+  opcode: number,
+  dst: Register,
+  src: Register,
+  offset: number,
+  immediate: number,
+  source: SourceLocation | undefined,
   extra?: InstructionExtra,
 ): MachineInstruction {
   return {
-    opcode, dst, src, offset, immediate, source,
-    immediateHigh: extra?.immediateHigh, reference: extra?.reference, slot: extra?.slot, space: extra?.space, reloadable: extra?.reloadable ?? false,
-    argumentCount: extra?.argumentCount ?? 0, items: extra?.items,
+    opcode,
+    dst,
+    src,
+    offset,
+    immediate,
+    source,
+    immediateHigh: extra?.immediateHigh,
+    reference: extra?.reference,
+    slot: extra?.slot,
+    space: extra?.space,
+    reloadable: extra?.reloadable ?? false,
+    argumentCount: extra?.argumentCount ?? 0,
+    items: extra?.items,
   };
 }
 
@@ -122,7 +139,13 @@ export function forEachUse(i: MachineInstruction, use: (register: Register) => v
     case InstructionClass.ALU64: {
       const operation = i.opcode & 0xf0;
       if (operation !== MOVE_OPERATION) use(i.dst);
-      if ((i.opcode & REGISTER_SOURCE) !== 0 && operation !== SWAP_OPERATION && operation !== NEGATE_OPERATION && i.src !== FRAME_POINTER) use(i.src);
+      if (
+        (i.opcode & REGISTER_SOURCE) !== 0 &&
+        operation !== SWAP_OPERATION &&
+        operation !== NEGATE_OPERATION &&
+        i.src !== FRAME_POINTER
+      )
+        use(i.src);
       return;
     }
   }

@@ -12,12 +12,34 @@ function after(copies: readonly Copy[]): number[] {
 }
 
 test("a chain is copied from its end", () => {
-  assert.equal(after(inSequence([{ dst: 1, src: 0 }, { dst: 2, src: 1 }, { dst: 3, src: 2 }], () => 6)), [0, 0, 1, 2, 4, 5]);
+  assert.equal(
+    after(
+      inSequence(
+        [
+          { dst: 1, src: 0 },
+          { dst: 2, src: 1 },
+          { dst: 3, src: 2 },
+        ],
+        () => 6,
+      ),
+    ),
+    [0, 0, 1, 2, 4, 5],
+  );
 });
 
 test("circles go by a spare register each", () => {
   let spare = 6;
-  const copies = inSequence([{ dst: 0, src: 1 }, { dst: 1, src: 0 }, { dst: 2, src: 3 }, { dst: 3, src: 4 }, { dst: 4, src: 2 }, { dst: 5, src: 2 }], () => spare++);
+  const copies = inSequence(
+    [
+      { dst: 0, src: 1 },
+      { dst: 1, src: 0 },
+      { dst: 2, src: 3 },
+      { dst: 3, src: 4 },
+      { dst: 4, src: 2 },
+      { dst: 5, src: 2 },
+    ],
+    () => spare++,
+  );
   assert.equal(after(copies), [1, 0, 3, 4, 2, 2]);
 });
 

@@ -1,7 +1,10 @@
 /** Copies that happen at once, said as copies that happen one after the other. */
 import type { Register } from "./machine.ts";
 
-export interface Copy { readonly dst: Register; readonly src: Register }
+export interface Copy {
+  readonly dst: Register;
+  readonly src: Register;
+}
 
 /** Orders the copies so that none overwrites what another still reads. `spare` gives a register for where they go in a circle. */
 export function inSequence(copies: readonly Copy[], spare: () => Register): Copy[] {

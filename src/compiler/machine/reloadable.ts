@@ -18,12 +18,17 @@ export function reloadableFields(fn: IrFunction, count: number): Uint8Array {
     const into = comparison === "eq" || comparison === "ne" ? compared : bounded;
     for (const { id } of values) into[id] = 1;
   };
-  const mark = (into: Uint8Array) => ({ id }: Value): void => { into[id] = 1; };
+  const mark =
+    (into: Uint8Array) =>
+    ({ id }: Value): void => {
+      into[id] = 1;
+    };
   for (const { instructions, terminator } of fn.blocks) {
     for (const { operation, result } of instructions) {
       switch (operation.op) {
         case "load":
-          if (result !== undefined && operation.space === "context" && result.type !== "ptr" && !operation.signed) field[result.id] = 1;
+          if (result !== undefined && operation.space === "context" && result.type !== "ptr" && !operation.signed)
+            field[result.id] = 1;
           break;
         case "compare":
           compare(operation.comparison, operation.left, operation.right);
@@ -33,7 +38,10 @@ export function reloadableFields(fn: IrFunction, count: number): Uint8Array {
         case "binary":
           forEachOperand(operation, mark(operation.left.type === "ptr" ? bounded : computed));
           break;
-        case "negate": case "byteswap": case "extend": case "truncate":
+        case "negate":
+        case "byteswap":
+        case "extend":
+        case "truncate":
           mark(computed)(operation.operand);
           break;
         default:

@@ -4,15 +4,21 @@
  */
 import { evaluateComparison } from "../passes/arithmetic.ts";
 import {
-  forEachDefinition, isCall, successorsOf,
-  type MachineBlock, type MachineFunction, type MachineInstruction, type MachineTerminator, type Register,
+  forEachDefinition,
+  isCall,
+  successorsOf,
+  type MachineBlock,
+  type MachineFunction,
+  type MachineInstruction,
+  type MachineTerminator,
+  type Register,
 } from "./machine.ts";
 import { Opcode, Pseudo } from "./opcode.ts";
 
 export function tidy(fn: MachineFunction): MachineFunction {
   const blocks = fn.blocks.map((block) => ({ ...block }));
   const keys = new InstructionKeys();
-  for (let changed = true; changed;) {
+  for (let changed = true; changed; ) {
     threadJumps(blocks);
     mergeChains(blocks);
     changed = mergeTails(blocks, keys);
@@ -29,7 +35,9 @@ function retarget(terminator: MachineTerminator, to: (block: number) => number):
   const then = to(terminator.then);
   const otherwise = to(terminator.else);
   if (then === otherwise) return { op: "jump", target: then, source: terminator.source };
-  return then === terminator.then && otherwise === terminator.else ? terminator : { ...terminator, then, else: otherwise };
+  return then === terminator.then && otherwise === terminator.else
+    ? terminator
+    : { ...terminator, then, else: otherwise };
 }
 
 function threadJumps(blocks: MachineBlock[]): void {
@@ -61,8 +69,17 @@ function decide(block: MachineBlock, blocks: readonly MachineBlock[]): void {
     if (value === undefined) return;
     const width = terminator.wide ? 64 : 32;
     const unsigned = (n: bigint): bigint => BigInt.asUintN(width, n);
-    const holds = evaluateComparison(terminator.comparison, unsigned(value), unsigned(BigInt(terminator.immediate)), width);
-    block.terminator = { op: "jump", target: holds ? terminator.then : terminator.else, source: block.terminator.source };
+    const holds = evaluateComparison(
+      terminator.comparison,
+      unsigned(value),
+      unsigned(BigInt(terminator.immediate)),
+      width,
+    );
+    block.terminator = {
+      op: "jump",
+      target: holds ? terminator.then : terminator.else,
+      source: block.terminator.source,
+    };
   }
 }
 
@@ -71,7 +88,9 @@ function constantIn({ instructions }: MachineBlock, register: Register): bigint 
   for (let i = instructions.length - 1; i >= 0; i--) {
     const instruction = instructions[i]!;
     let written = false;
-    forEachDefinition(instruction, (defined) => { if (defined === register) written = true; });
+    forEachDefinition(instruction, (defined) => {
+      if (defined === register) written = true;
+    });
     if (!written) continue;
     return instruction.opcode === Opcode.MOVE64_IMMEDIATE ? BigInt(instruction.immediate) : undefined;
   }
@@ -120,17 +139,23 @@ class InstructionKeys {
     let number = this.known.get(i);
     if (number !== undefined) return number;
     const { opcode, dst, src, offset, immediate, immediateHigh, reference, slot, space, argumentCount, items } = i;
-    const key = `${opcode} ${dst} ${src} ${offset} ${immediate} ${immediateHigh} ${slot} ${space} ${argumentCount}` +
-      (reference === undefined ? "" : JSON.stringify(reference)) + (items === undefined ? "" : JSON.stringify(items));
+    const key =
+      `${opcode} ${dst} ${src} ${offset} ${immediate} ${immediateHigh} ${slot} ${space} ${argumentCount}` +
+      (reference === undefined ? "" : JSON.stringify(reference)) +
+      (items === undefined ? "" : JSON.stringify(items));
     number = this.numbers.get(key);
-    if (number === undefined) this.numbers.set(key, number = this.numbers.size);
+    if (number === undefined) this.numbers.set(key, (number = this.numbers.size));
     this.known.set(i, number);
     return number;
   }
 }
 
 const terminatorKey = (t: MachineTerminator): string =>
-  t.op === "exit" ? "exit" : t.op === "jump" ? `jump ${t.target}` : `${t.comparison} ${t.wide} ${t.left} ${t.right} ${t.immediate} ${t.then} ${t.else}`;
+  t.op === "exit"
+    ? "exit"
+    : t.op === "jump"
+      ? `jump ${t.target}`
+      : `${t.comparison} ${t.wide} ${t.left} ${t.right} ${t.immediate} ${t.then} ${t.else}`;
 
 /** Lets the longest equal ends of two blocks become one block, until there are none that save anything. */
 function mergeTails(blocks: MachineBlock[], keys: InstructionKeys): boolean {
@@ -168,7 +193,12 @@ function mergeTails(blocks: MachineBlock[], keys: InstructionKeys): boolean {
 
 function commonEnd(a: readonly MachineInstruction[], b: readonly MachineInstruction[], keys: InstructionKeys): number {
   let length = 0;
-  while (length < a.length && length < b.length && keys.of(a[a.length - 1 - length]!) === keys.of(b[b.length - 1 - length]!)) length++;
+  while (
+    length < a.length &&
+    length < b.length &&
+    keys.of(a[a.length - 1 - length]!) === keys.of(b[b.length - 1 - length]!)
+  )
+    length++;
   while (length > 0 && !(isIndependent(a, length) && isIndependent(b, length))) length--;
   return length;
 }
@@ -210,7 +240,12 @@ function joinEnds(blocks: MachineBlock[], first: number, second: number, length:
     cut(a, second);
     return second;
   }
-  const joined = blocks.push({ instructions: a.instructions.slice(a.instructions.length - length), terminator: a.terminator, depth: Math.min(a.depth, b.depth) }) - 1;
+  const joined =
+    blocks.push({
+      instructions: a.instructions.slice(a.instructions.length - length),
+      terminator: a.terminator,
+      depth: Math.min(a.depth, b.depth),
+    }) - 1;
   cut(a, joined);
   cut(b, joined);
   return joined;

@@ -7,11 +7,18 @@ import type { InstructionSet } from "./instruction-set.ts";
 export function wholeReads(fn: IrFunction, isa: InstructionSet): Uint8Array {
   const whole = new Uint8Array(definitionsOf(fn).length);
   if (isa < 3) return whole.fill(1);
-  const read = (value: Value): void => { whole[value.id] = 1; };
+  const read = (value: Value): void => {
+    whole[value.id] = 1;
+  };
   for (const block of fn.blocks) {
     for (const { operation } of block.instructions) {
       switch (operation.op) {
-        case "binary": case "negate": case "compare": case "store": case "extend": case "truncate":
+        case "binary":
+        case "negate":
+        case "compare":
+        case "store":
+        case "extend":
+        case "truncate":
           break;
         case "byteswap":
           if (operation.bits === 64) read(operation.operand);

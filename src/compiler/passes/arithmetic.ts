@@ -9,19 +9,32 @@ export function evaluateBinary(operator: BinaryOperator, left: bigint, right: bi
   const shift = right & BigInt(width - 1);
   const result = (): bigint => {
     switch (operator) {
-      case "add": return left + right;
-      case "sub": return left - right;
-      case "mul": return left * right;
-      case "div": return right === 0n ? 0n : left / right;
-      case "mod": return right === 0n ? left : left % right;
-      case "sdiv": return right === 0n ? 0n : signed(left) / signed(right);
-      case "smod": return right === 0n ? left : signed(left) % signed(right);
-      case "and": return left & right;
-      case "or": return left | right;
-      case "xor": return left ^ right;
-      case "lsh": return left << shift;
-      case "rsh": return left >> shift;
-      case "arsh": return signed(left) >> shift;
+      case "add":
+        return left + right;
+      case "sub":
+        return left - right;
+      case "mul":
+        return left * right;
+      case "div":
+        return right === 0n ? 0n : left / right;
+      case "mod":
+        return right === 0n ? left : left % right;
+      case "sdiv":
+        return right === 0n ? 0n : signed(left) / signed(right);
+      case "smod":
+        return right === 0n ? left : signed(left) % signed(right);
+      case "and":
+        return left & right;
+      case "or":
+        return left | right;
+      case "xor":
+        return left ^ right;
+      case "lsh":
+        return left << shift;
+      case "rsh":
+        return left >> shift;
+      case "arsh":
+        return signed(left) >> shift;
     }
   };
   return BigInt.asUintN(width, result());
@@ -30,17 +43,28 @@ export function evaluateBinary(operator: BinaryOperator, left: bigint, right: bi
 export function evaluateComparison(comparison: Comparison, left: bigint, right: bigint, width: 32 | 64): boolean {
   const signed = (value: bigint): bigint => BigInt.asIntN(width, value);
   switch (comparison) {
-    case "eq": return left === right;
-    case "ne": return left !== right;
-    case "lt": return left < right;
-    case "le": return left <= right;
-    case "gt": return left > right;
-    case "ge": return left >= right;
-    case "slt": return signed(left) < signed(right);
-    case "sle": return signed(left) <= signed(right);
-    case "sgt": return signed(left) > signed(right);
-    case "sge": return signed(left) >= signed(right);
-    case "set": return (left & right) !== 0n;
+    case "eq":
+      return left === right;
+    case "ne":
+      return left !== right;
+    case "lt":
+      return left < right;
+    case "le":
+      return left <= right;
+    case "gt":
+      return left > right;
+    case "ge":
+      return left >= right;
+    case "slt":
+      return signed(left) < signed(right);
+    case "sle":
+      return signed(left) <= signed(right);
+    case "sgt":
+      return signed(left) > signed(right);
+    case "sge":
+      return signed(left) >= signed(right);
+    case "set":
+      return (left & right) !== 0n;
   }
 }
 

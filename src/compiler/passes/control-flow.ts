@@ -3,7 +3,15 @@
  * on, blocks that follow each other with nothing between, parameters that are
  * always the same. Blocks that nothing reaches any more are left out.
  */
-import { forEachOperand, mapOperands, mapTerminator, targetsOf, terminatorOperands, valueCount, withoutUnreachable } from "../ir/analysis.ts";
+import {
+  forEachOperand,
+  mapOperands,
+  mapTerminator,
+  targetsOf,
+  terminatorOperands,
+  valueCount,
+  withoutUnreachable,
+} from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { evaluateComparison, widthOf } from "./arithmetic.ts";
 
@@ -32,11 +40,14 @@ function threadJumps(fn: IrFunction): IrFunction {
   const blocks: Block[] = [];
   /** By value id, how often it is read in all. */
   const uses = new Int32Array(valueCount(fn));
-  const count = ({ id }: Value): void => { uses[id]!++; };
+  const count = ({ id }: Value): void => {
+    uses[id]!++;
+  };
   for (const block of fn.blocks) {
     blocks[block.id] = block;
     for (const { result, operation } of block.instructions) {
-      if (result !== undefined && operation.op === "constant") constants[result.id] = BigInt.asUintN(widthOf(result.type), operation.value);
+      if (result !== undefined && operation.op === "constant")
+        constants[result.id] = BigInt.asUintN(widthOf(result.type), operation.value);
       forEachOperand(operation, count);
     }
     terminatorOperands(block.terminator).forEach(count);
@@ -68,7 +79,9 @@ function threadJumps(fn: IrFunction): IrFunction {
         const left = constants[terminator.left.id];
         const right = constants[terminator.right.id];
         if (left === undefined || right === undefined) return target;
-        target = evaluateComparison(terminator.comparison, left, right, widthOf(terminator.left.type)) ? terminator.then : terminator.else;
+        target = evaluateComparison(terminator.comparison, left, right, widthOf(terminator.left.type))
+          ? terminator.then
+          : terminator.else;
       } else {
         return target;
       }
@@ -99,7 +112,7 @@ function threadJumps(fn: IrFunction): IrFunction {
 function removeSameParameters(fn: IrFunction): IrFunction {
   const replacements: (Value | undefined)[] = [];
   const replaced = (value: Value): Value => {
-    for (let next; (next = replacements[value.id]) !== undefined;) value = next;
+    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
     return value;
   };
   const incoming = new Map<number, Target[]>();
@@ -111,7 +124,7 @@ function removeSameParameters(fn: IrFunction): IrFunction {
     }
   }
   let any = false;
-  for (let changed = true; changed;) {
+  for (let changed = true; changed; ) {
     changed = false;
     for (const { id, parameters } of fn.blocks) {
       parameters.forEach((parameter, i) => {
@@ -131,7 +144,12 @@ function removeSameParameters(fn: IrFunction): IrFunction {
     }
   }
   if (!any) return fn;
-  const kept = new Map(fn.blocks.map(({ id, parameters }) => [id, parameters.map((parameter) => replacements[parameter.id] === undefined)]));
+  const kept = new Map(
+    fn.blocks.map(({ id, parameters }) => [
+      id,
+      parameters.map((parameter) => replacements[parameter.id] === undefined),
+    ]),
+  );
   const target = ({ block, arguments: values }: Target): Target => {
     const keep = kept.get(block)!;
     return { block, arguments: values.filter((_, i) => keep[i]) };
@@ -145,7 +163,12 @@ function removeSameParameters(fn: IrFunction): IrFunction {
         const operation: Operation = mapOperands(instruction.operation, replaced);
         return operation === instruction.operation ? instruction : { ...instruction, operation };
       }),
-      terminator: t.op === "jump" ? { ...t, target: target(t.target) } : t.op === "branch" ? { ...t, then: target(t.then), else: target(t.else) } : t,
+      terminator:
+        t.op === "jump"
+          ? { ...t, target: target(t.target) }
+          : t.op === "branch"
+            ? { ...t, then: target(t.then), else: target(t.else) }
+            : t,
     };
   });
   return { ...fn, blocks };
@@ -162,7 +185,7 @@ function mergeBlocks(fn: IrFunction): IrFunction {
   const gone = new Set<number>();
   const replacements: (Value | undefined)[] = [];
   const replaced = (value: Value): Value => {
-    for (let next; (next = replacements[value.id]) !== undefined;) value = next;
+    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
     return value;
   };
   const merged: Block[] = [];
@@ -174,7 +197,9 @@ function mergeBlocks(fn: IrFunction): IrFunction {
       if (terminator.op !== "jump") break;
       const next = byId.get(terminator.target.block)!;
       if (entries.get(next.id) !== 1 || next.id === first.id) break;
-      next.parameters.forEach(({ id }, i) => { replacements[id] = terminator.target.arguments[i]!; });
+      next.parameters.forEach(({ id }, i) => {
+        replacements[id] = terminator.target.arguments[i]!;
+      });
       gone.add(next.id);
       block = { ...block, instructions: [...block.instructions, ...next.instructions], terminator: next.terminator };
     }

@@ -11,7 +11,8 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
   const incoming: (Value[] | undefined)[] = [];
   for (const block of blocks) {
     for (const parameter of block.parameters) incoming[parameter.id] = [];
-    for (const instruction of block.instructions) if (instruction.result !== undefined) definitions[instruction.result.id] = instruction;
+    for (const instruction of block.instructions)
+      if (instruction.result !== undefined) definitions[instruction.result.id] = instruction;
   }
   const edge = ({ block, arguments: values }: Target): void => {
     byId[block]!.parameters.forEach((parameter, i) => incoming[parameter.id]!.push(values[i]!));
@@ -41,12 +42,20 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
     incoming[id]?.forEach(want);
   }
 
-  const isKept = ({ result, operation }: IrInstruction): boolean => (result === undefined ? !isRemovable(operation) : wanted[result.id] === 1);
-  if (blocks.length === fn.blocks.length && blocks.every(({ parameters, instructions }) => parameters.every(({ id }) => wanted[id] === 1) && instructions.every(isKept))) return fn;
+  const isKept = ({ result, operation }: IrInstruction): boolean =>
+    result === undefined ? !isRemovable(operation) : wanted[result.id] === 1;
+  if (
+    blocks.length === fn.blocks.length &&
+    blocks.every(
+      ({ parameters, instructions }) => parameters.every(({ id }) => wanted[id] === 1) && instructions.every(isKept),
+    )
+  )
+    return fn;
 
   const target = (to: Target): Target => {
     const { parameters } = byId[to.block]!;
-    return parameters.every(({ id }) => wanted[id] === 1) ? to
+    return parameters.every(({ id }) => wanted[id] === 1)
+      ? to
       : { block: to.block, arguments: to.arguments.filter((_, i) => wanted[parameters[i]!.id] === 1) };
   };
   const terminator = (t: Terminator): Terminator => {
@@ -73,7 +82,12 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
 /** Whether only the result of the operation is of interest. */
 export function isRemovable(operation: Operation): boolean {
   switch (operation.op) {
-    case "store": case "atomic": case "compare-exchange": case "call-function": case "call-kernel": case "assembly":
+    case "store":
+    case "atomic":
+    case "compare-exchange":
+    case "call-function":
+    case "call-kernel":
+    case "assembly":
       return false;
     case "call":
       return operation.effects.pure === true || operation.effects.removable === true;

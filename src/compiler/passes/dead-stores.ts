@@ -18,5 +18,11 @@ export function removeDeadStores(fn: IrFunction): IrFunction {
     });
   }
   if (dead.size === 0) return fn;
-  return { ...fn, blocks: fn.blocks.map((block) => ({ ...block, instructions: block.instructions.filter((instruction) => !dead.has(instruction)) })) };
+  return {
+    ...fn,
+    blocks: fn.blocks.map((block) => ({
+      ...block,
+      instructions: block.instructions.filter((instruction) => !dead.has(instruction)),
+    })),
+  };
 }

@@ -36,7 +36,10 @@ export function joinEqualBlocks(fn: IrFunction): IrFunction {
     else instead.set(block.id, known);
   }
   if (instead.size === 0) return fn;
-  return withoutUnreachable({ ...fn, blocks: fn.blocks.map((block) => ({ ...block, terminator: redirected(block.terminator) })) });
+  return withoutUnreachable({
+    ...fn,
+    blocks: fn.blocks.map((block) => ({ ...block, terminator: redirected(block.terminator) })),
+  });
 }
 
 /** What equal blocks have in common whatever their values. */
@@ -46,13 +49,21 @@ const outline = ({ parameters, instructions, terminator }: Block): string =>
 /** The block's text with its own values numbered from its start. */
 function describe(block: Block, terminator: Terminator): string {
   const own = new Map<number, Value>();
-  const number = (value: Value): void => { own.set(value.id, { id: -1 - own.size, type: value.type }); };
+  const number = (value: Value): void => {
+    own.set(value.id, { id: -1 - own.size, type: value.type });
+  };
   const local = (value: Value): Value => own.get(value.id) ?? value;
   block.parameters.forEach(number);
   const lines = [block.parameters.map(({ type }) => type).join()];
   for (const { result, operation } of block.instructions) {
     if (result !== undefined) number(result);
-    lines.push(printInstruction({ ...(result !== undefined && { result: local(result) }), operation: mapOperands(operation, local) }), identity(operation));
+    lines.push(
+      printInstruction({
+        ...(result !== undefined && { result: local(result) }),
+        operation: mapOperands(operation, local),
+      }),
+      identity(operation),
+    );
   }
   lines.push(printTerminator(mapLocal(terminator, local)));
   return lines.join("\n");
@@ -61,17 +72,23 @@ function describe(block: Block, terminator: Terminator): string {
 /** What the text of an operation leaves out. */
 function identity(operation: Operation): string {
   switch (operation.op) {
-    case "call": return String(operation.helper);
-    case "assembly": return JSON.stringify(operation.items);
-    default: return "";
+    case "call":
+      return String(operation.helper);
+    case "assembly":
+      return JSON.stringify(operation.items);
+    default:
+      return "";
   }
 }
 
 function mapLocal(t: Terminator, local: (value: Value) => Value): Terminator {
   const target = (to: Target): Target => ({ ...to, arguments: to.arguments.map(local) });
   switch (t.op) {
-    case "return": return { ...t, value: local(t.value) };
-    case "jump": return { ...t, target: target(t.target) };
-    case "branch": return { ...t, left: local(t.left), right: local(t.right), then: target(t.then), else: target(t.else) };
+    case "return":
+      return { ...t, value: local(t.value) };
+    case "jump":
+      return { ...t, target: target(t.target) };
+    case "branch":
+      return { ...t, left: local(t.left), right: local(t.right), then: target(t.then), else: target(t.else) };
   }
 }

@@ -3,7 +3,9 @@ import { valueCount } from "../ir/analysis.ts";
 import type { BinaryOperator, IrFunction, IrInstruction, Value } from "../ir/ir.ts";
 
 export function expandSignedDivision(fn: IrFunction): IrFunction {
-  const concerned = fn.blocks.some(({ instructions }) => instructions.some(({ operation }) => isSignedDivision(operation)));
+  const concerned = fn.blocks.some(({ instructions }) =>
+    instructions.some(({ operation }) => isSignedDivision(operation)),
+  );
   if (!concerned) return fn;
   let nextId = valueCount(fn);
   const expand = (instruction: IrInstruction): readonly IrInstruction[] => {
@@ -16,7 +18,8 @@ export function expandSignedDivision(fn: IrFunction): IrFunction {
       return value;
     };
     const fresh = (): Value => ({ id: nextId++, type });
-    const binary = (operator: BinaryOperator, left: Value, right: Value, into = fresh()): Value => push(into, { op: "binary", operator, left, right });
+    const binary = (operator: BinaryOperator, left: Value, right: Value, into = fresh()): Value =>
+      push(into, { op: "binary", operator, left, right });
     const width = push(fresh(), { op: "constant", value: type === "i32" ? 31n : 63n });
     /** All ones for a negative number, else zero; `x ^ s - s` then is the magnitude, and gives a magnitude its sign back. */
     const sign = (value: Value): Value => binary("arsh", value, width);

@@ -16,7 +16,10 @@ export function foldAddresses(fn: IrFunction): IrFunction {
   const origin = (address: Value, offset: number): { address: Value; offset: number } => {
     let best = { address, offset };
     let total = BigInt(offset);
-    for (let at = definitions[address.id]?.operation; at?.op === "binary" && (at.operator === "add" || at.operator === "sub");) {
+    for (
+      let at = definitions[address.id]?.operation;
+      at?.op === "binary" && (at.operator === "add" || at.operator === "sub");
+    ) {
       const by = constant(at.right);
       if (by === undefined || at.left.type !== "ptr") break;
       total += at.operator === "add" ? by : -by;
@@ -27,7 +30,10 @@ export function foldAddresses(fn: IrFunction): IrFunction {
   };
   const fold = (operation: Operation): Operation => {
     switch (operation.op) {
-      case "load": case "store": case "atomic": case "compare-exchange": {
+      case "load":
+      case "store":
+      case "atomic":
+      case "compare-exchange": {
         const { address, offset } = origin(operation.address, operation.offset);
         return address === operation.address ? operation : { ...operation, address, offset };
       }

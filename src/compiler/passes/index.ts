@@ -32,8 +32,23 @@ const division: Pass = { name: "signed division", run: expandSignedDivision };
 
 /** What one pass finds opens the way for others: this order finds what running all of them again and again would, or nearly. */
 const optimising: readonly Pass[] = [
-  numbering, controlFlow, loads, deadCode, numbering, controlFlow, loads, deadCode,
-  addresses, deadStores, merging, sharing, numbering, loads, controlFlow, deadCode, equalBlocks,
+  numbering,
+  controlFlow,
+  loads,
+  deadCode,
+  numbering,
+  controlFlow,
+  loads,
+  deadCode,
+  addresses,
+  deadStores,
+  merging,
+  sharing,
+  numbering,
+  loads,
+  controlFlow,
+  deadCode,
+  equalBlocks,
 ];
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {

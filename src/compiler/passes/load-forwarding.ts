@@ -30,7 +30,7 @@ class Locations {
     const { space, base, offset, size } = place;
     let ofBase = this.#numbers.get(base);
     if (ofBase === undefined) this.#numbers.set(base, (ofBase = new Map()));
-    const key = offset * 1024 + (spaces[space] << 7 | size << 3 | types[type] << 1 | (signed ? 1 : 0));
+    const key = offset * 1024 + ((spaces[space] << 7) | (size << 3) | (types[type] << 1) | (signed ? 1 : 0));
     let location = ofBase.get(key);
     if (location === undefined) ofBase.set(key, (location = this.places.push(place) - 1));
     return location;
@@ -59,20 +59,29 @@ export function forwardLoads(fn: IrFunction): IrFunction {
   const definitions: Definitions = { operation: ({ id }) => operations[id] };
   const escaping = escapingSlots(fn, definitions);
   const locations = new Locations();
-  const locationOf = (store: Extract<Operation, { value: Value; address: Value }>): number => locations.number(placeOf(definitions, store), false, store.value.type);
+  const locationOf = (store: Extract<Operation, { value: Value; address: Value }>): number =>
+    locations.number(placeOf(definitions, store), false, store.value.type);
 
   const forget = (state: State, operation: Operation): void => {
     switch (operation.op) {
-      case "store": case "atomic": case "compare-exchange":
-        for (const location of locations.overlapping(locationOf(operation))) if (location < state.length) state[location] = undefined;
+      case "store":
+      case "atomic":
+      case "compare-exchange":
+        for (const location of locations.overlapping(locationOf(operation)))
+          if (location < state.length) state[location] = undefined;
         return;
-      case "call": case "call-function": case "call-kernel": case "assembly": {
+      case "call":
+      case "call-function":
+      case "call-kernel":
+      case "assembly": {
         const clobbers = clobbersOf(definitions, operation);
         if (clobbers === undefined) return;
         for (let location = 0; location < state.length; location++) {
           if (state[location] === undefined) continue;
           const { space, slot } = locations.places[location]!;
-          const gone = clobbers.spaces.has(space) || space === "stack" && (slot === undefined || clobbers.slots.includes(slot) || escaping.has(slot));
+          const gone =
+            clobbers.spaces.has(space) ||
+            (space === "stack" && (slot === undefined || clobbers.slots.includes(slot) || escaping.has(slot)));
           if (gone) state[location] = undefined;
         }
       }
@@ -81,7 +90,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
 
   const replacements: (Value | undefined)[] = [];
   const replaced = (value: Value): Value => {
-    for (let next; (next = replacements[value.id]) !== undefined;) value = next;
+    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
     return value;
   };
   const atEnd: State[] = [];
@@ -115,8 +124,10 @@ export function forwardLoads(fn: IrFunction): IrFunction {
             continue;
           }
           // What was stored may have been wider than its place, or of the other type.
-          const made: Operation = bits === 32 && result.type === "i32" ? { op: "truncate", operand: value }
-            : { op: "extend", bits: bits as 8 | 16 | 32, signed: operation.signed, operand: value };
+          const made: Operation =
+            bits === 32 && result.type === "i32"
+              ? { op: "truncate", operand: value }
+              : { op: "extend", bits: bits as 8 | 16 | 32, signed: operation.signed, operand: value };
           operations[result.id] = made;
           out.push({ ...instruction, operation: made });
           continue;
@@ -126,10 +137,12 @@ export function forwardLoads(fn: IrFunction): IrFunction {
         const place = placeOf(definitions, operation);
         const { value } = operation;
         // A pointer is only ever read back whole.
-        const types: readonly ValueType[] = value.type === "ptr" ? ["ptr"] : operation.size === 8 ? ["i64"] : ["i32", "i64"];
+        const types: readonly ValueType[] =
+          value.type === "ptr" ? ["ptr"] : operation.size === 8 ? ["i64"] : ["i32", "i64"];
         for (const type of types) {
           set(state, locations.number(place, false, type), { value, stored: true });
-          if (operation.size < 8 && value.type !== "ptr") set(state, locations.number(place, true, type), { value, stored: true });
+          if (operation.size < 8 && value.type !== "ptr")
+            set(state, locations.number(place, true, type), { value, stored: true });
         }
       }
       out.push(operation === instruction.operation ? instruction : { ...instruction, operation });
@@ -147,7 +160,12 @@ function set(state: State, location: number, content: Content): void {
 }
 
 /** What every way into a block agrees on. At a loop's head: what nothing in the loop changes. */
-function entryState(flow: ControlFlow, position: number, atEnd: readonly State[], forget: (state: State, operation: Operation) => void): State {
+function entryState(
+  flow: ControlFlow,
+  position: number,
+  atEnd: readonly State[],
+  forget: (state: State, operation: Operation) => void,
+): State {
   const [first, ...others] = flow.predecessors[position]!.filter((from) => from < position);
   if (first === undefined) return [];
   const state = atEnd[first]!.slice();

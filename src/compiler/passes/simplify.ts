@@ -12,7 +12,9 @@ export interface SimplifyContext extends Definitions {
 }
 
 /** The operation is that value. */
-export interface Replaced { readonly value: Value }
+export interface Replaced {
+  readonly value: Value;
+}
 
 export const commutativeOperators: ReadonlySet<BinaryOperator> = new Set(["add", "mul", "and", "or", "xor"]);
 
@@ -27,7 +29,8 @@ const isPowerOfTwo = (value: bigint): boolean => value > 0n && (value & (value -
 /** A better operation with the same result, a value that it equals, or nothing where the operation stays. */
 export function simplify(o: Operation, type: ValueType, context: SimplifyContext): Operation | Replaced | undefined {
   switch (o.op) {
-    case "binary": return simplifyBinary(o.operator, o.left, o.right, type, context);
+    case "binary":
+      return simplifyBinary(o.operator, o.left, o.right, type, context);
     case "negate": {
       const value = constantOf(context, o.operand);
       if (value !== undefined) return constant(BigInt.asUintN(widthOf(type), -value));
@@ -40,37 +43,55 @@ export function simplify(o: Operation, type: ValueType, context: SimplifyContext
       const inner = context.operation(o.operand);
       if (inner?.op !== "byteswap" || inner.bits !== o.bits) return undefined;
       // There and back again: what the first one cut off stays off.
-      return context.bits.of(inner.operand) <= o.bits ? { value: inner.operand } : { op: "extend", bits: o.bits as 16 | 32, signed: false, operand: inner.operand };
+      return context.bits.of(inner.operand) <= o.bits
+        ? { value: inner.operand }
+        : { op: "extend", bits: o.bits as 16 | 32, signed: false, operand: inner.operand };
     }
-    case "extend": return simplifyExtend(o.bits, o.signed, o.operand, type, context);
+    case "extend":
+      return simplifyExtend(o.bits, o.signed, o.operand, type, context);
     case "truncate": {
       const value = constantOf(context, o.operand);
       if (value !== undefined) return constant(BigInt.asUintN(32, value));
       const inner = context.operation(o.operand);
       if (inner?.op !== "extend") return undefined;
-      if (inner.bits === 32) return inner.operand.type === "i32" ? { value: inner.operand } : { op: "truncate", operand: inner.operand };
-      return inner.operand.type === "i32" ? { op: "extend", bits: inner.bits, signed: inner.signed, operand: inner.operand } : undefined;
+      if (inner.bits === 32)
+        return inner.operand.type === "i32" ? { value: inner.operand } : { op: "truncate", operand: inner.operand };
+      return inner.operand.type === "i32"
+        ? { op: "extend", bits: inner.bits, signed: inner.signed, operand: inner.operand }
+        : undefined;
     }
     case "compare": {
       const better = simplifyComparison(o.comparison, o.left, o.right, context);
       if (better === undefined) return undefined;
       if (typeof better === "boolean") return constant(better ? 1n : 0n);
       // As a value, the opposite of `set` would need one more comparison.
-      return better.inverted ? undefined : { op: "compare", comparison: better.comparison, left: better.left, right: better.right };
+      return better.inverted
+        ? undefined
+        : { op: "compare", comparison: better.comparison, left: better.left, right: better.right };
     }
     default:
       return undefined;
   }
 }
 
-function simplifyBinary(operator: BinaryOperator, left: Value, right: Value, type: ValueType, context: SimplifyContext): Operation | Replaced | undefined {
+function simplifyBinary(
+  operator: BinaryOperator,
+  left: Value,
+  right: Value,
+  type: ValueType,
+  context: SimplifyContext,
+): Operation | Replaced | undefined {
   const width = widthOf(type);
   const b = constantOf(context, right);
   if (left.type === "ptr") return simplifyPointer(operator, left, right, b, context);
   const a = constantOf(context, left);
   if (a !== undefined && b !== undefined) return constant(evaluateBinary(operator, a, b, width));
-  const binary = (operator: BinaryOperator, left: Value, right: bigint): Operation =>
-    ({ op: "binary", operator, left, right: context.make(constant(BigInt.asUintN(width, right)), type) });
+  const binary = (operator: BinaryOperator, left: Value, right: bigint): Operation => ({
+    op: "binary",
+    operator,
+    left,
+    right: context.make(constant(BigInt.asUintN(width, right)), type),
+  });
   const ones = BigInt.asUintN(width, -1n);
 
   if (a !== undefined) {
@@ -88,7 +109,8 @@ function simplifyBinary(operator: BinaryOperator, left: Value, right: Value, typ
   if (b === undefined) {
     if (operator === "add" || operator === "sub") {
       const inner = context.operation(right);
-      if (inner?.op === "negate") return { op: "binary", operator: operator === "add" ? "sub" : "add", left, right: inner.operand };
+      if (inner?.op === "negate")
+        return { op: "binary", operator: operator === "add" ? "sub" : "add", left, right: inner.operand };
     }
     return undefined;
   }
@@ -100,14 +122,16 @@ function simplifyBinary(operator: BinaryOperator, left: Value, right: Value, typ
       return b === 0n ? { value: left } : binary("add", left, -b);
     case "add":
       if (b === 0n) return { value: left };
-      if (inner?.op === "binary" && inner.operator === "add" && innerConstant !== undefined) return binary("add", inner.left, innerConstant + b);
+      if (inner?.op === "binary" && inner.operator === "add" && innerConstant !== undefined)
+        return binary("add", inner.left, innerConstant + b);
       return undefined;
     case "mul":
       if (b === 0n) return constant(0n);
       if (b === 1n) return { value: left };
       if (b === ones) return { op: "negate", operand: left };
       if (isPowerOfTwo(b)) return binary("lsh", left, BigInt(bitLength(b) - 1));
-      if (inner?.op === "binary" && inner.operator === "mul" && innerConstant !== undefined) return binary("mul", inner.left, innerConstant * b);
+      if (inner?.op === "binary" && inner.operator === "mul" && innerConstant !== undefined)
+        return binary("mul", inner.left, innerConstant * b);
       return undefined;
     case "div":
       if (b === 0n) return constant(0n);
@@ -134,31 +158,42 @@ function simplifyBinary(operator: BinaryOperator, left: Value, right: Value, typ
       // The rest of the mask says nothing, and a smaller one fits an immediate.
       if ((b & possible) !== b) return binary("and", left, b & possible);
       if (b === 0xffff_ffffn && type === "i64") return { op: "extend", bits: 32, signed: false, operand: left };
-      if (inner?.op === "binary" && inner.operator === "and" && innerConstant !== undefined) return binary("and", inner.left, innerConstant & b);
+      if (inner?.op === "binary" && inner.operator === "and" && innerConstant !== undefined)
+        return binary("and", inner.left, innerConstant & b);
       return undefined;
     }
     case "or":
       if (b === 0n) return { value: left };
       if (b === ones) return constant(ones);
-      if (inner?.op === "binary" && inner.operator === "or" && innerConstant !== undefined) return binary("or", inner.left, innerConstant | b);
+      if (inner?.op === "binary" && inner.operator === "or" && innerConstant !== undefined)
+        return binary("or", inner.left, innerConstant | b);
       return undefined;
     case "xor":
       if (b === 0n) return { value: left };
-      if (inner?.op === "binary" && inner.operator === "xor" && innerConstant !== undefined) return binary("xor", inner.left, innerConstant ^ b);
+      if (inner?.op === "binary" && inner.operator === "xor" && innerConstant !== undefined)
+        return binary("xor", inner.left, innerConstant ^ b);
       return undefined;
-    case "lsh": case "rsh": case "arsh":
+    case "lsh":
+    case "rsh":
+    case "arsh":
       return simplifyShift(operator, left, b & BigInt(width - 1), b, type, context);
   }
 }
 
 function simplifyShift(
-  operator: "lsh" | "rsh" | "arsh", left: Value, by: bigint, given: bigint, type: ValueType, context: SimplifyContext,
+  operator: "lsh" | "rsh" | "arsh",
+  left: Value,
+  by: bigint,
+  given: bigint,
+  type: ValueType,
+  context: SimplifyContext,
 ): Operation | Replaced | undefined {
   const width = widthOf(type);
   const count = (value: bigint): Value => context.make(constant(value), type);
   if (by === 0n) return { value: left };
   if (operator === "rsh" && context.bits.of(left) <= Number(by)) return constant(0n);
-  if (operator === "arsh" && context.bits.of(left) < width) return { op: "binary", operator: "rsh", left, right: count(by) };
+  if (operator === "arsh" && context.bits.of(left) < width)
+    return { op: "binary", operator: "rsh", left, right: count(by) };
   if (given !== by) return { op: "binary", operator, left, right: count(by) };
   const inner = context.operation(left);
   if (inner?.op !== "binary") return undefined;
@@ -170,15 +205,27 @@ function simplifyShift(
     if (operator === "rsh") return constant(0n);
   }
   if (operator === "rsh" && inner.operator === "lsh" && innerBy === by) {
-    return { op: "binary", operator: "and", left: inner.left, right: context.make(constant(BigInt.asUintN(width - Number(by), -1n)), type) };
+    return {
+      op: "binary",
+      operator: "and",
+      left: inner.left,
+      right: context.make(constant(BigInt.asUintN(width - Number(by), -1n)), type),
+    };
   }
   return undefined;
 }
 
-function simplifyPointer(operator: BinaryOperator, left: Value, right: Value, by: bigint | undefined, context: SimplifyContext): Operation | Replaced | undefined {
+function simplifyPointer(
+  operator: BinaryOperator,
+  left: Value,
+  right: Value,
+  by: bigint | undefined,
+  context: SimplifyContext,
+): Operation | Replaced | undefined {
   if (by === undefined || right.type !== "i64") return undefined;
   if (by === 0n) return { value: left };
-  if (operator === "sub") return { op: "binary", operator: "add", left, right: context.make(constant(BigInt.asUintN(64, -by)), "i64") };
+  if (operator === "sub")
+    return { op: "binary", operator: "add", left, right: context.make(constant(BigInt.asUintN(64, -by)), "i64") };
   const inner = context.operation(left);
   if (inner?.op === "map-value") {
     const offset = inner.offset + Number(BigInt.asIntN(64, by));
@@ -187,10 +234,23 @@ function simplifyPointer(operator: BinaryOperator, left: Value, right: Value, by
   }
   if (inner?.op !== "binary" || inner.operator !== "add" || inner.left.type !== "ptr") return undefined;
   const innerBy = constantOf(context, inner.right);
-  return innerBy === undefined ? undefined : { op: "binary", operator: "add", left: inner.left, right: context.make(constant(BigInt.asUintN(64, innerBy + by)), "i64") };
+  return innerBy === undefined
+    ? undefined
+    : {
+        op: "binary",
+        operator: "add",
+        left: inner.left,
+        right: context.make(constant(BigInt.asUintN(64, innerBy + by)), "i64"),
+      };
 }
 
-function simplifyExtend(bits: 8 | 16 | 32, signed: boolean, operand: Value, type: ValueType, context: SimplifyContext): Operation | Replaced | undefined {
+function simplifyExtend(
+  bits: 8 | 16 | 32,
+  signed: boolean,
+  operand: Value,
+  type: ValueType,
+  context: SimplifyContext,
+): Operation | Replaced | undefined {
   const value = constantOf(context, operand);
   if (value !== undefined) return constant(evaluateExtend(value, bits, signed, widthOf(type)));
   const operandBits = context.bits.of(operand);
@@ -200,10 +260,21 @@ function simplifyExtend(bits: 8 | 16 | 32, signed: boolean, operand: Value, type
   }
   if (bits < 32) {
     // As a mask it meets the other masks.
-    if (operand.type === type) return { op: "binary", operator: "and", left: operand, right: context.make(constant(bits === 8 ? 0xffn : 0xffffn), type) };
-    return { op: "extend", bits: 32, signed: false, operand: context.make({ op: "extend", bits, signed, operand }, operand.type) };
+    if (operand.type === type)
+      return {
+        op: "binary",
+        operator: "and",
+        left: operand,
+        right: context.make(constant(bits === 8 ? 0xffn : 0xffffn), type),
+      };
+    return {
+      op: "extend",
+      bits: 32,
+      signed: false,
+      operand: context.make({ op: "extend", bits, signed, operand }, operand.type),
+    };
   }
-  if (operand.type === type && (operandBits <= 32)) return { value: operand };
+  if (operand.type === type && operandBits <= 32) return { value: operand };
   if (operand.type === "i64" && type === "i32") return { op: "truncate", operand };
   const inner = context.operation(operand);
   if (inner?.op === "truncate") return { op: "extend", bits: 32, signed: false, operand: inner.operand };
@@ -219,23 +290,45 @@ export interface Condition {
 }
 
 /** The answer where it is known, a simpler condition, or nothing where it stays. */
-export function simplifyComparison(comparison: Comparison, left: Value, right: Value, context: SimplifyContext): boolean | Condition | undefined {
+export function simplifyComparison(
+  comparison: Comparison,
+  left: Value,
+  right: Value,
+  context: SimplifyContext,
+): boolean | Condition | undefined {
   const width = widthOf(left.type);
   const a = constantOf(context, left);
   const b = constantOf(context, right);
   if (a !== undefined && b !== undefined) return evaluateComparison(comparison, a, b, width);
   if (a !== undefined) return { comparison: swappedComparison[comparison], left: right, right: left, inverted: false };
-  if (left.id === right.id && comparison !== "set") return comparison === "eq" || comparison.endsWith("e") && comparison !== "ne";
+  if (left.id === right.id && comparison !== "set")
+    return comparison === "eq" || (comparison.endsWith("e") && comparison !== "ne");
   const make = (value: bigint): Value => context.make(constant(BigInt.asUintN(width, value)), left.type);
   const equality = comparison === "eq" || comparison === "ne";
   const inner = context.operation(left);
   if (b === undefined) {
     const other = context.operation(right);
-    if (equality && inner?.op === "byteswap" && other?.op === "byteswap" && inner.bits === other.bits && context.bits.of(inner.operand) <= inner.bits && context.bits.of(other.operand) <= inner.bits) {
+    if (
+      equality &&
+      inner?.op === "byteswap" &&
+      other?.op === "byteswap" &&
+      inner.bits === other.bits &&
+      context.bits.of(inner.operand) <= inner.bits &&
+      context.bits.of(other.operand) <= inner.bits
+    ) {
       return { comparison, left: inner.operand, right: other.operand, inverted: false };
     }
-    if (inner?.op === "extend" && other?.op === "extend" && !inner.signed && !other.signed && inner.bits === 32 && other.bits === 32 &&
-      inner.operand.type === "i32" && other.operand.type === "i32" && isUnsigned(comparison)) {
+    if (
+      inner?.op === "extend" &&
+      other?.op === "extend" &&
+      !inner.signed &&
+      !other.signed &&
+      inner.bits === 32 &&
+      other.bits === 32 &&
+      inner.operand.type === "i32" &&
+      other.operand.type === "i32" &&
+      isUnsigned(comparison)
+    ) {
       return { comparison, left: inner.operand, right: other.operand, inverted: false };
     }
     return undefined;
@@ -246,19 +339,27 @@ export function simplifyComparison(comparison: Comparison, left: Value, right: V
   const signedDiffers = bits >= width;
   if (bits < bitLength(b)) {
     switch (comparison) {
-      case "eq": case "gt": case "ge": return false;
-      case "ne": case "lt": case "le": return true;
+      case "eq":
+      case "gt":
+      case "ge":
+        return false;
+      case "ne":
+      case "lt":
+      case "le":
+        return true;
       case "set":
         if ((b & BigInt.asUintN(bits, -1n)) === 0n) return false;
         break;
-      case "sgt": case "sge":
+      case "sgt":
+      case "sge":
         return BigInt.asIntN(width, b) < 0n;
-      case "slt": case "sle":
+      case "slt":
+      case "sle":
         return BigInt.asIntN(width, b) >= 0n;
     }
   }
   // Elsewhere it stays: the verifier takes a lower bound from `x >= 1`, and older ones nothing from `x != 0`.
-  const asEquality = inner?.op === "compare" || inner?.op === "binary" && inner.operator === "and";
+  const asEquality = inner?.op === "compare" || (inner?.op === "binary" && inner.operator === "and");
   switch (comparison) {
     case "lt":
       if (b === 0n) return false;
@@ -274,9 +375,13 @@ export function simplifyComparison(comparison: Comparison, left: Value, right: V
     case "le":
       if (b === 0n && asEquality) return { comparison: "eq", left, right, inverted: false };
       break;
-    case "slt": case "sge": case "sgt": case "sle":
+    case "slt":
+    case "sge":
+    case "sgt":
+    case "sle":
       // A number whose sign bit is clear, against one that is not negative either.
-      if (!signedDiffers && BigInt.asIntN(width, b) >= 0n) return { comparison: comparison.slice(1) as Comparison, left, right, inverted: false };
+      if (!signedDiffers && BigInt.asIntN(width, b) >= 0n)
+        return { comparison: comparison.slice(1) as Comparison, left, right, inverted: false };
       break;
     case "set":
       if (b === 0n) return false;
@@ -288,13 +393,26 @@ export function simplifyComparison(comparison: Comparison, left: Value, right: V
     if (equality && b <= 1n) {
       const inverted = (comparison === "eq") === (b === 0n);
       if (!inverted) return { comparison: inner.comparison, left: inner.left, right: inner.right, inverted: false };
-      if (inner.comparison !== "set") return { comparison: invertedComparison[inner.comparison], left: inner.left, right: inner.right, inverted: false };
+      if (inner.comparison !== "set")
+        return {
+          comparison: invertedComparison[inner.comparison],
+          left: inner.left,
+          right: inner.right,
+          inverted: false,
+        };
       return { comparison: "set", left: inner.left, right: inner.right, inverted: true };
     }
     return undefined;
   }
   if (!equality) {
-    if (inner.op === "extend" && !inner.signed && inner.bits === 32 && inner.operand.type === "i32" && isUnsigned(comparison) && b <= 0xffff_ffffn) {
+    if (
+      inner.op === "extend" &&
+      !inner.signed &&
+      inner.bits === 32 &&
+      inner.operand.type === "i32" &&
+      isUnsigned(comparison) &&
+      b <= 0xffff_ffffn
+    ) {
       return { comparison, left: inner.operand, right: context.make(constant(b), "i32"), inverted: false };
     }
     return undefined;
@@ -309,8 +427,10 @@ export function simplifyComparison(comparison: Comparison, left: Value, right: V
     case "binary": {
       const by = constantOf(context, inner.right);
       if (inner.left.type === "ptr") return undefined;
-      if (b === 0n && (inner.operator === "xor" || inner.operator === "sub")) return { comparison, left: inner.left, right: inner.right, inverted: false };
-      if (b === 0n && inner.operator === "and") return { comparison: "set", left: inner.left, right: inner.right, inverted: comparison === "eq" };
+      if (b === 0n && (inner.operator === "xor" || inner.operator === "sub"))
+        return { comparison, left: inner.left, right: inner.right, inverted: false };
+      if (b === 0n && inner.operator === "and")
+        return { comparison: "set", left: inner.left, right: inner.right, inverted: comparison === "eq" };
       if (by === undefined) return undefined;
       if (inner.operator === "add") return { comparison, left: inner.left, right: make(b - by), inverted: false };
       if (inner.operator === "xor") return { comparison, left: inner.left, right: make(b ^ by), inverted: false };

@@ -17,20 +17,26 @@ export function shareSlots(fn: IrFunction): IrFunction {
   /** Each with the slots that it stands for. */
   const groups: { slot: StackSlot; members: number[] }[] = [];
   const place = (slot: StackSlot, fits: (other: StackSlot) => boolean): boolean => {
-    const group = groups.find(({ slot: other, members }) => fits(other) && members.every((member) => !conflicts.get(member)!.has(slot.id)));
+    const group = groups.find(
+      ({ slot: other, members }) => fits(other) && members.every((member) => !conflicts.get(member)!.has(slot.id)),
+    );
     group?.members.push(slot.id);
     return group !== undefined;
   };
   for (const slot of candidates) {
-    if (place(slot, (other) => other.size === slot.size && other.align === slot.align && other.name === slot.name)) continue;
+    if (place(slot, (other) => other.size === slot.size && other.align === slot.align && other.name === slot.name))
+      continue;
     groups.push({ slot, members: [slot.id] });
   }
   // Then whole groups into others that are as large, the largest first.
   groups.sort((a, b) => b.slot.size - a.slot.size);
   const final: typeof groups = [];
   for (const group of groups) {
-    const into = final.find(({ slot, members }) => slot.align >= group.slot.align &&
-      members.every((member) => group.members.every((other) => !conflicts.get(member)!.has(other))));
+    const into = final.find(
+      ({ slot, members }) =>
+        slot.align >= group.slot.align &&
+        members.every((member) => group.members.every((other) => !conflicts.get(member)!.has(other))),
+    );
     if (into === undefined) final.push(group);
     else into.members.push(...group.members);
   }
@@ -41,7 +47,9 @@ export function shareSlots(fn: IrFunction): IrFunction {
     const { operation } = instruction;
     if (operation.op !== "stack") return instruction;
     const slot = instead.get(operation.slot.id);
-    return slot === undefined || slot === operation.slot ? instruction : { ...instruction, operation: { op: "stack", slot } };
+    return slot === undefined || slot === operation.slot
+      ? instruction
+      : { ...instruction, operation: { op: "stack", slot } };
   };
   return { ...fn, blocks: fn.blocks.map((block) => ({ ...block, instructions: block.instructions.map(change) })) };
 }
@@ -52,13 +60,16 @@ function interference({ flow, definitions, slots, walk }: StackLiveness): Readon
   const conflicts = new Map(ids.map((id) => [id, new Set<number>()]));
   const touched = (o: Operation): readonly number[] => {
     switch (o.op) {
-      case "store": case "load": case "atomic": case "compare-exchange": {
+      case "store":
+      case "load":
+      case "atomic":
+      case "compare-exchange": {
         if (o.space !== "stack") return none;
         const { slot } = placeOf(definitions, o);
         return slot === undefined ? ids : [slot];
       }
       case "call":
-        return o.arguments.flatMap((value) => (value.type === "ptr" ? slotOf(definitions, value) ?? [] : []));
+        return o.arguments.flatMap((value) => (value.type === "ptr" ? (slotOf(definitions, value) ?? []) : []));
       default:
         return none;
     }
@@ -79,7 +90,7 @@ function interference({ flow, definitions, slots, walk }: StackLiveness): Readon
     for (const from of flow.predecessors[position]!) for (const slot of writtenAtEnd[from]!) written.add(slot);
     return written;
   };
-  for (let changed = true; changed;) {
+  for (let changed = true; changed; ) {
     changed = false;
     touches.forEach((inBlock, position) => {
       const written = writtenAtStart(position);
@@ -106,7 +117,12 @@ function interference({ flow, definitions, slots, walk }: StackLiveness): Readon
     const writtenBefore = writtenAtStart(position);
     for (const { index, slots: now } of inBlock) {
       const inUse = new Set([...readAfter[index]!.filter((id) => writtenBefore.has(id)), ...now]);
-      for (const a of now) for (const b of inUse) if (a !== b) { conflicts.get(a)!.add(b); conflicts.get(b)!.add(a); }
+      for (const a of now)
+        for (const b of inUse)
+          if (a !== b) {
+            conflicts.get(a)!.add(b);
+            conflicts.get(b)!.add(a);
+          }
       for (const slot of now) writtenBefore.add(slot);
     }
   });

@@ -63,7 +63,10 @@ class StoreMerging {
         instead.set(group[group.length - 1]!.index, better);
       }
     };
-    const overlapping = (place: Place) => (group: Group): boolean => group.some((store) => mayOverlap(store.place, place));
+    const overlapping =
+      (place: Place) =>
+      (group: Group): boolean =>
+        group.some((store) => mayOverlap(store.place, place));
     block.instructions.forEach(({ operation }, index) => {
       switch (operation.op) {
         case "store": {
@@ -76,16 +79,22 @@ class StoreMerging {
           else group.push({ index, operation, place });
           return;
         }
-        case "load": case "atomic": case "compare-exchange":
+        case "load":
+        case "atomic":
+        case "compare-exchange":
           close(overlapping(placeOf(this.definitions, operation)));
           return;
         case "call": {
           if (operation.effects.pure === true) return;
-          const slots = operation.arguments.map((value) => (value.type === "ptr" ? slotOf(this.definitions, value) : undefined));
+          const slots = operation.arguments.map((value) =>
+            value.type === "ptr" ? slotOf(this.definitions, value) : undefined,
+          );
           close(([first]) => first!.place.space === "map" || slots.includes(first!.place.slot));
           return;
         }
-        case "call-function": case "call-kernel": case "assembly":
+        case "call-function":
+        case "call-kernel":
+        case "assembly":
           close(([first]) => first!.place.space === "map");
           return;
         default:
@@ -94,7 +103,12 @@ class StoreMerging {
     });
     close(() => true);
     if (gone.size === 0) return block;
-    return { ...block, instructions: block.instructions.flatMap((instruction, index) => instead.get(index) ?? (gone.has(index) ? [] : [instruction])) };
+    return {
+      ...block,
+      instructions: block.instructions.flatMap(
+        (instruction, index) => instead.get(index) ?? (gone.has(index) ? [] : [instruction]),
+      ),
+    };
   }
 
   private constantOf(value: Value): bigint | undefined {
@@ -122,7 +136,11 @@ class StoreMerging {
     /** By byte from the origin on: a constant byte, or nothing. */
     const bytes: (number | undefined)[] = new Array(end - origin).fill(undefined);
     const others: { offset: number; size: AccessSize; readonly value: Value; readonly index: number }[] = [];
-    for (const { index, operation: { value, size }, place } of group) {
+    for (const {
+      index,
+      operation: { value, size },
+      place,
+    } of group) {
       const offset = place.offset - origin;
       const constant = this.constantOf(value);
       if (constant === undefined) others.push({ offset, size, value, index });
@@ -130,7 +148,12 @@ class StoreMerging {
     }
     // Numbers that are followed by zeroes take those in.
     for (const store of others) {
-      while (store.size * 2 <= alignment && this.bits.of(store.value) <= store.size * 8 && store.offset % (store.size * 2) === 0 && store.value.type !== "ptr") {
+      while (
+        store.size * 2 <= alignment &&
+        this.bits.of(store.value) <= store.size * 8 &&
+        store.offset % (store.size * 2) === 0 &&
+        store.value.type !== "ptr"
+      ) {
         const above = bytes.slice(store.offset + store.size, store.offset + store.size * 2);
         if (above.length < store.size || above.some((byte) => byte !== 0)) break;
         bytes.fill(undefined, store.offset + store.size, store.offset + store.size * 2);
@@ -145,10 +168,18 @@ class StoreMerging {
     const push = (operation: Operation, source: IrInstruction["source"], result?: Value): void => {
       out.push({ ...(result !== undefined && { result }), operation, ...(source !== undefined && { source }) });
     };
-    const store = (offset: number, size: AccessSize, value: Value, source: IrInstruction["source"]): void => push({
-      op: "store", size, space: first.place.space, address: first.operation.address,
-      offset: first.operation.offset + origin + offset - first.place.offset, value,
-    }, source);
+    const store = (offset: number, size: AccessSize, value: Value, source: IrInstruction["source"]): void =>
+      push(
+        {
+          op: "store",
+          size,
+          space: first.place.space,
+          address: first.operation.address,
+          offset: first.operation.offset + origin + offset - first.place.offset,
+          value,
+        },
+        source,
+      );
     for (const { offset, size, value, index } of others) {
       const { source } = block.instructions[index]!;
       if (size === 8 && value.type === "i32") {
@@ -169,10 +200,16 @@ class StoreMerging {
 }
 
 /** The fewest aligned stores that set these bytes, each of what an immediate can say. */
-function coverage(bytes: readonly (number | undefined)[], alignment: number): { offset: number; size: AccessSize; value: bigint }[] {
+function coverage(
+  bytes: readonly (number | undefined)[],
+  alignment: number,
+): { offset: number; size: AccessSize; value: bigint }[] {
   const stores: { offset: number; size: AccessSize; value: bigint }[] = [];
-  for (let offset = 0; offset < bytes.length;) {
-    if (bytes[offset] === undefined) { offset++; continue; }
+  for (let offset = 0; offset < bytes.length; ) {
+    if (bytes[offset] === undefined) {
+      offset++;
+      continue;
+    }
     for (const size of [8, 4, 2, 1] as const) {
       if (size > alignment || offset % size !== 0 || offset + size > bytes.length) continue;
       const part = bytes.slice(offset, offset + size);

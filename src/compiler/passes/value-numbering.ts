@@ -5,9 +5,26 @@
  * of slots and maps, which cost nothing until they are used, gather in the
  * entry. Loads stay: load-forwarding.ts.
  */
-import { controlFlow, immediateDominators, mapOperands, mapTerminator, valueCount, withoutUnreachable } from "../ir/analysis.ts";
+import {
+  controlFlow,
+  immediateDominators,
+  mapOperands,
+  mapTerminator,
+  valueCount,
+  withoutUnreachable,
+} from "../ir/analysis.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
-import type { BinaryOperator, Block, Comparison, IrFunction, IrInstruction, Operation, Terminator, Value, ValueType } from "../ir/ir.ts";
+import type {
+  BinaryOperator,
+  Block,
+  Comparison,
+  IrFunction,
+  IrInstruction,
+  Operation,
+  Terminator,
+  Value,
+  ValueType,
+} from "../ir/ir.ts";
 import { SignificantBits } from "../ir/significant-bits.ts";
 import { widthOf } from "./arithmetic.ts";
 import { commutativeOperators, constantOf, simplify, simplifyComparison, type SimplifyContext } from "./simplify.ts";
@@ -38,7 +55,8 @@ class Numbering implements SimplifyContext {
     this.fn = fn;
     this.nextId = valueCount(fn);
     for (const { instructions } of fn.blocks) {
-      for (const { result, operation } of instructions) if (result !== undefined) this.operations[result.id] = operation;
+      for (const { result, operation } of instructions)
+        if (result !== undefined) this.operations[result.id] = operation;
     }
     this.bits = new SignificantBits(fn, this);
   }
@@ -50,7 +68,9 @@ class Numbering implements SimplifyContext {
   run(): IrFunction {
     const flow = controlFlow(this.fn);
     const dominated: number[][] = flow.blocks.map(() => []);
-    immediateDominators(flow).forEach((dominator, position) => { if (position > 0) dominated[dominator]!.push(position); });
+    immediateDominators(flow).forEach((dominator, position) => {
+      if (position > 0) dominated[dominator]!.push(position);
+    });
     const done: Block[] = new Array(flow.blocks.length);
     type Step = { block: number } | { forget: readonly Key[]; undecide: readonly Key[] };
     const steps: Step[] = [{ block: 0 }];
@@ -72,7 +92,8 @@ class Numbering implements SimplifyContext {
     }
     const entry = done[0]!;
     done[0] = { ...entry, instructions: [...this.anew, ...entry.instructions] };
-    if (done.length === this.fn.blocks.length && done.every((block, i) => isSameBlock(block, flow.blocks[i]!))) return this.fn;
+    if (done.length === this.fn.blocks.length && done.every((block, i) => isSameBlock(block, flow.blocks[i]!)))
+      return this.fn;
     return withoutUnreachable({ ...this.fn, blocks: done });
   }
 
@@ -80,7 +101,7 @@ class Numbering implements SimplifyContext {
   private learned: Key[] = [];
 
   private replaced(value: Value): Value {
-    for (let next; (next = this.replacements[value.id]) !== undefined;) value = next;
+    for (let next; (next = this.replacements[value.id]) !== undefined; ) value = next;
     return value;
   }
 
@@ -114,7 +135,10 @@ class Numbering implements SimplifyContext {
       if ("value" in better && !("op" in better)) return better.value;
       operation = better as Operation;
     }
-    const decided = operation.op === "compare" ? this.decided.get(conditionKey(operation.comparison, operation.left, operation.right)) : undefined;
+    const decided =
+      operation.op === "compare"
+        ? this.decided.get(conditionKey(operation.comparison, operation.left, operation.right))
+        : undefined;
     if (decided !== undefined) operation = { op: "constant", value: decided ? 1n : 0n };
     const isAnew = isMadeAnew(operation);
     const key = operationKey(operation, type);
@@ -147,7 +171,13 @@ class Numbering implements SimplifyContext {
     }
     const decided = this.decided.get(conditionKey(comparison, left, right));
     if (decided !== undefined) return { op: "jump", target: decided ? then : otherwise, ...source };
-    if (comparison === terminator.comparison && left === terminator.left && right === terminator.right && then === terminator.then) return terminator;
+    if (
+      comparison === terminator.comparison &&
+      left === terminator.left &&
+      right === terminator.right &&
+      then === terminator.then
+    )
+      return terminator;
     return { op: "branch", comparison, left, right, then, else: otherwise, ...source };
   }
 
@@ -157,7 +187,10 @@ class Numbering implements SimplifyContext {
     const { comparison, left, right } = terminator;
     const holds = terminator.then.block === block;
     const decide = (comparison: Comparison, answer: boolean): void => {
-      for (const key of [conditionKey(comparison, left, right), conditionKey(swappedComparison[comparison], right, left)]) {
+      for (const key of [
+        conditionKey(comparison, left, right),
+        conditionKey(swappedComparison[comparison], right, left),
+      ]) {
         if (this.decided.has(key)) continue;
         this.decided.set(key, answer);
         this.learned.push(key);
@@ -178,7 +211,10 @@ class Numbering implements SimplifyContext {
     for (const { result, operation } of this.anew) {
       if (result === undefined || operation.op !== "constant" || result.type !== value.type) continue;
       const equal = BigInt.asUintN(widthOf(value.type), operation.value) === constant;
-      for (const [comparison, answer] of [["eq", equal], ["ne", !equal]] as const) {
+      for (const [comparison, answer] of [
+        ["eq", equal],
+        ["ne", !equal],
+      ] as const) {
         const key = conditionKey(comparison, value, result);
         if (this.decided.has(key)) continue;
         this.decided.set(key, answer);
@@ -189,7 +225,9 @@ class Numbering implements SimplifyContext {
 }
 
 const isSameBlock = (a: Block, b: Block): boolean =>
-  a.terminator === b.terminator && a.instructions.length === b.instructions.length && a.instructions.every((instruction, i) => instruction === b.instructions[i]);
+  a.terminator === b.terminator &&
+  a.instructions.length === b.instructions.length &&
+  a.instructions.every((instruction, i) => instruction === b.instructions[i]);
 
 /** Costs nothing before it is used, and is made again wherever it is. */
 export function isMadeAnew({ op }: Operation): boolean {
@@ -199,9 +237,17 @@ export function isMadeAnew({ op }: Operation): boolean {
 /** The same operands give the same result, whatever happened in between. */
 function isPureOperation(o: Operation): boolean {
   switch (o.op) {
-    case "binary": case "negate": case "byteswap": case "extend": case "truncate": case "compare": return true;
-    case "call": return o.effects.pure === true;
-    default: return isMadeAnew(o);
+    case "binary":
+    case "negate":
+    case "byteswap":
+    case "extend":
+    case "truncate":
+    case "compare":
+      return true;
+    case "call":
+      return o.effects.pure === true;
+    default:
+      return isMadeAnew(o);
   }
 }
 
@@ -214,16 +260,41 @@ const VALUES = 2 ** 22;
 const keyOf = (code: number, first: number, second = 0): number => (code * VALUES + first) * VALUES + second;
 
 /** Codes 0 to 10. */
-const comparisonCodes: Record<Comparison, number> = { eq: 0, ne: 1, lt: 2, le: 3, gt: 4, ge: 5, slt: 6, sle: 7, sgt: 8, sge: 9, set: 10 };
+const comparisonCodes: Record<Comparison, number> = {
+  eq: 0,
+  ne: 1,
+  lt: 2,
+  le: 3,
+  gt: 4,
+  ge: 5,
+  slt: 6,
+  sle: 7,
+  sgt: 8,
+  sge: 9,
+  set: 10,
+};
 
 /** From 16, 32 and 48 on, by the result's type. */
 const operatorCodes: Record<BinaryOperator, number> = {
-  add: 0, sub: 1, mul: 2, div: 3, mod: 4, sdiv: 5, smod: 6, and: 7, or: 8, xor: 9, lsh: 10, rsh: 11, arsh: 12,
+  add: 0,
+  sub: 1,
+  mul: 2,
+  div: 3,
+  mod: 4,
+  sdiv: 5,
+  smod: 6,
+  and: 7,
+  or: 8,
+  xor: 9,
+  lsh: 10,
+  rsh: 11,
+  arsh: 12,
 };
 
 const typeCodes: Record<ValueType, number> = { i32: 0, i64: 1, ptr: 2 };
 
-const conditionKey = (comparison: Comparison, left: Value, right: Value): Key => keyOf(comparisonCodes[comparison], left.id, right.id);
+const conditionKey = (comparison: Comparison, left: Value, right: Value): Key =>
+  keyOf(comparisonCodes[comparison], left.id, right.id);
 
 function operationKey(o: Operation, type: ValueType): Key {
   const typeCode = typeCodes[type];
@@ -232,21 +303,32 @@ function operationKey(o: Operation, type: ValueType): Key {
       const value = BigInt.asUintN(widthOf(type), o.value);
       return value < VALUES ? keyOf(64 + typeCode, Number(value)) : `${type} ${value}`;
     }
-    case "stack": return keyOf(67, o.slot.id);
-    case "map": return `map ${o.map.name}`;
-    case "map-value": return `map-value ${o.map.name} ${o.offset}`;
-    case "function": return `function ${o.name}`;
+    case "stack":
+      return keyOf(67, o.slot.id);
+    case "map":
+      return `map ${o.map.name}`;
+    case "map-value":
+      return `map-value ${o.map.name} ${o.offset}`;
+    case "function":
+      return `function ${o.name}`;
     case "binary": {
       const swap = commutativeOperators.has(o.operator) && o.left.id > o.right.id && o.left.type !== "ptr";
       const code = 16 * (1 + typeCode) + operatorCodes[o.operator];
       return swap ? keyOf(code, o.right.id, o.left.id) : keyOf(code, o.left.id, o.right.id);
     }
-    case "negate": return keyOf(68 + typeCode, o.operand.id);
-    case "truncate": return keyOf(71, o.operand.id);
-    case "byteswap": return keyOf(72 + typeCode, o.operand.id, o.bits);
-    case "extend": return keyOf((o.signed ? 80 : 84) + typeCode, o.operand.id, o.bits);
-    case "compare": return conditionKey(o.comparison, o.left, o.right);
-    case "call": return `${type} call ${o.helper} ${o.arguments.map(({ id }) => id).join(" ")}`;
-    default: throw new Error(`${o.op} is not pure`);
+    case "negate":
+      return keyOf(68 + typeCode, o.operand.id);
+    case "truncate":
+      return keyOf(71, o.operand.id);
+    case "byteswap":
+      return keyOf(72 + typeCode, o.operand.id, o.bits);
+    case "extend":
+      return keyOf((o.signed ? 80 : 84) + typeCode, o.operand.id, o.bits);
+    case "compare":
+      return conditionKey(o.comparison, o.left, o.right);
+    case "call":
+      return `${type} call ${o.helper} ${o.arguments.map(({ id }) => id).join(" ")}`;
+    default:
+      throw new Error(`${o.op} is not pure`);
   }
 }

@@ -11,29 +11,37 @@ import { expected, input, KernelRunner } from "./run-in-kernel.ts";
  * none; both must do in the kernel what direct evaluation gives. Throws an Error
  * with the seed and the smallest program that fails.
  */
-export function checkRandomPrograms(runs: number, seed: number): { readonly plain: number; readonly optimised: number } {
+export function checkRandomPrograms(
+  runs: number,
+  seed: number,
+): { readonly plain: number; readonly optimised: number } {
   const runner = new KernelRunner();
   /** Instructions in all. */
   const count = { plain: 0, optimised: 0 };
   try {
-    fc.assert(fc.property(randomProgram, fc.nat(), fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 3, 3, 4), (program, data, level) => {
-      const module = moduleOf(program);
-      const isa = hasLaterAtomics(module) ? Math.max(level, 3) as InstructionSet : level;
-      const before = input(data);
-      const want = expected(module, before);
-      for (const optimise of [false, true]) {
-        let got;
-        try {
-          got = runner.run(module, before, { isa, optimise, validate: true });
-        } catch (error) {
-          throw new Error(`isa ${isa}, optimise ${optimise}: ${String(error)}\n${printModule(module)}`);
+    fc.assert(
+      fc.property(randomProgram, fc.nat(), fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 3, 3, 4), (program, data, level) => {
+        const module = moduleOf(program);
+        const isa = hasLaterAtomics(module) ? (Math.max(level, 3) as InstructionSet) : level;
+        const before = input(data);
+        const want = expected(module, before);
+        for (const optimise of [false, true]) {
+          let got;
+          try {
+            got = runner.run(module, before, { isa, optimise, validate: true });
+          } catch (error) {
+            throw new Error(`isa ${isa}, optimise ${optimise}: ${String(error)}\n${printModule(module)}`);
+          }
+          count[optimise ? "optimised" : "plain"] += got.length;
+          if (got.returned !== want.returned || got.data !== want.data) {
+            throw new Error(
+              `isa ${isa}, optimise ${optimise}: returned ${got.returned} instead of ${want.returned},\n${got.data} instead of\n${want.data}\n${printModule(module)}`,
+            );
+          }
         }
-        count[optimise ? "optimised" : "plain"] += got.length;
-        if (got.returned !== want.returned || got.data !== want.data) {
-          throw new Error(`isa ${isa}, optimise ${optimise}: returned ${got.returned} instead of ${want.returned},\n${got.data} instead of\n${want.data}\n${printModule(module)}`);
-        }
-      }
-    }), { numRuns: runs, seed });
+      }),
+      { numRuns: runs, seed },
+    );
   } finally {
     runner.close();
   }
@@ -42,6 +50,9 @@ export function checkRandomPrograms(runs: number, seed: number): { readonly plai
 
 /** Whether it has atomic operations that only instruction set 3 has. */
 export function hasLaterAtomics(module: IrModule): boolean {
-  const isLater = (o: Operation): boolean => o.op === "compare-exchange" || o.op === "atomic" && (o.fetch || o.operator !== "add");
-  return module.functions.some(({ blocks }) => blocks.some(({ instructions }) => instructions.some(({ operation }) => isLater(operation))));
+  const isLater = (o: Operation): boolean =>
+    o.op === "compare-exchange" || (o.op === "atomic" && (o.fetch || o.operator !== "add"));
+  return module.functions.some(({ blocks }) =>
+    blocks.some(({ instructions }) => instructions.some(({ operation }) => isLater(operation))),
+  );
 }

@@ -24,7 +24,9 @@ export function interpret(module: IrModule, values: readonly Datum[], machine: M
 
 function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], machine: Machine): Datum {
   const values: Datum[] = [];
-  fn.parameters.forEach(({ id }, i) => { values[id] = parameters[i]!; });
+  fn.parameters.forEach(({ id }, i) => {
+    values[id] = parameters[i]!;
+  });
   const frame = new Map<number, Uint8Array>();
   const blocks = new Map(fn.blocks.map((block) => [block.id, block]));
   const datum = ({ id }: Value): Datum => values[id]!;
@@ -36,24 +38,38 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
   const view = (address: Value, offset: number): { view: DataView; at: number } => {
     const pointer = datum(address);
     if (typeof pointer === "bigint") throw new Error(`v${address.id} is no pointer`);
-    return { view: new DataView(pointer.memory.buffer, pointer.memory.byteOffset, pointer.memory.byteLength), at: pointer.offset + offset };
+    return {
+      view: new DataView(pointer.memory.buffer, pointer.memory.byteOffset, pointer.memory.byteLength),
+      at: pointer.offset + offset,
+    };
   };
   const load = (address: Value, offset: number, size: AccessSize): bigint => {
     const { view: memory, at } = view(address, offset);
     switch (size) {
-      case 1: return BigInt(memory.getUint8(at));
-      case 2: return BigInt(memory.getUint16(at, true));
-      case 4: return BigInt(memory.getUint32(at, true));
-      case 8: return memory.getBigUint64(at, true);
+      case 1:
+        return BigInt(memory.getUint8(at));
+      case 2:
+        return BigInt(memory.getUint16(at, true));
+      case 4:
+        return BigInt(memory.getUint32(at, true));
+      case 8:
+        return memory.getBigUint64(at, true);
     }
   };
   const store = (address: Value, offset: number, size: AccessSize, value: bigint): void => {
     const { view: memory, at } = view(address, offset);
     switch (size) {
-      case 1: memory.setUint8(at, Number(BigInt.asUintN(8, value))); return;
-      case 2: memory.setUint16(at, Number(BigInt.asUintN(16, value)), true); return;
-      case 4: memory.setUint32(at, Number(BigInt.asUintN(32, value)), true); return;
-      case 8: memory.setBigUint64(at, BigInt.asUintN(64, value), true);
+      case 1:
+        memory.setUint8(at, Number(BigInt.asUintN(8, value)));
+        return;
+      case 2:
+        memory.setUint16(at, Number(BigInt.asUintN(16, value)), true);
+        return;
+      case 4:
+        memory.setUint32(at, Number(BigInt.asUintN(32, value)), true);
+        return;
+      case 8:
+        memory.setBigUint64(at, BigInt.asUintN(64, value), true);
     }
   };
   const compare = (comparison: Parameters<typeof evaluateComparison>[0], left: Value, right: Value): boolean => {
@@ -66,7 +82,8 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
   };
   const evaluate = (o: Operation, result: Value | undefined): Datum | undefined => {
     switch (o.op) {
-      case "constant": return BigInt.asUintN(result === undefined ? 64 : widthOf(result.type), o.value);
+      case "constant":
+        return BigInt.asUintN(result === undefined ? 64 : widthOf(result.type), o.value);
       case "binary": {
         const left = datum(o.left);
         if (typeof left !== "bigint") {
@@ -75,19 +92,33 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
         }
         return evaluateBinary(o.operator, left, number(o.right), widthOf(o.left.type));
       }
-      case "negate": return BigInt.asUintN(widthOf(o.operand.type), -number(o.operand));
-      case "byteswap": return evaluateByteswap(number(o.operand), o.bits);
-      case "extend": return evaluateExtend(number(o.operand), o.bits, o.signed, result === undefined ? 64 : widthOf(result.type));
-      case "truncate": return BigInt.asUintN(32, number(o.operand));
+      case "negate":
+        return BigInt.asUintN(widthOf(o.operand.type), -number(o.operand));
+      case "byteswap":
+        return evaluateByteswap(number(o.operand), o.bits);
+      case "extend":
+        return evaluateExtend(number(o.operand), o.bits, o.signed, result === undefined ? 64 : widthOf(result.type));
+      case "truncate":
+        return BigInt.asUintN(32, number(o.operand));
       case "load": {
         const loaded = load(o.address, o.offset, o.size);
-        return BigInt.asUintN(result === undefined ? 64 : widthOf(result.type), o.signed ? BigInt.asIntN(8 * o.size, loaded) : loaded);
+        return BigInt.asUintN(
+          result === undefined ? 64 : widthOf(result.type),
+          o.signed ? BigInt.asIntN(8 * o.size, loaded) : loaded,
+        );
       }
-      case "store": store(o.address, o.offset, o.size, number(o.value)); return undefined;
+      case "store":
+        store(o.address, o.offset, o.size, number(o.value));
+        return undefined;
       case "atomic": {
         const old = load(o.address, o.offset, o.size);
         const value = number(o.value);
-        store(o.address, o.offset, o.size, o.operator === "exchange" ? value : evaluateBinary(o.operator, old, value, 64));
+        store(
+          o.address,
+          o.offset,
+          o.size,
+          o.operator === "exchange" ? value : evaluateBinary(o.operator, old, value, 64),
+        );
         return old;
       }
       case "compare-exchange": {
@@ -97,18 +128,23 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
       }
       case "stack": {
         let memory = frame.get(o.slot.id);
-        if (memory === undefined) frame.set(o.slot.id, memory = new Uint8Array(o.slot.size));
+        if (memory === undefined) frame.set(o.slot.id, (memory = new Uint8Array(o.slot.size)));
         return { memory, offset: 0 };
       }
-      case "map": return { memory: machine.maps.get(o.map.name)!, offset: 0 };
-      case "map-value": return { memory: machine.maps.get(o.map.name)!, offset: o.offset };
-      case "call": return machine.call(o.name, o.arguments.map(datum));
+      case "map":
+        return { memory: machine.maps.get(o.map.name)!, offset: 0 };
+      case "map-value":
+        return { memory: machine.maps.get(o.map.name)!, offset: o.offset };
+      case "call":
+        return machine.call(o.name, o.arguments.map(datum));
       case "call-function": {
         const called = module.functions.find(({ name }) => name === o.name)!;
         return run(module, called, o.arguments.map(datum), machine);
       }
-      case "compare": return compare(o.comparison, o.left, o.right) ? 1n : 0n;
-      default: throw new Error(`${o.op} is not interpreted`);
+      case "compare":
+        return compare(o.comparison, o.left, o.right) ? 1n : 0n;
+      default:
+        throw new Error(`${o.op} is not interpreted`);
     }
   };
   for (let block = fn.blocks[0]!, steps = 0; ; steps++) {
@@ -119,10 +155,16 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
     }
     const { terminator } = block;
     if (terminator.op === "return") return datum(terminator.value);
-    const target: Target = terminator.op === "jump" ? terminator.target
-      : compare(terminator.comparison, terminator.left, terminator.right) ? terminator.then : terminator.else;
+    const target: Target =
+      terminator.op === "jump"
+        ? terminator.target
+        : compare(terminator.comparison, terminator.left, terminator.right)
+          ? terminator.then
+          : terminator.else;
     block = blocks.get(target.block)!;
     const given = target.arguments.map(datum);
-    block.parameters.forEach(({ id }, i) => { values[id] = given[i]!; });
+    block.parameters.forEach(({ id }, i) => {
+      values[id] = given[i]!;
+    });
   }
 }

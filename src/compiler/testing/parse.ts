@@ -2,7 +2,20 @@
 import { helperNumber, type HelperName } from "../../asm/helpers.ts";
 import type { MapDefinition } from "../../types/index.ts";
 import type {
-  AccessSize, BinaryOperator, Block, Comparison, Effects, IrFunction, IrInstruction, Operation, Space, StackSlot, Target, Terminator, Value, ValueType,
+  AccessSize,
+  BinaryOperator,
+  Block,
+  Comparison,
+  Effects,
+  IrFunction,
+  IrInstruction,
+  Operation,
+  Space,
+  StackSlot,
+  Target,
+  Terminator,
+  Value,
+  ValueType,
 } from "../ir/ir.ts";
 
 export interface ParseOptions {
@@ -13,7 +26,10 @@ export interface ParseOptions {
 
 /** @throws {Error} that names the line it doesn't understand. */
 export function parseFunction(text: string, options: ParseOptions = {}): IrFunction {
-  const lines = text.split("\n").map((line) => line.replace(/;.*/, "").trim()).filter((line) => line !== "");
+  const lines = text
+    .split("\n")
+    .map((line) => line.replace(/;.*/, "").trim())
+    .filter((line) => line !== "");
   const values = new Map<number, Value>();
   const slots = new Map<number, StackSlot>();
   const head = /^function ([\w.]+)\((.*)\)$/.exec(lines[0]!);
@@ -24,7 +40,8 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
     values.set(value.id, value);
     return value;
   };
-  const parameters = (list: string): Value[] => [...list.matchAll(/(v\d+): (\w+)/g)].map(([, id, type]) => define(id!, type!));
+  const parameters = (list: string): Value[] =>
+    [...list.matchAll(/(v\d+): (\w+)/g)].map(([, id, type]) => define(id!, type!));
   const functionParameters = parameters(head[2]!);
   for (const line of lines.slice(1)) {
     const block = /^b\d+\((.*)\):$/.exec(line);
@@ -44,8 +61,11 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
   };
   const match = (pattern: RegExp, text: string): string[] | undefined => pattern.exec(text)?.slice(1);
   const place = String.raw`(\w+) \[(v\d+)(?: ([+-]) (\d+))?\]`;
-  const at = (space: string, address: string, sign: string | undefined, offset: string | undefined) =>
-    ({ space: space as Space, address: value(address), offset: offset === undefined ? 0 : Number(`${sign}${offset}`) });
+  const at = (space: string, address: string, sign: string | undefined, offset: string | undefined) => ({
+    space: space as Space,
+    address: value(address),
+    offset: offset === undefined ? 0 : Number(`${sign}${offset}`),
+  });
 
   const operation = (text: string): Operation => {
     let m: string[] | undefined;
@@ -54,22 +74,41 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
       return { op: "binary", operator: m[0] as BinaryOperator, left: value(m[1]!), right: value(m[2]!) };
     }
     if ((m = match(/^negate (v\d+)$/, text))) return { op: "negate", operand: value(m[0]!) };
-    if ((m = match(/^byteswap(\d+) (v\d+)$/, text))) return { op: "byteswap", bits: Number(m[0]) as 16, operand: value(m[1]!) };
+    if ((m = match(/^byteswap(\d+) (v\d+)$/, text)))
+      return { op: "byteswap", bits: Number(m[0]) as 16, operand: value(m[1]!) };
     if ((m = match(/^(sign|zero)-extend(\d+) (v\d+)$/, text))) {
       return { op: "extend", bits: Number(m[1]) as 8, signed: m[0] === "sign", operand: value(m[2]!) };
     }
     if ((m = match(/^truncate (v\d+)$/, text))) return { op: "truncate", operand: value(m[0]!) };
     if ((m = match(new RegExp(`^load(-signed)?(\\d) ${place}$`), text))) {
-      return { op: "load", size: Number(m[1]) as AccessSize, signed: m[0] !== undefined, ...at(m[2]!, m[3]!, m[4], m[5]) };
+      return {
+        op: "load",
+        size: Number(m[1]) as AccessSize,
+        signed: m[0] !== undefined,
+        ...at(m[2]!, m[3]!, m[4], m[5]),
+      };
     }
     if ((m = match(new RegExp(`^store(\\d) ${place}, (v\\d+)$`), text))) {
       return { op: "store", size: Number(m[0]) as AccessSize, ...at(m[1]!, m[2]!, m[3], m[4]), value: value(m[5]!) };
     }
     if ((m = match(new RegExp(`^atomic-(add|and|or|xor|exchange)(-fetch)?(\\d) ${place}, (v\\d+)$`), text))) {
-      return { op: "atomic", operator: m[0] as "add", fetch: m[1] !== undefined, size: Number(m[2]) as 4, ...at(m[3]!, m[4]!, m[5], m[6]), value: value(m[7]!) };
+      return {
+        op: "atomic",
+        operator: m[0] as "add",
+        fetch: m[1] !== undefined,
+        size: Number(m[2]) as 4,
+        ...at(m[3]!, m[4]!, m[5], m[6]),
+        value: value(m[7]!),
+      };
     }
     if ((m = match(new RegExp(`^compare-exchange(\\d) ${place}, (v\\d+), (v\\d+)$`), text))) {
-      return { op: "compare-exchange", size: Number(m[0]) as 4, ...at(m[1]!, m[2]!, m[3], m[4]), expected: value(m[5]!), value: value(m[6]!) };
+      return {
+        op: "compare-exchange",
+        size: Number(m[0]) as 4,
+        ...at(m[1]!, m[2]!, m[3], m[4]),
+        expected: value(m[5]!),
+        value: value(m[6]!),
+      };
     }
     if ((m = match(/^stack (.+)#(\d+) \((\d+) bytes, align (\d)\)$/, text))) {
       const id = Number(m[1]);
@@ -82,14 +121,21 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
       if (found === undefined) throw new Error(`no map ${name}`);
       return found;
     };
-    if ((m = match(/^map-value (\S+) \+ (\d+)$/, text))) return { op: "map-value", map: map(m[0]!), offset: Number(m[1]) };
+    if ((m = match(/^map-value (\S+) \+ (\d+)$/, text)))
+      return { op: "map-value", map: map(m[0]!), offset: Number(m[1]) };
     if ((m = match(/^map (\S+)$/, text))) return { op: "map", map: map(m[0]!) };
     if ((m = match(/^function (\S+)$/, text))) return { op: "function", name: m[0]! };
     if ((m = match(/^call ([\w.]+)\((.*)\)$/, text))) {
       const name = m[0]!;
       const helper = helperNumber(name as HelperName);
       if (helper === undefined) throw new Error(`no helper ${name}`);
-      return { op: "call", helper, name, arguments: list(m[1]!), effects: options.effects?.[name] ?? { clobbers: ["map"] } };
+      return {
+        op: "call",
+        helper,
+        name,
+        arguments: list(m[1]!),
+        effects: options.effects?.[name] ?? { clobbers: ["map"] },
+      };
     }
     if ((m = match(/^call-(function|kernel) ([\w.]+)\((.*)\)$/, text))) {
       return { op: m[0] === "kernel" ? "call-kernel" : "call-function", name: m[1]!, arguments: list(m[2]!) };
@@ -104,7 +150,14 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
     if ((m = match(/^jump (.+)$/, text))) return { op: "jump", target: target(m[0]!) };
     if ((m = match(/^return (v\d+)$/, text))) return { op: "return", value: value(m[0]!) };
     if ((m = match(/^if (v\d+) (\w+) (v\d+) then (.+) else (.+)$/, text))) {
-      return { op: "branch", comparison: m[1] as Comparison, left: value(m[0]!), right: value(m[2]!), then: target(m[3]!), else: target(m[4]!) };
+      return {
+        op: "branch",
+        comparison: m[1] as Comparison,
+        left: value(m[0]!),
+        right: value(m[2]!),
+        then: target(m[3]!),
+        else: target(m[4]!),
+      };
     }
     return undefined;
   };

@@ -6,7 +6,12 @@ import { validate } from "../ir/validate.ts";
 import { parseFunction, type ParseOptions } from "./parse.ts";
 
 /** Lines without their indentation, and without empty ones. */
-const normal = (text: string): string => text.split("\n").map((line) => line.trim()).filter((line) => line !== "").join("\n");
+const normal = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join("\n");
 
 /** What the pass makes of the function, valid before and after. */
 export function rewritten(pass: (fn: IrFunction) => IrFunction, text: string, options?: ParseOptions): string {
@@ -18,6 +23,11 @@ export function rewritten(pass: (fn: IrFunction) => IrFunction, text: string, op
 }
 
 /** Asserts that the pass turns the one function into the other. */
-export function becomes(pass: (fn: IrFunction) => IrFunction, before: string, after: string, options?: ParseOptions): void {
+export function becomes(
+  pass: (fn: IrFunction) => IrFunction,
+  before: string,
+  after: string,
+  options?: ParseOptions,
+): void {
   assert.fixture(normal(rewritten(pass, before, options)), normal(after));
 }

@@ -51,8 +51,21 @@ export function expected(module: IrModule, before: Uint8Array): Outcome {
 }
 
 export class KernelRunner {
-  private readonly map = createMap({ name: data.name, type: MapType.ARRAY, keySize: 4, valueSize: size, maxEntries: 1, flags: 0 });
-  private readonly elements = mapElements(this.map, { name: data.name, type: MapType.ARRAY, keySize: 4, valueSize: size, maxEntries: 1 });
+  private readonly map = createMap({
+    name: data.name,
+    type: MapType.ARRAY,
+    keySize: 4,
+    valueSize: size,
+    maxEntries: 1,
+    flags: 0,
+  });
+  private readonly elements = mapElements(this.map, {
+    name: data.name,
+    type: MapType.ARRAY,
+    keySize: 4,
+    valueSize: size,
+    maxEntries: 1,
+  });
 
   /** What the program does in the kernel. */
   run(module: IrModule, before: Uint8Array, options: CompileOptions): Outcome & { readonly length: number } {

@@ -37,7 +37,12 @@ export type ContextFields = Readonly<Record<string, ContextField | ContextPointe
  * Where a program can be attached, and what its programs may do there: the
  * verifier's rules, for the type checker to read.
  */
-export interface Hook<C extends ContextFields = ContextFields, R = unknown, H extends HelperMethod = HelperMethod, S extends string = string> {
+export interface Hook<
+  C extends ContextFields = ContextFields,
+  R = unknown,
+  H extends HelperMethod = HelperMethod,
+  S extends string = string,
+> {
   /** libbpf's section name. */
   readonly section: S;
   readonly type: ProgramType;
@@ -57,11 +62,17 @@ export interface KernelPointer<T extends string> {
 
 /** A hook's context, as a program sees it. */
 export type Context<C extends ContextFields> = {
-  readonly [N in keyof C]:
-    C[N] extends ContextField<infer K, infer W> ? (W extends true ? Field<K> : Scalar<K>)
-    : C[N] extends ContextPointer<infer T, infer F> ? KernelPointer<T> & { readonly [M in keyof F]: F[M] extends ContextField<infer K> ? Scalar<K> : never }
-    : C[N] extends ContextArray<infer W> ? (W extends true ? Ipv6Field : Ipv6)
-    : never;
+  readonly [N in keyof C]: C[N] extends ContextField<infer K, infer W>
+    ? W extends true
+      ? Field<K>
+      : Scalar<K>
+    : C[N] extends ContextPointer<infer T, infer F>
+      ? KernelPointer<T> & { readonly [M in keyof F]: F[M] extends ContextField<infer K> ? Scalar<K> : never }
+      : C[N] extends ContextArray<infer W>
+        ? W extends true
+          ? Ipv6Field
+          : Ipv6
+        : never;
 } & AnyContext;
 
 /** The context as a whole, as helpers take it. */
@@ -71,9 +82,20 @@ export interface AnyContext extends KernelPointer<"context"> {}
 export type AnyReturn = number | Scalar<"u32"> | Scalar<"i32">;
 
 /** A field that may only be read. */
-export const readable = <K extends ScalarKind>(offset: number, kind: K, size: 1 | 2 | 4 | 8 = 4): ContextField<K, false> => ({ offset, kind, size, writable: false });
+export const readable = <K extends ScalarKind>(
+  offset: number,
+  kind: K,
+  size: 1 | 2 | 4 | 8 = 4,
+): ContextField<K, false> => ({ offset, kind, size, writable: false });
 /** A field that may be read and written. */
-export const writable = <K extends ScalarKind>(offset: number, kind: K, size: 1 | 2 | 4 | 8 = 4): ContextField<K, true> => ({ offset, kind, size, writable: true });
+export const writable = <K extends ScalarKind>(
+  offset: number,
+  kind: K,
+  size: 1 | 2 | 4 | 8 = 4,
+): ContextField<K, true> => ({ offset, kind, size, writable: true });
 /** A pointer to a kernel object. */
-export const pointer = <T extends string, F extends PointerFields = {}>(offset: number, points: T, fields: F = {} as F): ContextPointer<T, F> =>
-  ({ offset, pointer: points, fields });
+export const pointer = <T extends string, F extends PointerFields = {}>(
+  offset: number,
+  points: T,
+  fields: F = {} as F,
+): ContextPointer<T, F> => ({ offset, pointer: points, fields });

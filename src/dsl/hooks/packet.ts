@@ -12,7 +12,14 @@ import { pointer, readable, writable, type AnyReturn, type Hook } from "./hook.t
 export const XdpAction = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const;
 export type XdpAction = (typeof XdpAction)[keyof typeof XdpAction];
 
-const helpers = ["ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "ringbufOutput", "tailCall"] as const;
+const helpers = [
+  "ktimeGetNs",
+  "ktimeGetBootNs",
+  "getPrandomU32",
+  "getSmpProcessorId",
+  "ringbufOutput",
+  "tailCall",
+] as const;
 type PacketHelper = (typeof helpers)[number];
 
 const skb = {
@@ -45,18 +52,39 @@ const cgroupSkbFields = {
 
 /** A filter on a socket: gives how many bytes of the packet the socket is to get. */
 export const socketFilter: Hook<typeof skb, AnyReturn, PacketHelper | "getSocketCookie", "socket"> = {
-  section: "socket", type: ProgramType.SOCKET_FILTER, contextType: "__sk_buff", context: skb, helpers: [...helpers, "getSocketCookie"],
+  section: "socket",
+  type: ProgramType.SOCKET_FILTER,
+  contextType: "__sk_buff",
+  context: skb,
+  helpers: [...helpers, "getSocketCookie"],
 };
 
 /** A packet that came in for a process of a cgroup: 0 drops it. From the IP header on. */
-export const cgroupSkbIngress: Hook<typeof cgroupSkbFields, 0 | 1, PacketHelper | "getSocketCookie", "cgroup_skb/ingress"> = {
-  section: "cgroup_skb/ingress", type: ProgramType.CGROUP_SKB, expectedAttachType: AttachType.CGROUP_INET_INGRESS,
-  contextType: "__sk_buff", context: cgroupSkbFields, returns: [0, 1], helpers: [...helpers, "getSocketCookie"],
+export const cgroupSkbIngress: Hook<
+  typeof cgroupSkbFields,
+  0 | 1,
+  PacketHelper | "getSocketCookie",
+  "cgroup_skb/ingress"
+> = {
+  section: "cgroup_skb/ingress",
+  type: ProgramType.CGROUP_SKB,
+  expectedAttachType: AttachType.CGROUP_INET_INGRESS,
+  contextType: "__sk_buff",
+  context: cgroupSkbFields,
+  returns: [0, 1],
+  helpers: [...helpers, "getSocketCookie"],
 };
 
 /** A packet that a process of a cgroup sends: 0 drops it. From the IP header on. */
-export const cgroupSkbEgress: Hook<typeof cgroupSkbFields, 0 | 1, PacketHelper | "getSocketCookie", "cgroup_skb/egress"> = {
-  ...cgroupSkbIngress, section: "cgroup_skb/egress", expectedAttachType: AttachType.CGROUP_INET_EGRESS,
+export const cgroupSkbEgress: Hook<
+  typeof cgroupSkbFields,
+  0 | 1,
+  PacketHelper | "getSocketCookie",
+  "cgroup_skb/egress"
+> = {
+  ...cgroupSkbIngress,
+  section: "cgroup_skb/egress",
+  expectedAttachType: AttachType.CGROUP_INET_EGRESS,
 };
 
 const xdpFields = {
@@ -68,6 +96,11 @@ const xdpFields = {
 
 /** A packet as the network driver received it, from the Ethernet header on. */
 export const xdp: Hook<typeof xdpFields, XdpAction, PacketHelper, "xdp"> = {
-  section: "xdp", type: ProgramType.XDP, expectedAttachType: AttachType.XDP, contextType: "xdp_md", context: xdpFields,
-  returns: Object.values(XdpAction), helpers,
+  section: "xdp",
+  type: ProgramType.XDP,
+  expectedAttachType: AttachType.XDP,
+  contextType: "xdp_md",
+  context: xdpFields,
+  returns: Object.values(XdpAction),
+  helpers,
 };

@@ -58,18 +58,41 @@ const source4 = { ...address4, msgSrcIp4: writable(40, "be32") } as const;
 const source6 = { ...address6, msgSrcIp6: { element: writable(44, "be32"), count: 4 as const } } as const;
 
 const helpers = [
-  "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId", "getCurrentAncestorCgroupId",
-  "getSocketCookie", "getNetnsCookie", "skStorageGet", "skStorageDelete", "ringbufOutput", "tailCall",
+  "ktimeGetNs",
+  "ktimeGetBootNs",
+  "getPrandomU32",
+  "getSmpProcessorId",
+  "getCurrentPidTgid",
+  "getCurrentUidGid",
+  "getCurrentCgroupId",
+  "getCurrentAncestorCgroupId",
+  "getSocketCookie",
+  "getNetnsCookie",
+  "skStorageGet",
+  "skStorageDelete",
+  "ringbufOutput",
+  "tailCall",
 ] as const;
 /** Hooks whose system call can be given an errno by the program. */
 const withRetval = [...helpers, "setRetval", "getRetval"] as const;
 
 type Names<T extends readonly string[]> = T[number];
 
-function sockAddr<C extends ContextFields, R extends number, H extends readonly (Names<typeof withRetval>)[], S extends string>(
-  section: S, expectedAttachType: AttachType, context: C, returns: readonly R[], allowed: H,
-): Hook<C, R, H[number], S> {
-  return { section, type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType, contextType: "bpf_sock_addr", context, returns, helpers: allowed };
+function sockAddr<
+  C extends ContextFields,
+  R extends number,
+  H extends readonly Names<typeof withRetval>[],
+  S extends string,
+>(section: S, expectedAttachType: AttachType, context: C, returns: readonly R[], allowed: H): Hook<C, R, H[number], S> {
+  return {
+    section,
+    type: ProgramType.CGROUP_SOCK_ADDR,
+    expectedAttachType,
+    contextType: "bpf_sock_addr",
+    context,
+    returns,
+    helpers: allowed,
+  };
 }
 
 const verdict = [REJECT, PROCEED] as const;
@@ -92,10 +115,34 @@ export const recvmsg4 = sockAddr("cgroup/recvmsg4", AttachType.CGROUP_UDP4_RECVM
 /** The source address of a datagram received on an IPv6 UDP socket. */
 export const recvmsg6 = sockAddr("cgroup/recvmsg6", AttachType.CGROUP_UDP6_RECVMSG, address6, proceedOnly, helpers);
 /** getpeername(2) of an IPv4 socket. */
-export const getpeername4 = sockAddr("cgroup/getpeername4", AttachType.CGROUP_INET4_GETPEERNAME, address4, proceedOnly, helpers);
+export const getpeername4 = sockAddr(
+  "cgroup/getpeername4",
+  AttachType.CGROUP_INET4_GETPEERNAME,
+  address4,
+  proceedOnly,
+  helpers,
+);
 /** getpeername(2) of an IPv6 socket. */
-export const getpeername6 = sockAddr("cgroup/getpeername6", AttachType.CGROUP_INET6_GETPEERNAME, address6, proceedOnly, helpers);
+export const getpeername6 = sockAddr(
+  "cgroup/getpeername6",
+  AttachType.CGROUP_INET6_GETPEERNAME,
+  address6,
+  proceedOnly,
+  helpers,
+);
 /** getsockname(2) of an IPv4 socket. */
-export const getsockname4 = sockAddr("cgroup/getsockname4", AttachType.CGROUP_INET4_GETSOCKNAME, address4, proceedOnly, helpers);
+export const getsockname4 = sockAddr(
+  "cgroup/getsockname4",
+  AttachType.CGROUP_INET4_GETSOCKNAME,
+  address4,
+  proceedOnly,
+  helpers,
+);
 /** getsockname(2) of an IPv6 socket. */
-export const getsockname6 = sockAddr("cgroup/getsockname6", AttachType.CGROUP_INET6_GETSOCKNAME, address6, proceedOnly, helpers);
+export const getsockname6 = sockAddr(
+  "cgroup/getsockname6",
+  AttachType.CGROUP_INET6_GETSOCKNAME,
+  address6,
+  proceedOnly,
+  helpers,
+);

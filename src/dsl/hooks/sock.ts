@@ -22,14 +22,36 @@ const settable = {
 } as const;
 
 const helpers = [
-  "ktimeGetNs", "ktimeGetBootNs", "getPrandomU32", "getSmpProcessorId", "getCurrentPidTgid", "getCurrentUidGid", "getCurrentCgroupId", "getCurrentAncestorCgroupId",
-  "getSocketCookie", "getNetnsCookie", "skStorageGet", "ringbufOutput", "tailCall",
+  "ktimeGetNs",
+  "ktimeGetBootNs",
+  "getPrandomU32",
+  "getSmpProcessorId",
+  "getCurrentPidTgid",
+  "getCurrentUidGid",
+  "getCurrentCgroupId",
+  "getCurrentAncestorCgroupId",
+  "getSocketCookie",
+  "getNetnsCookie",
+  "skStorageGet",
+  "ringbufOutput",
+  "tailCall",
 ] as const;
 
 function sock<C extends ContextFields, R extends number, S extends string>(
-  section: S, expectedAttachType: AttachType, context: C, returns: readonly R[],
+  section: S,
+  expectedAttachType: AttachType,
+  context: C,
+  returns: readonly R[],
 ): Hook<C, R, (typeof helpers)[number], S> {
-  return { section, type: ProgramType.CGROUP_SOCK, expectedAttachType, contextType: "bpf_sock", context, returns, helpers };
+  return {
+    section,
+    type: ProgramType.CGROUP_SOCK,
+    expectedAttachType,
+    contextType: "bpf_sock",
+    context,
+    returns,
+    helpers,
+  };
 }
 
 const verdict = [0, 1] as const;
@@ -39,15 +61,25 @@ export const sockCreate = sock("cgroup/sock_create", AttachType.CGROUP_INET_SOCK
 /** A socket is closed. */
 export const sockRelease = sock("cgroup/sock_release", AttachType.CGROUP_INET_SOCK_RELEASE, settable, verdict);
 /** A socket was bound to an IPv4 address and port: 0 takes that back. */
-export const postBind4 = sock("cgroup/post_bind4", AttachType.CGROUP_INET4_POST_BIND, {
-  ...everywhere,
-  srcIp4: readable(24, "be32"),
-  /** In the machine's byte order, unlike other ports. */
-  srcPort: readable(44, "u32"),
-} as const, verdict);
+export const postBind4 = sock(
+  "cgroup/post_bind4",
+  AttachType.CGROUP_INET4_POST_BIND,
+  {
+    ...everywhere,
+    srcIp4: readable(24, "be32"),
+    /** In the machine's byte order, unlike other ports. */
+    srcPort: readable(44, "u32"),
+  } as const,
+  verdict,
+);
 /** A socket was bound to an IPv6 address and port: 0 takes that back. */
-export const postBind6 = sock("cgroup/post_bind6", AttachType.CGROUP_INET6_POST_BIND, {
-  ...everywhere,
-  srcIp6: { element: readable(28, "be32"), count: 4 },
-  srcPort: readable(44, "u32"),
-} as const, verdict);
+export const postBind6 = sock(
+  "cgroup/post_bind6",
+  AttachType.CGROUP_INET6_POST_BIND,
+  {
+    ...everywhere,
+    srcIp6: { element: readable(28, "be32"), count: 4 },
+    srcPort: readable(44, "u32"),
+  } as const,
+  verdict,
+);

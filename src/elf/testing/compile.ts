@@ -24,7 +24,22 @@ export function compileText(text: string): Uint8Array {
 function compileFile(source: string): Uint8Array {
   return withDirectory((directory) => {
     const object = join(directory, "object.o");
-    runTool(CLANG, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Werror", "-I", testdata, "-c", source, "-o", object);
+    runTool(
+      CLANG,
+      "-O2",
+      "-g",
+      "-target",
+      "bpf",
+      "-mcpu=v3",
+      "-Wall",
+      "-Werror",
+      "-I",
+      testdata,
+      "-c",
+      source,
+      "-o",
+      object,
+    );
     return readFileSync(object);
   });
 }

@@ -45,7 +45,14 @@ export interface ConfigOptions {
   readonly metrics: boolean;
 }
 
-const defaultOptions: ConfigOptions = { ipv6: true, getpeername: "backend", reverseEntries: "all", hostNamespaceOnly: false, maglevTableSize: 1021, metrics: false };
+const defaultOptions: ConfigOptions = {
+  ipv6: true,
+  getpeername: "backend",
+  reverseEntries: "all",
+  hostNamespaceOnly: false,
+  maglevTableSize: 1021,
+  metrics: false,
+};
 
 /** A configuration that cannot be used; `problems` in the order of the file. */
 export class ConfigError extends LoadBalancerError {
@@ -53,7 +60,9 @@ export class ConfigError extends LoadBalancerError {
   readonly problems: readonly ConfigProblem[];
 
   constructor(file: string, problems: readonly ConfigProblem[]) {
-    const lines = problems.map(({ line, column, field, message }) => `${file}:${line}:${column}: ${field === "" ? "" : `${field}: `}${message}`);
+    const lines = problems.map(
+      ({ line, column, field, message }) => `${file}:${line}:${column}: ${field === "" ? "" : `${field}: `}${message}`,
+    );
     super(lines.length === 1 ? lines[0]! : `${lines.length} mistakes in the configuration\n  ${lines.join("\n  ")}`, {
       hint: "nothing was changed; correct the file and run the command again",
     });
@@ -72,7 +81,9 @@ export function readConfig(file: string): Config {
     bytes = readFileSync(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const reason = { ENOENT: "there is no such file", EISDIR: "it is a directory", EACCES: "permission denied" }[code ?? ""];
+    const reason = { ENOENT: "there is no such file", EISDIR: "it is a directory", EACCES: "permission denied" }[
+      code ?? ""
+    ];
     throw new LoadBalancerError(`cannot read the configuration ${file}: ${reason ?? (error as Error).message}`, {
       hint: "name a YAML file with --config FILE",
       cause: error,
@@ -82,7 +93,10 @@ export function readConfig(file: string): Config {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new LoadBalancerError(`cannot read the configuration ${file}: it is not UTF-8 text`, { hint: "name a YAML file with --config FILE", cause });
+    throw new LoadBalancerError(`cannot read the configuration ${file}: it is not UTF-8 text`, {
+      hint: "name a YAML file with --config FILE",
+      cause,
+    });
   }
   return parseConfig(text, file);
 }
@@ -94,16 +108,27 @@ export function readConfig(file: string): Config {
 export function parseConfig(text: string, file: string): Config {
   const document = readDocument(text);
   if (document.errors.length > 0) {
-    throw new ConfigError(file, document.errors.map(({ position, message }) => ({ ...position, field: "", message: `not YAML: ${message}` })));
+    throw new ConfigError(
+      file,
+      document.errors.map(({ position, message }) => ({ ...position, field: "", message: `not YAML: ${message}` })),
+    );
   }
   const result = configSchema.safeParse(document.value);
   const problems = (result.error?.issues ?? []).flatMap((issue) => issueProblems(document, issue, []));
   for (const problem of contradictions(document, result.data, soundSettings(document.value))) problems.push(problem);
-  if (!result.success || problems.length > 0) throw new ConfigError(file, problems.sort((a, b) => a.line - b.line || a.column - b.column));
+  if (!result.success || problems.length > 0)
+    throw new ConfigError(
+      file,
+      problems.sort((a, b) => a.line - b.line || a.column - b.column),
+    );
   const { node = hostname(), services, optOut, options, maps } = result.data;
   return {
     node,
-    services: services.map(({ affinity, externalAddresses = [], ...service }) => ({ ...service, externalAddresses, affinityTimeout: affinity?.timeout ?? 0 })),
+    services: services.map(({ affinity, externalAddresses = [], ...service }) => ({
+      ...service,
+      externalAddresses,
+      affinityTimeout: affinity?.timeout ?? 0,
+    })),
     optOut: { cgroups: [], networkNamespaces: [], ...optOut },
     options: { ...defaultOptions, ...options } as ConfigOptions,
     maps: { ...defaultMapSizes, ...maps } as MapSizes,
@@ -146,7 +171,10 @@ function unknownField(document: SourceDocument, path: Path, key: string): Config
 }
 
 function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part], value);
+  return path.reduce<unknown>(
+    (inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part],
+    value,
+  );
 }
 
 function found(value: unknown): string {

@@ -15,10 +15,13 @@ interface SoundParts extends Partial<Omit<ServiceConfig, "externalAddresses" | "
 
 function soundParts(entry: Record<string, unknown>): SoundParts {
   const { shape } = configSchema.shape.services.element;
-  const listOf = <T>(value: unknown, sound: (item: unknown) => T | undefined): readonly (T | undefined)[] => (Array.isArray(value) ? value.map(sound) : []);
+  const listOf = <T>(value: unknown, sound: (item: unknown) => T | undefined): readonly (T | undefined)[] =>
+    Array.isArray(value) ? value.map(sound) : [];
   // As one type: a method of the union of all of their schemas would take a fifth of the type checker's work on this whole project.
   const schemas: Record<string, { safeParse(value: unknown): { data?: unknown } }> = shape;
-  const simple = Object.entries(schemas).map(([field, schema]) => [field, schema.safeParse(entry[field]).data] as const);
+  const simple = Object.entries(schemas).map(
+    ([field, schema]) => [field, schema.safeParse(entry[field]).data] as const,
+  );
   return {
     ...Object.fromEntries(simple),
     externalAddresses: listOf(entry["externalAddresses"], (item) => shape.address.safeParse(item).data),
@@ -32,7 +35,9 @@ function soundParts(entry: Record<string, unknown>): SoundParts {
  * @param settings what is right of the rest; what holds unless given where it is not
  */
 export function contradictions(
-  document: SourceDocument, parsed: { readonly services: readonly SoundParts[] } | undefined, settings: Settings,
+  document: SourceDocument,
+  parsed: { readonly services: readonly SoundParts[] } | undefined,
+  settings: Settings,
 ): ConfigProblem[] {
   const root = document.value as { services?: unknown } | null;
   if (!Array.isArray(root?.services)) return [];
@@ -40,7 +45,11 @@ export function contradictions(
   root.services.forEach((entry: unknown, index) => {
     if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return;
     const fields = entry as Record<string, unknown>;
-    checks.service(["services", index], parsed?.services[index] ?? soundParts(fields), (field) => fields[field] !== undefined);
+    checks.service(
+      ["services", index],
+      parsed?.services[index] ?? soundParts(fields),
+      (field) => fields[field] !== undefined,
+    );
   });
   return checks.problems;
 }
@@ -95,20 +104,40 @@ class Checks {
   /** Fields that need one another, or do not go together. */
   #fields(path: Path, { localRedirect }: SoundParts, has: (field: string) => boolean): void {
     const ofHost = has("nodePort") || has("hostPort");
-    if (!has("address") && !ofHost && !has("externalAddresses")) this.#say([...path, "address"], `${EXPECTED_ADDRESS}, but it is missing`);
-    if (!has("port") && (has("address") || has("externalAddresses") || !ofHost)) this.#say([...path, "port"], `${EXPECTED_PORT}, but it is missing`);
+    if (!has("address") && !ofHost && !has("externalAddresses"))
+      this.#say([...path, "address"], `${EXPECTED_ADDRESS}, but it is missing`);
+    if (!has("port") && (has("address") || has("externalAddresses") || !ofHost))
+      this.#say([...path, "port"], `${EXPECTED_PORT}, but it is missing`);
     if (!has("hostPort") && has("hostIP")) this.#say([...path, "hostPort"], `${EXPECTED_PORT}, but it is missing`);
     if (localRedirect !== true) return;
-    for (const field of ["nodePort", "hostPort", "externalAddresses", "internalTrafficPolicy", "externalTrafficPolicy"]) {
-      if (has(field)) this.#say([...path, field], "expected no such field beside localRedirect, which is about the service's address alone");
+    for (const field of [
+      "nodePort",
+      "hostPort",
+      "externalAddresses",
+      "internalTrafficPolicy",
+      "externalTrafficPolicy",
+    ]) {
+      if (has(field))
+        this.#say(
+          [...path, field],
+          "expected no such field beside localRedirect, which is about the service's address alone",
+        );
     }
   }
 
   /** Names, addresses and ports that another service has. */
-  #meetings(path: Path, { name, address, port, protocol, nodePort, hostPort, hostIP, externalAddresses = [] }: SoundParts, family: AddressFamily): void {
+  #meetings(
+    path: Path,
+    { name, address, port, protocol, nodePort, hostPort, hostIP, externalAddresses = [] }: SoundParts,
+    family: AddressFamily,
+  ): void {
     if (name !== undefined) {
       const first = this.#names.note(name, path);
-      if (first !== undefined) this.#say([...path, "name"], `expected a name of its own, but ${this.#at(first)} is named ${JSON.stringify(name)} too`);
+      if (first !== undefined)
+        this.#say(
+          [...path, "name"],
+          `expected a name of its own, but ${this.#at(first)} is named ${JSON.stringify(name)} too`,
+        );
     }
     if (protocol === undefined) return;
     const asked: (readonly [where: Path, address: string | undefined, port: number | undefined])[] = [
@@ -120,11 +149,20 @@ class Checks {
       if (port === undefined || address === undefined) continue;
       const text = `${endpointText({ address, port })}/${protocol}`;
       const first = this.#frontEnds.note(text, where);
-      if (first !== undefined) this.#say(where, `expected an address, port and protocol of its own, but ${this.#at(first)} is ${text} too`);
+      if (first !== undefined)
+        this.#say(where, `expected an address, port and protocol of its own, but ${this.#at(first)} is ${text} too`);
     }
-    for (const [field, port] of [["nodePort", nodePort], ["hostPort", hostIP === undefined ? hostPort : undefined]] as const) {
-      const first = port === undefined ? undefined : this.#frontEnds.note(`${port}/${protocol}/${family}`, [...path, field]);
-      if (first !== undefined) this.#say([...path, field], `expected a ${field} and protocol of its own, but ${this.#at(first)} is ${port}/${protocol} too`);
+    for (const [field, port] of [
+      ["nodePort", nodePort],
+      ["hostPort", hostIP === undefined ? hostPort : undefined],
+    ] as const) {
+      const first =
+        port === undefined ? undefined : this.#frontEnds.note(`${port}/${protocol}/${family}`, [...path, field]);
+      if (first !== undefined)
+        this.#say(
+          [...path, field],
+          `expected a ${field} and protocol of its own, but ${this.#at(first)} is ${port}/${protocol} too`,
+        );
     }
   }
 
@@ -146,24 +184,43 @@ class Checks {
     backends.forEach((backend, i) => {
       if (backend === undefined) return;
       const first = endpoints.note(endpointText(backend), [...path, "backends", i]);
-      if (first !== undefined) this.#say([...path, "backends", i], `expected each backend once, but ${this.#at(first)} is ${endpointText(backend)} too`);
+      if (first !== undefined)
+        this.#say(
+          [...path, "backends", i],
+          `expected each backend once, but ${this.#at(first)} is ${endpointText(backend)} too`,
+        );
     });
   }
 
   /** What the maps have not room for. */
-  #room(path: Path, service: SoundParts & { readonly externalAddresses: readonly string[]; readonly backends: readonly BackendConfig[] }, family: AddressFamily): void {
+  #room(
+    path: Path,
+    service: SoundParts & {
+      readonly externalAddresses: readonly string[];
+      readonly backends: readonly BackendConfig[];
+    },
+    family: AddressFamily,
+  ): void {
     const { node, options, maps: sizes } = this.#settings;
     const tableSize = service.algorithm === "maglev" ? options.maglevTableSize : undefined;
     if (tableSize !== undefined && service.backends.length > tableSize) {
-      this.#say([...path, "backends"], `expected at most ${tableSize} backends, options.maglevTableSize, but these are ${service.backends.length}`);
+      this.#say(
+        [...path, "backends"],
+        `expected at most ${tableSize} backends, options.maglevTableSize, but these are ${service.backends.length}`,
+      );
       return;
     }
     // A service of which some addresses have the backends of this node alone has two rows of slots.
     const parts = [...new Set(Object.values(localScopes(service)))];
-    const rows = parts.map((local) => slotsNeeded(local ? backendsOfNode(service.backends, node) : service.backends, tableSize));
+    const rows = parts.map((local) =>
+      slotsNeeded(local ? backendsOfNode(service.backends, node) : service.backends, tableSize),
+    );
     const longest = Math.max(0, ...rows);
     if (longest > MAX_SLOTS_PER_SERVICE) {
-      this.#say([...path, "backends"], `expected weights that take at most ${MAX_SLOTS_PER_SERVICE} slots in lowest terms, but these take ${longest}; numbers that have a divisor in common take fewer`);
+      this.#say(
+        [...path, "backends"],
+        `expected weights that take at most ${MAX_SLOTS_PER_SERVICE} slots in lowest terms, but these take ${longest}; numbers that have a divisor in common take fewer`,
+      );
       return;
     }
     const used = this.#used[family];
@@ -173,11 +230,17 @@ class Checks {
     const { slots, services } = familyMaps[family];
     const size = sizes[slots.name]!;
     if (before.slots <= size && used.slots > size) {
-      this.#say([...path, "backends"], `expected backends that take at most ${size} slots in all, the size of map ${slots.name}, but with these it takes ${used.slots}`);
+      this.#say(
+        [...path, "backends"],
+        `expected backends that take at most ${size} slots in all, the size of map ${slots.name}, but with these it takes ${used.slots}`,
+      );
     }
     const limit = Math.min(sizes[services.name]!, MAX_SERVICES);
     if (before.services <= limit && used.services > limit) {
-      const why = limit === MAX_SERVICES ? "which the 16 bits of a rev_nat_index can tell apart" : `the size of map ${services.name}`;
+      const why =
+        limit === MAX_SERVICES
+          ? "which the 16 bits of a rev_nat_index can tell apart"
+          : `the size of map ${services.name}`;
       this.#say(path, `expected at most ${limit} services, ${why}`);
     }
   }

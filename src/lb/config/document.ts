@@ -43,7 +43,11 @@ export function readDocument(text: string): SourceDocument {
   };
 }
 
-function read(text: string, document: () => Document, position: (offset: number) => Position): Pick<SourceDocument, "value" | "errors"> {
+function read(
+  text: string,
+  document: () => Document,
+  position: (offset: number) => Position,
+): Pick<SourceDocument, "value" | "errors"> {
   if (/^\s*\{/.test(text)) {
     try {
       return { value: JSON.parse(text), errors: [] };
@@ -52,12 +56,16 @@ function read(text: string, document: () => Document, position: (offset: number)
     }
   }
   const { errors } = document();
-  if (errors.length > 0) return { value: undefined, errors: errors.map(({ pos, message }) => ({ position: position(pos[0]), message })) };
+  if (errors.length > 0)
+    return { value: undefined, errors: errors.map(({ pos, message }) => ({ position: position(pos[0]), message })) };
   try {
     return { value: document().toJS(), errors: [] };
   } catch (error) {
     // An alias without its anchor, or aliases that multiply without bound.
-    return { value: undefined, errors: [{ position: { line: 1, column: 1 }, message: error instanceof Error ? error.message : String(error) }] };
+    return {
+      value: undefined,
+      errors: [{ position: { line: 1, column: 1 }, message: error instanceof Error ? error.message : String(error) }],
+    };
   }
 }
 
@@ -74,5 +82,9 @@ function nodeAt(document: Document, path: Path): Node | undefined {
 
 function keyAt(node: Node | undefined, field: string): Node | undefined {
   if (!isMap(node)) return node;
-  return node.items.map((pair) => pair.key).find((key) => isScalar(key) && String(key.value) === field) as Node | undefined ?? node;
+  return (
+    (node.items.map((pair) => pair.key).find((key) => isScalar(key) && String(key.value) === field) as
+      | Node
+      | undefined) ?? node
+  );
 }

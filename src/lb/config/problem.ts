@@ -15,5 +15,7 @@ export function problemAt(document: SourceDocument, path: Path, message: string)
 
 /** `services[0].port`. */
 export function fieldText(path: Path): string {
-  return path.map((part, i) => (typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${String(part)}`)).join("");
+  return path
+    .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${String(part)}`))
+    .join("");
 }

@@ -16,31 +16,72 @@ const without = (missing: (attachType: number) => boolean, errno: number = Errno
   },
 });
 const cgroup = {} as Fd;
-const needed = [AttachType.CGROUP_INET4_CONNECT, AttachType.CGROUP_INET_SOCK_RELEASE, AttachType.CGROUP_INET4_GETPEERNAME];
+const needed = [
+  AttachType.CGROUP_INET4_CONNECT,
+  AttachType.CGROUP_INET_SOCK_RELEASE,
+  AttachType.CGROUP_INET4_GETPEERNAME,
+];
 
 test("a kernel that has all of them will do", () => {
-  checkHooks(cgroup, needed, without(() => false));
+  checkHooks(
+    cgroup,
+    needed,
+    without(() => false),
+  );
 });
 
 test("a kernel that is too old is told by what it lacks", () => {
-  const old = without((attachType) => attachType === AttachType.CGROUP_INET_SOCK_RELEASE || attachType === AttachType.CGROUP_INET4_GETPEERNAME);
-  assert.throws(() => checkHooks(cgroup, needed, old), (error: Error) =>
-    error instanceof LoadBalancerError && error.message === "this kernel lacks the hooks cgroup/sock_release, cgroup/getpeername4"
-    && error.hint === "it needs Linux 5.10 or newer");
+  const old = without(
+    (attachType) =>
+      attachType === AttachType.CGROUP_INET_SOCK_RELEASE || attachType === AttachType.CGROUP_INET4_GETPEERNAME,
+  );
+  assert.throws(
+    () => checkHooks(cgroup, needed, old),
+    (error: Error) =>
+      error instanceof LoadBalancerError &&
+      error.message === "this kernel lacks the hooks cgroup/sock_release, cgroup/getpeername4" &&
+      error.hint === "it needs Linux 5.10 or newer",
+  );
 });
 
 test("a kernel without CONFIG_CGROUP_BPF has none", () => {
-  assert.throws(() => checkHooks(cgroup, needed, without(() => true)), (error: Error) =>
-    error instanceof LoadBalancerError && error.message === "this kernel runs no BPF programs on cgroups" && /CONFIG_CGROUP_BPF/.test(error.hint ?? ""));
+  assert.throws(
+    () =>
+      checkHooks(
+        cgroup,
+        needed,
+        without(() => true),
+      ),
+    (error: Error) =>
+      error instanceof LoadBalancerError &&
+      error.message === "this kernel runs no BPF programs on cgroups" &&
+      /CONFIG_CGROUP_BPF/.test(error.hint ?? ""),
+  );
 });
 
 test("another failure is no missing hook", () => {
-  assert.throws(() => checkHooks(cgroup, needed, without(() => true, Errno.EPERM)), (error: Error) => error instanceof BpfError && error.code === "EPERM");
+  assert.throws(
+    () =>
+      checkHooks(
+        cgroup,
+        needed,
+        without(() => true, Errno.EPERM),
+      ),
+    (error: Error) => error instanceof BpfError && error.code === "EPERM",
+  );
 });
 
 test("what translates replies and what cleans up comes before what sends", () => {
-  const order = [AttachType.CGROUP_INET_SOCK_RELEASE, AttachType.CGROUP_UDP4_RECVMSG, AttachType.CGROUP_UDP4_SENDMSG, AttachType.CGROUP_INET4_CONNECT].map(attachOrder);
-  assert.equal(order, order.toSorted((a, b) => a - b));
+  const order = [
+    AttachType.CGROUP_INET_SOCK_RELEASE,
+    AttachType.CGROUP_UDP4_RECVMSG,
+    AttachType.CGROUP_UDP4_SENDMSG,
+    AttachType.CGROUP_INET4_CONNECT,
+  ].map(attachOrder);
+  assert.equal(
+    order,
+    order.toSorted((a, b) => a - b),
+  );
   assert.is(hookText(AttachType.CGROUP_INET4_CONNECT), "cgroup/connect4");
   assert.is(hookText(99), "99");
 });

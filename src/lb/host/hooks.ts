@@ -53,7 +53,10 @@ export function checkHooks(cgroup: Fd, needed: readonly AttachType[], kernel: Ke
       hint: "it needs Linux 5.10 or newer, built with CONFIG_CGROUP_BPF=y",
     });
   }
-  throw new LoadBalancerError(`this kernel lacks the hook${missing.length === 1 ? "" : "s"} ${missing.map(hookText).join(", ")}`, {
-    hint: "it needs Linux 5.10 or newer",
-  });
+  throw new LoadBalancerError(
+    `this kernel lacks the hook${missing.length === 1 ? "" : "s"} ${missing.map(hookText).join(", ")}`,
+    {
+      hint: "it needs Linux 5.10 or newer",
+    },
+  );
 }

@@ -20,7 +20,9 @@ const seen = array("netns_seen", { value: u64, maxEntries: 1 });
 
 /** Writes down the network namespace of a new socket of that protocol. */
 const witness = cgroup.sockCreate("netns_witness", (b, ctx) => {
-  b.if(ctx.protocol.eq(PROTOCOL), () => { b.update(seen, 0, b.getNetnsCookie(ctx)); });
+  b.if(ctx.protocol.eq(PROTOCOL), () => {
+    b.update(seen, 0, b.getNetnsCookie(ctx));
+  });
   return PROCEED;
 });
 

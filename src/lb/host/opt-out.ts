@@ -25,14 +25,18 @@ function findCgroups(paths: readonly string[], kernel: Kernel = linux): CgroupPl
   const root = cgroupRoot(kernel);
   // Every cgroup has this file but the root, of which levels are counted (cgroups(7)).
   if (existsSync(join(root, "cgroup.type"))) {
-    throw new LoadBalancerError(`optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${root} is a cgroup below it`, {
-      hint: "nothing was changed; run the command in the host's cgroup namespace, where cgroups' places below the root are known",
-    });
+    throw new LoadBalancerError(
+      `optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${root} is a cgroup below it`,
+      {
+        hint: "nothing was changed; run the command in the host's cgroup namespace, where cgroups' places below the root are known",
+      },
+    );
   }
   return paths.map((path) => {
-    const refused = (why: string) => new LoadBalancerError(`optOut.cgroups: ${path} ${why}`, {
-      hint: `nothing was changed; name a directory below ${root}`,
-    });
+    const refused = (why: string) =>
+      new LoadBalancerError(`optOut.cgroups: ${path} ${why}`, {
+        hint: `nothing was changed; name a directory below ${root}`,
+      });
     const directory = path.startsWith("/") && !existsSync(join(root, path)) ? path : join(root, path);
     if (!existsSync(directory)) throw refused("is not there");
     const real = realpathSync(directory);
@@ -56,10 +60,13 @@ function findNamespaces(names: readonly string[], reader: NamespaceReader): bigi
   return names.map((name) => {
     const places = name.startsWith("/") ? [name] : NAMED.map((directory) => join(directory, name));
     const path = places.find((place) => existsSync(place));
-    const refused = (why: string, cause?: unknown) => new LoadBalancerError(`optOut.networkNamespaces: ${name} ${why}`, {
-      hint: "nothing was changed; name one that ip netns list shows, or a file such as /proc/PID/ns/net", cause,
-    });
-    if (path === undefined) throw refused(name.startsWith("/") ? "is not there" : `is not there: there is no ${places[0]}`);
+    const refused = (why: string, cause?: unknown) =>
+      new LoadBalancerError(`optOut.networkNamespaces: ${name} ${why}`, {
+        hint: "nothing was changed; name one that ip netns list shows, or a file such as /proc/PID/ns/net",
+        cause,
+      });
+    if (path === undefined)
+      throw refused(name.startsWith("/") ? "is not there" : `is not there: there is no ${places[0]}`);
     try {
       return reader.cookie(path);
     } catch (error) {

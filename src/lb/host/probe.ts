@@ -14,10 +14,15 @@ export function probeDataPath(kernel: Kernel = linux): Pick<DataPathOptions, "se
 /** Whether the verifier takes these instructions as a connect4 program. */
 function accepts(instructions: Parameters<typeof encode>[0], kernel: Kernel): boolean {
   try {
-    kernel.loadProgram({
-      name: "probe", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
-      code: encode(instructions), license: "Dual MIT/GPL",
-    }).fd.close();
+    kernel
+      .loadProgram({
+        name: "probe",
+        type: ProgramType.CGROUP_SOCK_ADDR,
+        expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+        code: encode(instructions),
+        license: "Dual MIT/GPL",
+      })
+      .fd.close();
     return true;
   } catch (error) {
     if (error instanceof VerifierError) return false;

@@ -9,7 +9,15 @@ import { hashOf } from "../hash.ts";
 import { familyMaps } from "../maps.ts";
 import { NamespaceReader, type NetworkNamespace } from "./namespaces.ts";
 import { findOptOut } from "./opt-out.ts";
-import { anyHasFlag, familyOf, hasFlag, isReachable, ServiceFlag, type AddressFamily, type ServiceDefinition } from "../service.ts";
+import {
+  anyHasFlag,
+  familyOf,
+  hasFlag,
+  isReachable,
+  ServiceFlag,
+  type AddressFamily,
+  type ServiceDefinition,
+} from "../service.ts";
 
 export interface Surroundings {
   /** Number of the host's network namespace; absent where nothing needs it. */
@@ -28,12 +36,15 @@ export interface Surroundings {
  * @throws {BpfError} where network namespaces may not be entered
  */
 export function readSurroundings(
-  { optOut: left, options }: Pick<Config, "optOut" | "options">, services: readonly ServiceDefinition[], hostNetworkNamespace?: string,
+  { optOut: left, options }: Pick<Config, "optOut" | "options">,
+  services: readonly ServiceDefinition[],
+  hostNetworkNamespace?: string,
 ): Surroundings {
   using reader = new NamespaceReader();
   const uses = (flag: number) => anyHasFlag(services, flag);
   const optOut = findOptOut(left, reader);
-  const needsHost = options.hostNamespaceOnly || [ServiceFlag.HOST_NAMESPACE, ServiceFlag.NODE_PORT, ServiceFlag.SKIP_SELF].some(uses);
+  const needsHost =
+    options.hostNamespaceOnly || [ServiceFlag.HOST_NAMESPACE, ServiceFlag.NODE_PORT, ServiceFlag.SKIP_SELF].some(uses);
   const hostNetnsCookie = needsHost ? reader.cookie(hostNetworkNamespace) : undefined;
   const namespaces = uses(ServiceFlag.MAGLEV) || uses(ServiceFlag.SKIP_SELF) ? reader.readAll() : [];
   const others = namespaces.filter(({ cookie }) => cookie !== hostNetnsCookie);
@@ -42,10 +53,18 @@ export function readSurroundings(
     optOutNamespaces: optOut.namespaces.length > 0,
     optOutCgroupLevels: [...new Set(optOut.cgroups.map(({ level }) => level))].sort((a, b) => a - b),
     entries: [
-      entriesOf(optOutNamespaces, optOut.namespaces.map((cookie) => [cookie, 1])),
-      entriesOf(optOutCgroups, optOut.cgroups.map(({ id }) => [id, 1])),
+      entriesOf(
+        optOutNamespaces,
+        optOut.namespaces.map((cookie) => [cookie, 1]),
+      ),
+      entriesOf(
+        optOutCgroups,
+        optOut.cgroups.map(({ id }) => [id, 1]),
+      ),
       entriesOf(sources, sourceSeeds(namespaces)),
-      ...(["ipv4", "ipv6"] as const).map((family) => entriesOf(familyMaps[family].skip, skipEntries(family, services, others))),
+      ...(["ipv4", "ipv6"] as const).map((family) =>
+        entriesOf(familyMaps[family].skip, skipEntries(family, services, others)),
+      ),
     ],
   };
 }
@@ -70,7 +89,9 @@ export function sourceSeeds(namespaces: readonly NetworkNamespace[]): (readonly 
 
 /** The keys of the map `skip` of a family: which services' addresses are left alone in which network namespaces, those of their own backends. */
 export function skipEntries(
-  family: AddressFamily, services: readonly ServiceDefinition[], namespaces: readonly NetworkNamespace[],
+  family: AddressFamily,
+  services: readonly ServiceDefinition[],
+  namespaces: readonly NetworkNamespace[],
 ): MapEntries<(typeof familyMaps)["ipv4"]["skip"]>["entries"] {
   const owners = new Map<string, bigint[]>();
   for (const { cookie, addresses } of namespaces) {
@@ -81,9 +102,13 @@ export function skipEntries(
       else cookies.push(cookie);
     }
   }
-  return services.filter((service) => hasFlag(service, ServiceFlag.SKIP_SELF)).flatMap(({ frontEnds, backends }) => {
-    const cookies = new Set(backends.flatMap(({ address }) => owners.get(address) ?? []));
-    const asked = frontEnds.filter((frontEnd) => isReachable(frontEnd) && familyOf(frontEnd.address) === family);
-    return [...cookies].flatMap((netnsCookie) => asked.map(({ address, port }) => [{ netnsCookie, address, port }, 1] as const));
-  });
+  return services
+    .filter((service) => hasFlag(service, ServiceFlag.SKIP_SELF))
+    .flatMap(({ frontEnds, backends }) => {
+      const cookies = new Set(backends.flatMap(({ address }) => owners.get(address) ?? []));
+      const asked = frontEnds.filter((frontEnd) => isReachable(frontEnd) && familyOf(frontEnd.address) === family);
+      return [...cookies].flatMap((netnsCookie) =>
+        asked.map(({ address, port }) => [{ netnsCookie, address, port }, 1] as const),
+      );
+    });
 }

@@ -47,10 +47,13 @@ export function translationEvent(
   const family = familyOf(address);
   return {
     kind: kinds[kind as EventKind],
-    ...rest, family, revNatIndex,
+    ...rest,
+    family,
+    revNatIndex,
     service: nameOf(family, revNatIndex),
     protocol: protocolOf(protocol) ?? String(protocol),
     original: endpointText({ address, port: originalPort }),
-    translated: translatedPort === 0 ? undefined : endpointText({ address: withoutMapping(translated), port: translatedPort }),
+    translated:
+      translatedPort === 0 ? undefined : endpointText({ address: withoutMapping(translated), port: translatedPort }),
   };
 }

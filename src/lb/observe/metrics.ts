@@ -44,13 +44,19 @@ export function loadBalancerMetrics(directory: string): Metrics {
   if (pins === undefined) throw nothingLoaded(directory);
   const families = pinnedFamilies(pins, "metrics");
   if (families.length === 0) {
-    throw new LoadBalancerError("nothing is counted: the programs that are loaded are not built for it", { hint: "set options.metrics to true in the configuration, and load again" });
+    throw new LoadBalancerError("nothing is counted: the programs that are loaded are not built for it", {
+      hint: "set options.metrics to true in the configuration, and load again",
+    });
   }
   const counted = families.map((family) => familyMetrics(pins, family));
   const uses = pinnedMapUses(pins);
   return {
-    services: counted.flatMap(({ services }) => services).sort((a, b) => compare(a.name, b.name) || compare(a.family, b.family)),
-    withoutService: sumCounters(counted.map(({ withoutService }) => withoutService).filter((totals) => totals !== undefined)),
+    services: counted
+      .flatMap(({ services }) => services)
+      .sort((a, b) => compare(a.name, b.name) || compare(a.family, b.family)),
+    withoutService: sumCounters(
+      counted.map(({ withoutService }) => withoutService).filter((totals) => totals !== undefined),
+    ),
     maps: loadBalancerMaps.flatMap(({ name }) => {
       const use = uses.get(name);
       return use === undefined ? [] : [{ name, maxEntries: pins.mapInfo(name).maxEntries, ...use }];
@@ -58,7 +64,10 @@ export function loadBalancerMetrics(directory: string): Metrics {
   };
 }
 
-function familyMetrics(pins: PinDirectory, family: AddressFamily): { services: ServiceMetrics[]; withoutService: CounterTotals | undefined } {
+function familyMetrics(
+  pins: PinDirectory,
+  family: AddressFamily,
+): { services: ServiceMetrics[]; withoutService: CounterTotals | undefined } {
   using counterMap = pins.map(familyMaps[family].metrics);
   const counters = readCounters(counterMap);
   // A service may be in several parts, each with an index of its own.
@@ -72,7 +81,12 @@ function familyMetrics(pins: PinDirectory, family: AddressFamily): { services: S
     parts.set(text, found);
   }
   return {
-    services: Array.from(parts.values(), ({ name, protocol, counters: totals }) => ({ name, family, protocol, counters: sumCounters(totals) })),
+    services: Array.from(parts.values(), ({ name, protocol, counters: totals }) => ({
+      name,
+      family,
+      protocol,
+      counters: sumCounters(totals),
+    })),
     withoutService: counters.get(NO_SERVICE),
   };
 }

@@ -8,7 +8,17 @@ import { fstatSync, statSync } from "node:fs";
 import { events, eventsLost, loadBalancerPrograms } from "../../../programs/index.ts";
 import { generation } from "../../../programs/maps.ts";
 import { openDirectory, tryLock, type Fd } from "../../kernel/index.ts";
-import { checkManager, instructionSetLevel, load, readRingBuffer, standIn, type Collection, type PinDirectory, type RingBufferReader, type StandIn } from "../../loader/index.ts";
+import {
+  checkManager,
+  instructionSetLevel,
+  load,
+  readRingBuffer,
+  standIn,
+  type Collection,
+  type PinDirectory,
+  type RingBufferReader,
+  type StandIn,
+} from "../../loader/index.ts";
 import type { Infer } from "../../types/index.ts";
 import { readBuiltOptions } from "../built-options.ts";
 import { LoadBalancerError } from "../error.ts";
@@ -72,7 +82,7 @@ export class Monitor {
     if (pins === undefined) throw nothingLoaded(directory);
     const monitor = new Monitor(directory, await takeLock(pins));
     try {
-      if (!await monitor.#listen()) throw new LoadBalancerError(`what was loaded at ${directory} is being unloaded`);
+      if (!(await monitor.#listen())) throw new LoadBalancerError(`what was loaded at ${directory} is being unloaded`);
       return monitor;
     } catch (error) {
       monitor.#lock.close();
@@ -98,14 +108,17 @@ export class Monitor {
    */
   async check(): Promise<MonitorState> {
     if (this.#listening?.programs.inPlace() === true && this.#isSame()) return "listening";
-    return await this.#listen() ? "again" : "unloaded";
+    return (await this.#listen()) ? "again" : "unloaded";
   }
 
   /** Puts the plain programs back, when no other command is at work. @throws {BpfError} */
   async close(): Promise<void> {
     if (this.#closed) return;
     // Nobody lets us have the pins, but the links' programs are compared as they are put back.
-    await exclusively(() => (this.#isSame() ? this.#directory : undefined), () => this.closeNow());
+    await exclusively(
+      () => (this.#isSame() ? this.#directory : undefined),
+      () => this.closeNow(),
+    );
   }
 
   /** The same without waiting for another command that may be at work. @throws {BpfError} */
@@ -119,19 +132,25 @@ export class Monitor {
   /** Whether the load balancer at hand is the one of which we have the lock. */
   #isSame(): boolean {
     const pins = loadedPins(this.#directory);
-    return pins !== undefined && statSync(listenersDirectory(pins), { throwIfNoEntry: false })?.ino === fstatSync(this.#lock.number).ino;
+    return (
+      pins !== undefined &&
+      statSync(listenersDirectory(pins), { throwIfNoEntry: false })?.ino === fstatSync(this.#lock.number).ino
+    );
   }
 
   /** Puts programs in place that tell; false where there are none to take the place of. */
   #listen(): Promise<boolean> {
-    return exclusively(() => (this.#isSame() ? this.#directory : undefined), (directory) => {
-      const pins = directory === undefined ? undefined : loadedPins(directory);
-      this.#stop();
-      if (pins === undefined) return false;
-      this.#readNames(pins);
-      this.#listening = startListening(pins);
-      return true;
-    });
+    return exclusively(
+      () => (this.#isSame() ? this.#directory : undefined),
+      (directory) => {
+        const pins = directory === undefined ? undefined : loadedPins(directory);
+        this.#stop();
+        if (pins === undefined) return false;
+        this.#readNames(pins);
+        this.#listening = startListening(pins);
+        return true;
+      },
+    );
   }
 
   #stop(): void {
@@ -170,7 +189,7 @@ export class Monitor {
     for (const family of pinnedFamilies(pins)) {
       const names = Array.from(serviceNames(pins, family), ([index, { name }]) => [index, name] as const);
       // An event may still be about a service that has just gone.
-      this.#names.set(family, new Map([...this.#names.get(family) ?? [], ...names]));
+      this.#names.set(family, new Map([...(this.#names.get(family) ?? []), ...names]));
     }
   }
 }
@@ -178,9 +197,15 @@ export class Monitor {
 async function takeLock(pins: PinDirectory): Promise<Fd> {
   const lock = openDirectory(listenersDirectory(pins));
   try {
-    for (const deadline = Date.now() + PATIENCE; !tryLock(lock); await new Promise((resolve) => setTimeout(resolve, PAUSE))) {
+    for (
+      const deadline = Date.now() + PATIENCE;
+      !tryLock(lock);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE))
+    ) {
       if (Date.now() <= deadline) continue;
-      throw new LoadBalancerError(`another monitor listens to what is loaded at ${pins.directory}`, { hint: "there is one at a time: end that one first" });
+      throw new LoadBalancerError(`another monitor listens to what is loaded at ${pins.directory}`, {
+        hint: "there is one at a time: end that one first",
+      });
     }
     return lock;
   } catch (error) {
@@ -198,7 +223,13 @@ function startListening(pins: PinDirectory): Listening {
     // The others have nothing to tell, and stay.
     .filter(({ maps }) => maps.includes(events));
   const used = new Set(programs.flatMap(({ maps }) => maps.map(({ name }) => name)));
-  const collection = load(programs, { pins, maxEntries: sizesOf(pins, pins.names("maps").filter((name) => used.has(name))) });
+  const collection = load(programs, {
+    pins,
+    maxEntries: sizesOf(
+      pins,
+      pins.names("maps").filter((name) => used.has(name)),
+    ),
+  });
   try {
     const reader = readRingBuffer(events, collection.map(events).fd);
     try {
@@ -218,5 +249,8 @@ function sizesOf(pins: PinDirectory, names: readonly string[]): Record<string, n
 }
 
 function lostIn({ collection }: Listening): bigint {
-  return collection.map(eventsLost).get(0)!.reduce((sum, lost) => sum + lost, 0n);
+  return collection
+    .map(eventsLost)
+    .get(0)!
+    .reduce((sum, lost) => sum + lost, 0n);
 }

@@ -33,27 +33,35 @@ export function pinnedMaps(directory: string): PinnedMap[] {
   const pins = openPins(directory);
   const pinned = new Set(pins.names("maps"));
   const uses = pinnedMapUses(pins);
-  return loadBalancerMaps.filter(({ name }) => pinned.has(name)).map((definition) => {
-    using map = pins.map(definition);
-    return {
-      name: definition.name,
-      id: pins.mapInfo(definition.name).id,
-      type: mapTypeText(definition.type),
-      key: definition.key.toString(),
-      value: definition.value.toString(),
-      use: uses.get(definition.name),
-      maxEntries: map.maxEntries,
-    };
-  });
+  return loadBalancerMaps
+    .filter(({ name }) => pinned.has(name))
+    .map((definition) => {
+      using map = pins.map(definition);
+      return {
+        name: definition.name,
+        id: pins.mapInfo(definition.name).id,
+        type: mapTypeText(definition.type),
+        key: definition.key.toString(),
+        value: definition.value.toString(),
+        use: uses.get(definition.name),
+        maxEntries: map.maxEntries,
+      };
+    });
 }
 
 /** Where what sockets' storage tells is found too. */
 const storageHints = new Map<string, string>([
   ...Object.values(familyMaps).flatMap(({ flows, olderFlows, reverseSk }) => [
-    [flows.name, `the flows of UDP sockets are in ${reverseSk.name} too, unless options.reverseEntries is older`] as const,
+    [
+      flows.name,
+      `the flows of UDP sockets are in ${reverseSk.name} too, unless options.reverseEntries is older`,
+    ] as const,
     [olderFlows.name, `the entries that it names are in ${reverseSk.name}`] as const,
   ]),
-  [connected.name, `the sockets that it marks are in ${familyMaps.ipv4.connections.name} or ${familyMaps.ipv6.connections.name}`],
+  [
+    connected.name,
+    `the sockets that it marks are in ${familyMaps.ipv4.connections.name} or ${familyMaps.ipv6.connections.name}`,
+  ],
 ]);
 
 /** @throws {LoadBalancerError} where nothing is loaded, or there is no such map, or its elements cannot be listed */
@@ -62,7 +70,9 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
   const pinned = new Set(pins.names("maps"));
   const definition = loadBalancerMaps.find((map) => map.name === name);
   if (definition !== undefined && !pinned.has(name)) {
-    throw new LoadBalancerError(`map ${name} is not there: nothing that is loaded makes use of it`, { hint: "tsbpf map list shows those that are there" });
+    throw new LoadBalancerError(`map ${name} is not there: nothing that is loaded makes use of it`, {
+      hint: "tsbpf map list shows those that are there",
+    });
   }
   const names = loadBalancerMaps.map((map) => map.name).filter((other) => pinned.has(other));
   if (definition === undefined) {
@@ -72,7 +82,9 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
     });
   }
   if (definition.type === MapType.SK_STORAGE) {
-    throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, { hint: storageHints.get(name) });
+    throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, {
+      hint: storageHints.get(name),
+    });
   }
   const map: TypedMap<unknown, unknown> = pins.map(definition as MapDefinition);
   return {

@@ -23,6 +23,13 @@ export function serviceNames(pins: PinDirectory, family: AddressFamily): Map<num
   const names = new Map(Array.from(nameMap, ([key, { name }]) => [keyText(key), name]));
   const keys = new Map<number, ServiceKeyValue>();
   for (const [key, { revNatIndex }] of serviceMap) keys.set(revNatIndex, key);
-  return new Map(Array.from(keys, ([index, key]) =>
-    [index, { name: names.get(keyText(key)) ?? endpointText(key), protocol: protocolOf(key.protocol) ?? String(key.protocol) }]));
+  return new Map(
+    Array.from(keys, ([index, key]) => [
+      index,
+      {
+        name: names.get(keyText(key)) ?? endpointText(key),
+        protocol: protocolOf(key.protocol) ?? String(key.protocol),
+      },
+    ]),
+  );
 }

@@ -10,7 +10,14 @@ import { eventsState, type EventsState } from "./listening.ts";
 import { loadedPins, pinnedFamilies } from "./loaded.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
 import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "../maps.ts";
-import { endpointText, isReachable, protocolOf, ServiceFlag, type AddressFamily, type BackendStateName } from "../service.ts";
+import {
+  endpointText,
+  isReachable,
+  protocolOf,
+  ServiceFlag,
+  type AddressFamily,
+  type BackendStateName,
+} from "../service.ts";
 import { readState, storedServices } from "../plan/index.ts";
 
 export interface Status {
@@ -115,10 +122,12 @@ export function loadBalancerStatus(pins: string): Status | undefined {
 export function reportStatus(pins: PinDirectory): Status {
   const families = pinnedFamilies(pins);
   const { generation, families: maps } = controlMaps(pins, families);
-  const counters = new Map(pinnedFamilies(pins, "metrics").map((family) => {
-    using map = pins.map(familyMaps[family].metrics);
-    return [family, readCounters(map)];
-  }));
+  const counters = new Map(
+    pinnedFamilies(pins, "metrics").map((family) => {
+      using map = pins.map(familyMaps[family].metrics);
+      return [family, readCounters(map)];
+    }),
+  );
   try {
     return {
       pins: pins.directory,
@@ -130,7 +139,12 @@ export function reportStatus(pins: PinDirectory): Status {
         networkNamespaces: pinnedKeys(pins, optOutNamespaces),
       },
       events: eventsState(pins),
-      counters: counters.size === 0 ? undefined : sumCounters([...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined)),
+      counters:
+        counters.size === 0
+          ? undefined
+          : sumCounters(
+              [...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined),
+            ),
     };
   } finally {
     for (const map of [generation, ...Array.from(maps.values(), (map) => Object.values(map)).flat()]) map.close();
@@ -150,7 +164,8 @@ function programStatus(pins: PinDirectory): ProgramStatus[] {
     if (!paths.has(id)) paths.set(id, cgroupPath(id));
     return paths.get(id);
   };
-  return pins.links()
+  return pins
+    .links()
     .sort((a, b) => attachOrder(b.link.attachType) - attachOrder(a.link.attachType))
     .map(({ name, link, program }) => {
       const { cgroupId = 0n } = link;
@@ -163,9 +178,10 @@ function programStatus(pins: PinDirectory): ProgramStatus[] {
         attached: cgroupId !== 0n,
         instructions: (program?.xlatedLength ?? 0) / SLOT_SIZE,
         jitedBytes: program?.jitedLength ?? 0,
-        runs: program !== undefined && program.runCount > 0n
-          ? { count: program.runCount, meanNs: Number(program.runTimeNs) / Number(program.runCount) }
-          : undefined,
+        runs:
+          program !== undefined && program.runCount > 0n
+            ? { count: program.runCount, meanNs: Number(program.runTimeNs) / Number(program.runCount) }
+            : undefined,
       };
     });
 }
@@ -173,7 +189,8 @@ function programStatus(pins: PinDirectory): ProgramStatus[] {
 function mapStatus(pins: PinDirectory): MapStatus[] {
   const uses = pinnedMapUses(pins);
   const order = loadBalancerMaps.map(({ name }) => name);
-  return pins.names("maps")
+  return pins
+    .names("maps")
     .sort((a, b) => order.indexOf(a) - order.indexOf(b))
     .map((name) => {
       const { id, type, maxEntries } = pins.mapInfo(name);
@@ -181,25 +198,39 @@ function mapStatus(pins: PinDirectory): MapStatus[] {
     });
 }
 
-function serviceStatus(family: AddressFamily, maps: FamilyMaps, counters: ReadonlyMap<number, CounterTotals> | undefined): ServiceStatus[] {
+function serviceStatus(
+  family: AddressFamily,
+  maps: FamilyMaps,
+  counters: ReadonlyMap<number, CounterTotals> | undefined,
+): ServiceStatus[] {
   return storedServices(readState(maps)).map(({ name, revNatIndex, affinityTimeout, frontEnds, backends }) => {
     const { protocol } = frontEnds[0]!.key;
     const kinds = ServiceFlag.HOST_PORT | ServiceFlag.NODE_PORT;
     const has = (flag: number) => frontEnds.some(({ value }) => (value.flags & flag) !== 0);
     return {
-      name, family,
+      name,
+      family,
       frontEnds: [0, ServiceFlag.HOST_PORT, ServiceFlag.NODE_PORT].flatMap((kind) =>
-        frontEnds.filter(({ key, value }) => isReachable(key) && (value.flags & kinds) === kind).map(({ key }) => endpointText(key)).sort()),
+        frontEnds
+          .filter(({ key, value }) => isReachable(key) && (value.flags & kinds) === kind)
+          .map(({ key }) => endpointText(key))
+          .sort(),
+      ),
       nodePort: frontEnds.find(({ key }) => !isReachable(key))?.key.port,
       hostPort: frontEnds.find(({ value }) => (value.flags & ServiceFlag.HOST_PORT) !== 0)?.key.port,
       nodeLocal: has(ServiceFlag.LOCAL_SCOPE),
       localRedirect: has(ServiceFlag.LOCAL_REDIRECT),
       protocol: protocolOf(protocol) ?? String(protocol),
-      revNatIndex, affinityTimeout,
+      revNatIndex,
+      affinityTimeout,
       algorithm: has(ServiceFlag.MAGLEV) ? "maglev" : "random",
       closeSockets: has(ServiceFlag.CLOSE_SOCKETS),
       skipSelf: has(ServiceFlag.SKIP_SELF),
-      backends: backends.map((backend) => ({ endpoint: endpointText(backend), weight: backend.weight, state: backend.state })),
+      backends: backends.map((backend) => ({
+        endpoint: endpointText(backend),
+        weight: backend.weight,
+        state: backend.state,
+      })),
       counters: counters?.get(revNatIndex),
     };
   });
@@ -207,5 +238,9 @@ function serviceStatus(family: AddressFamily, maps: FamilyMaps, counters: Readon
 
 /** A map type's name in linux/bpf.h, in small letters: `lru_hash`. */
 export function mapTypeText(type: number): string {
-  return Object.entries(MapType).find(([, value]) => value === type)?.[0].toLowerCase() ?? String(type);
+  return (
+    Object.entries(MapType)
+      .find(([, value]) => value === type)?.[0]
+      .toLowerCase() ?? String(type)
+  );
 }

@@ -6,7 +6,12 @@ import type { BackendDefinition, BackendStateName } from "../service.ts";
 
 const test = suite("slots of backends");
 
-const backend = (port: number, weight = 1, state: BackendStateName = "active"): BackendDefinition => ({ address: "20.0.0.1", port, weight, state });
+const backend = (port: number, weight = 1, state: BackendStateName = "active"): BackendDefinition => ({
+  address: "20.0.0.1",
+  port,
+  weight,
+  state,
+});
 
 test("weights in lowest terms", () => {
   assert.equal(slotCounts([backend(1, 100), backend(2, 50), backend(3, 150)]), [2, 1, 3]);
@@ -20,15 +25,25 @@ test("a weight counts only among those that get slots", () => {
 });
 
 test("slots are as many as needed, and each backend's share is that of its weight", () => {
-  const weights = fc.array(fc.record({ weight: fc.integer({ min: 1, max: 40 }), state: fc.constantFrom<BackendStateName>("active", "terminating", "quarantined") }), { maxLength: 6 });
-  fc.assert(fc.property(weights, (list) => {
-    const backends = list.map(({ weight, state }, i) => backend(i + 1, weight, state));
-    const chosen = backendsForNewFlows(backends);
-    const total = chosen.reduce((sum, { weight }) => sum + weight, 0);
-    const slots = slotsOf(backends);
-    assert.is(slots.length, slotsNeeded(backends));
-    for (const { port, weight } of chosen) assert.is(slots.filter((slot) => slot.port === port).length * total, weight * slots.length);
-  }), { numRuns: 200 });
+  const weights = fc.array(
+    fc.record({
+      weight: fc.integer({ min: 1, max: 40 }),
+      state: fc.constantFrom<BackendStateName>("active", "terminating", "quarantined"),
+    }),
+    { maxLength: 6 },
+  );
+  fc.assert(
+    fc.property(weights, (list) => {
+      const backends = list.map(({ weight, state }, i) => backend(i + 1, weight, state));
+      const chosen = backendsForNewFlows(backends);
+      const total = chosen.reduce((sum, { weight }) => sum + weight, 0);
+      const slots = slotsOf(backends);
+      assert.is(slots.length, slotsNeeded(backends));
+      for (const { port, weight } of chosen)
+        assert.is(slots.filter((slot) => slot.port === port).length * total, weight * slots.length);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test.run();

@@ -21,7 +21,8 @@ export function slotCounts(backends: readonly BackendDefinition[]): readonly num
 /** How many slots a service takes. @param maglevTableSize of its Maglev table, where it has one */
 export function slotsNeeded(backends: readonly BackendDefinition[], maglevTableSize?: number): number {
   const chosen = backendsForNewFlows(backends);
-  if (chosen.length === 0 || maglevTableSize === undefined) return slotCounts(chosen).reduce((sum, count) => sum + count, 0);
+  if (chosen.length === 0 || maglevTableSize === undefined)
+    return slotCounts(chosen).reduce((sum, count) => sum + count, 0);
   return maglevTableSize;
 }
 
@@ -31,7 +32,12 @@ export function slotsNeeded(backends: readonly BackendDefinition[], maglevTableS
  */
 export function slotsOf(backends: readonly BackendDefinition[], maglevTableSize?: number): SlotValue[] {
   const chosen = backendsForNewFlows(backends);
-  const slots = new Map(chosen.map((backend) => [backend, { address: backend.address, port: backend.port, state: backendStates[backend.state] }]));
+  const slots = new Map(
+    chosen.map((backend) => [
+      backend,
+      { address: backend.address, port: backend.port, state: backendStates[backend.state] },
+    ]),
+  );
   if (maglevTableSize !== undefined) return maglevTable(chosen, maglevTableSize).map((backend) => slots.get(backend)!);
   return slotCounts(chosen).flatMap((count, i) => new Array<SlotValue>(count).fill(slots.get(chosen[i]!)!));
 }
@@ -47,7 +53,10 @@ export function membersOf(backends: readonly BackendDefinition[], revNatIndex: n
 export function settingsOf(backends: readonly BackendDefinition[], revNatIndex: number): Setting[] {
   return backends
     .filter(({ state, weight }) => weight !== 1 || state === "quarantined" || state === "maintenance")
-    .map(({ address, port, weight, state }) => [{ address, port, revNatIndex }, { weight, state: backendStates[state] }]);
+    .map(({ address, port, weight, state }) => [
+      { address, port, revNatIndex },
+      { weight, state: backendStates[state] },
+    ]);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -40,14 +40,36 @@ class FakeMap implements ChangedMap<Numbers> {
 }
 
 test("differences alone are written: what is missing first, what is left over last", () => {
-  const map = new FakeMap([[1n, 1], [2n, 2]]);
-  const change = new EntryChange<Numbers>(map, [[1n, 1], [3n, 3]]);
+  const map = new FakeMap([
+    [1n, 1],
+    [2n, 2],
+  ]);
+  const change = new EntryChange<Numbers>(map, [
+    [1n, 1],
+    [3n, 3],
+  ]);
   change.add();
-  assert.equal([...map.elements], [[1n, 1], [2n, 2], [3n, 3]]);
+  assert.equal(
+    [...map.elements],
+    [
+      [1n, 1],
+      [2n, 2],
+      [3n, 3],
+    ],
+  );
   change.remove();
-  assert.equal([...map.elements], [[1n, 1], [3n, 3]]);
+  assert.equal(
+    [...map.elements],
+    [
+      [1n, 1],
+      [3n, 3],
+    ],
+  );
   assert.is(map.writes, 2);
-  const again = new EntryChange<Numbers>(map, [[3n, 3], [1n, 1]]);
+  const again = new EntryChange<Numbers>(map, [
+    [3n, 3],
+    [1n, 1],
+  ]);
   again.add();
   again.remove();
   assert.is(map.writes, 2);
@@ -60,24 +82,49 @@ test("another value is written", () => {
 });
 
 test("where there is not room for both, what is left over goes first", () => {
-  const map = new FakeMap([[1n, 1], [2n, 2]]);
-  const change = new EntryChange<Numbers>(map, [[3n, 3], [4n, 4]]);
+  const map = new FakeMap([
+    [1n, 1],
+    [2n, 2],
+  ]);
+  const change = new EntryChange<Numbers>(map, [
+    [3n, 3],
+    [4n, 4],
+  ]);
   change.add();
   change.remove();
-  assert.equal([...map.elements], [[3n, 3], [4n, 4]]);
+  assert.equal(
+    [...map.elements],
+    [
+      [3n, 3],
+      [4n, 4],
+    ],
+  );
 });
 
 test("says so where there is not room at all, and changes nothing", () => {
   const map = new FakeMap([]);
-  assert.throws(() => new EntryChange<Numbers>(map, [1n, 2n, 3n, 4n].map((key) => [key, 1] as const)), (error: Error) =>
-    error instanceof LoadBalancerError && error.message === "map fake has room for 3 entries, and 4 are needed");
+  assert.throws(
+    () =>
+      new EntryChange<Numbers>(
+        map,
+        [1n, 2n, 3n, 4n].map((key) => [key, 1] as const),
+      ),
+    (error: Error) =>
+      error instanceof LoadBalancerError && error.message === "map fake has room for 3 entries, and 4 are needed",
+  );
 });
 
 test("the way back leads there from wherever the change has come to", () => {
-  const before = [[1n, 1], [2n, 2]] as const;
+  const before = [
+    [1n, 1],
+    [2n, 2],
+  ] as const;
   for (const steps of [0, 1, 2]) {
     const map = new FakeMap(before);
-    const change = new EntryChange<Numbers>(map, [[2n, 7], [3n, 3]]);
+    const change = new EntryChange<Numbers>(map, [
+      [2n, 7],
+      [3n, 3],
+    ]);
     if (steps > 0) change.add();
     if (steps > 1) change.remove();
     const back = change.reversed();

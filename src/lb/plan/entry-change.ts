@@ -12,8 +12,11 @@ export interface MapEntries<D extends MapDefinition = MapDefinition> {
 type Entry<D extends MapDefinition> = readonly [key: MapKey<D>, value: MapValue<D>];
 
 /** What `EntryChange` needs of a map's handle. */
-export type ChangedMap<D extends MapDefinition = MapDefinition> =
-  Pick<MapHandle<D>, "name" | "maxEntries" | "setMany" | "deleteMany"> & Iterable<Entry<D>>;
+export type ChangedMap<D extends MapDefinition = MapDefinition> = Pick<
+  MapHandle<D>,
+  "name" | "maxEntries" | "setMany" | "deleteMany"
+> &
+  Iterable<Entry<D>>;
 
 /** The way from what a map holds to what it is to hold; only differences are written. */
 export class EntryChange<D extends MapDefinition = MapDefinition> {
@@ -29,7 +32,10 @@ export class EntryChange<D extends MapDefinition = MapDefinition> {
     const wanted = new Map(entries.map(([key, value]) => [textOf(key), [key, value] as const]));
     const stored = new Map(this.#before.map(([key, value]) => [textOf(key), value]));
     if (wanted.size > map.maxEntries) {
-      throw new LoadBalancerError(`map ${map.name} has room for ${map.maxEntries} entries, and ${wanted.size} are needed`, { hint: "nothing was changed" });
+      throw new LoadBalancerError(
+        `map ${map.name} has room for ${map.maxEntries} entries, and ${wanted.size} are needed`,
+        { hint: "nothing was changed" },
+      );
     }
     this.#missing = [...wanted].filter(([text, [, value]]) => stored.get(text) !== value).map(([, entry]) => entry);
     this.#stale = this.#before.filter(([key]) => !wanted.has(textOf(key))).map(([key]) => key);

@@ -17,13 +17,20 @@ export interface FilterPlan {
 export function planFilter({ filter, frontEnds }: State, desired: readonly ServiceDefinition[]): FilterPlan {
   const before = filterOf(frontEnds.map(({ key }) => key));
   const after = filterOf(desired.flatMap((service) => service.frontEnds));
-  const wide = new Map([...filter.keys(), ...before.keys(), ...after.keys()].map((word) =>
-    [word, (filter.get(word) ?? 0n) | (before.get(word) ?? 0n) | (after.get(word) ?? 0n)]));
+  const wide = new Map(
+    [...filter.keys(), ...before.keys(), ...after.keys()].map((word) => [
+      word,
+      (filter.get(word) ?? 0n) | (before.get(word) ?? 0n) | (after.get(word) ?? 0n),
+    ]),
+  );
   return {
     wider: [...wide].filter(([word, bits]) => bits !== (filter.get(word) ?? 0n)),
-    narrower: [...wide].filter(([word, bits]) => bits !== (after.get(word) ?? 0n)).map(([word]) => [word, after.get(word) ?? 0n]),
+    narrower: [...wide]
+      .filter(([word, bits]) => bits !== (after.get(word) ?? 0n))
+      .map(([word]) => [word, after.get(word) ?? 0n]),
   };
 }
 
 /** What takes a port for bind(2) alone is looked up without the filter. */
-const filterOf = (frontEnds: readonly Pick<FrontEnd, "address" | "port" | "scope">[]): Map<number, bigint> => filterWords(frontEnds.filter(isReachable));
+const filterOf = (frontEnds: readonly Pick<FrontEnd, "address" | "port" | "scope">[]): Map<number, bigint> =>
+  filterWords(frontEnds.filter(isReachable));

@@ -26,32 +26,46 @@ function counts(table: readonly Backend[]): Map<Backend, number> {
 
 test("every size is a prime, without which a backend's order would not reach every slot", () => {
   for (const size of MAGLEV_TABLE_SIZES) {
-    for (let divisor = 2; divisor * divisor <= size; divisor++) assert.ok(size % divisor !== 0, `${size} is divisible by ${divisor}`);
+    for (let divisor = 2; divisor * divisor <= size; divisor++)
+      assert.ok(size % divisor !== 0, `${size} is divisible by ${divisor}`);
   }
 });
 
 test("shares are as the weights, but for what does not divide", () => {
-  fc.assert(fc.property(backends, sizes, (list, size) => {
-    const table = maglevTable(list, size);
-    assert.is(table.length, size);
-    const found = counts(table);
-    const total = list.reduce((sum, { weight }) => sum + weight, 0);
-    for (const backend of list) {
-      const share = (size * backend.weight) / total;
-      // What the others lack to whole slots is dealt out by weight too; the last round may end before all have had their turn.
-      const extra = (list.length * backend.weight) / total;
-      const slots = found.get(backend) ?? 0;
-      assert.ok(slots > share - 2 && slots < share + extra + 1, `${slots} slots of ${size} for a share of ${share}`);
-    }
-  }), { numRuns: 200 });
+  fc.assert(
+    fc.property(backends, sizes, (list, size) => {
+      const table = maglevTable(list, size);
+      assert.is(table.length, size);
+      const found = counts(table);
+      const total = list.reduce((sum, { weight }) => sum + weight, 0);
+      for (const backend of list) {
+        const share = (size * backend.weight) / total;
+        // What the others lack to whole slots is dealt out by weight too; the last round may end before all have had their turn.
+        const extra = (list.length * backend.weight) / total;
+        const slots = found.get(backend) ?? 0;
+        assert.ok(slots > share - 2 && slots < share + extra + 1, `${slots} slots of ${size} for a share of ${share}`);
+      }
+    }),
+    { numRuns: 200 },
+  );
   const even = Array.from({ length: 10 }, (_, i) => ({ address: `20.0.0.${i}`, port: 80, weight: 7 }));
-  assert.equal([...counts(maglevTable(even, 1021)).values()].sort(), [102, 102, 102, 102, 102, 102, 102, 102, 102, 103]);
+  assert.equal(
+    [...counts(maglevTable(even, 1021)).values()].sort(),
+    [102, 102, 102, 102, 102, 102, 102, 102, 102, 103],
+  );
 });
 
 test("the order in which backends are named does not matter", () => {
-  fc.assert(fc.property(backends.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))), sizes, ([list, other], size) => {
-    assert.equal(maglevTable(other, size), maglevTable(list, size));
-  }), { numRuns: 50 });
+  fc.assert(
+    fc.property(
+      backends.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
+      sizes,
+      ([list, other], size) => {
+        assert.equal(maglevTable(other, size), maglevTable(list, size));
+      },
+    ),
+    { numRuns: 50 },
+  );
 });
 
 test("where a backend goes, few slots beside its own get another", () => {
@@ -62,7 +76,10 @@ test("where a backend goes, few slots beside its own get another", () => {
     const list = Array.from({ length: 10 }, (_, i) => ({ address: `10.0.${set}.${i}`, port: 8080, weight: 1 }));
     const gone = list[set % list.length]!;
     const before = maglevTable(list, size);
-    const after = maglevTable(list.filter((backend) => backend !== gone), size);
+    const after = maglevTable(
+      list.filter((backend) => backend !== gone),
+      size,
+    );
     before.forEach((backend, slot) => {
       if (backend === gone) return;
       kept++;
@@ -74,7 +91,13 @@ test("where a backend goes, few slots beside its own get another", () => {
 });
 
 test("the table is the same in every version: clients would change their backends with an update", () => {
-  const table = maglevTable([{ address: "20.0.0.1", port: 80, weight: 2 }, { address: "fd00:20::1", port: 8080, weight: 1 }], 251);
+  const table = maglevTable(
+    [
+      { address: "20.0.0.1", port: 80, weight: 2 },
+      { address: "fd00:20::1", port: 8080, weight: 1 },
+    ],
+    251,
+  );
   assert.is(hashOf(table.map(({ port }) => port).join()), FIRST_TABLE);
 });
 
@@ -95,7 +118,8 @@ hashes("one digit or the seed changes every bit about half of the time", () => {
     const difference = hashOf(text) ^ (i % 2 === 0 ? hashOf(`${text}1`) : hashOf(text, 1));
     for (let bit = 0; bit < 32; bit++) if ((difference >>> bit) & 1) flips[bit]!++;
   }
-  for (const [bit, count] of flips.entries()) assert.ok(Math.abs(count / pairs - 0.5) < 0.06, `bit ${bit}: ${count} of ${pairs}`);
+  for (const [bit, count] of flips.entries())
+    assert.ok(Math.abs(count / pairs - 0.5) < 0.06, `bit ${bit}: ${count} of ${pairs}`);
 });
 
 hashes("addresses that follow one another are spread over the whole range", () => {

@@ -25,15 +25,20 @@ const SKIP_SEED = 0x6576_2121;
  * @param backends no two the same
  * @param size a prime, not less than the number of backends
  */
-export function maglevTable<B extends Pick<BackendDefinition, "address" | "port" | "weight">>(backends: readonly B[], size: number): B[] {
+export function maglevTable<B extends Pick<BackendDefinition, "address" | "port" | "weight">>(
+  backends: readonly B[],
+  size: number,
+): B[] {
   if (backends.length === 0) return [];
-  const named = backends.map((backend) => ({ backend, text: endpointText(backend) })).sort((a, b) => (a.text < b.text ? -1 : 1));
+  const named = backends
+    .map((backend) => ({ backend, text: endpointText(backend) }))
+    .sort((a, b) => (a.text < b.text ? -1 : 1));
   const heaviest = Math.max(...backends.map(({ weight }) => weight));
   const next = Uint32Array.from(named, ({ text }) => hashOf(text, OFFSET_SEED) % size);
   const skip = Uint32Array.from(named, ({ text }) => (hashOf(text, SKIP_SEED) % (size - 1)) + 1);
   const credit = new Uint32Array(named.length);
   const table = new Array<B | undefined>(size).fill(undefined);
-  for (let filled = 0; ;) {
+  for (let filled = 0; ; ) {
     for (let i = 0; i < named.length; i++) {
       const { backend } = named[i]!;
       credit[i]! += backend.weight;

@@ -11,8 +11,15 @@ import { RevNatIndices } from "./rev-nat-indices.ts";
 import { planRounds, type Move, type Round } from "./rounds.ts";
 import { endpointText, ProtocolNumber, type FrontEnd, type ServiceDefinition } from "../service.ts";
 import {
-  keyText, memberText, serviceText,
-  type Setting, type ServiceKeyValue, type ServiceValue, type SlotValue, type State, type StoredFrontEnd,
+  keyText,
+  memberText,
+  serviceText,
+  type Setting,
+  type ServiceKeyValue,
+  type ServiceValue,
+  type SlotValue,
+  type State,
+  type StoredFrontEnd,
 } from "./state.ts";
 
 export interface Plan extends Outcome {
@@ -38,17 +45,29 @@ export interface Outcome {
  * @throws {LoadBalancerError} where the maps have not room for it
  */
 export function planServices(state: State, desired: readonly ServiceDefinition[]): Plan {
-  const wanted = new Set(desired.flatMap((service) => service.frontEnds.map((frontEnd) => keyText(keyOf(service, frontEnd)))));
+  const wanted = new Set(
+    desired.flatMap((service) => service.frontEnds.map((frontEnd) => keyText(keyOf(service, frontEnd)))),
+  );
   if (wanted.size > state.serviceRoom) throw tooManyServices(state, desired.length, wanted.size);
   const stored = new Map(state.frontEnds.map((frontEnd) => [keyText(frontEnd.key), frontEnd]));
-  const currents = new Map(desired.map((service) =>
-    [service, service.frontEnds.map((frontEnd) => stored.get(keyText(keyOf(service, frontEnd)))).filter((found) => found !== undefined)]));
+  const currents = new Map(
+    desired.map((service) => [
+      service,
+      service.frontEnds
+        .map((frontEnd) => stored.get(keyText(keyOf(service, frontEnd))))
+        .filter((found) => found !== undefined),
+    ]),
+  );
   const removed = state.frontEnds.filter(({ key }) => !wanted.has(keyText(key)));
 
   const sound = soundFrontEnds([...currents.values()], state.slotCount);
   const indices = new RevNatIndices(state.allocation.nextRevNatIndex);
-  const kept = new Map(desired.map((service) =>
-    [service, indices.keep([service.revNatIndex ?? 0, ...currents.get(service)!.map(({ value }) => value.revNatIndex)])]));
+  const kept = new Map(
+    desired.map((service) => [
+      service,
+      indices.keep([service.revNatIndex ?? 0, ...currents.get(service)!.map(({ value }) => value.revNatIndex)]),
+    ]),
+  );
 
   const taken: number[] = [];
   const lost = new Set<number | undefined>(removed.map(({ value }) => value.revNatIndex));
@@ -56,15 +75,25 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   const names: Round["names"][number][] = [];
   const values: Round["services"][number][] = [];
   const moves: Move[] = [];
-  const members = new Difference(state.members, ([key]) => memberText(key), (a, b) => a[1] === b[1]);
-  const settings = new Difference(state.settings, ([key]) => memberText(key), (a, b) => a[1].weight === b[1].weight && a[1].state === b[1].state);
+  const members = new Difference(
+    state.members,
+    ([key]) => memberText(key),
+    (a, b) => a[1] === b[1],
+  );
+  const settings = new Difference(
+    state.settings,
+    ([key]) => memberText(key),
+    (a, b) => a[1].weight === b[1].weight && a[1].state === b[1].state,
+  );
   const missingSettings: Setting[] = [];
   const outcomes = new Outcomes();
   for (const service of desired) {
     const current = currents.get(service)!;
     let revNatIndex = kept.get(service);
-    if (revNatIndex === undefined) taken.push(revNatIndex = indices.take());
-    const named = service.frontEnds.map((frontEnd) => keyOf(service, frontEnd)).filter((key) => stored.get(keyText(key))?.name !== service.name);
+    if (revNatIndex === undefined) taken.push((revNatIndex = indices.take()));
+    const named = service.frontEnds
+      .map((frontEnd) => keyOf(service, frontEnd))
+      .filter((key) => stored.get(keyText(key))?.name !== service.name);
     for (const key of named) names.push([key, service.name]);
     const newMembers = members.missing(membersOf(service.backends, revNatIndex));
     const newSettings = settings.missing(settingsOf(service.backends, revNatIndex));
@@ -77,7 +106,9 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     if (place === undefined) {
       touched = true;
       moves.push({
-        name: service.name, frontEnds, members: newMembers,
+        name: service.name,
+        frontEnds,
+        members: newMembers,
         slots: ordered ? slots : arrangeSlots(current[0]?.slots ?? [], slots),
         indicesBefore: current.map(({ value }) => value.revNatIndex),
       });
@@ -90,7 +121,11 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
         values.push(...different);
       } else {
         moves.push({
-          name: service.name, frontEnds: different.map(([, value]) => value), slots, range, members: newMembers,
+          name: service.name,
+          frontEnds: different.map(([, value]) => value),
+          slots,
+          range,
+          members: newMembers,
           indicesBefore: different.length === 0 ? [] : current.map(({ value }) => value.revNatIndex),
         });
       }
@@ -100,17 +135,23 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   }
   const remaining = new Set([...currents.values()].flat().map(serviceText));
   for (const frontEnd of removed) if (!remaining.has(serviceText(frontEnd))) outcomes.remove(frontEnd);
-  const rounds = planRounds(state, {
-    names, values, moves,
-    settings: missingSettings,
-    removed: removed.map(({ key }) => key),
-    strayNames: [
-      ...removed.filter(({ name }) => name !== undefined).map(({ key }) => key),
-      ...state.strayNames.filter((key) => !wanted.has(keyText(key))),
-    ],
-    staleMembers: members.stale().map(([key]) => key),
-    staleSettings: settings.stale().map(([key]) => key),
-  }, indices.next);
+  const rounds = planRounds(
+    state,
+    {
+      names,
+      values,
+      moves,
+      settings: missingSettings,
+      removed: removed.map(({ key }) => key),
+      strayNames: [
+        ...removed.filter(({ name }) => name !== undefined).map(({ key }) => key),
+        ...state.strayNames.filter((key) => !wanted.has(keyText(key))),
+      ],
+      staleMembers: members.stale().map(([key]) => key),
+      staleSettings: settings.stale().map(([key]) => key),
+    },
+    indices.next,
+  );
   const planned = { kept: [...kept.values()].filter((index) => index !== undefined), taken };
   return { rounds, filter: planFilter(state, desired), indices: planned, ...outcomes.counts() };
 }
@@ -169,7 +210,10 @@ class Difference<T> {
 }
 
 /** Those whose slots exist and are of no other service. */
-function soundFrontEnds(services: readonly (readonly StoredFrontEnd[])[], slotCount: number): ReadonlySet<StoredFrontEnd> {
+function soundFrontEnds(
+  services: readonly (readonly StoredFrontEnd[])[],
+  slotCount: number,
+): ReadonlySet<StoredFrontEnd> {
   const sound = new Set<StoredFrontEnd>();
   const all = services.flatMap((frontEnds, service) => frontEnds.map((frontEnd) => ({ frontEnd, service })));
   let last: { readonly service: number; readonly range: Range } | undefined;
@@ -190,13 +234,29 @@ function keyOf({ protocol }: ServiceDefinition, { address, port, scope }: FrontE
   return { address, port, protocol: ProtocolNumber[protocol], scope };
 }
 
-function frontEndValue(service: ServiceDefinition, frontEnd: FrontEnd, revNatIndex: number): Omit<ServiceValue, "range"> {
-  return { key: keyOf(service, frontEnd), revNatIndex, flags: frontEnd.flags, affinityTimeout: service.affinityTimeout };
+function frontEndValue(
+  service: ServiceDefinition,
+  frontEnd: FrontEnd,
+  revNatIndex: number,
+): Omit<ServiceValue, "range"> {
+  return {
+    key: keyOf(service, frontEnd),
+    revNatIndex,
+    flags: frontEnd.flags,
+    affinityTimeout: service.affinityTimeout,
+  };
 }
 
 function sameValue(a: ServiceValue | undefined, b: ServiceValue): boolean {
-  return a !== undefined && keyText(a.key) === keyText(b.key) && a.range.base === b.range.base && a.range.count === b.range.count
-    && a.revNatIndex === b.revNatIndex && a.flags === b.flags && a.affinityTimeout === b.affinityTimeout;
+  return (
+    a !== undefined &&
+    keyText(a.key) === keyText(b.key) &&
+    a.range.base === b.range.base &&
+    a.range.count === b.range.count &&
+    a.revNatIndex === b.revNatIndex &&
+    a.flags === b.flags &&
+    a.affinityTimeout === b.affinityTimeout
+  );
 }
 
 const slotText = (slot: SlotValue): string => `${endpointText(slot)} ${slot.state}`;
@@ -204,7 +264,10 @@ const slotText = (slot: SlotValue): string => `${endpointText(slot)} ${slot.stat
 /** @param ordered whether the order matters: of a Maglev table it does; else slots are chosen at random or by the socket's cookie */
 function sameSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[], ordered: boolean): boolean {
   if (stored.length !== wanted.length) return false;
-  const same = stored.every(({ address, port, state }, i) => address === wanted[i]!.address && port === wanted[i]!.port && state === wanted[i]!.state);
+  const same = stored.every(
+    ({ address, port, state }, i) =>
+      address === wanted[i]!.address && port === wanted[i]!.port && state === wanted[i]!.state,
+  );
   return same || (!ordered && stored.map(slotText).sort().join() === wanted.map(slotText).sort().join());
 }
 

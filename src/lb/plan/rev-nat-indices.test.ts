@@ -13,7 +13,10 @@ test("a service keeps its own; another gets the next that is not in use", () => 
 
 test("one of two services with the same index keeps it, and one with 0 has none to keep", () => {
   const indices = new RevNatIndices(0);
-  assert.equal([indices.keep([7, 7]), indices.keep([7]), indices.keep([0, 7, 9]), indices.keep([0])], [7, undefined, 9, undefined]);
+  assert.equal(
+    [indices.keep([7, 7]), indices.keep([7]), indices.keep([0, 7, 9]), indices.keep([0])],
+    [7, undefined, 9, undefined],
+  );
   assert.equal([indices.take(), indices.take()], [1, 2]);
 });
 

@@ -28,7 +28,8 @@ export class RevNatIndices {
 
   /** Takes one that nobody has kept. */
   take(): number {
-    if (this.#used.size === MAX_SERVICES) throw new LoadBalancerError(`cannot tell more than ${MAX_SERVICES} services apart: a rev_nat_index has 16 bits`);
+    if (this.#used.size === MAX_SERVICES)
+      throw new LoadBalancerError(`cannot tell more than ${MAX_SERVICES} services apart: a rev_nat_index has 16 bits`);
     while (this.#used.has(this.#next)) this.#advance();
     const index = this.#next;
     this.#used.add(index);

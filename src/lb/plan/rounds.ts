@@ -9,7 +9,17 @@
  */
 import { LoadBalancerError } from "../error.ts";
 import { FreeRanges, type Range } from "./ranges.ts";
-import { keyText, memberText, type Member, type MemberKey, type ServiceKeyValue, type ServiceValue, type Setting, type SlotValue, type State } from "./state.ts";
+import {
+  keyText,
+  memberText,
+  type Member,
+  type MemberKey,
+  type ServiceKeyValue,
+  type ServiceValue,
+  type Setting,
+  type SlotValue,
+  type State,
+} from "./state.ts";
 
 /** Writes that may go together; they are made in the order of the fields. */
 export interface Round {
@@ -56,7 +66,15 @@ export interface Work {
 }
 
 const emptyRound = {
-  slots: [], members: [], settings: [], names: [], services: [], removedServices: [], removedNames: [], removedMembers: [], removedSettings: [],
+  slots: [],
+  members: [],
+  settings: [],
+  names: [],
+  services: [],
+  removedServices: [],
+  removedNames: [],
+  removedMembers: [],
+  removedSettings: [],
 };
 
 /**
@@ -74,10 +92,18 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
   let moves: readonly Move[] = work.moves.toSorted((a, b) => b.slots.length - a.slots.length);
   let first = true;
   // Additions come before removals, so that what only moves is never gone, unless the map cannot hold both.
-  const keys = [...work.values.map(([key]) => key), ...work.moves.flatMap(({ frontEnds }) => frontEnds.map(({ key }) => key))];
+  const keys = [
+    ...work.values.map(([key]) => key),
+    ...work.moves.flatMap(({ frontEnds }) => frontEnds.map(({ key }) => key)),
+  ];
   if (occupied.size + keys.filter((key) => !occupied.has(keyText(key))).length > state.serviceRoom) {
     for (const key of work.removed) occupied.delete(keyText(key));
-    rounds.push({ ...emptyRound, removedServices: work.removed, removedNames: work.strayNames, allocation: state.allocation });
+    rounds.push({
+      ...emptyRound,
+      removedServices: work.removed,
+      removedNames: work.strayNames,
+      allocation: state.allocation,
+    });
     work = { ...work, removed: [], strayNames: [] };
   }
   do {
@@ -88,7 +114,10 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
     const removedServices = first ? work.removed : [];
     const waiting: Move[] = [];
     for (const move of moves) {
-      const range = joining(move, memberTexts) > state.memberRoom - memberTexts.size ? undefined : move.range ?? takeSlots(free, move.slots.length);
+      const range =
+        joining(move, memberTexts) > state.memberRoom - memberTexts.size
+          ? undefined
+          : (move.range ?? takeSlots(free, move.slots.length));
       if (range === undefined) {
         waiting.push(move);
         continue;
@@ -106,7 +135,12 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
     const busy = new Set(waiting.flatMap(({ indicesBefore }) => indicesBefore));
     const removedMembers = staleMembers.filter(({ revNatIndex }) => !busy.has(revNatIndex));
     staleMembers = staleMembers.filter(({ revNatIndex }) => busy.has(revNatIndex));
-    if (waiting.length > 0 && waiting.length === moves.length && removedServices.length === 0 && removedMembers.length === 0) {
+    if (
+      waiting.length > 0 &&
+      waiting.length === moves.length &&
+      removedServices.length === 0 &&
+      removedMembers.length === 0
+    ) {
       throw noRoom(waiting[0]!, work.moves, free, state, memberTexts);
     }
     for (const key of removedMembers) memberTexts.delete(memberText(key));
@@ -114,8 +148,18 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
     for (const [key, { range }] of services) occupied.set(keyText(key), range);
     nextSlot = free.next;
     rounds.push({
-      ...emptyRound, slots, members, services, removedServices, removedMembers,
-      ...(first && { settings: work.settings, names: work.names, removedNames: work.strayNames, removedSettings: work.staleSettings }),
+      ...emptyRound,
+      slots,
+      members,
+      services,
+      removedServices,
+      removedMembers,
+      ...(first && {
+        settings: work.settings,
+        names: work.names,
+        removedNames: work.strayNames,
+        removedSettings: work.staleSettings,
+      }),
       allocation: { nextSlot, nextRevNatIndex },
     });
     moves = waiting;
@@ -133,13 +177,19 @@ function joining({ members }: Move, there: ReadonlySet<string>): number {
   return members.filter(([key]) => !there.has(memberText(key))).length;
 }
 
-function noRoom(move: Move, moves: readonly Move[], free: FreeRanges, { slotCount, memberRoom }: State, members: ReadonlySet<string>): LoadBalancerError {
+function noRoom(
+  move: Move,
+  moves: readonly Move[],
+  free: FreeRanges,
+  { slotCount, memberRoom }: State,
+  members: ReadonlySet<string>,
+): LoadBalancerError {
   const name = JSON.stringify(move.name);
   const more = joining(move, members);
   if (members.size + more > memberRoom) {
     return new LoadBalancerError(
       `cannot give service ${name} ${more} more backends: map backends has room for ${memberRoom}, ` +
-      `${members.size} are there, and a service that changes needs its new ones beside the old ones`,
+        `${members.size} are there, and a service that changes needs its new ones beside the old ones`,
       { hint: "nothing was changed; unload and load again, or set maps.backends larger" },
     );
   }
@@ -149,6 +199,8 @@ function noRoom(move: Move, moves: readonly Move[], free: FreeRanges, { slotCoun
     free.total >= wanted
       ? `${what} in a row: of ${slotCount}, ${free.total} are free, but scattered in rows of at most ${free.largest}`
       : `${what}: of ${slotCount}, ${free.total} are free, and a service that changes needs its new slots beside the old ones`,
-    { hint: `nothing was changed; unload and load again (${moves.length === 1 ? "one service is" : `${moves.length} services are`} to be placed), or set maps.slots larger` },
+    {
+      hint: `nothing was changed; unload and load again (${moves.length === 1 ? "one service is" : `${moves.length} services are`} to be placed), or set maps.slots larger`,
+    },
   );
 }

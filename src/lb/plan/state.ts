@@ -2,7 +2,14 @@
 import type { backends, services, slots } from "../../../programs/maps.ts";
 import type { MapKey, MapValue } from "../../loader/index.ts";
 import type { FamilyMaps } from "../maps.ts";
-import { backendStateOf, endpointText, protocolOf, ServiceFlag, type BackendDefinition, type ServiceDefinition } from "../service.ts";
+import {
+  backendStateOf,
+  endpointText,
+  protocolOf,
+  ServiceFlag,
+  type BackendDefinition,
+  type ServiceDefinition,
+} from "../service.ts";
 
 export type ServiceKeyValue = MapKey<typeof services>;
 export type ServiceValue = MapValue<typeof services>;
@@ -120,10 +127,26 @@ export function storedServices({ frontEnds, members, settings }: State): StoredS
   const membersByIndex = byIndex(members);
   const settingsByIndex = byIndex(settings);
   return Array.from(groups.values(), (group): StoredService => {
-    const { name, slots, value: { revNatIndex, affinityTimeout, flags, range } } = group[0]!;
+    const {
+      name,
+      slots,
+      value: { revNatIndex, affinityTimeout, flags, range },
+    } = group[0]!;
     const hasTable = (flags & ServiceFlag.MAGLEV) !== 0;
-    const backends = storedBackends(slots, hasTable, membersByIndex.get(revNatIndex) ?? [], settingsByIndex.get(revNatIndex) ?? []);
-    return { name, revNatIndex, affinityTimeout, frontEnds: group, backends, ...(hasTable && { maglevTableSize: range.count }) };
+    const backends = storedBackends(
+      slots,
+      hasTable,
+      membersByIndex.get(revNatIndex) ?? [],
+      settingsByIndex.get(revNatIndex) ?? [],
+    );
+    return {
+      name,
+      revNatIndex,
+      affinityTimeout,
+      frontEnds: group,
+      backends,
+      ...(hasTable && { maglevTableSize: range.count }),
+    };
   }).sort((a, b) => a.revNatIndex - b.revNatIndex);
 }
 
@@ -141,7 +164,12 @@ function byIndex<T>(entries: readonly (readonly [MemberKey, T])[]): Map<number, 
  * Those with slots first, each as often as it has weight, but for a Maglev table;
  * then those that only keep their flows; then those that lose them.
  */
-function storedBackends(slots: readonly SlotValue[], hasTable: boolean, members: readonly Member[], settings: readonly Setting[]): BackendDefinition[] {
+function storedBackends(
+  slots: readonly SlotValue[],
+  hasTable: boolean,
+  members: readonly Member[],
+  settings: readonly Setting[],
+): BackendDefinition[] {
   const found = new Map<string, BackendDefinition>();
   for (const { address, port, state } of slots) {
     const text = endpointText({ address, port });
@@ -164,13 +192,29 @@ function storedBackends(slots: readonly SlotValue[], hasTable: boolean, members:
  * A stored service in the form in which it is asked for; one without a name is
  * called by its address. Undefined for what no configuration can ask for.
  */
-export function definitionOf({ name, frontEnds, backends, affinityTimeout, maglevTableSize, revNatIndex }: StoredService): ServiceDefinition | undefined {
+export function definitionOf({
+  name,
+  frontEnds,
+  backends,
+  affinityTimeout,
+  maglevTableSize,
+  revNatIndex,
+}: StoredService): ServiceDefinition | undefined {
   const { key } = frontEnds[0]!;
   const protocol = protocolOf(key.protocol);
   if (protocol === undefined) return undefined;
   return {
     name: name ?? `${endpointText(key)}/${protocol}`,
-    protocol, backends, affinityTimeout, revNatIndex, ...(maglevTableSize !== undefined && { maglevTableSize }),
-    frontEnds: frontEnds.map(({ key: { address, port, scope }, value: { flags } }) => ({ address, port, scope, flags })),
+    protocol,
+    backends,
+    affinityTimeout,
+    revNatIndex,
+    ...(maglevTableSize !== undefined && { maglevTableSize }),
+    frontEnds: frontEnds.map(({ key: { address, port, scope }, value: { flags } }) => ({
+      address,
+      port,
+      scope,
+      flags,
+    })),
   };
 }

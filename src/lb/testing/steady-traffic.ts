@@ -26,8 +26,17 @@ export interface Question {
  * runs, in every way: from a socket for each service that stays open, from new
  * ones, connected ones, and over TCP.
  */
-export async function withSteadyTraffic(place: Place, services: readonly Endpoint[], work: () => Promise<void>): Promise<Question[]> {
-  const child = startIn(place, findPython()!, script, JSON.stringify(services.map(({ address, port }) => [address, port])));
+export async function withSteadyTraffic(
+  place: Place,
+  services: readonly Endpoint[],
+  work: () => Promise<void>,
+): Promise<Question[]> {
+  const child = startIn(
+    place,
+    findPython()!,
+    script,
+    JSON.stringify(services.map(({ address, port }) => [address, port])),
+  );
   try {
     const errors = text(child.stderr!);
     await once(child.stdout!, "readable");
@@ -37,8 +46,22 @@ export async function withSteadyTraffic(place: Place, services: readonly Endpoin
     const lines = (await output).trim().split("\n").slice(1);
     if (lines.length === 0) throw new Error(`the process that asks has ended: ${await errors}`);
     return lines.map((line) => {
-      const [way, service, begin, end, answer, source] = JSON.parse(line) as [Question["way"], number, number, number, string, [string, number] | null];
-      return { way, service, begin: BigInt(begin), end: BigInt(end), answer, source: source === null ? undefined : { address: source[0], port: source[1] } };
+      const [way, service, begin, end, answer, source] = JSON.parse(line) as [
+        Question["way"],
+        number,
+        number,
+        number,
+        string,
+        [string, number] | null,
+      ];
+      return {
+        way,
+        service,
+        begin: BigInt(begin),
+        end: BigInt(end),
+        answer,
+        source: source === null ? undefined : { address: source[0], port: source[1] },
+      };
     });
   } finally {
     child.kill("SIGKILL");

@@ -65,7 +65,9 @@ export function encodeContext(layout: ContextLayout, values: ContextValues): Uin
   for (const [name, value] of Object.entries(values)) {
     const entry = layout.fields[name];
     if (entry === undefined || isPointer(entry)) {
-      const known = Object.entries(layout.fields).filter(([, field]) => !isPointer(field)).map(([field]) => field);
+      const known = Object.entries(layout.fields)
+        .filter(([, field]) => !isPointer(field))
+        .map(([field]) => field);
       throw new RangeError(`the context of ${layout.name} has no field ${name}, but ${known.join(", ")}`);
     }
     if (value === undefined) continue;
@@ -129,21 +131,25 @@ class ContextGuard implements Guard {
   }
 
   load(offset: number, size: number): string | undefined {
-    return this.#find(offset, size) === undefined ? `programs of ${this.#layout.name} have nothing to read there` : undefined;
+    return this.#find(offset, size) === undefined
+      ? `programs of ${this.#layout.name} have nothing to read there`
+      : undefined;
   }
 
   store(offset: number, size: number): string | undefined {
     const extent = this.#find(offset, size);
     if (extent === undefined) return `programs of ${this.#layout.name} have nothing to write there`;
     if (!extent.writable) return `${extent.name} is read-only for programs of ${this.#layout.name}`;
-    if (size % extent.unit !== 0 || (offset - extent.start) % size !== 0) return `${extent.name} is written whole, as ${extent.unit} bytes`;
+    if (size % extent.unit !== 0 || (offset - extent.start) % size !== 0)
+      return `${extent.name} is written whole, as ${extent.unit} bytes`;
     return undefined;
   }
 
   /** A 16-bit number in a 32-bit field: the kernel keeps what the number has room for. */
   stored(offset: number): void {
     const field = this.#extents.find(({ start, end }) => start <= offset && offset < end)?.field;
-    if (field !== undefined && field.kind === "be16" && field.size === 4) this.#bytes.fill(0, field.offset + 2, field.offset + 4);
+    if (field !== undefined && field.kind === "be16" && field.size === 4)
+      this.#bytes.fill(0, field.offset + 2, field.offset + 4);
   }
 
   #find(offset: number, size: number): Extent | undefined {
@@ -152,10 +158,32 @@ class ContextGuard implements Guard {
 }
 
 function extentOf(name: string, entry: Entry): Extent {
-  if (isPointer(entry)) return { name, start: entry.offset, end: entry.offset + pointerSize(entry), unit: 8, writable: false, field: undefined };
+  if (isPointer(entry))
+    return {
+      name,
+      start: entry.offset,
+      end: entry.offset + pointerSize(entry),
+      unit: 8,
+      writable: false,
+      field: undefined,
+    };
   if (isArray(entry)) {
     const { element, count } = entry;
-    return { name, start: element.offset, end: element.offset + count * element.size, unit: element.size, writable: element.writable, field: undefined };
+    return {
+      name,
+      start: element.offset,
+      end: element.offset + count * element.size,
+      unit: element.size,
+      writable: element.writable,
+      field: undefined,
+    };
   }
-  return { name, start: entry.offset, end: entry.offset + entry.size, unit: entry.size, writable: entry.writable, field: entry };
+  return {
+    name,
+    start: entry.offset,
+    end: entry.offset + entry.size,
+    unit: entry.size,
+    writable: entry.writable,
+    field: entry,
+  };
 }

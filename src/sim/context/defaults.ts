@@ -9,12 +9,18 @@ import type { ContextLayout } from "./layout.ts";
  * socket has; for a packet, its length.
  */
 export function defaultContext(
-  { section }: Program, { fields }: ContextLayout, { socket, packet }: { socket: SimulatedSocket | undefined; packet: Uint8Array | undefined },
+  { section }: Program,
+  { fields }: ContextLayout,
+  { socket, packet }: { socket: SimulatedSocket | undefined; packet: Uint8Array | undefined },
 ): ContextValues {
   const datagrams = section.includes("sendmsg") || section.includes("recvmsg");
   const family = section.endsWith("6") ? "inet6" : "inet";
   const onSocket: ContextValues = {
-    userFamily: family, family, type: datagrams ? "dgram" : "stream", protocol: datagrams ? "udp" : "tcp", ...socket?.fields,
+    userFamily: family,
+    family,
+    type: datagrams ? "dgram" : "stream",
+    protocol: datagrams ? "udp" : "tcp",
+    ...socket?.fields,
   };
   const values: ContextValues = "type" in fields ? onSocket : { len: packet?.length ?? 0 };
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in fields));

@@ -37,7 +37,9 @@ export const socketLayout: ContextLayout = {
   },
 };
 
-const hooks: readonly Hook[] = [sock, sockAddr, packet].flatMap((module) => Object.values<unknown>(module).filter(isHook));
+const hooks: readonly Hook[] = [sock, sockAddr, packet].flatMap((module) =>
+  Object.values<unknown>(module).filter(isHook),
+);
 
 function isHook(exported: unknown): exported is Hook {
   return typeof exported === "object" && exported !== null && "contextType" in exported;
@@ -46,8 +48,9 @@ function isHook(exported: unknown): exported is Hook {
 /** The context of a program; undefined where the simulator does not know its hook. */
 export function layoutOf({ type, expectedAttachType }: Program): ContextLayout | undefined {
   const ofType = hooks.filter((hook) => hook.type === type);
-  const hook = ofType.find((hook) => hook.expectedAttachType === expectedAttachType)
+  const hook =
+    ofType.find((hook) => hook.expectedAttachType === expectedAttachType) ??
     // Types with a single hook may leave it unsaid.
-    ?? (ofType.length === 1 && expectedAttachType === undefined ? ofType[0] : undefined);
+    (ofType.length === 1 && expectedAttachType === undefined ? ofType[0] : undefined);
   return hook === undefined ? undefined : { name: hook.section, size: sizes[hook.contextType]!, fields: hook.context };
 }

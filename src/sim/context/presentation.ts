@@ -20,7 +20,14 @@ export function readField(view: DataView, name: string, field: ContextField): st
   const { offset, kind, size } = field;
   if (kind === "be32") return ipv4.read(view, offset) as string;
   if (kind === "be16") return view.getUint16(offset);
-  const number = size === 8 ? view.getBigUint64(offset, true) : size === 4 ? view.getUint32(offset, true) : size === 2 ? view.getUint16(offset, true) : view.getUint8(offset);
+  const number =
+    size === 8
+      ? view.getBigUint64(offset, true)
+      : size === 4
+        ? view.getUint32(offset, true)
+        : size === 2
+          ? view.getUint16(offset, true)
+          : view.getUint8(offset);
   return Object.entries(named[name] ?? {}).find(([, value]) => value === number)?.[0] ?? number;
 }
 
@@ -29,7 +36,10 @@ export function writeField(view: DataView, name: string, { offset, kind, size }:
   if (kind === "be32") return ipv4.write(view, offset, value as string);
   const number = typeof value === "string" ? named[name]?.[value] : value;
   const bits = kind === "be16" ? 16 : 8 * size;
-  if ((typeof number !== "number" && typeof number !== "bigint") || BigInt.asUintN(bits, BigInt(number)) !== BigInt(number)) {
+  if (
+    (typeof number !== "number" && typeof number !== "bigint") ||
+    BigInt.asUintN(bits, BigInt(number)) !== BigInt(number)
+  ) {
     throw new RangeError(`context field ${name} has ${bits} bits, and cannot be ${JSON.stringify(String(value))}`);
   }
   if (kind === "be16") view.setUint16(offset, Number(number));
@@ -42,11 +52,14 @@ export function writeField(view: DataView, name: string, { offset, kind, size }:
 /** An array of four words in network byte order is an IPv6 address; another array is one of numbers. */
 export function readArray(view: DataView, name: string, { element, count }: ContextArray): string | unknown[] {
   if (element.kind === "be32" && count === 4) return ipv6.read(view, element.offset) as string;
-  return Array.from({ length: count }, (_, i) => readField(view, name, { ...element, offset: element.offset + i * element.size }));
+  return Array.from({ length: count }, (_, i) =>
+    readField(view, name, { ...element, offset: element.offset + i * element.size }),
+  );
 }
 
 export function writeArray(view: DataView, name: string, { element, count }: ContextArray, value: unknown): void {
   if (element.kind === "be32" && count === 4) return ipv6.write(view, element.offset, value as string);
-  if (!Array.isArray(value) || value.length !== count) throw new RangeError(`context field ${name} is an array of ${count}`);
+  if (!Array.isArray(value) || value.length !== count)
+    throw new RangeError(`context field ${name} is an array of ${count}`);
   value.forEach((part, i) => writeField(view, name, { ...element, offset: element.offset + i * element.size }, part));
 }

@@ -12,5 +12,11 @@ export type { HelperTable, WorldHelper } from "./helper.ts";
 
 /** All but `bpf_tail_call`, which the machine itself does. */
 export const builtInHelpers: HelperTable = {
-  ...mapHelpers, ...ringBufferHelpers, ...socketHelpers, ...environmentHelpers, ...controlHelpers, ...packetHelpers, ...traceHelpers,
+  ...mapHelpers,
+  ...ringBufferHelpers,
+  ...socketHelpers,
+  ...environmentHelpers,
+  ...controlHelpers,
+  ...packetHelpers,
+  ...traceHelpers,
 };

@@ -20,10 +20,14 @@ function copy(world: World, offset: number, size: number, failure: number, move:
   return 0;
 }
 
-const load = (failure: number): WorldHelper => (call: HelperCall, world) =>
-  copy(world, call.u32(2), call.u32(4), failure, (part) => call.writableBytes(3, part.length).set(part));
-const store = (failure: number): WorldHelper => (call: HelperCall, world) =>
-  copy(world, call.u32(2), call.u32(4), failure, (part) => part.set(call.bytes(3, part.length)));
+const load =
+  (failure: number): WorldHelper =>
+  (call: HelperCall, world) =>
+    copy(world, call.u32(2), call.u32(4), failure, (part) => call.writableBytes(3, part.length).set(part));
+const store =
+  (failure: number): WorldHelper =>
+  (call: HelperCall, world) =>
+    copy(world, call.u32(2), call.u32(4), failure, (part) => part.set(call.bytes(3, part.length)));
 
 export const packetHelpers: HelperTable = {
   bpf_skb_load_bytes: load(EFAULT),

@@ -1,4 +1,13 @@
-import { decodeValue, encodeValue, MapFlag, MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from "../../types/index.ts";
+import {
+  decodeValue,
+  encodeValue,
+  MapFlag,
+  MapType,
+  UpdateFlag,
+  type Infer,
+  type MapDefinition,
+  type Schema,
+} from "../../types/index.ts";
 import type { Region } from "../memory/region.ts";
 import { ArrayStore } from "./array.ts";
 import { SimulatedMapError } from "./errors.ts";
@@ -10,7 +19,9 @@ import type { Element, Store, StoreShape } from "./store.ts";
 type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
 
 /** What the values of a map are in TypeScript: for a per-CPU map an array with one for each CPU. */
-export type KeyedMapValue<D extends MapDefinition> = D["type"] extends PerCpuType ? readonly Infer<D["value"]>[] : Infer<D["value"]>;
+export type KeyedMapValue<D extends MapDefinition> = D["type"] extends PerCpuType
+  ? readonly Infer<D["value"]>[]
+  : Infer<D["value"]>;
 
 const stores: { readonly [type: number]: new (shape: StoreShape) => Store } = {
   [MapType.HASH]: HashStore,
@@ -48,7 +59,14 @@ export class KeyedMap<K = unknown, V = unknown> {
     this.region = new MapRegion(name, this);
     this.#cpus = isPerCpu(type) ? cpus : 1;
     const protection = (flags & MapFlag.RDONLY_PROG) !== 0 ? "read-only" : "read-write";
-    this.#store = new make({ name, keySize: key.size, valueSize: value.size, maxEntries, copies: this.#cpus, protection });
+    this.#store = new make({
+      name,
+      keySize: key.size,
+      valueSize: value.size,
+      maxEntries,
+      copies: this.#cpus,
+      protection,
+    });
     if (initialValue !== undefined) this.#store.update(new Uint8Array(key.size), [initialValue], UpdateFlag.ANY);
   }
 
@@ -74,9 +92,15 @@ export class KeyedMap<K = unknown, V = unknown> {
   set(key: K, value: V, flag: UpdateFlag = UpdateFlag.ANY): void {
     const values = isPerCpu(this.definition.type) ? (value as readonly unknown[]) : [value];
     if (values.length !== this.#cpus) {
-      throw new RangeError(`map ${this.name}: a per-CPU value has one part for each of ${this.#cpus} CPUs, not ${values.length}`);
+      throw new RangeError(
+        `map ${this.name}: a per-CPU value has one part for each of ${this.#cpus} CPUs, not ${values.length}`,
+      );
     }
-    const error = this.#store.update(this.#encodeKey(key), values.map((each) => encodeValue(this.definition.value, each)), flag);
+    const error = this.#store.update(
+      this.#encodeKey(key),
+      values.map((each) => encodeValue(this.definition.value, each)),
+      flag,
+    );
     if (error !== 0) throw new SimulatedMapError("update", this.name, -error);
   }
 

@@ -8,11 +8,13 @@ import { SocketStorage } from "./socket-storage.ts";
 type AnyMap = KeyedMap | SocketStorage | RingBuffer | ProgramArray;
 
 /** User space's handle of a simulated map, by its declaration. */
-export type SimulatedMap<D extends MapDefinition> =
-  D["type"] extends typeof MapType.SK_STORAGE ? SocketStorage<Infer<D["value"]>>
-  : D["type"] extends typeof MapType.RINGBUF ? RingBuffer<Infer<D["value"]>>
-  : D["type"] extends typeof MapType.PROG_ARRAY ? ProgramArray
-  : KeyedMap<Infer<D["key"]>, KeyedMapValue<D>>;
+export type SimulatedMap<D extends MapDefinition> = D["type"] extends typeof MapType.SK_STORAGE
+  ? SocketStorage<Infer<D["value"]>>
+  : D["type"] extends typeof MapType.RINGBUF
+    ? RingBuffer<Infer<D["value"]>>
+    : D["type"] extends typeof MapType.PROG_ARRAY
+      ? ProgramArray
+      : KeyedMap<Infer<D["key"]>, KeyedMapValue<D>>;
 
 /** The maps of a simulated kernel, by name; made when they are first asked for. */
 export class SimulatedMaps {
@@ -65,7 +67,8 @@ export class SimulatedMaps {
 }
 
 function checkSameShape(one: MapDefinition, other: MapDefinition): void {
-  const differs = (["type", "maxEntries", "flags"] as const).find((property) => one[property] !== other[property])
-    ?? (one.key.size !== other.key.size ? "key" : one.value.size !== other.value.size ? "value" : undefined);
+  const differs =
+    (["type", "maxEntries", "flags"] as const).find((property) => one[property] !== other[property]) ??
+    (one.key.size !== other.key.size ? "key" : one.value.size !== other.value.size ? "value" : undefined);
   if (differs !== undefined) throw new RangeError(`map ${one.name} is declared twice, with another ${differs}`);
 }

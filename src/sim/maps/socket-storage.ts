@@ -50,7 +50,10 @@ export class SocketStorage<V = unknown> {
 
   /** For helpers: hangs a value on a socket, a copy of `initial` or zeroes. */
   create(socket: SimulatedSocket, initial?: Uint8Array): Region {
-    const value = new Region(`a value of socket storage ${this.name}`, initial?.slice() ?? new Uint8Array(this.definition.value.size));
+    const value = new Region(
+      `a value of socket storage ${this.name}`,
+      initial?.slice() ?? new Uint8Array(this.definition.value.size),
+    );
     this.#values.set(socket, value);
     return value;
   }

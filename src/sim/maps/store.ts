@@ -50,7 +50,11 @@ export function newElement(shape: StoreShape, key: Uint8Array, values: readonly 
 }
 
 function newValue({ name, valueSize, protection }: StoreShape, bytes: Uint8Array | undefined): Region {
-  return new Region(`a value of map ${name}`, bytes === undefined ? new Uint8Array(valueSize) : bytes.slice(), protection);
+  return new Region(
+    `a value of map ${name}`,
+    bytes === undefined ? new Uint8Array(valueSize) : bytes.slice(),
+    protection,
+  );
 }
 
 /** Makes pointers to the values useless. */

@@ -109,12 +109,16 @@ function refusal(region: Region, offset: number, size: number, access: "load" | 
   const { guard, protection } = region;
   const inside = offset >= 0 && offset + size <= region.bytes.length;
   const allowed = protection === "read-write" || (protection === "read-only" && access === "load");
-  if (region.gone !== undefined || !inside || !allowed) return `${accessText(size, access)} ${misplaced(region, offset, size)}`;
+  if (region.gone !== undefined || !inside || !allowed)
+    return `${accessText(size, access)} ${misplaced(region, offset, size)}`;
   const reason = access === "load" ? guard?.load(offset, size) : guard?.store(offset, size);
-  return reason === undefined ? undefined : `${accessText(size, access)} at offset ${offset} of ${region.name}: ${reason}`;
+  return reason === undefined
+    ? undefined
+    : `${accessText(size, access)} at offset ${offset} of ${region.name}: ${reason}`;
 }
 
-const accessText = (size: number, access: "load" | "store"): string => `${access} of ${size} byte${size === 1 ? "" : "s"}`;
+const accessText = (size: number, access: "load" | "store"): string =>
+  `${access} of ${size} byte${size === 1 ? "" : "s"}`;
 
 function misplaced(region: Region, offset: number, size: number): string {
   if (region.gone !== undefined) return `in ${region.name}, ${region.gone}`;

@@ -18,7 +18,12 @@ export class StackFrame extends Region {
   constructor(depth: number, checkUnset: boolean) {
     const bytes = new Uint8Array(FRAME_SIZE);
     const written = new Uint8Array(FRAME_SIZE / 8);
-    super(depth === 0 ? "the stack" : `the stack frame of call depth ${depth}`, bytes, "read-write", new StackGuard(written, checkUnset));
+    super(
+      depth === 0 ? "the stack" : `the stack frame of call depth ${depth}`,
+      bytes,
+      "read-write",
+      new StackGuard(written, checkUnset),
+    );
     this.written = written;
     this.#checkUnset = checkUnset;
     this.words = new Int32Array(bytes.buffer);

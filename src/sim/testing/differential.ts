@@ -25,7 +25,12 @@ export class Disagreement extends Error {
  * `BPF_PROG_TEST_RUN`, in the kernel, which needs root.
  * @throws {Disagreement} at the first difference: of the result, or of any byte of the packet
  */
-export function compareWithKernel(seed: number, count: number, choice: InstructionChoice, progress: (done: number) => void = () => {}): Comparison {
+export function compareWithKernel(
+  seed: number,
+  count: number,
+  choice: InstructionChoice,
+  progress: (done: number) => void = () => {},
+): Comparison {
   let agreed = 0;
   let refused = 0;
   let steps = 0;
@@ -39,7 +44,9 @@ export function compareWithKernel(seed: number, count: number, choice: Instructi
     } else {
       const simulated = new World().run(program, { packet, coverage: false });
       if (simulated.returned !== inKernel.returned || Buffer.compare(simulated.packet!, inKernel.packet) !== 0) {
-        throw new Disagreement(`seed ${seed + i}: ${difference(simulated.returned, simulated.packet!, inKernel)}\n${formatListing(program.instructions)}`);
+        throw new Disagreement(
+          `seed ${seed + i}: ${difference(simulated.returned, simulated.packet!, inKernel)}\n${formatListing(program.instructions)}`,
+        );
       }
       steps += simulated.steps;
       agreed++;

@@ -24,7 +24,8 @@ function main(): number {
   const start = performance.now();
   try {
     const { agreed, refused, steps, firstRefusal } = compareWithKernel(seed, count, choice, (done) => {
-      if (done % 10_000 === 0) process.stdout.write(`${done} programs, ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
+      if (done % 10_000 === 0)
+        process.stdout.write(`${done} programs, ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
     });
     process.stdout.write(`${agreed} programs agree, ${steps} instructions run; the verifier refused ${refused}\n`);
     if (firstRefusal !== undefined) process.stdout.write(`the first refusal: ${firstRefusal}\n`);

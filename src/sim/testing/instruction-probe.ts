@@ -1,5 +1,19 @@
 import {
-  assemble, atomicAdd, encode, exit, gotol, label, loadAcquire, mayGoto, mov, movsx8, r0, r1, r10, store, type Item,
+  assemble,
+  atomicAdd,
+  encode,
+  exit,
+  gotol,
+  label,
+  loadAcquire,
+  mayGoto,
+  mov,
+  movsx8,
+  r0,
+  r1,
+  r10,
+  store,
+  type Item,
 } from "../../asm/index.ts";
 import { linux, VerifierError } from "../../kernel/index.ts";
 import { AttachType, ProgramType } from "../../types/index.ts";
@@ -19,7 +33,9 @@ export function probeInstructions(): InstructionChoice {
 function loads(items: readonly Item[]): boolean {
   const code = encode(assemble([...items, mov(r0, 0), exit()]));
   try {
-    linux.loadProgram({ name: "probe", type: ProgramType.XDP, expectedAttachType: AttachType.XDP, code, license: "GPL" }).fd.close();
+    linux
+      .loadProgram({ name: "probe", type: ProgramType.XDP, expectedAttachType: AttachType.XDP, code, license: "GPL" })
+      .fd.close();
     return true;
   } catch (error) {
     if (error instanceof VerifierError) return false;

@@ -9,10 +9,74 @@
  * where the simulator and the kernel can be compared.
  */
 import {
-  add, and, arsh, atomicAdd, atomicAnd, atomicOr, atomicXor, be16, be32, be64, bswap16, bswap32, bswap64, callFunction, compareExchange,
-  div, exchange, exit, gotol, jeq, jge, jgt, jle, jlt, jne, jset, jsge, jsgt, jsle, jslt, jump, label, lddw, le16, le32, le64, load,
-  loadAcquire, lsh, mayGoto, mod, mov, movsx16, movsx32, movsx8, mul, neg, or, program, r0, r1, r10, r2, r3, r9, registers,
-  registers32, rsh, sdiv, smod, store, storeRelease, sub, w0, xor, type Item, type Register, type Register32,
+  add,
+  and,
+  arsh,
+  atomicAdd,
+  atomicAnd,
+  atomicOr,
+  atomicXor,
+  be16,
+  be32,
+  be64,
+  bswap16,
+  bswap32,
+  bswap64,
+  callFunction,
+  compareExchange,
+  div,
+  exchange,
+  exit,
+  gotol,
+  jeq,
+  jge,
+  jgt,
+  jle,
+  jlt,
+  jne,
+  jset,
+  jsge,
+  jsgt,
+  jsle,
+  jslt,
+  jump,
+  label,
+  lddw,
+  le16,
+  le32,
+  le64,
+  load,
+  loadAcquire,
+  lsh,
+  mayGoto,
+  mod,
+  mov,
+  movsx16,
+  movsx32,
+  movsx8,
+  mul,
+  neg,
+  or,
+  program,
+  r0,
+  r1,
+  r10,
+  r2,
+  r3,
+  r9,
+  registers,
+  registers32,
+  rsh,
+  sdiv,
+  smod,
+  store,
+  storeRelease,
+  sub,
+  w0,
+  xor,
+  type Item,
+  type Register,
+  type Register32,
 } from "../../asm/index.ts";
 import { AttachType, ProgramType, type Program } from "../../types/index.ts";
 import { seededRandom } from "../random.ts";
@@ -40,7 +104,11 @@ export function randomProgram(seed: number, choice: InstructionChoice): { progra
   const writer = new ProgramWriter(random, choice);
   return {
     program: program({
-      name: `fuzz_${seed}`, type: ProgramType.XDP, expectedAttachType: AttachType.XDP, section: "xdp", items: writer.program(),
+      name: `fuzz_${seed}`,
+      type: ProgramType.XDP,
+      expectedAttachType: AttachType.XDP,
+      section: "xdp",
+      items: writer.program(),
     }),
     packet: Uint8Array.from({ length: PACKET_SIZE }, () => random.below(256)),
   };
@@ -83,7 +151,16 @@ class Random {
       case 0:
         return (word << 32n) | BigInt(this.#next());
       case 1:
-        return this.pick([0n, 1n, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n]);
+        return this.pick([
+          0n,
+          1n,
+          0x7fff_ffff_ffff_ffffn,
+          0x8000_0000_0000_0000n,
+          0xffff_ffff_ffff_ffffn,
+          0x8000_0000n,
+          0xffff_ffffn,
+          0x1_0000_0000n,
+        ]);
       case 2:
         return word;
       default:
@@ -99,9 +176,21 @@ const shifts = [lsh, rsh, arsh];
 const conditions = [jeq, jne, jgt, jge, jlt, jle, jset, jsgt, jsge, jslt, jsle];
 const byteOrders = [be16, be32, be64, le16, le32, le64];
 const swaps = [bswap16, bswap32, bswap64];
-const sizes = [["u8", 1], ["u16", 2], ["u32", 4], ["u64", 8]] as const;
-const signedSizes = [["i8", 1], ["i16", 2], ["i32", 4]] as const;
-const atomicSizes = [["u32", 4], ["u64", 8]] as const;
+const sizes = [
+  ["u8", 1],
+  ["u16", 2],
+  ["u32", 4],
+  ["u64", 8],
+] as const;
+const signedSizes = [
+  ["i8", 1],
+  ["i16", 2],
+  ["i32", 4],
+] as const;
+const atomicSizes = [
+  ["u32", 4],
+  ["u64", 8],
+] as const;
 const atomics = [atomicAdd, atomicAnd, atomicOr, atomicXor];
 
 /** How much there may be in a program, so that the verifier does not walk through too many ways. */
@@ -138,7 +227,10 @@ class ProgramWriter {
       jgt(r3, r2, "too short"),
       ...body,
       ...this.#numbers.map((number) => store("u64", r9, 8 * number, registers[number]!)),
-      ...Array.from({ length: STACK_SIZE / 8 }, (_, i) => [load("u64", r0, r10, -8 * (i + 1)), store("u64", r9, 72 + 8 * i, r0)]).flat(),
+      ...Array.from({ length: STACK_SIZE / 8 }, (_, i) => [
+        load("u64", r0, r10, -8 * (i + 1)),
+        store("u64", r9, 72 + 8 * i, r0),
+      ]).flat(),
       mov(w0, registers32[this.#random.below(9)]!),
       exit(),
       label("too short"),
@@ -148,7 +240,8 @@ class ProgramWriter {
     this.#main = false;
     // Only those that are called, or else their code is unreachable.
     const called = this.#subprograms.filter((name) =>
-      main.some((item) => "reference" in item && item.reference?.kind === "label" && item.reference.name === name));
+      main.some((item) => "reference" in item && item.reference?.kind === "label" && item.reference.name === name),
+    );
     const subprograms = called.flatMap((name) => {
       this.#numbers = [0, 1, 2, 3, 4, 5];
       return [label(name), ...this.#fillStack(), lddw(r0, this.#random.wide()), ...this.#block(8, 1), exit()];
@@ -177,7 +270,8 @@ class ProgramWriter {
 
   #branch(depth: number): Item[] {
     const [otherwise, end] = [`l${this.#labels++}`, `l${this.#labels++}`];
-    if (this.#choice.mayGoto && this.#random.chance(5)) return [mayGoto(otherwise), ...this.#block(4, depth - 1), label(otherwise)];
+    if (this.#choice.mayGoto && this.#random.chance(5))
+      return [mayGoto(otherwise), ...this.#block(4, depth - 1), label(otherwise)];
     const test = this.#condition(otherwise);
     if (this.#random.chance(50)) return [test, ...this.#block(4, depth - 1), label(otherwise)];
     const go = this.#choice.v4 && this.#random.chance(50) ? gotol(end) : jump(end);
@@ -189,7 +283,8 @@ class ProgramWriter {
     const left = this.#random.pick(this.#numbers);
     const right = this.#random.pick(this.#numbers);
     const immediate = this.#random.immediate();
-    if (this.#random.chance(50)) return build(registers[left]!, this.#random.chance(50) ? registers[right]! : immediate, target);
+    if (this.#random.chance(50))
+      return build(registers[left]!, this.#random.chance(50) ? registers[right]! : immediate, target);
     return build(registers32[left]!, this.#random.chance(50) ? registers32[right]! : immediate, target);
   }
 
@@ -242,7 +337,8 @@ class ProgramWriter {
   #unary(number: number, other: number, wide: boolean): Item {
     const random = this.#random;
     const dst = registers[number]!;
-    if (!this.#choice.v4 || random.chance(40)) return random.chance(30) ? neg(wide ? dst : registers32[number]!) : random.pick(byteOrders)(dst);
+    if (!this.#choice.v4 || random.chance(40))
+      return random.chance(30) ? neg(wide ? dst : registers32[number]!) : random.pick(byteOrders)(dst);
     if (random.chance(30)) return random.pick(swaps)(dst);
     if (!wide) return random.pick([movsx8, movsx16])(registers32[number]!, registers32[other]!);
     return random.pick([movsx8, movsx16, movsx32])(dst, registers[other]!);
@@ -261,7 +357,8 @@ class ProgramWriter {
     if (kind < 3) return [load(type, register, base, offset)];
     if (type === "i8" || type === "i16" || type === "i32") throw new RangeError(`nothing is stored as ${type}`);
     if (kind < 5) return [store(type, base, offset, register)];
-    if (kind === 5) return [store(type, base, offset, size === 8 || size === 4 ? random.immediate() : random.below(128))];
+    if (kind === 5)
+      return [store(type, base, offset, size === 8 || size === 4 ? random.immediate() : random.below(128))];
     return this.#atomic(type === "u64" ? "u64" : "u32", offset, register);
   }
 
@@ -311,4 +408,3 @@ class ProgramWriter {
 function apply(build: typeof add, dst: Register | Register32, operand: Register | Register32 | number): Item {
   return dst.bits === 64 ? build(dst, operand as Register | number) : build(dst, operand as Register32 | number);
 }
-

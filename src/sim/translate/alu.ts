@@ -12,10 +12,17 @@ export function translateArithmetic(instruction: Instruction): string | undefine
   const source = sourceOperand(instruction);
   const signed = instruction.offset !== 0;
   if (operation === op.BPF_MOV) return move(instruction, wide, destination, source);
-  return wide ? wideOperation(operation, signed, destination, source, instruction) : narrowOperation(operation, signed, destination, source);
+  return wide
+    ? wideOperation(operation, signed, destination, source, instruction)
+    : narrowOperation(operation, signed, destination, source);
 }
 
-function narrowOperation(operation: number, signed: boolean, { low, high }: Operand, source: Operand): string | undefined {
+function narrowOperation(
+  operation: number,
+  signed: boolean,
+  { low, high }: Operand,
+  source: Operand,
+): string | undefined {
   const value = narrowValue(operation, signed, low, source.low);
   return value === undefined ? undefined : `${low}=${value};${high}=0;`;
 }
@@ -23,26 +30,41 @@ function narrowOperation(operation: number, signed: boolean, { low, high }: Oper
 /** JavaScript's own shifts take the count modulo 32, as the machine does. */
 function narrowValue(operation: number, signed: boolean, low: string, by: string): string | undefined {
   switch (operation) {
-    case op.BPF_ADD: return `(${low}+${by})|0`;
-    case op.BPF_SUB: return `(${low}-${by})|0`;
-    case op.BPF_MUL: return `Math.imul(${low},${by})`;
+    case op.BPF_ADD:
+      return `(${low}+${by})|0`;
+    case op.BPF_SUB:
+      return `(${low}-${by})|0`;
+    case op.BPF_MUL:
+      return `Math.imul(${low},${by})`;
     case op.BPF_DIV:
       return signed ? `${by}===0?0:(${low}/${by})|0` : `${by}===0?0:(${unsigned(low)}/${unsigned(by)})|0`;
     case op.BPF_MOD:
       return signed ? `${by}===0?${low}:(${low}%${by})|0` : `${by}===0?${low}:(${unsigned(low)}%${unsigned(by)})|0`;
-    case op.BPF_OR: return `${low}|${by}`;
-    case op.BPF_AND: return `${low}&${by}`;
-    case op.BPF_XOR: return `${low}^${by}`;
-    case op.BPF_LSH: return `${low}<<${by}`;
-    case op.BPF_RSH: return `(${low}>>>${by})|0`;
-    case op.BPF_ARSH: return `${low}>>${by}`;
-    case op.BPF_NEG: return `(-${low})|0`;
-    default: return undefined;
+    case op.BPF_OR:
+      return `${low}|${by}`;
+    case op.BPF_AND:
+      return `${low}&${by}`;
+    case op.BPF_XOR:
+      return `${low}^${by}`;
+    case op.BPF_LSH:
+      return `${low}<<${by}`;
+    case op.BPF_RSH:
+      return `(${low}>>>${by})|0`;
+    case op.BPF_ARSH:
+      return `${low}>>${by}`;
+    case op.BPF_NEG:
+      return `(-${low})|0`;
+    default:
+      return undefined;
   }
 }
 
 function wideOperation(
-  operation: number, signed: boolean, destination: Operand, source: Operand, instruction: Instruction,
+  operation: number,
+  signed: boolean,
+  destination: Operand,
+  source: Operand,
+  instruction: Instruction,
 ): string | undefined {
   const { low, high } = destination;
   switch (operation) {
@@ -51,8 +73,10 @@ function wideOperation(
     case op.BPF_SUB:
       return `t=(${low}-${source.low})|0;${high}=(${high}-${source.high}-(${unsigned(low)}<${unsigned(source.low)}?1:0))|0;${low}=t;`;
     case op.BPF_MUL:
-      return `t=Math.imul(${low},${source.low});` +
-        `${high}=(A.multiplyHigh(${low},${source.low},t)+Math.imul(${high},${source.low})+Math.imul(${low},${source.high}))|0;${low}=t;`;
+      return (
+        `t=Math.imul(${low},${source.low});` +
+        `${high}=(A.multiplyHigh(${low},${source.low},t)+Math.imul(${high},${source.low})+Math.imul(${low},${source.high}))|0;${low}=t;`
+      );
     case op.BPF_DIV:
       return viaResult(signed ? "divideSigned" : "divide", destination, source);
     case op.BPF_MOD:
@@ -103,8 +127,10 @@ function shiftByRegister(operation: number, destination: Operand, by: string): s
     case op.BPF_LSH:
       return `${head}if(t>31){${high}=${low}<<t;${low}=0;}else if(t!==0){${high}=(${high}<<t)|(${low}>>>-t);${low}<<=t;}`;
     case op.BPF_RSH:
-      return `${head}if(t>31){${low}=(${high}>>>t)|0;${high}=0;}` +
-        `else if(t!==0){${low}=(${low}>>>t)|(${high}<<-t);${high}=(${high}>>>t)|0;}`;
+      return (
+        `${head}if(t>31){${low}=(${high}>>>t)|0;${high}=0;}` +
+        `else if(t!==0){${low}=(${low}>>>t)|(${high}<<-t);${high}=(${high}>>>t)|0;}`
+      );
     default:
       return `${head}if(t>31){${low}=${high}>>t;${high}>>=31;}else if(t!==0){${low}=(${low}>>>t)|(${high}<<-t);${high}>>=t;}`;
   }

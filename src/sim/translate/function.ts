@@ -37,7 +37,9 @@ export function translateFunction(program: TranslatedProgram, entry: number): st
   const writer = new FunctionWriter(program, numbers, ownStack);
   const code = blocks.map((block, number) => writer.block(block, number));
   const jumps = blocks.length > 1 || code[0]!.includes("continue;");
-  const body = !jumps ? code[0]! : `for(;;)switch(b){${code.map((text, number) => `case ${number}:${text}`).join("\n")}}`;
+  const body = !jumps
+    ? code[0]!
+    : `for(;;)switch(b){${code.map((text, number) => `case ${number}:${text}`).join("\n")}}`;
   return `"use strict";let ${["z", ...[...writer.callees].map((callee) => `f${callee}`)].join()};
 return (function(M,d,${callArguments}){
 let l0=0,h0=0,l6=0,h6=0,l7=0,h7=0,l8=0,h8=0,l9=0,h9=0,n=M.steps,b=0,m,o=0,t=0,g=${MAX_LOOPS};
@@ -64,7 +66,9 @@ class FunctionWriter {
     const first = indexes[0]!;
     const steps = `if((n+=${indexes.length})>B)M.exhausted(U,${first},${indexes.length},n);`;
     const last = indexes.at(-1)!;
-    return steps + indexes.map((index) => this.#count(index) + this.#instruction(index)).join("\n") + this.#end(last, number);
+    return (
+      steps + indexes.map((index) => this.#count(index) + this.#instruction(index)).join("\n") + this.#end(last, number)
+    );
   }
 
   #count(index: number): string {
@@ -82,7 +86,10 @@ class FunctionWriter {
   #goto(from: number, to: number, number?: number): string {
     const block = this.#numbers.get(to);
     if (block === undefined) {
-      return this.#fault(from, to < 0 ? "it jumps out of the program" : "the program goes on past its last instruction");
+      return this.#fault(
+        from,
+        to < 0 ? "it jumps out of the program" : "the program goes on past its last instruction",
+      );
     }
     if (number !== undefined && block === number + 1) return "";
     return `b=${block};continue;`;
@@ -104,7 +111,9 @@ class FunctionWriter {
       case op.BPF_ALU64:
         return translateArithmetic(instruction);
       case op.BPF_LD:
-        return instruction.opcode === op.LDDW ? this.#wideImmediate(instruction, index) : this.#packet(instruction, index);
+        return instruction.opcode === op.LDDW
+          ? this.#wideImmediate(instruction, index)
+          : this.#packet(instruction, index);
       case op.BPF_LDX:
       case op.BPF_ST:
       case op.BPF_STX:
@@ -131,8 +140,10 @@ class FunctionWriter {
   #packet(instruction: Instruction, index: number): string {
     const size = sizeInBytes(instruction.opcode);
     const relative = op.modeOf(instruction.opcode) === op.BPF_IND ? registerOperand(instruction.src).low : "0";
-    return `o=(${relative}+${literal(instruction.immediate)})|0;` +
-      `if(!M.packetHolds(U,${index},o,${size})){l0=h0=0;${this.#return()}}l0=M.packet(o,${size});h0=0;${clobber}`;
+    return (
+      `o=(${relative}+${literal(instruction.immediate)})|0;` +
+      `if(!M.packetHolds(U,${index},o,${size})){l0=h0=0;${this.#return()}}l0=M.packet(o,${size});h0=0;${clobber}`
+    );
   }
 
   #return(): string {
@@ -167,12 +178,16 @@ class FunctionWriter {
       const target = this.#program.target(index, immediate);
       if (target < 0) return this.#fault(index, "there is no function at that address");
       this.callees.add(target);
-      return `if(d>${MAX_CALL_DEPTH - 2})${this.#fault(index, `more than ${MAX_CALL_DEPTH} calls are open`)}` +
-        this.#around(`(f${target}??=U.function(${target}))(M,d+1,${callArguments})`);
+      return (
+        `if(d>${MAX_CALL_DEPTH - 2})${this.#fault(index, `more than ${MAX_CALL_DEPTH} calls are open`)}` +
+        this.#around(`(f${target}??=U.function(${target}))(M,d+1,${callArguments})`)
+      );
     }
     if (immediate !== TAIL_CALL) return this.#around(`M.callHelper(U,${index},d,${immediate},${callArguments})`);
-    return `M.steps=n;if((t=M.tailCall(U,${index},d,${callArguments}))!==null){${this.#ownStack ? "M.leave(d);" : ""}` +
-      `return t.function(0)(M,d,l1,h1,0,0,0,0,0,0,0,0);}t=0;l0=h0=-1;${clobber}`;
+    return (
+      `M.steps=n;if((t=M.tailCall(U,${index},d,${callArguments}))!==null){${this.#ownStack ? "M.leave(d);" : ""}` +
+      `return t.function(0)(M,d,l1,h1,0,0,0,0,0,0,0,0);}t=0;l0=h0=-1;${clobber}`
+    );
   }
 
   /** A call in the midst of what every call needs before and after it. */

@@ -14,18 +14,30 @@ export function translateCondition(instruction: Instruction): string | undefined
 
 function narrowCondition(operation: number, left: string, right: string): string | undefined {
   switch (operation) {
-    case op.BPF_JEQ: return `${left}===${right}`;
-    case op.BPF_JNE: return `${left}!==${right}`;
-    case op.BPF_JSET: return `(${left}&${right})!==0`;
-    case op.BPF_JGT: return `${unsigned(left)}>${unsigned(right)}`;
-    case op.BPF_JGE: return `${unsigned(left)}>=${unsigned(right)}`;
-    case op.BPF_JLT: return `${unsigned(left)}<${unsigned(right)}`;
-    case op.BPF_JLE: return `${unsigned(left)}<=${unsigned(right)}`;
-    case op.BPF_JSGT: return `${left}>${right}`;
-    case op.BPF_JSGE: return `${left}>=${right}`;
-    case op.BPF_JSLT: return `${left}<${right}`;
-    case op.BPF_JSLE: return `${left}<=${right}`;
-    default: return undefined;
+    case op.BPF_JEQ:
+      return `${left}===${right}`;
+    case op.BPF_JNE:
+      return `${left}!==${right}`;
+    case op.BPF_JSET:
+      return `(${left}&${right})!==0`;
+    case op.BPF_JGT:
+      return `${unsigned(left)}>${unsigned(right)}`;
+    case op.BPF_JGE:
+      return `${unsigned(left)}>=${unsigned(right)}`;
+    case op.BPF_JLT:
+      return `${unsigned(left)}<${unsigned(right)}`;
+    case op.BPF_JLE:
+      return `${unsigned(left)}<=${unsigned(right)}`;
+    case op.BPF_JSGT:
+      return `${left}>${right}`;
+    case op.BPF_JSGE:
+      return `${left}>=${right}`;
+    case op.BPF_JSLT:
+      return `${left}<${right}`;
+    case op.BPF_JSLE:
+      return `${left}<=${right}`;
+    default:
+      return undefined;
   }
 }
 
@@ -36,17 +48,29 @@ function wideCondition(operation: number, left: Operand, right: Operand): string
     `:${half(left.high)}${comparison}${half(right.high)})`;
   const signed = (expression: string) => expression;
   switch (operation) {
-    case op.BPF_JEQ: return `${left.low}===${right.low}&&${left.high}===${right.high}`;
-    case op.BPF_JNE: return `${left.low}!==${right.low}||${left.high}!==${right.high}`;
-    case op.BPF_JSET: return `((${left.low}&${right.low})|(${left.high}&${right.high}))!==0`;
-    case op.BPF_JGT: return order(">", unsigned);
-    case op.BPF_JGE: return order(">=", unsigned);
-    case op.BPF_JLT: return order("<", unsigned);
-    case op.BPF_JLE: return order("<=", unsigned);
-    case op.BPF_JSGT: return order(">", signed);
-    case op.BPF_JSGE: return order(">=", signed);
-    case op.BPF_JSLT: return order("<", signed);
-    case op.BPF_JSLE: return order("<=", signed);
-    default: return undefined;
+    case op.BPF_JEQ:
+      return `${left.low}===${right.low}&&${left.high}===${right.high}`;
+    case op.BPF_JNE:
+      return `${left.low}!==${right.low}||${left.high}!==${right.high}`;
+    case op.BPF_JSET:
+      return `((${left.low}&${right.low})|(${left.high}&${right.high}))!==0`;
+    case op.BPF_JGT:
+      return order(">", unsigned);
+    case op.BPF_JGE:
+      return order(">=", unsigned);
+    case op.BPF_JLT:
+      return order("<", unsigned);
+    case op.BPF_JLE:
+      return order("<=", unsigned);
+    case op.BPF_JSGT:
+      return order(">", signed);
+    case op.BPF_JSGE:
+      return order(">=", signed);
+    case op.BPF_JSLT:
+      return order("<", signed);
+    case op.BPF_JSLE:
+      return order("<=", signed);
+    default:
+      return undefined;
   }
 }

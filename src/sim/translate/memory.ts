@@ -9,10 +9,14 @@ type Size = 1 | 2 | 4 | 8;
 
 export function sizeInBytes(opcode: number): Size {
   switch (op.sizeOf(opcode)) {
-    case op.BPF_B: return 1;
-    case op.BPF_H: return 2;
-    case op.BPF_W: return 4;
-    default: return 8;
+    case op.BPF_B:
+      return 1;
+    case op.BPF_H:
+      return 2;
+    case op.BPF_W:
+      return 4;
+    default:
+      return 8;
   }
 }
 
@@ -35,7 +39,11 @@ export function translateAccess(instruction: Instruction, index: number): string
  * Where a constant offset from the frame pointer leads, if that is aligned and
  * inside the frame: index of the first byte, and which bits say that it is set.
  */
-function frameSlot(base: number, offset: number, size: Size): { at: number; written: string; mask: number } | undefined {
+function frameSlot(
+  base: number,
+  offset: number,
+  size: Size,
+): { at: number; written: string; mask: number } | undefined {
   const at = FRAME_SIZE + offset;
   if (base !== 10 || at < 0 || at + size > FRAME_SIZE || at % size !== 0) return undefined;
   return { at, written: `W[${at >> 3}]`, mask: ((1 << size) - 1) << (at & 7) };
@@ -50,7 +58,9 @@ function load({ dst, src, offset }: Instruction, index: number, size: Size, sign
   const target = registerOperand(dst);
   const extend = signed
     ? `${size === 4 ? "" : `${target.low}=(${target.low}<<${32 - 8 * size})>>${32 - 8 * size};`}${target.high}=${target.low}>>31;`
-    : size === 8 ? "" : `${target.high}=0;`;
+    : size === 8
+      ? ""
+      : `${target.high}=0;`;
   const slow = `${target.low}=M.load(U,${index},${address(src, offset)},${size});${size === 8 ? `${target.high}=M.high;` : ""}`;
   const slot = frameSlot(src, offset, size);
   if (slot !== undefined) {
@@ -58,25 +68,35 @@ function load({ dst, src, offset }: Instruction, index: number, size: Size, sign
   }
   if (src === 10) return slow + extend;
   const base = registerOperand(src);
-  return `o=(${base.low}+${literal(offset - REGION_START)})|0;m=R[${base.high}];` +
-    `if(m!==undefined&&o>=0&&o<=m.loadable-${size}){${loadRegion(target, size)}}else{${slow}}${extend}`;
+  return (
+    `o=(${base.low}+${literal(offset - REGION_START)})|0;m=R[${base.high}];` +
+    `if(m!==undefined&&o>=0&&o<=m.loadable-${size}){${loadRegion(target, size)}}else{${slow}}${extend}`
+  );
 }
 
 function loadFrame({ low, high }: Operand, at: number, size: Size): string {
   switch (size) {
-    case 1: return `${low}=F.bytes[${at}];`;
-    case 2: return `${low}=F.view.getUint16(${at},true);`;
-    case 4: return `${low}=S[${at >> 2}];`;
-    case 8: return `${low}=S[${at >> 2}];${high}=S[${(at >> 2) + 1}];`;
+    case 1:
+      return `${low}=F.bytes[${at}];`;
+    case 2:
+      return `${low}=F.view.getUint16(${at},true);`;
+    case 4:
+      return `${low}=S[${at >> 2}];`;
+    case 8:
+      return `${low}=S[${at >> 2}];${high}=S[${(at >> 2) + 1}];`;
   }
 }
 
 function loadRegion({ low, high }: Operand, size: Size): string {
   switch (size) {
-    case 1: return `${low}=m.bytes[o];`;
-    case 2: return `${low}=m.view.getUint16(o,true);`;
-    case 4: return `${low}=m.view.getInt32(o,true);`;
-    case 8: return `${low}=m.view.getInt32(o,true);${high}=m.view.getInt32(o+4,true);`;
+    case 1:
+      return `${low}=m.bytes[o];`;
+    case 2:
+      return `${low}=m.view.getUint16(o,true);`;
+    case 4:
+      return `${low}=m.view.getInt32(o,true);`;
+    case 8:
+      return `${low}=m.view.getInt32(o,true);${high}=m.view.getInt32(o+4,true);`;
   }
 }
 
@@ -86,25 +106,35 @@ function store({ dst, offset }: Instruction, index: number, size: Size, value: O
   const slow = `M.store(U,${index},${address(dst, offset)},${size},${value.low},${value.high});`;
   if (dst === 10) return slow;
   const base = registerOperand(dst);
-  return `o=(${base.low}+${literal(offset - REGION_START)})|0;m=R[${base.high}];` +
-    `if(m!==undefined&&o>=0&&o<=m.storable-${size}){${storeRegion(value, size)}}else{${slow}}`;
+  return (
+    `o=(${base.low}+${literal(offset - REGION_START)})|0;m=R[${base.high}];` +
+    `if(m!==undefined&&o>=0&&o<=m.storable-${size}){${storeRegion(value, size)}}else{${slow}}`
+  );
 }
 
 function storeFrame({ low, high }: Operand, at: number, size: Size): string {
   switch (size) {
-    case 1: return `F.bytes[${at}]=${low};`;
-    case 2: return `F.view.setInt16(${at},${low},true);`;
-    case 4: return `S[${at >> 2}]=${low};`;
-    case 8: return `S[${at >> 2}]=${low};S[${(at >> 2) + 1}]=${high};`;
+    case 1:
+      return `F.bytes[${at}]=${low};`;
+    case 2:
+      return `F.view.setInt16(${at},${low},true);`;
+    case 4:
+      return `S[${at >> 2}]=${low};`;
+    case 8:
+      return `S[${at >> 2}]=${low};S[${(at >> 2) + 1}]=${high};`;
   }
 }
 
 function storeRegion({ low, high }: Operand, size: Size): string {
   switch (size) {
-    case 1: return `m.bytes[o]=${low};`;
-    case 2: return `m.view.setInt16(o,${low},true);`;
-    case 4: return `m.view.setInt32(o,${low},true);`;
-    case 8: return `m.view.setInt32(o,${low},true);m.view.setInt32(o+4,${high},true);`;
+    case 1:
+      return `m.bytes[o]=${low};`;
+    case 2:
+      return `m.view.setInt16(o,${low},true);`;
+    case 4:
+      return `m.view.setInt32(o,${low},true);`;
+    case 8:
+      return `m.view.setInt32(o,${low},true);m.view.setInt32(o+4,${high},true);`;
   }
 }
 

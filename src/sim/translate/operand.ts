@@ -14,7 +14,9 @@ export interface Operand {
 
 /** The pair of variables of a register; the frame pointer is a constant of its function. */
 export function registerOperand(number: number): Operand {
-  return number === 10 ? { low: String(REGION_START + FRAME_SIZE), high: "h10" } : { low: `l${number}`, high: `h${number}` };
+  return number === 10
+    ? { low: String(REGION_START + FRAME_SIZE), high: "h10" }
+    : { low: `l${number}`, high: `h${number}` };
 }
 
 /** A 32-bit immediate, sign-extended to 64 bits. */

@@ -10,8 +10,18 @@ import { translateFunction } from "./function.ts";
  * `machine.high`.
  */
 export type TranslatedFunction = (
-  machine: Machine, depth: number,
-  l1: number, h1: number, l2: number, h2: number, l3: number, h3: number, l4: number, h4: number, l5: number, h5: number,
+  machine: Machine,
+  depth: number,
+  l1: number,
+  h1: number,
+  l2: number,
+  h2: number,
+  l3: number,
+  h3: number,
+  l4: number,
+  h4: number,
+  l5: number,
+  h5: number,
 ) => number;
 
 export interface TranslationOptions {
@@ -52,7 +62,8 @@ export class TranslatedProgram {
     let translated = this.#functions.get(entry);
     if (translated === undefined) {
       const make = new Function("U", "A", translateFunction(this, entry)) as (
-        program: TranslatedProgram, operations: typeof arithmetic,
+        program: TranslatedProgram,
+        operations: typeof arithmetic,
       ) => TranslatedFunction;
       translated = make(this, arithmetic);
       this.#functions.set(entry, translated);
