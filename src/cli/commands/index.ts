@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   metrics: { summary: "show what the programs have counted", load: () => import("./metrics.ts") },
   monitor: { summary: "print translations as they happen", load: () => import("./monitor.ts") },
   map: { summary: "look into the load balancer's maps", load: () => import("./map.ts") },
+  demo: { summary: "run the quickstart's backends", load: () => import("./demo.ts") },
   build: { summary: "build TypeScript to an object file", load: () => import("./build.ts") },
   check: { summary: "have the kernel's verifier look at programs", load: () => import("./check.ts") },
   run: { summary: "run a program in the simulator", load: () => import("./run.ts") },

@@ -32,13 +32,14 @@ export function command(): Command {
       const wanted = readConfig(config ?? packageFile("examples/quickstart.yaml"));
       const result = await uninterrupted(() => loadLoadBalancer({ config: wanted, cgroup, pins: pin }));
       if (json) await printJson(result);
-      else await report(result, cgroup ?? cgroupRoot());
+      else await report(result, cgroup ?? cgroupRoot(), config === undefined);
     });
 }
 
 async function report(
   { status, replaced, services, withoutLocalBackends, closedSockets }: LoadResult,
   cgroup: string,
+  quickstart: boolean,
 ): Promise<void> {
   const changes = [
     [services.added, "added"],
@@ -66,6 +67,7 @@ async function report(
   const service = status.services.find(
     ({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite",
   );
+  if (quickstart) await print(`Run its backends in another terminal: ${colors.cyan("npx tsbpf demo")}\n`);
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
 }
 
