@@ -87,6 +87,15 @@ export type Field<K extends ScalarKind> = Scalar<K> & {
     ? {
         /** Adds in one step that no other CPU can tear. */
         atomicAdd<O>(value: O & Fits<K, O>): void;
+        /** Adds in one step and gives the value from before. Linux 5.12 or newer, like the methods below. */
+        atomicFetchAdd<O>(value: O & Fits<K, O>): Scalar<K>;
+        /** Writes in one step and gives the value from before. */
+        atomicExchange<O>(value: O & Fits<K, O>): Scalar<K>;
+        /**
+         * Writes `value` if the field equals `expected`, in one step, and gives the
+         * value from before: it equals `expected` exactly if the write took place.
+         */
+        atomicCompareExchange<E, O>(expected: E & Fits<K, E>, value: O & Fits<K, O>): Scalar<K>;
       }
     : unknown);
 
@@ -236,17 +245,49 @@ export class FieldValue extends ScalarValue {
 
   atomicAdd(value: unknown): void {
     this.emitter.mark(this.atomicAdd);
-    this.emitter.checkAlive(this.#place.region, "this memory");
     this.emitter.emitVoid({
       op: "atomic",
       operator: "add",
       fetch: false,
-      size: this.#size as 4 | 8,
-      space: this.#place.space,
-      address: this.#place.address,
-      offset: this.#place.offset,
-      value: operandValue(this.emitter, this.kind, value),
+      value: this.#operand(value),
+      ...this.#target(),
     });
+  }
+
+  atomicFetchAdd(value: unknown): ScalarValue {
+    return this.#fetch("add", value, this.atomicFetchAdd);
+  }
+
+  atomicExchange(value: unknown): ScalarValue {
+    return this.#fetch("exchange", value, this.atomicExchange);
+  }
+
+  atomicCompareExchange(expected: unknown, value: unknown): ScalarValue {
+    this.emitter.mark(this.atomicCompareExchange);
+    const operation = {
+      op: "compare-exchange",
+      expected: this.#operand(expected),
+      value: this.#operand(value),
+      ...this.#target(),
+    } as const;
+    return new ScalarValue(this.emitter, this.kind, this.emitter.emit(operation, valueType(this.kind)));
+  }
+
+  #fetch(operator: "add" | "exchange", value: unknown, method: Function): ScalarValue {
+    this.emitter.mark(method);
+    const operation = { op: "atomic", operator, fetch: true, value: this.#operand(value), ...this.#target() } as const;
+    return new ScalarValue(this.emitter, this.kind, this.emitter.emit(operation, valueType(this.kind)));
+  }
+
+  #operand(value: unknown): Value {
+    return operandValue(this.emitter, this.kind, value);
+  }
+
+  /** The memory that an atomic operation works on. */
+  #target() {
+    this.emitter.checkAlive(this.#place.region, "this memory");
+    const { space, address, offset } = this.#place;
+    return { size: this.#size as 4 | 8, space, address, offset };
   }
 }
 

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { add, mov, r0, r1, r2, type HelperName } from "../asm/index.ts";
 import { linux } from "../kernel/index.ts";
-import { hasHelper, load } from "../loader/index.ts";
+import { hasHelper, instructionSetLevel, load } from "../loader/index.ts";
 import { simulate, SimulatedMaps } from "../sim/index.ts";
 import { kernelSuite } from "../testing/index.ts";
 import {
@@ -64,7 +64,16 @@ function unknown<K extends "u32" | "u64">(b: BuilderWith, schema: { readonly sca
 }
 
 const cases: Readonly<
-  Record<string, { readonly returns: number; readonly filter: Filter; readonly helper?: HelperName }>
+  Record<
+    string,
+    {
+      readonly returns: number;
+      readonly filter: Filter;
+      readonly helper?: HelperName;
+      /** The lowest instruction set that can express the case; 1 unless given. */
+      readonly isa?: 3;
+    }
+  >
 > = {
   "arithmetic of 32 bits wraps": { returns: 0xffff_fffe, filter: (b) => unknown(b, u32, 0xffff_ffff).mul(2) },
   "narrow kinds wrap at their own width": {
@@ -85,6 +94,26 @@ const cases: Readonly<
       b.if(negative.lt(0), () => sum.set(sum.get().add(10)));
       b.if(negative.to(i64).lt(-7), () => sum.set(sum.get().add(100)));
       b.if(unknown(b, u32, 0xff80).to(i8).to(i16).eq(-128), () => sum.set(sum.get().add(1000)));
+      return sum.get();
+    },
+  },
+  "atomic operations give the value from before": {
+    returns: 40 + 5 + 100 + 1000 + 10_000,
+    isa: 3,
+    filter: (b) => {
+      const pair = b.struct(Pair, { first: unknown(b, u32, 40), second: unknown(b, u64, 5) });
+      const sum = b.variable(u32, pair.first.atomicFetchAdd(2));
+      sum.set(sum.get().add(pair.second.atomicExchange(7).to(u32)));
+      b.if(pair.first.eq(42), () => sum.set(sum.get().add(100)));
+      // The first attempt finds 42 and writes nothing; the second one writes.
+      b.if(pair.first.atomicCompareExchange(40, 1).eq(42), () =>
+        b.if(pair.first.atomicCompareExchange(42, 9).eq(42), () =>
+          b.if(pair.first.eq(9), () => sum.set(sum.get().add(1000))),
+        ),
+      );
+      b.if(pair.second.atomicCompareExchange(7, 0x2_0000_0000n).eq(7), () =>
+        b.if(pair.second.shr(33).eq(1), () => sum.set(sum.get().add(10_000))),
+      );
       return sum.get();
     },
   },
@@ -334,10 +363,14 @@ const cases: Readonly<
 };
 
 const simulated = suite("dsl: semantics, in the simulator");
-for (const [name, { returns, filter }] of Object.entries(cases)) {
+for (const [name, { returns, filter, isa: lowest = 1 }] of Object.entries(cases)) {
   simulated(name, () => {
     const source = socketFilter("filter", filter);
     for (const isa of [1, 2, 3, 4] as const) {
+      if (isa < lowest) {
+        assert.throws(() => source.compile({ isa }), /needs instruction set 3/);
+        continue;
+      }
       for (const optimise of [true, false]) {
         const program = source.compile({ isa, optimise, validate: true });
         assert.is(
@@ -352,8 +385,12 @@ for (const [name, { returns, filter }] of Object.entries(cases)) {
 simulated.run();
 
 const onKernel = kernelSuite("dsl: semantics, in the kernel");
-for (const [name, { returns, filter, helper }] of Object.entries(cases)) {
+for (const [name, { returns, filter, helper, isa = 1 }] of Object.entries(cases)) {
   onKernel(name, () => {
+    if (isa > instructionSetLevel()) {
+      process.stderr.write(`SKIPPED, ${name}: this kernel lacks instruction set ${isa}\n`);
+      return;
+    }
     if (helper !== undefined && !hasHelper(helper, ProgramType.SOCKET_FILTER)) {
       process.stderr.write(`SKIPPED, ${name}: this kernel has no ${helper}\n`);
       return;
