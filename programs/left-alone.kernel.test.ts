@@ -43,7 +43,9 @@ async function answer(client: SocketClient, protocol: "tcp" | "udp", family: 4 |
 async function isBalanced(client: SocketClient, way: (typeof ways)[number]): Promise<boolean> {
   const answers = [];
   for (const protocol of protocols) {
-    const text = await answer(client, protocol, way.family, way.asked).catch((error: { code?: string }) => error.code);
+    const text = await answer(client, protocol, way.family, way.asked).catch(
+      (error: unknown) => (error as { code?: string }).code,
+    );
     answers.push(text === "ENETUNREACH" ? false : (assert.is(text, way.backends[0]), true));
   }
   assert.is(answers[0], answers[1], "TCP and UDP");

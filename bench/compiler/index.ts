@@ -58,7 +58,7 @@ if (wanted === undefined) {
             set.filter(({ name }) => (/4$|release/.test(name) && !/connect4$/.test(name)) || name === "connect4"),
           ),
         )
-      : new Map();
+      : new Map<string, number[]>();
   const bytes =
     reason === undefined ? [ours, theirs].map(jitedBytes) : [new Map<string, number>(), new Map<string, number>()];
   printTable([
@@ -68,7 +68,7 @@ if (wanted === undefined) {
       instructions.length,
       theirs[i]!.instructions.length,
       ...bytes.map((sizes) => sizes.get(name) ?? ""),
-      ...(runs.get(name)?.map((ns: number) => ns.toFixed(0)) ?? ["", ""]),
+      ...(runs.get(name)?.map((ns) => ns.toFixed(0)) ?? ["", ""]),
     ]),
   ]);
   measureColdBuilding();

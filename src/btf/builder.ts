@@ -203,6 +203,7 @@ function encodeType(type: BtfType, strings: StringTable): Uint8Array {
     case "decl_tag":
       word(0, type.component);
       break;
+    default: // the other kinds have no data after the common part
   }
   return bytes;
 }

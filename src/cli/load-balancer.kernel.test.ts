@@ -437,7 +437,7 @@ options: { maglevTableSize: 251 }
             for (const config of others) {
               const reason = await loadLoadBalancer({ config, cgroup: full, pins: place }).then(
                 () => "none",
-                (error: Error) => error.message,
+                (error: unknown) => (error as Error).message,
               );
               assert.match(reason, "BPF_LINK_CREATE failed with E2BIG");
               assert.equal({ ...snapshot(pins), maps: contents(pins) }, before);

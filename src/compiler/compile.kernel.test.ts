@@ -14,7 +14,8 @@ if (process.platform !== "linux" || process.getuid?.() !== 0) {
       const { plain, optimised } = checkRandomPrograms(200, seed);
       assert.ok(optimised < plain, `optimisation shortens programs: ${optimised} instructions, ${plain} without`);
     } catch (error) {
-      throw new Error(`seed ${seed} (TSBPF_SEED): ${String(error)}\n${String((error as Error).cause ?? "")}`);
+      const { cause } = error as Error;
+      throw new Error(`seed ${seed} (TSBPF_SEED): ${String(error)}\n${cause instanceof Error ? cause.message : ""}`);
     }
   });
 }

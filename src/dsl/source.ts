@@ -52,7 +52,7 @@ function isProgram(file: string): boolean {
 
 function resolve(frame: NodeJS.CallSite): SourceLocation | undefined {
   const file = frame.getFileName();
-  if (file == null) return undefined;
+  if (file === null || file === undefined) return undefined;
   let places = resolved.get(file);
   if (places === undefined) {
     if (resolved.has(file)) return undefined;

@@ -36,14 +36,14 @@ import {
   type MapCreate,
   type ProgramLoad,
 } from "../kernel/index.ts";
-import { AttachType, MapFlag, MapType, ProgramType, skStorage, u32 } from "../types/index.ts";
+import { type AttachType, MapFlag, MapType, ProgramType, skStorage, u32 } from "../types/index.ts";
 
 /** Answers so far, by kernel and question. */
 const answers = new WeakMap<Kernel, Map<string, boolean>>();
 
 function ask(kernel: Kernel, question: string, probe: () => boolean): boolean {
   let known = answers.get(kernel);
-  if (known === undefined) answers.set(kernel, (known = new Map()));
+  if (known === undefined) answers.set(kernel, (known = new Map<string, boolean>()));
   let answer = known.get(question);
   if (answer === undefined) known.set(question, (answer = probe()));
   return answer;

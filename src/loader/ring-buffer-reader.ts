@@ -1,5 +1,5 @@
 import { mapInfo, openRingBuffer, type Fd, type RingBuffer } from "../kernel/index.ts";
-import { decodeValue, MapType, type Infer, type MapDefinition, type Schema } from "../types/index.ts";
+import { decodeValue, type MapType, type Infer, type MapDefinition, type Schema } from "../types/index.ts";
 
 /** A declared ring buffer. */
 export type RingBufferDefinition<V extends Schema = Schema> = MapDefinition<typeof MapType.RINGBUF, Schema, V>;

@@ -1,6 +1,6 @@
 import type { CompilableProgram, Program } from "../types/index.ts";
 import type { Coverage } from "./coverage.ts";
-import { SimulatedMaps } from "./maps/index.ts";
+import type { SimulatedMaps } from "./maps/index.ts";
 import { SimulatedSocket, type SocketOptions } from "./socket.ts";
 import { World, type RunOptions, type RunResult, type WorldOptions } from "./world.ts";
 

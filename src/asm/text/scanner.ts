@@ -65,7 +65,7 @@ export class Scanner {
     const code = this.skip();
     return (
       code === NEWLINE ||
-      code !== code ||
+      Number.isNaN(code) ||
       code === SEMICOLON ||
       code === HASH ||
       (code === SLASH && this.text.charCodeAt(this.position + 1) === SLASH)

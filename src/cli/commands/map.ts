@@ -73,5 +73,5 @@ function text(value: unknown): string {
 }
 
 function plain(value: unknown): string {
-  return printable(typeof value === "object" ? toJson(value) : String(value));
+  return printable(typeof value === "object" ? toJson(value) : String(value as string | number | bigint | boolean));
 }

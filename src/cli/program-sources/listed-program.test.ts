@@ -77,7 +77,7 @@ test("one section of it", async () => {
   );
   assert.equal((await listed(".text"))[0]!.instructions.length, 2, "what only others call");
   let message = "";
-  await listed("socket").catch((error: Error) => (message = error.message));
+  await listed("socket").catch((error: unknown) => (message = (error as Error).message));
   assert.match(message, /there is no section socket in it/);
 });
 

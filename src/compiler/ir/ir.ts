@@ -13,7 +13,7 @@
  * - an `i64` and a `ptr` take the whole register;
  * - sign is not a property of a value but of the operation that reads it.
  */
-import type { SourceLocation } from "../../asm/instruction.ts";
+import type { Item, SourceLocation } from "../../asm/instruction.ts";
 import type { MapDefinition } from "../../types/index.ts";
 
 export type ValueType = "i32" | "i64" | "ptr";
@@ -141,7 +141,7 @@ export type Operation =
   /** Instructions of the raw assembler: takes its inputs in r1 to r5, gives its result in r0, may change r1 to r5 and memory. */
   | {
       readonly op: "assembly";
-      readonly items: readonly import("../../asm/instruction.ts").Item[];
+      readonly items: readonly Item[];
       readonly arguments: readonly Value[];
     };
 

@@ -29,7 +29,7 @@ class Locations {
   number(place: Place, signed: boolean, type: ValueType): number {
     const { space, base, offset, size } = place;
     let ofBase = this.#numbers.get(base);
-    if (ofBase === undefined) this.#numbers.set(base, (ofBase = new Map()));
+    if (ofBase === undefined) this.#numbers.set(base, (ofBase = new Map<number, number>()));
     const key = offset * 1024 + ((spaces[space] << 7) | (size << 3) | (types[type] << 1) | (signed ? 1 : 0));
     let location = ofBase.get(key);
     if (location === undefined) ofBase.set(key, (location = this.places.push(place) - 1));
@@ -84,7 +84,9 @@ export function forwardLoads(fn: IrFunction): IrFunction {
             (space === "stack" && (slot === undefined || clobbers.slots.includes(slot) || escaping.has(slot)));
           if (gone) state[location] = undefined;
         }
+        return;
       }
+      default: // no other operation writes to memory
     }
   };
 

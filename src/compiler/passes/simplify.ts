@@ -386,6 +386,7 @@ export function simplifyComparison(
     case "set":
       if (b === 0n) return false;
       break;
+    default: // no constant decides `eq` or `ne` alone
   }
   if (inner === undefined) return undefined;
   if (inner.op === "compare" && bits === 1) {

@@ -182,5 +182,6 @@ function found(value: unknown): string {
   if (value === null) return "but it is empty";
   if (Array.isArray(value)) return "but found a list";
   if (typeof value === "object") return "but found a mapping";
-  return `but found ${typeof value === "string" ? `the text ${JSON.stringify(value)}` : String(value)}`;
+  if (typeof value === "string") return `but found the text ${JSON.stringify(value)}`;
+  return `but found ${String(value as number | bigint | boolean)}`;
 }

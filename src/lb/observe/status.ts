@@ -152,7 +152,7 @@ export function reportStatus(pins: PinDirectory): Status {
 }
 
 /** The keys of a map that is there only where something makes use of it, in ascending order. */
-function pinnedKeys(pins: PinDirectory, definition: typeof optOutCgroups | typeof optOutNamespaces): bigint[] {
+function pinnedKeys(pins: PinDirectory, definition: typeof optOutCgroups): bigint[] {
   if (!pins.names("maps").includes(definition.name)) return [];
   using map = pins.map(definition);
   return [...map.keys()].sort((a, b) => (a < b ? -1 : 1));

@@ -325,7 +325,7 @@ test("repairs what a killed command or a foreign hand left", () => {
   assert.equal(
     maps
       .state()
-      .frontEnds.map(({ name }) => name)
+      .frontEnds.map(({ name }) => String(name))
       .sort(),
     ["service 1", "service 2", "service 3"],
   );
@@ -762,8 +762,8 @@ test("after every single write, each service is wholly as it was or wholly as it
           });
           assert.equal(maps.seen(), after);
           assert.equal(
-            [...maps.state().filter].filter(([, bits]) => bits !== 0n).sort(),
-            [...filterWords(wanted.flatMap(({ frontEnds }) => frontEnds))].sort(),
+            [...maps.state().filter].filter(([, bits]) => bits !== 0n).sort(([a], [b]) => a - b),
+            [...filterWords(wanted.flatMap(({ frontEnds }) => frontEnds))].sort(([a], [b]) => a - b),
           );
           assert.is(maps.members.size, fresh.members.size, "those that were removed are gone");
           const byName = (definitions: readonly ServiceDefinition[]) =>

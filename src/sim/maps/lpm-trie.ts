@@ -31,7 +31,7 @@ export class LpmTrieStore implements Store {
     const length = prefixLength(key);
     if (length > this.#bits) return -Errno.EINVAL;
     let sameLength = this.#prefixes.get(length);
-    if (sameLength === undefined) this.#prefixes.set(length, (sameLength = new Map()));
+    if (sameLength === undefined) this.#prefixes.set(length, (sameLength = new Map<string | number, Element>()));
     const prefix = prefixOf(key, length);
     const old = sameLength.get(prefix);
     const refusal = updateRefusal(flags, old !== undefined);

@@ -61,6 +61,7 @@ export class TranslatedProgram {
   function(entry: number): TranslatedFunction {
     let translated = this.#functions.get(entry);
     if (translated === undefined) {
+      // oxlint-disable-next-line typescript/no-implied-eval -- the text is the translation made here, of checked instructions
       const make = new Function("U", "A", translateFunction(this, entry)) as (
         program: TranslatedProgram,
         operations: typeof arithmetic,
