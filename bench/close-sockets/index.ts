@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 import { defaultOptions, loadBalancerPrograms, maps4, ServiceFlag } from "../../programs/index.ts";
 import { ServiceTable, type MapOpener } from "../../programs/testing/service-table.ts";
 import { networkNamespaces } from "../../src/kernel/index.ts";
-import { closeStaleSockets } from "../../src/lb/close-sockets.ts";
+import { closeStaleSockets } from "../../src/lb/apply/close-sockets.ts";
 import { attach, load } from "../../src/loader/index.ts";
 import { startIn, withCgroup } from "../../src/testing/index.ts";
 

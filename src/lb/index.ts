@@ -8,18 +8,18 @@ export {
   type ConfigOptions,
   type ConfigProblem,
   type MapSizes,
-} from "./config/index.ts";
-export { LoadBalancerError } from "./error.ts";
-export { expandServices, hostAddresses, type ServiceConfig } from "./front-ends.ts";
-export { loadLoadBalancer, type LoadRequest, type LoadResult } from "./load.ts";
-export type { CounterTotals } from "./counters.ts";
+} from "./sources/file/index.ts";
+export { LoadBalancerError } from "./model/error.ts";
+export { expandServices, hostAddresses, type ServiceConfig } from "./model/front-ends.ts";
+export { loadLoadBalancer, type LoadRequest, type LoadResult } from "./balancer.ts";
+export type { CounterTotals } from "./apply/counters.ts";
 export type { EventsState } from "./observe/listening.ts";
 export type { TranslationEvent } from "./observe/events.ts";
 export { Monitor, type MonitorState } from "./observe/monitor.ts";
 export type { MapUse } from "./observe/map-use.ts";
 export { loadBalancerMetrics, type MapMetrics, type Metrics, type ServiceMetrics } from "./observe/metrics.ts";
-export { loadBalancerMaps } from "./maps.ts";
-export { OWNER } from "./observe/loaded.ts";
+export { loadBalancerMaps } from "./apply/maps.ts";
+export { OWNER } from "./apply/pins.ts";
 export { openPinnedMap, pinnedMaps, type OpenMap, type PinnedMap } from "./observe/pinned-maps.ts";
 export {
   endpointText,
@@ -30,7 +30,7 @@ export {
   type FrontEnd,
   type Protocol,
   type ServiceDefinition,
-} from "./service.ts";
+} from "./model/service.ts";
 export {
   loadBalancerStatus,
   mapTypeText,
@@ -40,4 +40,4 @@ export {
   type ServiceStatus,
   type Status,
 } from "./observe/status.ts";
-export { unloadLoadBalancer, type UnloadResult } from "./unload.ts";
+export { unloadLoadBalancer, type UnloadResult } from "./apply/unload.ts";

@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { Command } from "commander";
-import { isLoopback } from "../../lb/front-ends.ts";
+import { isLoopback } from "../../lb/model/front-ends.ts";
 import { endpointText, readConfig } from "../../lb/index.ts";
 import { CommandError } from "../errors.ts";
 import { print } from "../output.ts";

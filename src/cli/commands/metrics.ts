@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { Counter } from "../../../programs/index.ts";
-import { counterNames } from "../../lb/counters.ts";
+import { counterNames } from "../../lb/apply/counters.ts";
 import { loadBalancerMetrics, type Metrics } from "../../lb/observe/metrics.ts";
 import { printUseNote, useCells, useColumns } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";

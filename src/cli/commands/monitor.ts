@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { cgroupPath } from "../../lb/host/cgroup-path.ts";
 import type { TranslationEvent } from "../../lb/observe/events.ts";
 import { Monitor } from "../../lb/observe/monitor.ts";
-import { ProtocolNumber } from "../../lb/service.ts";
+import { ProtocolNumber } from "../../lb/model/service.ts";
 import { loadBalancerStatus } from "../../lb/observe/status.ts";
 import { CommandError } from "../errors.ts";
 import { pinOption } from "../options.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { nothingLoaded } from "../../lb/observe/loaded.ts";
+import { nothingLoaded } from "../../lb/apply/pins.ts";
 import { loadBalancerStatus } from "../../lb/observe/status.ts";
 import { CommandError } from "../errors.ts";
 import { printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";

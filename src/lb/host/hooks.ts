@@ -1,7 +1,7 @@
 /** The hooks that the load balancer's programs are attached to. */
 import { BpfError, Errno, linux, type Fd, type Kernel } from "../../kernel/index.ts";
 import { AttachType } from "../../types/index.ts";
-import { LoadBalancerError } from "../error.ts";
+import { LoadBalancerError } from "../model/error.ts";
 
 /**
  * Names of hooks, as libbpf's sections have them, in the order of attaching:

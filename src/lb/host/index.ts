@@ -3,4 +3,4 @@ export { cgroupPath } from "./cgroup-path.ts";
 export { attachOrder, checkHooks, hookText } from "./hooks.ts";
 export { addressesOf } from "./namespaces.ts";
 export { probeDataPath } from "./probe.ts";
-export { readSurroundings, type Surroundings } from "./surroundings.ts";
+export { readSurroundings, type Surroundings } from "./host-state.ts";

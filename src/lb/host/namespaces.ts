@@ -4,7 +4,7 @@ import { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withSocket, t
 import { attach, load } from "../../loader/index.ts";
 import { array, u64 } from "../../types/index.ts";
 import { ownCgroup } from "./cgroup-path.ts";
-import { hostAddresses } from "../front-ends.ts";
+import { hostAddresses } from "../model/front-ends.ts";
 
 export interface NetworkNamespace {
   /** The kernel's number of it, as programs get it from bpf_get_netns_cookie. */

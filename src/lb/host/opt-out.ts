@@ -3,8 +3,8 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { BpfError, linux, type Kernel } from "../../kernel/index.ts";
 import { cgroupRoot } from "../../loader/index.ts";
-import type { OptOutConfig } from "../config/index.ts";
-import { LoadBalancerError } from "../error.ts";
+import type { OptOutConfig } from "../sources/file/index.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import type { NamespaceReader } from "./namespaces.ts";
 
 /** A cgroup as programs see it. */

@@ -1,7 +1,7 @@
 /** Events of translations as people and other programs read them. */
 import { EventKind, type Event } from "../../../programs/events.ts";
 import { withoutMapping, type Infer } from "../../types/index.ts";
-import { endpointText, familyOf, protocolOf, type AddressFamily } from "../service.ts";
+import { endpointText, familyOf, protocolOf, type AddressFamily } from "../model/service.ts";
 
 const kinds = {
   [EventKind.PRE_FORWARD]: "pre-forward",

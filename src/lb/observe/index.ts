@@ -1,3 +1,3 @@
 /** Looking at a load balancer that is loaded: what is there, what it has counted, what it does. */
-export { OWNER } from "./loaded.ts";
+export { OWNER } from "../apply/pins.ts";
 export { reportStatus, type Status } from "./status.ts";

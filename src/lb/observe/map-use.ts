@@ -1,7 +1,7 @@
 /** How full maps are. */
 import { keptElementCount, type PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
-import { familyMaps, loadBalancerMaps } from "../maps.ts";
+import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
 import type { Range } from "../plan/index.ts";
 
 /** Elements that a map holds, and how that is known. */

@@ -1,12 +1,12 @@
 /** What the programs have counted, by the services' names, and how full the maps are. */
 import { NO_SERVICE } from "../../../programs/metrics.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
-import { readCounters, sumCounters, type CounterTotals } from "../counters.ts";
-import { LoadBalancerError } from "../error.ts";
-import { loadedPins, nothingLoaded, pinnedFamilies } from "./loaded.ts";
+import { readCounters, sumCounters, type CounterTotals } from "../apply/counters.ts";
+import { LoadBalancerError } from "../model/error.ts";
+import { loadedPins, nothingLoaded, pinnedFamilies } from "../apply/pins.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
-import { familyMaps, loadBalancerMaps } from "../maps.ts";
-import type { AddressFamily } from "../service.ts";
+import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
+import type { AddressFamily } from "../model/service.ts";
 import { serviceNames } from "./service-names.ts";
 
 export interface Metrics {

@@ -20,14 +20,14 @@ import {
   type StandIn,
 } from "../../loader/index.ts";
 import type { Infer } from "../../types/index.ts";
-import { readBuiltOptions } from "../built-options.ts";
-import { LoadBalancerError } from "../error.ts";
+import { readBuiltOptions } from "../apply/built-options.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import { translationEvent, type TranslationEvent } from "./events.ts";
 import { listenersDirectory, tellsEvents } from "./listening.ts";
-import { exclusively } from "../lock.ts";
-import { builtOptions } from "../maps.ts";
-import type { AddressFamily } from "../service.ts";
-import { loadedPins, nothingLoaded, pinnedFamilies } from "./loaded.ts";
+import { exclusively } from "../apply/lock.ts";
+import { builtOptions } from "../apply/maps.ts";
+import type { AddressFamily } from "../model/service.ts";
+import { loadedPins, nothingLoaded, pinnedFamilies } from "../apply/pins.ts";
 import { serviceNames } from "./service-names.ts";
 
 /** Milliseconds for which a lock is tried for: who only looks whether somebody listens has it for a moment. */

@@ -2,11 +2,11 @@
 import { connected } from "../../../programs/maps.ts";
 import { checkManager, PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { MapType, type MapDefinition } from "../../types/index.ts";
-import { nearest } from "../config/nearest.ts";
-import { LoadBalancerError } from "../error.ts";
+import { nearest } from "../model/nearest.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
-import { familyMaps, loadBalancerMaps } from "../maps.ts";
-import { nothingLoaded, OWNER } from "./loaded.ts";
+import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
+import { nothingLoaded, OWNER } from "../apply/pins.ts";
 import { mapTypeText } from "./status.ts";
 
 export interface PinnedMap {

@@ -1,6 +1,6 @@
 import type { PinDirectory } from "../../loader/index.ts";
-import { familyMaps } from "../maps.ts";
-import { endpointText, protocolOf, type AddressFamily } from "../service.ts";
+import { familyMaps } from "../apply/maps.ts";
+import { endpointText, protocolOf, type AddressFamily } from "../model/service.ts";
 import { keyText, type ServiceKeyValue } from "../plan/index.ts";
 
 /** A service, or a part of one, as people know it. */

@@ -5,11 +5,11 @@ import { optOutCgroups, optOutNamespaces } from "../../../programs/maps.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
 import { attachOrder, cgroupPath, hookText } from "../host/index.ts";
-import { readCounters, sumCounters, type CounterTotals } from "../counters.ts";
+import { readCounters, sumCounters, type CounterTotals } from "../apply/counters.ts";
 import { eventsState, type EventsState } from "./listening.ts";
-import { loadedPins, pinnedFamilies } from "./loaded.ts";
+import { loadedPins, pinnedFamilies } from "../apply/pins.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
-import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "../maps.ts";
+import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "../apply/maps.ts";
 import {
   endpointText,
   isReachable,
@@ -17,7 +17,7 @@ import {
   ServiceFlag,
   type AddressFamily,
   type BackendStateName,
-} from "../service.ts";
+} from "../model/service.ts";
 import { readState, storedServices } from "../plan/index.ts";
 
 export interface Status {

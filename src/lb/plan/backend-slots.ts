@@ -1,6 +1,6 @@
 /** Which backends of a service take new flows, and which may keep those that they have. */
 import { maglevTable } from "./maglev.ts";
-import { backendStates, type BackendDefinition } from "../service.ts";
+import { backendStates, type BackendDefinition } from "../model/service.ts";
 import type { Member, Setting, SlotValue } from "./state.ts";
 
 /** Slots of one service at most. Weights far apart take many: 1 beside 1,000 takes 1,001. */

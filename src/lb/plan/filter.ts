@@ -1,6 +1,6 @@
 /** The filter before the services map (programs/service-filter.ts): always as wide as the services that a program may find. */
 import { filterWords } from "../../../programs/service-filter.ts";
-import { isReachable, type FrontEnd, type ServiceDefinition } from "../service.ts";
+import { isReachable, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
 import type { State } from "./state.ts";
 
 /** Words of the filter, by their numbers. */

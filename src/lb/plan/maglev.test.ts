@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hashOf } from "../hash.ts";
+import { hashOf } from "../model/hash.ts";
 import { MAGLEV_TABLE_SIZES, maglevTable } from "./maglev.ts";
 
 const test = suite("Maglev tables");

@@ -4,8 +4,8 @@
  * "Maglev: A Fast and Reliable Software Network Load Balancer" (NSDI 2016),
  * section 3.4.
  */
-import { hashOf } from "../hash.ts";
-import { endpointText, type BackendDefinition } from "../service.ts";
+import { hashOf } from "../model/hash.ts";
+import { endpointText, type BackendDefinition } from "../model/service.ts";
 
 /** Sizes that a table may have: primes, each about twice the one before. Those that Cilium offers. */
 export const MAGLEV_TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16_381, 32_749, 65_521] as const;

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { filterPlace, filterWords } from "../../../programs/service-filter.ts";
 import { slotsNeeded } from "./backend-slots.ts";
-import { LoadBalancerError } from "../error.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import type { FilterWords } from "./filter.ts";
 import { maglevTable } from "./maglev.ts";
 import { planServices, type Plan } from "./plan.ts";
@@ -16,7 +16,7 @@ import {
   type BackendStateName,
   type FrontEnd,
   type ServiceDefinition,
-} from "../service.ts";
+} from "../model/service.ts";
 import {
   definitionOf,
   keyText,

@@ -4,12 +4,12 @@
  */
 import { planFilter, type FilterPlan } from "./filter.ts";
 import { membersOf, settingsOf, slotsOf } from "./backend-slots.ts";
-import type { PlannedIndices } from "../counters.ts";
-import { LoadBalancerError } from "../error.ts";
+import type { PlannedIndices } from "../apply/counters.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import type { Range } from "./ranges.ts";
 import { RevNatIndices } from "./rev-nat-indices.ts";
 import { planRounds, type Move, type Round } from "./rounds.ts";
-import { endpointText, ProtocolNumber, type FrontEnd, type ServiceDefinition } from "../service.ts";
+import { endpointText, ProtocolNumber, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
 import {
   keyText,
   memberText,

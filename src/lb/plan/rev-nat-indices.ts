@@ -1,5 +1,5 @@
-import { LoadBalancerError } from "../error.ts";
-import { MAX_SERVICES } from "../service.ts";
+import { LoadBalancerError } from "../model/error.ts";
+import { MAX_SERVICES } from "../model/service.ts";
 
 /** Indices of services. One that is given back comes into use again as late as can be. */
 export class RevNatIndices {

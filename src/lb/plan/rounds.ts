@@ -7,7 +7,7 @@
  * member of its service before it has a slot, and until it has none any more.
  * Where there is not room for old and new at once, it takes several rounds.
  */
-import { LoadBalancerError } from "../error.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import { FreeRanges, type Range } from "./ranges.ts";
 import {
   keyText,

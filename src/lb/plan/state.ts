@@ -1,7 +1,7 @@
 /** What the kernel's maps of one address family say at the moment. */
 import type { backends, services, slots } from "../../../programs/maps.ts";
 import type { MapKey, MapValue } from "../../loader/index.ts";
-import type { FamilyMaps } from "../maps.ts";
+import type { FamilyMaps } from "../apply/maps.ts";
 import {
   backendStateOf,
   endpointText,
@@ -9,7 +9,7 @@ import {
   ServiceFlag,
   type BackendDefinition,
   type ServiceDefinition,
-} from "../service.ts";
+} from "../model/service.ts";
 
 export type ServiceKeyValue = MapKey<typeof services>;
 export type ServiceValue = MapValue<typeof services>;

@@ -1,7 +1,7 @@
 /** What the programs that are loaded were built for: kept in a map, so that others can be built that differ in one point. */
-import { defaultOptions, type DataPathOptions } from "../../programs/index.ts";
-import type { MapHandle } from "../loader/index.ts";
-import { LoadBalancerError } from "./error.ts";
+import { defaultOptions, type DataPathOptions } from "../../../programs/index.ts";
+import type { MapHandle } from "../../loader/index.ts";
+import { LoadBalancerError } from "../model/error.ts";
 import type { builtOptions } from "./maps.ts";
 
 type OptionsMap = MapHandle<typeof builtOptions>;

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LoadBalancerError } from "../error.ts";
+import { LoadBalancerError } from "../../model/error.ts";
 import { ConfigError, defaultMapSizes, parseConfig, readConfig } from "./index.ts";
 
 const test = suite("configuration");

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { BpfError, Errno, linux, type Kernel } from "../kernel/index.ts";
-import { eventually, kernelObjects, kernelSuite } from "../testing/index.ts";
+import { BpfError, Errno, linux, type Kernel } from "../../kernel/index.ts";
+import { eventually, kernelObjects, kernelSuite } from "../../testing/index.ts";
 import { waitForRunningPrograms } from "./grace-period.ts";
 
 const test = kernelSuite("grace period");

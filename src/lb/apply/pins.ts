@@ -1,8 +1,8 @@
 /** The load balancer that is loaded, as its pins have it. */
 import { PinDirectory } from "../../loader/index.ts";
-import { LoadBalancerError } from "../error.ts";
-import { familyMaps } from "../maps.ts";
-import type { AddressFamily } from "../service.ts";
+import { LoadBalancerError } from "../model/error.ts";
+import { familyMaps } from "./maps.ts";
+import type { AddressFamily } from "../model/service.ts";
 
 /** Whose the directory of pins is. */
 export const OWNER = "tsbpf load balancer";

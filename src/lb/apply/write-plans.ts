@@ -1,8 +1,8 @@
 /** The control plane's hands: plans written to the maps. */
-import type { EntryChange, Plan, Round } from "./plan/index.ts";
+import type { EntryChange, Plan, Round } from "../plan/index.ts";
 import { waitForRunningPrograms } from "./grace-period.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
-import type { AddressFamily } from "./service.ts";
+import type { AddressFamily } from "../model/service.ts";
 
 /**
  * Carries plans out, those of all address families at a time. When it returns,

@@ -4,9 +4,9 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
-import { MAGLEV_TABLE_SIZES } from "../plan/index.ts";
-import { familyMaps } from "../maps.ts";
-import type { BackendConfig } from "../front-ends.ts";
+import { MAGLEV_TABLE_SIZES } from "../../plan/index.ts";
+import { familyMaps } from "../../apply/maps.ts";
+import type { BackendConfig } from "../../model/front-ends.ts";
 import {
   backendStates,
   canonicalAddress,
@@ -16,7 +16,7 @@ import {
   type BackendStateName,
   type Endpoint,
   type Protocol,
-} from "../service.ts";
+} from "../../model/service.ts";
 
 /** Entries of the largest map that can be asked for: 16 Mi, the field's own limit for reverse entries. */
 const MAX_MAP_ENTRIES = 1 << 24;

@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hashOf } from "../hash.ts";
-import { ServiceFlag, type FrontEnd, type ServiceDefinition } from "../service.ts";
-import { skipEntries, sourceSeeds } from "./surroundings.ts";
+import { hashOf } from "../model/hash.ts";
+import { ServiceFlag, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
+import { skipEntries, sourceSeeds } from "./host-state.ts";
 
 const test = suite("surroundings");
 

@@ -1,11 +1,11 @@
 import { MAX_SLOTS_PER_SERVICE, slotsNeeded } from "../plan/index.ts";
-import { backendsOfNode, localScopes, serviceFamily, type BackendConfig, type ServiceConfig } from "../front-ends.ts";
-import { familyMaps } from "../maps.ts";
-import { endpointText, familyOf, MAX_SERVICES, type AddressFamily } from "../service.ts";
-import type { Config } from "./config.ts";
-import type { Path, SourceDocument } from "./document.ts";
-import { fieldText, problemAt, type ConfigProblem } from "./problem.ts";
-import { backend as backendSchema, configSchema, EXPECTED_ADDRESS, EXPECTED_PORT } from "./schema.ts";
+import { backendsOfNode, localScopes, serviceFamily, type BackendConfig, type ServiceConfig } from "./front-ends.ts";
+import { familyMaps } from "../apply/maps.ts";
+import { endpointText, familyOf, MAX_SERVICES, type AddressFamily } from "./service.ts";
+import type { Config } from "../sources/file/parse.ts";
+import type { Path, SourceDocument } from "../sources/file/document.ts";
+import { fieldText, problemAt, type ConfigProblem } from "../sources/file/problem.ts";
+import { backend as backendSchema, configSchema, EXPECTED_ADDRESS, EXPECTED_PORT } from "../sources/file/schema.ts";
 
 /** The parts of a service that are right in themselves. */
 interface SoundParts extends Partial<Omit<ServiceConfig, "externalAddresses" | "backends">> {

@@ -1,6 +1,6 @@
 /** From the services of a configuration to those that the maps hold: under which addresses each is to be found. */
 import { networkInterfaces } from "node:os";
-import { Scope } from "../../programs/maps.ts";
+import { Scope } from "../../../programs/maps.ts";
 import { LoadBalancerError } from "./error.ts";
 import {
   endpointText,

@@ -12,11 +12,11 @@ import {
   type Collection,
 } from "../loader/index.ts";
 import type { Program } from "../types/index.ts";
-import { writeBuiltOptions } from "./built-options.ts";
-import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
-import type { Config } from "./config/index.ts";
-import { announce, applyPlans } from "./control.ts";
-import { dropCounters, makeCounters } from "./counters.ts";
+import { writeBuiltOptions } from "./apply/built-options.ts";
+import { closeStaleSockets, type ConnectionMaps } from "./apply/close-sockets.ts";
+import type { Config } from "./sources/file/index.ts";
+import { announce, applyPlans } from "./apply/write-plans.ts";
+import { dropCounters, makeCounters } from "./apply/counters.ts";
 import {
   definitionOf,
   EntryChange,
@@ -27,7 +27,7 @@ import {
   type Plan,
   type State,
 } from "./plan/index.ts";
-import { expandServices } from "./front-ends.ts";
+import { expandServices } from "./model/front-ends.ts";
 import {
   addressesOf,
   attachOrder,
@@ -36,9 +36,9 @@ import {
   readSurroundings,
   type Surroundings,
 } from "./host/index.ts";
-import { exclusively } from "./lock.ts";
-import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
-import { anyHasFlag, familyOf, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./service.ts";
+import { exclusively } from "./apply/lock.ts";
+import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./apply/maps.ts";
+import { anyHasFlag, familyOf, ServiceFlag, type AddressFamily, type ServiceDefinition } from "./model/service.ts";
 import { OWNER, reportStatus, type Status } from "./observe/index.ts";
 
 export interface LoadRequest {

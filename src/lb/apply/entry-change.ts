@@ -1,7 +1,7 @@
 /** Maps that hold exactly what they are given: what is missing comes before services change, what is left over goes after. */
 import type { MapHandle, MapKey, MapValue } from "../../loader/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
-import { LoadBalancerError } from "../error.ts";
+import { LoadBalancerError } from "../model/error.ts";
 
 /** What a map is to hold. */
 export interface MapEntries<D extends MapDefinition = MapDefinition> {

@@ -1,11 +1,11 @@
 /** The configuration file: read, checked as a whole, and refused with every mistake at once. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { LoadBalancerError } from "../error.ts";
-import type { ServiceConfig } from "../front-ends.ts";
-import { contradictions } from "./contradictions.ts";
+import { LoadBalancerError } from "../../model/error.ts";
+import type { ServiceConfig } from "../../model/front-ends.ts";
+import { contradictions } from "../../model/consistency.ts";
 import { readDocument, type Path, type SourceDocument } from "./document.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../model/nearest.ts";
 import { fieldText, problemAt, type ConfigProblem } from "./problem.ts";
 import { configSchema, defaultMapSizes, knownFields, type MapSizes } from "./schema.ts";
 

@@ -1,12 +1,12 @@
 /** Counters of services through their comings and goings, and how full the maps are said to be. */
 import * as assert from "uvu/assert";
-import { errnoOf } from "../../programs/testing/index.ts";
+import { errnoOf } from "../../../programs/testing/index.ts";
 import { familyMaps } from "./maps.ts";
-import { OWNER } from "./index.ts";
-import { loadBalancerMetrics } from "./observe/metrics.ts";
-import { PinDirectory } from "../loader/index.ts";
-import { toolSuite } from "../testing/index.ts";
-import { withLoaded } from "./testing/loaded.ts";
+import { OWNER } from "../index.ts";
+import { loadBalancerMetrics } from "../observe/metrics.ts";
+import { PinDirectory } from "../../loader/index.ts";
+import { toolSuite } from "../../testing/index.ts";
+import { withLoaded } from "../testing/loaded.ts";
 
 const test = toolSuite("counters of services", ["python3"], { kernel: true });
 

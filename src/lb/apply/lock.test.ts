@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openDirectory, tryLock, type Fd } from "../kernel/index.ts";
+import { openDirectory, tryLock, type Fd } from "../../kernel/index.ts";
 import { exclusively } from "./lock.ts";
 
 const test = suite("lock of a directory");

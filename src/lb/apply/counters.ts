@@ -1,10 +1,10 @@
 /** What the programs count of each service, where they are built to count. */
-import { NO_SERVICE, type Counter } from "../../programs/index.ts";
-import { Counters, type Maps } from "../../programs/maps.ts";
-import { possibleCpus } from "../kernel/index.ts";
-import type { MapHandle } from "../loader/index.ts";
-import type { AddressFamily } from "./service.ts";
-import { decodeValue, type Infer } from "../types/index.ts";
+import { NO_SERVICE, type Counter } from "../../../programs/index.ts";
+import { Counters, type Maps } from "../../../programs/maps.ts";
+import { possibleCpus } from "../../kernel/index.ts";
+import type { MapHandle } from "../../loader/index.ts";
+import type { AddressFamily } from "../model/service.ts";
+import { decodeValue, type Infer } from "../../types/index.ts";
 
 export type CounterMap = MapHandle<Maps["metrics"]>;
 /** Sums over all CPUs. */

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { optOutNamespaces } from "../../../programs/maps.ts";
 import { EntryChange, type ChangedMap } from "./entry-change.ts";
-import { LoadBalancerError } from "../error.ts";
+import { LoadBalancerError } from "../model/error.ts";
 
 const test = suite("maps that hold exactly what they are given");
 

@@ -2,11 +2,11 @@
 import { isIPv4 } from "node:net";
 import { optOutCgroups, optOutNamespaces, sources } from "../../../programs/maps.ts";
 import type { MapDefinition } from "../../types/index.ts";
-import type { Config } from "../config/index.ts";
+import type { Config } from "../sources/file/index.ts";
 import type { MapEntries } from "../plan/index.ts";
-import { isLoopback } from "../front-ends.ts";
-import { hashOf } from "../hash.ts";
-import { familyMaps } from "../maps.ts";
+import { isLoopback } from "../model/front-ends.ts";
+import { hashOf } from "../model/hash.ts";
+import { familyMaps } from "../apply/maps.ts";
 import { NamespaceReader, type NetworkNamespace } from "./namespaces.ts";
 import { findOptOut } from "./opt-out.ts";
 import {
@@ -17,7 +17,7 @@ import {
   ServiceFlag,
   type AddressFamily,
   type ServiceDefinition,
-} from "../service.ts";
+} from "../model/service.ts";
 
 export interface Surroundings {
   /** Number of the host's network namespace; absent where nothing needs it. */

@@ -1,12 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { announce, applyPlans } from "./control.ts";
-import type { EntryChange } from "./plan/entry-change.ts";
+import { announce, applyPlans } from "./write-plans.ts";
+import type { EntryChange } from "./entry-change.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
-import { planServices } from "./plan/plan.ts";
-import { NO_SLOTS } from "./plan/rounds.ts";
-import type { AddressFamily, ServiceDefinition } from "./service.ts";
-import { readState } from "./plan/state.ts";
+import { planServices } from "../plan/plan.ts";
+import { NO_SLOTS } from "../plan/rounds.ts";
+import type { AddressFamily, ServiceDefinition } from "../model/service.ts";
+import { readState } from "../plan/state.ts";
 
 const test = suite("control plane");
 

@@ -1,6 +1,6 @@
 /** What the load balancer balances: services, and the backends behind them. */
-import { BackendState, Scope, ServiceFlag } from "../../programs/maps.ts";
-import { decodeValue, encodeValue, ipv6 } from "../types/index.ts";
+import { BackendState, Scope, ServiceFlag } from "../../../programs/maps.ts";
+import { decodeValue, encodeValue, ipv6 } from "../../types/index.ts";
 
 export type Protocol = "tcp" | "udp" | "udplite";
 

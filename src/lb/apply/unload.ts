@@ -1,7 +1,7 @@
 /** The load balancer out of the kernel. */
-import { checkManager, PinDirectory } from "../loader/index.ts";
+import { checkManager, PinDirectory } from "../../loader/index.ts";
 import { exclusively } from "./lock.ts";
-import { OWNER } from "./observe/index.ts";
+import { OWNER } from "../observe/index.ts";
 
 /** What was taken away, by name. */
 export interface UnloadResult {

@@ -1,6 +1,6 @@
 /** The load balancer's maps in user space, those among them that no program reads. */
-import * as declared from "../../programs/maps.ts";
-import type { MapHandle } from "../loader/index.ts";
+import * as declared from "../../../programs/maps.ts";
+import type { MapHandle } from "../../loader/index.ts";
 import {
   array,
   hash,
@@ -12,8 +12,8 @@ import {
   u8,
   type ArraySchema,
   type MapDefinition,
-} from "../types/index.ts";
-import { MAX_NAME_BYTES, type AddressFamily } from "./service.ts";
+} from "../../types/index.ts";
+import { MAX_NAME_BYTES, type AddressFamily } from "../model/service.ts";
 
 /** UTF-8 in `size` bytes, filled up with zero bytes; a string in user space. */
 function text(size: number): ArraySchema<typeof u8, string> {

@@ -7,7 +7,7 @@
  * backend's own address is not among them.
  */
 import { setImmediate } from "node:timers/promises";
-import { ServiceFlag, type Maps } from "../../programs/maps.ts";
+import { ServiceFlag, type Maps } from "../../../programs/maps.ts";
 import {
   BpfError,
   cookieOf,
@@ -16,10 +16,10 @@ import {
   SocketDiagnosis,
   SocketState,
   type SocketFamily,
-} from "../kernel/index.ts";
-import type { MapHandle, MapValue } from "../loader/index.ts";
-import { LoadBalancerError } from "./error.ts";
-import { endpointText, type AddressFamily, type Endpoint } from "./service.ts";
+} from "../../kernel/index.ts";
+import type { MapHandle, MapValue } from "../../loader/index.ts";
+import { LoadBalancerError } from "../model/error.ts";
+import { endpointText, type AddressFamily, type Endpoint } from "../model/service.ts";
 
 /** The maps of an address family that say what sockets are connected to, and what they may be. */
 export type ConnectionMaps = { readonly [K in "services" | "backends" | "connections"]: MapHandle<Maps[K]> };

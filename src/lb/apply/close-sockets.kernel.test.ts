@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { maps4, maps6, ServiceFlag, type Maps } from "../../programs/index.ts";
-import { startBackends } from "../../programs/testing/backend-server.ts";
+import { maps4, maps6, ServiceFlag, type Maps } from "../../../programs/index.ts";
+import { startBackends } from "../../../programs/testing/backend-server.ts";
 import {
   BACKENDS,
   BACKENDS6,
@@ -13,10 +13,10 @@ import {
   type ClientSocket,
   type DataPath,
   type Endpoint,
-} from "../../programs/testing/index.ts";
-import { toolSuite, withNetworkNamespace } from "../testing/index.ts";
+} from "../../../programs/testing/index.ts";
+import { toolSuite, withNetworkNamespace } from "../../testing/index.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
-import { withLoaded } from "./testing/loaded.ts";
+import { withLoaded } from "../testing/loaded.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 const INDEX = 7;

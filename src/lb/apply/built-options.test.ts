@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { defaultOptions } from "../../programs/index.ts";
-import { builds } from "../../programs/testing/builds.ts";
+import { defaultOptions } from "../../../programs/index.ts";
+import { builds } from "../../../programs/testing/builds.ts";
 import { optionsFrom, optionsText } from "./built-options.ts";
 import { MAX_OPTIONS_BYTES } from "./maps.ts";
 

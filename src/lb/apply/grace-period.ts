@@ -1,5 +1,5 @@
-import { linux, type Kernel } from "../kernel/index.ts";
-import { MapType, UpdateFlag } from "../types/index.ts";
+import { linux, type Kernel } from "../../kernel/index.ts";
+import { MapType, UpdateFlag } from "../../types/index.ts";
 
 /**
  * Returns once no BPF program runs any more that was running when it was

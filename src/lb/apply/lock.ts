@@ -1,7 +1,7 @@
 /** One command at a time: two that change the same pins would undo each other's work. */
 import { fstatSync, statSync } from "node:fs";
-import { openDirectory, tryLock } from "../kernel/index.ts";
-import { LoadBalancerError } from "./error.ts";
+import { openDirectory, tryLock } from "../../kernel/index.ts";
+import { LoadBalancerError } from "../model/error.ts";
 
 /** Milliseconds. */
 const PATIENCE = 30_000;
