@@ -158,7 +158,7 @@ const expected: Readonly<Record<keyof typeof attrs, Readonly<Record<string, numb
   cgroupLinkInfoStruct: { type: 0, id: 4, prog_id: 8, cgroup_id: 16, attach_type: 24 },
 };
 
-/** How C writes each struct: its type, what stands before a field, and fields that go by another name there. */
+/** How C spells each struct: its type, the prefix of its fields, and fields with another name there. */
 const inC: Readonly<
   Record<keyof typeof attrs, { type?: string; prefix?: string; names?: Readonly<Record<string, string>> }>
 > = {
@@ -187,7 +187,7 @@ const inC: Readonly<
   },
 };
 
-/** Fields that headers of Linux 5.10 to 6.3 lack, so that C may not know them. */
+/** Fields that the headers of Linux 5.10 to 6.3 may lack. */
 const NEWER: ReadonlySet<string> = new Set([
   "log_true_size",
   "prog_attach_flags",
@@ -205,12 +205,12 @@ function layouts(): [keyof typeof attrs, Layout][] {
 }
 
 for (const [name, layout] of layouts()) {
-  test(`${name} lies as the header says`, () => {
+  test(`${name} has the header's offsets`, () => {
     assert.equal(layout.offsets, expected[name]);
   });
 }
 
-/** The offsets that this machine's own header gives; undefined without a compiler or header. */
+/** The offsets in this machine's own header; undefined without a compiler or header. */
 function offsetsByCompiler(): Map<string, number> | undefined {
   const fields = layouts().flatMap(([struct, { offsets }]) => {
     const { type = "union bpf_attr", prefix = "", names = {} } = inC[struct];
@@ -237,8 +237,7 @@ function offsetsByCompiler(): Map<string, number> | undefined {
 }
 
 const compiled = offsetsByCompiler();
-if (compiled === undefined)
-  process.stderr.write("SKIPPED: no C compiler with linux/bpf.h here to compare the layout with\n");
+if (compiled === undefined) process.stderr.write("SKIPPED: comparing the layout needs a C compiler and linux/bpf.h\n");
 (compiled === undefined ? test.skip : test)("this machine's linux/bpf.h agrees", () => {
   const ours = new Map(
     layouts().flatMap(([struct, { offsets }]) =>

@@ -1,10 +1,8 @@
 /**
- * The members of `union bpf_attr` and the info structs, as linux/bpf.h lays
- * them out; the names are the header's.
+ * The members of `union bpf_attr` and the info structs, as linux/bpf.h lays them out, under the header's names.
  *
- * The kernel takes a longer struct than it knows as long as what it does not
- * know is zero, and a shorter one than it knows: so one declaration serves
- * every kernel.
+ * The kernel accepts a struct longer than its own if the excess is zero, and a shorter one. One declaration
+ * therefore serves every kernel.
  */
 import { nativeStruct } from "./ffi.ts";
 
@@ -73,7 +71,7 @@ export const programLoadAttr = nativeStruct({
   fd_array: "u64",
   core_relos: "u64",
   core_relo_rec_size: "u32",
-  /** Written by Linux 6.4 and newer: what the whole log would have taken. */
+  /** Written by Linux 6.4 and newer: bytes that the whole log needs. */
   log_true_size: "u32",
 });
 

@@ -41,15 +41,18 @@ export const BpfCommand = {
 
 export type BpfCommand = keyof typeof BpfCommand;
 
-/** Buffers whose addresses an attr holds. */
+/** Buffers whose addresses an attr contains. */
 export type Referenced = readonly (Uint8Array | undefined)[];
 
-/** What the call under way points to: an address alone would not keep a buffer from being collected. */
+/** Buffers of the call in progress: an address alone does not protect a buffer from the garbage collector. */
 const held: Referenced[] = [];
 
 /**
- * The system call; its result, or a `BpfError` about `subject`.
- * `referenced` are the buffers whose addresses the attr holds.
+ * Makes the system call.
+ * @param subject names the object in the error
+ * @param referenced buffers whose addresses `attr` contains
+ * @returns the call's result, never negative
+ * @throws {BpfError}
  */
 export function bpf(
   command: BpfCommand,
@@ -62,11 +65,11 @@ export function bpf(
   return result;
 }
 
-/** The same, where a failure is for the caller to judge. */
+/** Like `bpf`, but leaves a failure to the caller. */
 export function tryBpf(
   command: BpfCommand,
   attr: NativeStruct<object>,
-  referenced: Referenced = NOTHING,
+  referenced: Referenced = NO_BUFFERS,
 ): SyscallResult {
   held.push(referenced);
   const result = syscall(
@@ -79,15 +82,15 @@ export function tryBpf(
   return result;
 }
 
-const NOTHING: Referenced = [];
+const NO_BUFFERS: Referenced = [];
 let systemCall: number | undefined;
 
-/** A text as C has it: bytes with a zero at the end. */
+/** Encodes text for C: UTF-8 with a final zero byte. */
 export function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "utf8");
 }
 
-/** Characters that the kernel allows in an object's name; others become `_`, and 15 bytes are kept. */
+/** A valid name for a kernel object: other characters become `_`, and the first 15 are kept. */
 export function objectName(name: string): string {
   return name.replace(/[^A-Za-z0-9_.]/g, "_").slice(0, 15);
 }

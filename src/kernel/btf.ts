@@ -7,8 +7,9 @@ import { addressOf } from "./ffi.ts";
 const LOG_SIZE = 256 * 1024;
 
 /**
- * Gives the kernel BTF (`BPF_BTF_LOAD`).
- * @throws {BpfError} its reason is what the kernel's log says last
+ * Loads BTF into the kernel (`BPF_BTF_LOAD`, Linux 4.18).
+ * @param subject names the BTF in the error
+ * @throws {BpfError} with the last line of the kernel's log as its reason
  */
 export function loadBtf(btf: Uint8Array, subject = "BTF"): Fd {
   const attr = btfLoadAttr.create({ btf: addressOf(btf), btf_size: btf.byteLength });

@@ -1,4 +1,4 @@
-/** Programs attached to a cgroup. */
+/** Programs attached to cgroups. */
 import { constants, openSync } from "node:fs";
 import type { AttachType } from "../types/bpf.ts";
 import { bpf, tryBpf } from "./bpf.ts";
@@ -9,8 +9,8 @@ import { Fd } from "./fd.ts";
 import { addressOf } from "./ffi.ts";
 
 /**
- * Opens a directory, for links and queries to name it by.
- * @throws {Error} of `fs`, with `code`: ENOENT, ENOTDIR, EACCES
+ * Opens a directory, such as a cgroup to attach to.
+ * @throws {Error} from `fs`, with `code`: ENOENT, ENOTDIR, EACCES
  */
 export function openDirectory(path: string): Fd {
   return new Fd(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY));
@@ -20,16 +20,16 @@ export function openDirectory(path: string): Fd {
 const QUERY_EFFECTIVE = 1;
 
 export interface AttachedPrograms {
-  /** In the order in which they run. */
+  /** In the order they run. */
   readonly programIds: readonly number[];
-  /** `BPF_F_ALLOW_OVERRIDE` 1, `BPF_F_ALLOW_MULTI` 2; links attach with the latter. */
+  /** `BPF_F_ALLOW_OVERRIDE` 1, `BPF_F_ALLOW_MULTI` 2; links use the latter. */
   readonly attachFlags: number;
 }
 
 /**
- * What is attached to a cgroup's hook, by links or without (`BPF_PROG_QUERY`);
- * with `effective`, also what the cgroups above it pass down.
- * @throws {BpfError} EINVAL where the kernel has no such hook
+ * Lists the programs attached to a cgroup's hook, through links or directly (`BPF_PROG_QUERY`).
+ * @param options `effective` adds the programs inherited from the cgroups above
+ * @throws {BpfError} EINVAL if the kernel lacks this hook
  */
 export function attachedPrograms(
   cgroup: Fd,
@@ -52,12 +52,13 @@ export function attachedPrograms(
   }
 }
 
-/** `BPF_F_ALLOW_MULTI`: other programs may be attached beside it. */
+/** `BPF_F_ALLOW_MULTI`: allows other programs beside this one. */
 const ALLOW_MULTI = 2;
 
 /**
- * Attaches without a link (`BPF_PROG_ATTACH`), beside others: the program stays
- * until it is detached or the cgroup goes, and nothing owns it.
+ * Attaches a program beside others, without a link (`BPF_PROG_ATTACH`). It stays attached until it is detached
+ * or the
+ * cgroup is removed, even if this process ends.
  * @throws {BpfError}
  */
 export function attachProgram(cgroup: Fd, program: Fd, attachType: AttachType): void {
@@ -71,8 +72,8 @@ export function attachProgram(cgroup: Fd, program: Fd, attachType: AttachType): 
 }
 
 /**
- * Undoes `attachProgram` (`BPF_PROG_DETACH`).
- * @throws {BpfError} ENOENT where it is not attached there
+ * Reverses `attachProgram` (`BPF_PROG_DETACH`).
+ * @throws {BpfError} ENOENT if the program is not attached there
  */
 export function detachProgram(cgroup: Fd, program: Fd, attachType: AttachType): void {
   const attr = programAttachAttr.create({

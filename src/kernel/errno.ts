@@ -1,4 +1,4 @@
-/** Linux's error numbers, those that `bpf(2)`, `mount(2)` and cgroups give (uapi/asm-generic/errno*.h). */
+/** Linux's error numbers as `bpf(2)`, `mount(2)` and cgroups return them (uapi/asm-generic/errno*.h). */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -25,13 +25,13 @@ export const Errno = {
   EOPNOTSUPP: 95,
   ESTALE: 116,
   EDQUOT: 122,
-  /** Internal to the kernel, and given to user space all the same: the operation is not supported by this type. */
+  /** The operation is not supported by this type. Internal to the kernel, yet returned to user space. */
   ENOTSUPP: 524,
 } as const;
 
 const names = new Map<number, string>(Object.entries(Errno).map(([name, number]) => [number, name]));
 
-/** `EINVAL` for 22; `error 999` for one that is not in the table. */
+/** `EINVAL` for 22; `error 999` for a number outside the table. */
 export function errnoName(errno: number): string {
   return names.get(errno) ?? `error ${errno}`;
 }

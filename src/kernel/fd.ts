@@ -1,33 +1,33 @@
 import { closeSync } from "node:fs";
 
 /**
- * A file descriptor that is ours to close. What it stands for lives in the
- * kernel as long as something refers to it: a descriptor, a pin, a link.
+ * A file descriptor that we own. The kernel object behind it lives as long as a descriptor, a pin or a link
+ * refers to it.
  *
- * It is not closed by the garbage collector: a number that was handed to the
- * kernel meanwhile could by then stand for something else.
+ * The garbage collector does not close it, since the kernel may hold the number: after a late close, the number
+ * could name another file.
  */
 export class Fd {
   readonly #number: number;
   readonly #close: (number: number) => void;
   #open = true;
 
-  /** @param close how it is closed, for a test without a kernel */
+  /** @param close closes the number; for tests without a kernel */
   constructor(number: number, close: (number: number) => void = closeSync) {
     this.#number = number;
     this.#close = close;
   }
 
   /**
-   * The descriptor itself.
-   * @throws {Error} after `close`, when the number may be somebody else's
+   * The descriptor.
+   * @throws {Error} after `close`, since the number may name another file by then
    */
   get number(): number {
-    if (!this.#open) throw new Error(`file descriptor ${this.#number} is used after it was closed`);
+    if (!this.#open) throw new Error(`file descriptor ${this.#number} was used after it was closed`);
     return this.#number;
   }
 
-  /** Closes it; a second call does nothing. */
+  /** Closes the descriptor; a second call has no effect. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

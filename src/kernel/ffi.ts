@@ -1,23 +1,22 @@
 /**
- * The only file that knows of foreign function calls: a system call by number,
- * the address of a buffer, a buffer at an address, and struct declarations.
- * Another backend has to give just these.
+ * Foreign function calls, confined to this file: a system call by number, the address of a buffer, a buffer at
+ * an address, and struct declarations. Another backend provides the same four.
  *
- * The library (node-ffi-napi) is loaded at the first use, so that everything
- * which needs no kernel works where the library or Linux is missing.
+ * The library (node-ffi-napi) is loaded on first use, so everything that needs no kernel works without the
+ * library and without Linux.
  */
 import { createRequire } from "node:module";
 
-/** What `syscall(2)` gave: its result, and errno, which is 0 unless the result is -1. */
+/** The outcome of `syscall(2)`. `errno` is 0 unless the result is -1. */
 export interface SyscallResult {
   readonly result: number;
   readonly errno: number;
 }
 
 /**
- * A native struct: fields as properties, over memory that `memory` shows and
- * that lies at `address`: a number, which as a system call's argument is
- * cheaper than a bigint. Linux gives user space no addresses above 2^47 unasked.
+ * A native struct: fields as properties over `memory`, which starts at `address`. The address is a number
+ * because a number is a cheaper system call argument than a bigint; Linux gives out no user-space address above
+ * 2^47 unless asked.
  */
 export type NativeStruct<F> = F & { readonly memory: Buffer; readonly address: number };
 
@@ -26,44 +25,43 @@ export interface NativeStructType<F> {
   readonly size: number;
   /** Bytes from the start of the struct. */
   readonly offsets: { readonly [N in keyof F]: number };
-  /** `values` over zeroes. */
+  /** An instance with these values; all other fields are zero. */
   create(values?: Partial<F>): NativeStruct<F>;
 }
 
-/** Field types: numbers up to 32 bits are `number`s, a `u64` is a `bigint`, `name` is `char[16]`. */
+/** Field types. Up to 32 bits a field is a `number`; `u64` is a `bigint`, `name` is `char[16]`, `tag` is 8 bytes. */
 type NativeField = "u8" | "u16" | "u32" | "u64" | "name" | "tag";
 
 type NativeValue<T> = T extends "u64" ? bigint : T extends "name" ? string : T extends "tag" ? Uint8Array : number;
 
-/** Bytes of a kernel object's name, its final zero included (`BPF_OBJ_NAME_LEN`). */
+/** Bytes of a kernel object's name, including the final zero (`BPF_OBJ_NAME_LEN`). */
 const NAME_SIZE = 16;
 /** `BPF_TAG_SIZE`. */
 const TAG_SIZE = 8;
 
-/** Why foreign calls cannot be made on this machine. */
+/** Foreign calls do not work on this machine; the message has the reason. */
 export class FfiUnavailableError extends Error {
   override readonly name = "FfiUnavailableError";
 }
 
 /**
- * Calls a system call. Arguments are numbers (up to 2^53, or negative) or
- * 64-bit bigints; a pointer is an address from `addressOf`, whose buffer the
- * caller must keep alive until the call returns.
+ * Makes a system call. Arguments are numbers (up to 2^53, or negative) or 64-bit bigints. For a pointer, pass
+ * `addressOf(buffer)` and keep the buffer alive until the call returns.
  *
- * @throws {FfiUnavailableError} where the library does not work
+ * @throws {FfiUnavailableError} if the library does not work
  */
 export function syscall(number: number, ...args: readonly (number | bigint)[]): SyscallResult {
   return backend().syscall(number, args);
 }
 
-/** The address of a buffer's first byte. It stays valid as long as the buffer lives. */
+/** The address of a buffer's first byte, valid as long as the buffer lives. */
 export function addressOf(bytes: Uint8Array): bigint {
   return bytes.byteLength === 0 ? 0n : backend().addressOf(bytes);
 }
 
 /**
- * The memory at an address, not copied. The caller answers for its being there
- * for as long as the buffer is used.
+ * The memory at an address, not copied. The caller guarantees that the memory stays mapped while the buffer is
+ * used.
  */
 export function memoryAt(address: bigint, length: number): Buffer {
   return backend().memoryAt(address, length);
@@ -100,7 +98,7 @@ interface Backend {
   struct(fields: Readonly<Record<string, NativeField>>): StructConstructor;
 }
 
-// What is used of the libraries, whose own type declarations leave the low-level part out.
+// The parts of the libraries in use; their own type declarations omit the low-level API.
 interface FfiLibrary {
   readonly CIF: (result: unknown, args: readonly unknown[]) => Buffer;
   readonly DynamicLibrary: (path: string | null) => { get(symbol: string): Buffer };
@@ -150,14 +148,16 @@ function load(): Backend {
     declareStruct = (require("ref-struct-di") as (ref: RefLibrary) => typeof declareStruct)(ref);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new FfiUnavailableError(`loading the FFI library ffi-napi for ${process.platform} ${process.arch}: ${why}`, {
-      cause,
-    });
+    throw new FfiUnavailableError(
+      `cannot load the FFI library ffi-napi for ${process.platform} ${process.arch}: ${why}`,
+      {
+        cause,
+      },
+    );
   }
 
-  // The library's ordinary path allocates some ten buffers a call and takes
-  // 50 µs; a call interface that is prepared once, over buffers that stay,
-  // takes less than 1 µs.
+  // The library's ordinary path allocates about ten buffers per call and takes 50 µs. A prepared call interface
+  // over permanent buffers takes less than 1 µs.
   const { int64, int32 } = ffi.types;
   const callInterface = ffi.CIF(int64, new Array(SLOTS).fill(int64));
   const syscallFunction = ffi.DynamicLibrary(null).get("syscall");

@@ -1,4 +1,7 @@
-/** The bpf() system call, typed. The only folder that makes foreign calls; needs Linux when called, not when imported. */
+/**
+ * The typed bpf() system call. Only this folder makes foreign calls. Importing it works anywhere; calling it
+ * needs Linux.
+ */
 export { BpfError } from "./bpf-error.ts";
 export { VerifierError } from "./verifier-error.ts";
 export { parseVerifierLog, type VerifierLog, type VerifierStep } from "./verifier-log.ts";

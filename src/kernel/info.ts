@@ -1,4 +1,4 @@
-/** What the kernel tells of its programs, maps, links and BTF, and how they are found by id. */
+/** The kernel's description of its programs, maps, links and BTF, and their lookup by id. */
 import type { MapType, ProgramType } from "../types/bpf.ts";
 import { bpf, tryBpf, type BpfCommand, type Referenced } from "./bpf.ts";
 import { btfInfoStruct, cgroupLinkInfoStruct, idAttr, infoAttr, mapInfoStruct, programInfoStruct } from "./bpf-attr.ts";
@@ -11,9 +11,9 @@ export interface ProgramInfo {
   readonly id: number;
   readonly type: ProgramType;
   readonly name: string;
-  /** 8 bytes: a hash of the instructions, in hexadecimal. */
+  /** Hash of the instructions: 8 bytes in hexadecimal. */
   readonly tag: string;
-  /** Bytes of the instructions as the verifier left them, 8 each. */
+  /** Bytes of the instructions after verification, 8 per slot. */
   readonly xlatedLength: number;
   /** Bytes of machine code; 0 without JIT. */
   readonly jitedLength: number;
@@ -24,11 +24,11 @@ export interface ProgramInfo {
   readonly gplCompatible: boolean;
   /** 0 without BTF. */
   readonly btfId: number;
-  /** Nanoseconds in all runs together; counted only while statistics are enabled. */
+  /** Total nanoseconds of all runs; counted only while statistics are enabled. */
   readonly runTimeNs: bigint;
-  /** Runs; counted only while statistics are enabled. */
+  /** Number of runs; counted only while statistics are enabled. */
   readonly runCount: bigint;
-  /** Instructions that the verifier walked through (Linux 5.16; 0 before). */
+  /** Instructions that the verifier processed (Linux 5.16; 0 before). */
   readonly verifiedInstructions: number;
 }
 
@@ -38,7 +38,7 @@ export interface MapInfo {
   readonly name: string;
   /** Bytes. */
   readonly keySize: number;
-  /** Bytes; of one CPU's value, for a map that has one for each. */
+  /** Bytes; for a per-CPU map, of one CPU's value. */
   readonly valueSize: number;
   readonly maxEntries: number;
   readonly flags: number;
@@ -50,7 +50,7 @@ export interface MapInfo {
 
 export interface LinkInfo {
   readonly id: number;
-  /** `enum bpf_link_type`; 3 is a cgroup's. */
+  /** `enum bpf_link_type`; 3 is a cgroup link. */
   readonly type: number;
   readonly programId: number;
   /** The inode number of the cgroup's directory; 0 once the link is detached. Only for cgroup links. */
@@ -63,7 +63,7 @@ export interface BtfInfo {
   readonly id: number;
   /** Bytes. */
   readonly size: number;
-  /** Whether it describes the kernel or one of its modules. */
+  /** True for BTF of the kernel or one of its modules. */
   readonly kernel: boolean;
 }
 
@@ -75,7 +75,10 @@ function fillInfo(fd: Fd, info: NativeStruct<object>, subject: string, reference
   bpf("BPF_OBJ_GET_INFO_BY_FD", attr, `${subject} (descriptor ${fd.number})`, [info.memory, ...referenced]);
 }
 
-/** @throws {BpfError} */
+/**
+ * Describes a program (`BPF_OBJ_GET_INFO_BY_FD`).
+ * @throws {BpfError}
+ */
 export function programInfo(program: Fd): ProgramInfo {
   const first = programInfoStruct.create();
   fillInfo(program, first, "program");
@@ -102,14 +105,14 @@ export function programInfo(program: Fd): ProgramInfo {
 }
 
 export interface ProgramCode {
-  /** Instructions as the verifier left them, encoded; empty where the kernel hides them (kernel.kptr_restrict). */
+  /** Encoded instructions after verification; empty if the kernel hides them (kernel.kptr_restrict). */
   readonly xlated: Uint8Array;
   /** Machine code. */
   readonly jited: Uint8Array;
 }
 
 /**
- * What became of a program's instructions.
+ * A program's instructions after verification, and its machine code.
  * @throws {BpfError}
  */
 export function programCode(program: Fd): ProgramCode {
@@ -127,11 +130,11 @@ export function programCode(program: Fd): ProgramCode {
   return { xlated: xlated.subarray(0, info.xlated_prog_len), jited: jited.subarray(0, info.jited_prog_len) };
 }
 
-/** Where a program's instructions come from, as its BTF says. */
+/** The source positions of a program's instructions, from its BTF. */
 export interface ProgramRecords {
-  /** The slot of each function's first instruction, and its type, a `func`. */
+  /** The slot of each function's first instruction, and the id of its type, a `func`. */
   readonly functions: readonly { readonly slot: number; readonly type: number }[];
-  /** The slot that each line's instructions begin at; `file` and `text` are offsets of strings. */
+  /** The slot of each line's first instruction; `file` and `text` are offsets in the string section. */
   readonly lines: readonly {
     readonly slot: number;
     readonly file: number;
@@ -142,8 +145,8 @@ export interface ProgramRecords {
 }
 
 /**
- * What a program's BTF says of its instructions as the verifier left them
- * (`struct bpf_func_info` and `struct bpf_line_info`); nothing without BTF.
+ * The function and line records of a program, with slots that count verified instructions (`struct
+ * bpf_func_info` and `struct bpf_line_info`). Empty for a program without BTF.
  * @throws {BpfError}
  */
 export function programRecords(program: Fd): ProgramRecords {
@@ -179,7 +182,10 @@ export function programRecords(program: Fd): ProgramRecords {
   };
 }
 
-/** @throws {BpfError} */
+/**
+ * Describes a map (`BPF_OBJ_GET_INFO_BY_FD`).
+ * @throws {BpfError}
+ */
 export function mapInfo(map: Fd): MapInfo {
   const info = mapInfoStruct.create();
   fillInfo(map, info, "map");
@@ -197,7 +203,10 @@ export function mapInfo(map: Fd): MapInfo {
   };
 }
 
-/** @throws {BpfError} */
+/**
+ * Describes a link (`BPF_OBJ_GET_INFO_BY_FD`).
+ * @throws {BpfError}
+ */
 export function linkInfo(link: Fd): LinkInfo {
   const info = cgroupLinkInfoStruct.create();
   fillInfo(link, info, "link");
@@ -211,14 +220,20 @@ export function linkInfo(link: Fd): LinkInfo {
   };
 }
 
-/** @throws {BpfError} */
+/**
+ * Describes BTF (`BPF_OBJ_GET_INFO_BY_FD`).
+ * @throws {BpfError}
+ */
 export function btfInfo(btf: Fd): BtfInfo {
   const info = btfInfoStruct.create();
   fillInfo(btf, info, "BTF");
   return { id: info.id, size: info.btf_size, kernel: info.kernel_btf !== 0 };
 }
 
-/** @throws {BpfError} */
+/**
+ * The encoded BTF.
+ * @throws {BpfError}
+ */
 export function btfBytes(btf: Fd): Uint8Array {
   const bytes = Buffer.alloc(btfInfo(btf).size);
   fillInfo(btf, btfInfoStruct.create({ btf: addressOf(bytes), btf_size: bytes.byteLength }), "BTF", [bytes]);
@@ -242,8 +257,8 @@ const BY_ID: Readonly<Record<ObjectKind, BpfCommand>> = {
 };
 
 /**
- * The ids of every object of a kind on this machine, ascending.
- * @throws {BpfError} listing takes CAP_SYS_ADMIN
+ * The ids of all objects of a kind on this machine, in ascending order.
+ * @throws {BpfError} EPERM without CAP_SYS_ADMIN
  */
 export function objectIds(kind: ObjectKind): number[] {
   const ids: number[] = [];
@@ -260,7 +275,8 @@ export function objectIds(kind: ObjectKind): number[] {
 }
 
 /**
- * Opens an object by id; undefined where it is gone by now.
+ * Opens an object by id.
+ * @returns undefined if the object no longer exists
  * @throws {BpfError}
  */
 export function openById(kind: ObjectKind, id: number): Fd | undefined {

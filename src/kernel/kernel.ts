@@ -1,7 +1,4 @@
-/**
- * The kernel as the loader sees it: one object, so that a test may put another
- * in its place and needs neither Linux nor root.
- */
+/** The kernel as the loader sees it. One object, so that a test can replace it and needs neither Linux nor root. */
 import { capabilities } from "./capabilities.ts";
 import { loadBtf } from "./btf.ts";
 import { attachedPrograms, attachProgram, detachProgram, openDirectory } from "./cgroup.ts";
@@ -47,5 +44,5 @@ export const linux = {
   capabilities,
 } as const;
 
-/** Everything that is asked of a kernel. */
+/** Every operation the loader needs from a kernel. */
 export type Kernel = typeof linux;

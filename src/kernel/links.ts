@@ -1,10 +1,10 @@
-/** Links: a program attached to something, as an object of its own that can be pinned. */
+/** Links: attachments of a program that are kernel objects and can be pinned. */
 import type { AttachType } from "../types/bpf.ts";
 import { bpf } from "./bpf.ts";
 import { linkCreateAttr, linkDetachAttr, linkUpdateAttr } from "./bpf-attr.ts";
 import { Fd } from "./fd.ts";
 
-/** `BPF_F_REPLACE` of a link update: only where the link still runs the program expected. */
+/** `BPF_F_REPLACE` of a link update: only if the link still runs the expected program. */
 const REPLACE = 1 << 2;
 
 export interface LinkCreate {
@@ -13,13 +13,13 @@ export interface LinkCreate {
   readonly target: Fd | number;
   readonly attachType: AttachType;
   readonly flags?: number;
-  /** What an error calls it. */
+  /** Names the link in errors. */
   readonly name?: string;
 }
 
 /**
- * Attaches a program (`BPF_LINK_CREATE`, for cgroups from Linux 5.7 on). It
- * stays attached until the link's last descriptor and pin is gone.
+ * Attaches a program (`BPF_LINK_CREATE`; cgroup links need Linux 5.7). It stays attached until the last
+ * descriptor and pin of the link is gone.
  * @throws {BpfError}
  */
 export function createLink(link: LinkCreate): Fd {
@@ -33,9 +33,10 @@ export function createLink(link: LinkCreate): Fd {
 }
 
 /**
- * Replaces a link's program in one step: no packet or call meets neither, or
- * both (`BPF_LINK_UPDATE`). With `expected`, only if that is what it runs.
- * @throws {BpfError}
+ * Replaces a link's program atomically: every packet or call runs either the old program or the new one
+ * (`BPF_LINK_UPDATE`).
+ * @param expected if given, the update fails unless the link runs this program
+ * @throws {BpfError} EPERM if the link runs another program than `expected`
  */
 export function updateLink(link: Fd, program: Fd, expected?: Fd): void {
   const attr = linkUpdateAttr.create({
@@ -47,7 +48,7 @@ export function updateLink(link: Fd, program: Fd, expected?: Fd): void {
 }
 
 /**
- * Detaches, though the link and its pins stay (`BPF_LINK_DETACH`, Linux 5.9).
+ * Detaches the program; the link and its pins stay (`BPF_LINK_DETACH`, Linux 5.9).
  * @throws {BpfError}
  */
 export function detachLink(link: Fd): void {

@@ -11,7 +11,7 @@ const test = suite("lock");
 if (process.platform !== "linux") {
   console.log("skipped: the lock is a Linux system call");
 } else {
-  test("one descriptor holds it at a time, until it is closed", () => {
+  test("one descriptor at a time holds the lock, until it is closed", () => {
     const directory = mkdtempSync(join(tmpdir(), "tsbpf-lock-"));
     const [first, second] = [openDirectory(directory), openDirectory(directory)];
     try {

@@ -9,9 +9,9 @@ import { syscallNumbers } from "./syscall-numbers.ts";
 const EXCLUSIVE_NOW = 2 | 4;
 
 /**
- * Takes the exclusive lock of a file or directory (flock(2)), which lasts until
- * the descriptor is closed or the process ends, however that comes.
- * @returns false where somebody else has it
+ * Takes the exclusive lock of a file or directory (flock(2)). The lock is released when the descriptor is
+ * closed or the process ends, for whatever reason.
+ * @returns false if another descriptor holds the lock
  * @throws {BpfError}
  */
 export function tryLock(file: Fd): boolean {

@@ -1,7 +1,6 @@
 /**
- * The elements of one map, as bytes. The buffers for a key, a value and the
- * system call's arguments are made once and reused by every call: what a call
- * costs is the system call.
+ * The elements of one map, as bytes. All calls reuse the same buffers for key, value and system call arguments,
+ * so a call costs little more than the system call.
  */
 import { MapType } from "../types/bpf.ts";
 import { tryBpf, type BpfCommand } from "./bpf.ts";
@@ -13,68 +12,76 @@ import type { Fd } from "./fd.ts";
 import { addressOf } from "./ffi.ts";
 
 export interface MapShape {
-  /** What an error calls the map. */
+  /** Names the map in errors. */
   readonly name: string;
   readonly type: MapType;
   /** Bytes. */
   readonly keySize: number;
-  /** Bytes; of one CPU's value, for a map that has one for each. */
+  /** Bytes; for a per-CPU map, of one CPU's value. */
   readonly valueSize: number;
   readonly maxEntries: number;
 }
 
-/** How far a walk in batches has come. */
+/** The position of a walk in batches. */
 export interface BatchCursor {
-  /** Where the next batch begins, in the kernel's own terms; absent at the start. */
+  /** The start of the next batch, in the kernel's own encoding; absent at the beginning. */
   position?: Buffer;
 }
 
 export interface MapElements {
-  /** Bytes that the map's file operations take for a value: every CPU's, each rounded up to 8, for a per-CPU map. */
+  /** Bytes of a value in the map's file operations. For a per-CPU map: every CPU's value, each rounded up to 8. */
   readonly valueStride: number;
-  /** The key that the next call is about; `keySize` bytes. */
+  /** The key of the next call; `keySize` bytes. */
   readonly key: Buffer;
-  /** The value that the next call writes, or the last one read; `valueStride` bytes. */
+  /** The value to write, or the last one read; `valueStride` bytes. */
   readonly value: Buffer;
-  /** Whether the kernel has batch operations for this map; known after the first one was tried. */
+  /** Whether the kernel has batch operations for this map; known after the first attempt. */
   readonly batches: boolean;
-  /** Elements that `batchKeys` and `batchValues` have room for. */
+  /** Capacity of `batchKeys` and `batchValues`, in elements. */
   readonly batchSize: number;
   readonly batchKeys: Buffer;
   readonly batchValues: Buffer;
 
-  /** Reads `key`'s value into `value` (`BPF_MAP_LOOKUP_ELEM`); false where there is none. */
+  /**
+   * Reads the value of `key` into `value` (`BPF_MAP_LOOKUP_ELEM`); false if the key is absent.
+   * @throws {BpfError}
+   */
   lookup(): boolean;
   /** Writes `value` under `key` (`BPF_MAP_UPDATE_ELEM`) with an `UpdateFlag`. @throws {BpfError} */
   update(flags: number): void;
-  /** Removes `key` (`BPF_MAP_DELETE_ELEM`); false where it was absent. @throws {BpfError} */
+  /**
+   * Removes `key` (`BPF_MAP_DELETE_ELEM`); false if it was absent.
+   * @throws {BpfError}
+   */
   delete(): boolean;
-  /** Reads and removes in one step (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`; hash maps from Linux 5.14); false where it was absent. @throws {BpfError} */
+  /**
+   * Reads and removes in one step (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`; hash maps from Linux 5.14); false if
+   * absent.
+   * @throws {BpfError}
+   */
   lookupAndDelete(): boolean;
   /**
-   * Puts the map's first key, or the one behind `key`, into `key`
-   * (`BPF_MAP_GET_NEXT_KEY`); false at the end. In a hash map, the one behind a
-   * key that is gone is the first.
+   * Puts the map's first key, or the one after `key`, into `key` (`BPF_MAP_GET_NEXT_KEY`); false at the end. In
+   * a hash map, the key after a deleted key is the first key.
    */
   nextKey(first: boolean): boolean;
   /**
    * Writes the first `count` elements of the batch buffers.
-   * @returns how many were written: fewer where the kernel has no batches
-   * @throws {BpfError} some of them may have been written; how many is `done`
+   * @throws {BpfError} EFAULT, EPERM or EBADF; other errors are in the result
    */
   updateBatch(count: number): BatchResult;
-  /** Removes the keys that are first in `batchKeys`, up to one that is absent. */
+  /** Removes the first `count` keys of `batchKeys`, stopping at one that is absent. */
   deleteBatch(count: number): BatchResult;
-  /** Reads elements into the batch buffers. Needs no more calls once `finished`. */
+  /** Reads elements into the batch buffers. The walk is complete once `finished`. */
   lookupBatch(cursor: BatchCursor): BatchResult & { readonly finished: boolean };
-  /** Reads `count` elements of an array, at most `batchSize`, from an index on. */
+  /** Reads `count` elements of an array, at most `batchSize`, starting at an index. */
   lookupRange(first: number, count: number): BatchResult;
 }
 
 export interface BatchResult {
-  /** Elements that were dealt with, from the front. */
+  /** Elements processed, from the front. */
   readonly done: number;
-  /** Why not more; 0 where all were. `Errno.ENOTSUPP` where there are no batches at all. */
+  /** Why the rest was not processed; 0 if all were. `Errno.ENOTSUPP` if the map has no batch operations. */
   readonly errno: number;
 }
 
@@ -90,11 +97,11 @@ export function isPerCpu(type: MapType): boolean {
   return PER_CPU.has(type);
 }
 
-/** Bytes that the batch buffers may take together, unless the map is smaller or a hash bucket larger. */
+/** Total bytes of the batch buffers, unless the map is smaller or a hash bucket is larger. */
 const BATCH_BYTES = 256 * 1024;
 const MAX_BATCH = 4096;
 
-/** Opens a map's elements. The descriptor stays the caller's, and must stay open. */
+/** Opens a map's elements. The caller keeps the descriptor, and keeps it open while the elements are used. */
 export function mapElements(fd: Fd, shape: MapShape): MapElements {
   return new KernelMapElements(fd, shape);
 }
@@ -106,7 +113,7 @@ class KernelMapElements implements MapElements {
   readonly #name: string;
   readonly #keySize: number;
   readonly #attr;
-  /** The kernel refuses a deletion that names a value. */
+  /** Without a value: the kernel refuses a deletion that has one. */
   readonly #deleteAttr;
   readonly #next: Buffer;
   readonly #flags: BigUint64Array;
@@ -193,7 +200,7 @@ class KernelMapElements implements MapElements {
 
   lookupBatch(cursor: BatchCursor): BatchResult & { readonly finished: boolean } {
     for (;;) {
-      // A hash map's position is a bucket number of 4 bytes, other maps' a key.
+      // The position is a 4-byte bucket number for a hash map, a key for other maps.
       const next = Buffer.alloc(Math.max(this.#keySize, 4));
       const { attr } = this.#batchBuffers();
       attr.in_batch = cursor.position ? addressOf(cursor.position) : 0n;
@@ -203,7 +210,7 @@ class KernelMapElements implements MapElements {
         cursor.position = next;
         return { done, errno: 0, finished: errno !== 0 };
       }
-      // A hash bucket has more elements than the buffers hold.
+      // A hash bucket has more elements than the buffers can hold.
       if (errno !== Errno.ENOSPC) return { done, errno, finished: false };
       this.#batchSize *= 2;
       this.#batch = undefined;
@@ -212,7 +219,7 @@ class KernelMapElements implements MapElements {
 
   lookupRange(first: number, count: number): BatchResult {
     const position = Buffer.alloc(8);
-    // A batch begins behind the key that it is given.
+    // A batch begins after the given key.
     position.writeUInt32LE(Math.max(first - 1, 0));
     const { attr } = this.#batchBuffers();
     attr.in_batch = first === 0 ? 0n : addressOf(position);
@@ -221,10 +228,10 @@ class KernelMapElements implements MapElements {
     return { done, errno: errno === Errno.ENOENT ? 0 : errno };
   }
 
-  /** The error number, which is 0 or ENOENT, or that of an update. */
+  /** The error number: 0 or ENOENT, or any error of an update. */
   #element(command: BpfCommand, flags: bigint): number {
     this.#flags[0] = flags;
-    // Throws where the map was closed: its number could stand for another one by now.
+    // Throws if the map was closed, since its number could name another file by then.
     void this.#fd.number;
     const { errno } = tryBpf(command, command === "BPF_MAP_DELETE_ELEM" ? this.#deleteAttr : this.#attr);
     if (errno !== 0 && errno !== Errno.ENOENT && command !== "BPF_MAP_UPDATE_ELEM")
@@ -248,8 +255,8 @@ class KernelMapElements implements MapElements {
     attr.count = count;
     attr.map_fd = this.#fd.number;
     const { errno } = tryBpf(command, attr, [keys, values, ...referenced]);
-    // Before Linux 5.6 the command itself is unknown (EINVAL); later ones know it, but not for every type.
-    // Where the arguments are refused before anything is done, the kernel leaves `count` as it was.
+    // Before Linux 5.6 the command itself is unknown (EINVAL); later kernels lack it for some map types.
+    // If the kernel refuses the arguments up front, it leaves `count` unchanged.
     if (errno === Errno.ENOTSUPP || (errno === Errno.EINVAL && attr.count === count)) {
       this.#batches = false;
       return { done: 0, errno: Errno.ENOTSUPP };

@@ -1,4 +1,4 @@
-/** Maps as the kernel makes them. What is in them: map-elements.ts. */
+/** Creating and freezing maps. For their elements, see map-elements.ts. */
 import type { MapType } from "../types/bpf.ts";
 import { bpf, objectName, tryBpf } from "./bpf.ts";
 import { mapCreateAttr, mapElementAttr } from "./bpf-attr.ts";
@@ -13,20 +13,19 @@ export interface MapCreate {
   readonly type: MapType;
   /** Bytes. */
   readonly keySize: number;
-  /** Bytes; of one CPU's value, for a map that has one for each. */
+  /** Bytes; for a per-CPU map, of one CPU's value. */
   readonly valueSize: number;
   readonly maxEntries: number;
   /** `MapFlag`s. */
   readonly flags: number;
-  /** For a map of maps: one that shows how the inner ones look. */
+  /** For a map of maps: a map with the shape of the inner maps. */
   readonly innerMap?: Fd;
-  /** BTF, and the ids of the key's and value's types in it. */
+  /** BTF with the types of key and value, and their ids. */
   readonly btf?: { readonly fd: Fd; readonly keyTypeId: number; readonly valueTypeId: number };
 }
 
 /**
- * Creates a map (`BPF_MAP_CREATE`). It lives until its last descriptor, pin and
- * program is gone.
+ * Creates a map (`BPF_MAP_CREATE`). It lives until its last descriptor, pin and program is gone.
  * @throws {BpfError}
  */
 export function createMap(map: MapCreate): Fd {
@@ -51,7 +50,7 @@ export function createMap(map: MapCreate): Fd {
 }
 
 /**
- * Forbids user space to change the map any more (`BPF_MAP_FREEZE`, Linux 5.2).
+ * Makes the map read-only for user space, for good (`BPF_MAP_FREEZE`, Linux 5.2).
  * @throws {BpfError}
  */
 export function freezeMap(map: Fd): void {

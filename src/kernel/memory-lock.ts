@@ -7,11 +7,11 @@ const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 let tried = false;
 
 /**
- * Lifts this process's limit of locked memory, once. Before Linux 5.11 maps and
- * programs count against it, and the default of 64 KiB is soon used up; from
- * 5.11 on they are charged to the memory cgroup, and it does not matter.
+ * Lifts this process's limit on locked memory, once. Before Linux 5.11 maps and programs count against it, and
+ * the default of 64 KiB is soon used up. Since 5.11 they are charged to the memory cgroup, and the limit has no
+ * effect.
  *
- * @returns whether it was lifted by this call, so that a refused command is worth another try
+ * @returns whether this call lifted the limit, so that a refused command is worth retrying
  */
 export function raiseMemoryLock(): boolean {
   if (tried) return false;

@@ -1,4 +1,4 @@
-/** What is mounted where, and mounting a BPF file system. */
+/** The mount table, and mounting a BPF file system. */
 import { mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { cString } from "./bpf.ts";
 import { BpfError } from "./bpf-error.ts";
@@ -7,14 +7,14 @@ import { syscallNumbers } from "./syscall-numbers.ts";
 
 export interface Mount {
   readonly source: string;
-  /** Where: an absolute path. */
+  /** The mount point, an absolute path. */
   readonly directory: string;
   /** `cgroup2`, `bpf`, … */
   readonly type: string;
   readonly options: readonly string[];
 }
 
-/** Reads /proc/mounts (proc(5), fstab(5)): blanks in it are octal escapes. */
+/** Reads /proc/mounts (proc(5), fstab(5)), where octal escapes stand for blanks. */
 export function parseMounts(text: string): Mount[] {
   const plain = (field: string) =>
     field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
@@ -27,7 +27,7 @@ export function parseMounts(text: string): Mount[] {
     });
 }
 
-/** The mounts that this process sees. */
+/** The mounts visible to this process. */
 export function mounts(): Mount[] {
   return parseMounts(readFileSync("/proc/self/mounts", "utf8"));
 }
@@ -35,13 +35,13 @@ export function mounts(): Mount[] {
 /** `CGROUP2_SUPER_MAGIC` and `BPF_FS_MAGIC` (linux/magic.h). */
 const MAGIC = { cgroup2: 0x63677270, bpf: 0xcafe4a11 } as const;
 
-/** Whether a path lies on a file system of that type. @throws {Error} of `fs`, with `code` */
+/** Whether a path is on a file system of this type. @throws {Error} from `fs`, with `code` */
 export function isOnFileSystem(path: string, type: keyof typeof MAGIC): boolean {
   return statfsSync(path).type >>> 0 === MAGIC[type];
 }
 
 /**
- * Mounts a BPF file system on a directory, which is made if it is absent.
+ * Mounts a BPF file system on a directory, creating the directory if needed.
  * @throws {BpfError}
  */
 export function mountBpfFileSystem(directory: string): void {
@@ -62,12 +62,12 @@ export function mountBpfFileSystem(directory: string): void {
   );
   if (result < 0)
     throw new BpfError("mount", `BPF file system on ${directory}`, errno, {
-      hint: "mounting takes root: mount -t bpf bpf /sys/fs/bpf",
+      hint: "mounting needs root: mount -t bpf bpf /sys/fs/bpf",
     });
 }
 
 /**
- * Takes a mount away.
+ * Unmounts a file system (umount2(2)).
  * @throws {BpfError}
  */
 export function unmount(directory: string): void {

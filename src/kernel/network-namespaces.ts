@@ -1,4 +1,4 @@
-/** Network namespaces: which there are, and doing something in one of them. */
+/** Network namespaces: listing them, and running code in one. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { BpfError } from "./bpf-error.ts";
 import { Fd } from "./fd.ts";
@@ -6,9 +6,8 @@ import { addressOf, syscall } from "./ffi.ts";
 import { syscallNumbers } from "./syscall-numbers.ts";
 
 /**
- * Files that stand for the network namespaces which this process can see, one
- * for each: those of processes, its own among them, and those that are mounted
- * (`ip netns`). One that is only kept alive by a descriptor is not among them.
+ * Paths of the network namespaces that this process can see, one per namespace: those of processes, including
+ * its own, and those mounted by `ip netns`. A namespace kept alive only by a descriptor is not listed.
  */
 export function networkNamespaces(): string[] {
   const paths = new Map<string, string>();
@@ -19,7 +18,7 @@ export function networkNamespaces(): string[] {
       const name = readlinkSync(path);
       if (!paths.has(name)) paths.set(name, path);
     } catch {
-      // The process has ended, or is none of ours to look into.
+      // The process has ended, or belongs to another user.
     }
   }
   for (const [name, path] of parseMountedNamespaces(readFileSync("/proc/self/mountinfo", "utf8")))
@@ -27,7 +26,7 @@ export function networkNamespaces(): string[] {
   return [...paths.values()];
 }
 
-/** Network namespaces in the text of /proc/PID/mountinfo (proc(5)): the name, such as `net:[4026531840]`, and the file. */
+/** The network namespaces in the text of /proc/PID/mountinfo (proc(5)): name, such as `net:[4026531840]`, and path. */
 export function parseMountedNamespaces(text: string): [name: string, path: string][] {
   return text.split("\n").flatMap((line): [string, string][] => {
     const [, , , root = "", directory = ""] = line.split(" ");
@@ -40,11 +39,10 @@ export function parseMountedNamespaces(text: string): [name: string, path: strin
 const NEW_NETWORK = 0x4000_0000;
 
 /**
- * Does something in a network namespace: a socket that is made there stays of
- * it. Only this thread goes there, and is back when this returns, so `work` must
- * not leave anything for later.
- * @throws {Error} of `fs`, with `code`: ENOENT where the namespace is gone
- * @throws {BpfError} where it may not be entered
+ * Runs `work` in a network namespace; sockets created there stay in it. Only the current thread switches, and
+ * it switches back before this returns, so `work` must be synchronous.
+ * @throws {Error} from `fs`, with `code`: ENOENT if the namespace no longer exists
+ * @throws {BpfError} if the namespace may not be entered
  */
 export function inNetworkNamespace<T>(path: string, work: () => T): T {
   const own = openSync("/proc/thread-self/ns/net", "r");
@@ -69,7 +67,7 @@ export function inNetworkNamespace<T>(path: string, work: () => T): T {
 const SOCKET_LEVEL = 1;
 const NETNS_COOKIE = 71;
 
-/** The number of a socket's network namespace, as programs get it from bpf_get_netns_cookie; undefined before Linux 5.14. */
+/** The id of a socket's network namespace, as bpf_get_netns_cookie returns it; undefined before Linux 5.14. */
 export function namespaceCookieOf(socket: Fd): bigint | undefined {
   const cookie = Buffer.alloc(8);
   const length = Buffer.alloc(4);
@@ -91,8 +89,8 @@ const DATAGRAM = 2 | 0o2000000;
 const RAW = 3 | 0o2000000;
 
 /**
- * Does something with an IPv4 socket of the network namespace that this thread is in.
- * @param protocol IP protocol number of a raw socket; absent: a UDP socket, for which no privilege is needed
+ * Runs `work` with an IPv4 socket in the current network namespace, and closes the socket.
+ * @param protocol IP protocol number of a raw socket; if absent, a UDP socket, which needs no privilege
  * @throws {BpfError}
  */
 export function withSocket<T>(work: (socket: Fd) => T, protocol?: number): T {
@@ -108,7 +106,7 @@ export function withSocket<T>(work: (socket: Fd) => T, protocol?: number): T {
       protocol === undefined ? "UDP socket" : `raw IPv4 socket of protocol ${protocol}`,
       errno,
       {
-        hint: protocol === undefined ? undefined : "raw sockets take CAP_NET_RAW",
+        hint: protocol === undefined ? undefined : "raw sockets need CAP_NET_RAW",
       },
     );
   }
@@ -123,5 +121,5 @@ export function withSocket<T>(work: (socket: Fd) => T, protocol?: number): T {
 function enter(descriptor: number, subject: string): void {
   const { result, errno } = syscall(syscallNumbers().setns, descriptor, NEW_NETWORK);
   if (result < 0)
-    throw new BpfError("setns", subject, errno, { hint: "entering another network namespace takes CAP_SYS_ADMIN" });
+    throw new BpfError("setns", subject, errno, { hint: "entering another network namespace needs CAP_SYS_ADMIN" });
 }

@@ -5,8 +5,7 @@ import { Fd } from "./fd.ts";
 import { addressOf } from "./ffi.ts";
 
 /**
- * Gives an object a name on a mounted BPF file system (`BPF_OBJ_PIN`). It is
- * taken away with an ordinary unlink.
+ * Pins an object at a path on a mounted BPF file system (`BPF_OBJ_PIN`). Unlinking the file removes the pin.
  * @throws {BpfError}
  */
 export function pinObject(object: Fd, path: string): void {
@@ -17,8 +16,8 @@ export function pinObject(object: Fd, path: string): void {
 }
 
 /**
- * Opens what is pinned under a name (`BPF_OBJ_GET`).
- * @throws {BpfError}
+ * Opens the object pinned at a path (`BPF_OBJ_GET`).
+ * @throws {BpfError} ENOENT if nothing is pinned there
  */
 export function openPinned(path: string): Fd {
   const pathname = cString(path);

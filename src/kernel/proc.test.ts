@@ -4,7 +4,7 @@ import { Capability, effectiveCapabilities } from "./capabilities.ts";
 import { countCpus } from "./cpus.ts";
 import { parseMounts } from "./mounts.ts";
 
-const test = suite("kernel: what /proc and /sys say");
+const test = suite("kernel: parsing /proc and /sys");
 
 test("mounts, with blanks in their names", () => {
   const text =
@@ -22,7 +22,7 @@ test("lists of CPUs", () => {
   assert.is(countCpus("0-3,8,10-11\n"), 7);
 });
 
-test("capabilities in effect", () => {
+test("effective capabilities", () => {
   const held = effectiveCapabilities("Name:\tnode\nCapPrm:\t0000000000000000\nCapEff:\t000000c000001000\n");
   const has = (bit: number) => (held >> BigInt(bit)) & 1n;
   assert.is(has(Capability.BPF), 1n);

@@ -70,7 +70,7 @@ const refused = (code: string, hint?: RegExp) => (error: unknown) =>
   error.code === code &&
   (hint?.test(error.hint ?? "") ?? true);
 
-test("a program is run on a packet, and its info tells what became of it", () => {
+test("a program runs on a packet, and its info describes it", () => {
   const fd = loadItems([ldx("u32", r0, r1, 4), ldx("u32", r1, r1, 0), mov(r0, 2), exit()]);
   const run = testRunProgram(fd, { data: new Uint8Array(64), repeat: 10 });
   assert.is(run.returnValue, 2);
@@ -89,13 +89,13 @@ test("a program is run on a packet, and its info tells what became of it", () =>
   filter.close();
 });
 
-test("sock_addr programs cannot be test-run, and the error says what can be done", () => {
+test("sock_addr programs cannot be test-run, and the error suggests the simulator", () => {
   const fd = connect(1);
   assert.throws(() => testRunProgram(fd), refused("ENOTSUPP", /simulator/));
   fd.close();
 });
 
-test("objects are found by id as long as they live", () => {
+test("live objects are found by id", () => {
   const program = loadItems([mov(r0, 2), exit()]);
   const map = createMap({ name: unique, type: MapType.ARRAY, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 });
   const { id } = programInfo(program);
@@ -112,7 +112,7 @@ test("objects are found by id as long as they live", () => {
   program.close();
 });
 
-test("BTF is loaded and read back; what is wrong with it is said in the kernel's words", () => {
+test("BTF is loaded and read back; errors quote the kernel's log", () => {
   // Header, one type `int`, strings "\0int\0" (linux/btf.h).
   const bytes = new Uint8Array(24 + 16 + 5);
   const view = new DataView(bytes.buffer);
@@ -132,7 +132,7 @@ test("BTF is loaded and read back; what is wrong with it is said in the kernel's
   );
 });
 
-test("links: made, queried, updated only from the program expected, detached", async () => {
+test("links: create, query, update from the expected program only, detach", async () => {
   await withCgroup(async (path) => {
     const cgroup = openDirectory(path);
     const [first, second, third] = [connect(1), connect(0), connect(1)];
@@ -145,7 +145,8 @@ test("links: made, queried, updated only from the program expected, detached", a
     assert.equal(ids(), [info.programId]);
 
     const code =
-      'import net from "node:net"; net.connect(1, "127.0.0.1").on("error", (e) => console.log(JSON.stringify(e.code)));';
+      'import net from "node:net";' +
+      'net.connect(1, "127.0.0.1").on("error", (e) => console.log(JSON.stringify(e.code)));';
     assert.is(await runScriptIn({ cgroup: path }, code), "ECONNREFUSED");
     assert.throws(() => updateLink(link, second, third), refused("EPERM", /somebody else replaced it/));
     updateLink(link, second, first);
@@ -169,7 +170,7 @@ test("links: made, queried, updated only from the program expected, detached", a
   });
 });
 
-test("runs and their time are counted while statistics are on", () => {
+test("runs and their time are counted while statistics are enabled", () => {
   const fd = loadItems([mov(r0, 2), exit()]);
   testRunProgram(fd, { data: new Uint8Array(64), repeat: 5 });
   const statistics = enableStatistics();
@@ -182,7 +183,7 @@ test("runs and their time are counted while statistics are on", () => {
   assert.ok(after.runTimeNs > 0n);
 });
 
-test("a log larger than the first buffer comes whole", () => {
+test("a log larger than the first buffer is complete", () => {
   const items = [
     mov(r6, 0),
     label("loop"),
@@ -208,7 +209,7 @@ test("a log larger than the first buffer comes whole", () => {
   }
 });
 
-test("a log is given for a program that was accepted too, when asked for", () => {
+test("an accepted program has a log on request", () => {
   const { fd, log } = loadProgram({
     name: unique,
     type: ProgramType.XDP,
@@ -220,7 +221,7 @@ test("a log is given for a program that was accepted too, when asked for", () =>
   assert.match(log, "r0 = 2");
 });
 
-test("refused before the verifier sees it: the error says what may be wrong", () => {
+test("refused before verification: the error has a hint", () => {
   const code = encode([mov(r0, 1), exit()]);
   assert.throws(
     () =>
@@ -239,7 +240,7 @@ test("refused before the verifier sees it: the error says what may be wrong", ()
   );
 });
 
-test("a frozen map is not written any more", () => {
+test("a frozen map cannot be written", () => {
   const shape = { name: unique, type: MapType.ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 } as const;
   const fd = createMap({ ...shape, flags: 0 });
   const elements = mapElements(fd, shape);

@@ -1,4 +1,4 @@
-/** Programs: loaded, run for a test, tied to maps. */
+/** Programs: loading, test runs, and binding to maps. */
 import type { Instruction } from "../asm/instruction.ts";
 import type { AttachType, ProgramType } from "../types/bpf.ts";
 import { bpf, cString, objectName, tryBpf } from "./bpf.ts";
@@ -15,45 +15,45 @@ export interface ProgramLoad {
   readonly name: string;
   readonly type: ProgramType;
   readonly expectedAttachType?: AttachType;
-  /** Encoded instructions, 8 bytes each, with every reference filled in. */
+  /** Encoded instructions, 8 bytes per slot, with all references resolved. */
   readonly code: Uint8Array;
-  /** The instructions that `code` was made of, for the verifier's errors to name their source. */
+  /** The instructions behind `code`, so that verifier errors can name their source. */
   readonly instructions?: readonly Instruction[];
   readonly license: string;
-  /** `BPF_F_*` flags of the load: sleepable, strict alignment, … */
+  /** `BPF_F_*` flags: sleepable, strict alignment, … */
   readonly flags?: number;
   readonly btf?: ProgramBtfRecords;
-  /** 0: a log only when the program is refused (the default); 1: always; 2: with every state; 4: only the statistics. */
+  /** 0: log only if the program is refused (default); 1: always; 2: with every state; 4: statistics only. */
   readonly logLevel?: 0 | 1 | 2 | 4;
 }
 
 export interface ProgramBtfRecords {
   readonly fd: Fd;
   readonly funcInfo: Uint8Array;
-  /** Bytes of a record. */
+  /** Bytes per record. */
   readonly funcInfoRecordSize: number;
   readonly lineInfo: Uint8Array;
-  /** Bytes of a record. */
+  /** Bytes per record. */
   readonly lineInfoRecordSize: number;
 }
 
 export interface LoadedProgram {
   readonly fd: Fd;
-  /** What the verifier said; empty at log level 0. */
+  /** The verifier's log; empty at log level 0. */
   readonly log: string;
 }
 
-/** The verifier is interrupted by signals, and asks for another try with EAGAIN: that many. */
+/** A signal interrupts the verifier, which then returns EAGAIN: attempts before giving up. */
 const RETRIES = 5;
 const FIRST_LOG_SIZE = 64 * 1024;
-/** The kernel would take four times that; a log of this size has long ceased to help anybody. */
+/** A quarter of the kernel's limit: a longer log helps nobody. */
 const MAX_LOG_SIZE = 256 * 1024 * 1024;
 
 /**
  * Verifies and loads a program (`BPF_PROG_LOAD`).
  *
- * @throws {VerifierError} where the verifier refuses it; has the whole log
- * @throws {BpfError} where the kernel refuses it before that
+ * @throws {VerifierError} if the verifier refuses it; has the whole log
+ * @throws {BpfError} if the kernel refuses it before verification
  */
 export function loadProgram(program: ProgramLoad): LoadedProgram {
   const license = cString(program.license);
@@ -98,7 +98,8 @@ export function loadProgram(program: ProgramLoad): LoadedProgram {
     attr.log_size = size;
     attr.log_true_size = 0;
     const { fd, errno } = attempt(buffer);
-    // Linux 6.4 and newer keep the end of a log that does not fit, and may let the load succeed; older ones cut it.
+    // Since Linux 6.4 a log that does not fit keeps its end, and the load may succeed; older kernels keep the
+    // start.
     const cut = errno === Errno.ENOSPC || attr.log_true_size > size;
     if (cut && size < MAX_LOG_SIZE) {
       fd?.close();
@@ -115,29 +116,29 @@ export function loadProgram(program: ProgramLoad): LoadedProgram {
 export interface TestRun {
   /** The packet, for a type that takes one. */
   readonly data?: Uint8Array;
-  /** The context struct as user space may give it. */
+  /** The context struct, in its user-space layout. */
   readonly context?: Uint8Array;
-  /** Runs; 1 if absent. */
+  /** Number of runs; 1 by default. */
   readonly repeat?: number;
-  /** Bytes of room for the packet after the run; as many as `data` has, and 256 for headroom, if absent. */
+  /** Bytes of room for the packet after the run; by default the length of `data` plus 256 for headroom. */
   readonly dataRoom?: number;
 }
 
 export interface TestRunResult {
-  /** What the program returned, unsigned. */
+  /** The program's return value, unsigned. */
   readonly returnValue: number;
-  /** Mean nanoseconds of a run. */
+  /** Mean nanoseconds per run. */
   readonly duration: number;
-  /** The packet afterwards. */
+  /** The packet after the run. */
   readonly data: Uint8Array;
-  /** The context afterwards. */
+  /** The context after the run. */
   readonly context: Uint8Array;
 }
 
 /**
- * Runs a program in the kernel on given input (`BPF_PROG_TEST_RUN`).
- * cgroup sock_addr, sock_ops and sockopt programs cannot be run so.
- * @throws {BpfError}
+ * Runs a program in the kernel on the given input (`BPF_PROG_TEST_RUN`). The kernel cannot test-run cgroup
+ * sock_addr, sock_ops and sockopt programs.
+ * @throws {BpfError} ENOTSUPP for such a program; EINVAL for input that is too short
  */
 export function testRunProgram(program: Fd, run: TestRun = {}): TestRunResult {
   const dataOut = Buffer.alloc(run.data ? (run.dataRoom ?? run.data.byteLength + 256) : 0);
@@ -173,7 +174,7 @@ export function testRunProgram(program: Fd, run: TestRun = {}): TestRunResult {
 }
 
 /**
- * Makes a program hold a map that none of its instructions names (`BPF_PROG_BIND_MAP`, Linux 5.10).
+ * Makes a program hold a map that none of its instructions references (`BPF_PROG_BIND_MAP`, Linux 5.10).
  * @throws {BpfError}
  */
 export function bindMap(program: Fd, map: Fd): void {

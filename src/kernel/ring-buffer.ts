@@ -1,7 +1,6 @@
 /**
- * The user-space end of a ring buffer (BPF_MAP_TYPE_RINGBUF; Documentation/bpf/
- * ringbuf.rst in the kernel): memory that the kernel shares, which one side
- * fills and the other empties.
+ * The user-space side of a ring buffer (BPF_MAP_TYPE_RINGBUF, Documentation/bpf/ringbuf.rst): memory shared
+ * with the kernel, which programs write and this side reads.
  */
 import { BpfError } from "./bpf-error.ts";
 import type { Fd } from "./fd.ts";
@@ -13,29 +12,28 @@ const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 
-/** A record's header: its length with two flags above it, and an offset for the kernel's own use. */
+/** A record's header: its length with two flags in the high bits, and an offset for internal use by the kernel. */
 const HEADER_SIZE = 8;
-/** `BPF_RINGBUF_BUSY_BIT`: reserved, and not yet submitted. */
+/** `BPF_RINGBUF_BUSY_BIT`: reserved, not yet submitted. */
 const BUSY = 0x8000_0000;
 /** `BPF_RINGBUF_DISCARD_BIT`: to be skipped. */
 const DISCARDED = 0x4000_0000;
 
 export interface RingBuffer {
   /**
-   * Hands over every record that is complete, oldest first, and makes room for
-   * new ones. What `take` is given is a copy.
-   * @param limit records at most; all if absent
-   * @returns how many there were
+   * Passes every complete record to `take`, oldest first, and frees its space. `take` gets a copy.
+   * @param limit the most records to read; all by default
+   * @returns the number of records read
    */
   read(take: (record: Buffer) => void, limit?: number): number;
-  /** Gives the shared memory back; the descriptor stays the caller's. */
+  /** Unmaps the shared memory; the caller still owns the descriptor. */
   close(): void;
 }
 
 /**
  * Maps a ring buffer into this process.
- * @param size its `maxEntries`: bytes
- * @throws {BpfError} where the descriptor is of no ring buffer, or of another size
+ * @param size the map's `maxEntries`, in bytes
+ * @throws {BpfError} if the descriptor is not a ring buffer of this size
  */
 export function openRingBuffer(map: Fd, size: number): RingBuffer {
   const page = pageSize();
@@ -47,9 +45,8 @@ export function openRingBuffer(map: Fd, size: number): RingBuffer {
   };
   const unmap = ({ address, length }: { address: number; length: number }) => syscall(munmap, address, length);
 
-  // One page that this side writes: how far it has read. One that the kernel
-  // writes: how far it has written. Then the data, twice in a row, so that a
-  // record which runs over the end can be read in one piece.
+  // First a page that this side writes: the consumer position. Then a page that the kernel writes: the producer
+  // position. Then the data, mapped twice in a row, so that a record that wraps around is contiguous.
   const ours = mapMemory(page, PROT_READ | PROT_WRITE, 0);
   let theirs: { address: number; length: number };
   try {
@@ -71,7 +68,7 @@ export function openRingBuffer(map: Fd, size: number): RingBuffer {
 
   return {
     read(take, limit = Infinity) {
-      if (!open) throw new Error("the ring buffer is read after it was closed");
+      if (!open) throw new Error("cannot read the ring buffer: it was closed");
       let count = 0;
       let position = consumed[0]!;
       while (count < limit && position < Atomics.load(produced, 0)) {
@@ -88,7 +85,7 @@ export function openRingBuffer(map: Fd, size: number): RingBuffer {
         if (record === undefined) continue;
         count++;
         take(record);
-        // `take` may have closed it.
+        // `take` may have closed the buffer.
         if (!open) break;
       }
       return count;

@@ -14,7 +14,7 @@ import {
   type SocketQuery,
 } from "./sock-diag-message.ts";
 
-const test = suite("messages of sock_diag");
+const test = suite("sock_diag messages");
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const bytes = (...parts: readonly string[]): Buffer => Buffer.from(parts.join("").replaceAll(" ", ""), "hex");
@@ -27,7 +27,7 @@ const query = {
   destinations: [],
 } as const satisfies SocketQuery;
 
-/** 20.0.0.1:54692, connected to 20.0.0.1:80, as the kernel sent it; its padding and attributes after it. */
+/** 20.0.0.1:54692 connected to 20.0.0.1:80, as the kernel sent it, with padding and attributes after it. */
 const ID = "d5a40050 14000001000000000000000000000000 14000001000000000000000000000000 00000000 82d5100000000000";
 const SOCKET = `02010000 ${ID} 00000000 00000000 00000000 00000000 10052900`;
 const reply = (body: string, type = "1400", sequence = "01000000") => {
@@ -37,14 +37,14 @@ const reply = (body: string, type = "1400", sequence = "01000000") => {
 };
 const socket = (decodeReplies(reply(SOCKET))[0] as { socket: DiagnosedSocket }).socket;
 
-test("asking for all sockets", () => {
+test("a request for all sockets", () => {
   assert.is(
     hex(listMessage(query, 5)),
     hex(bytes("48000000 1400 0103 05000000 00000000", "02 06 00 00 06000000", NO_ID)),
   );
 });
 
-test("asking for those with one of some destinations: jumps past each other, or to the end", () => {
+test("a request for any of several destinations: each condition jumps to the next one or to the end", () => {
   const destinations = [
     { address: "20.0.0.1", port: 80 },
     { address: "fd00::1", port: 443 },
@@ -71,7 +71,7 @@ test("asking for those with one of some destinations: jumps past each other, or 
   );
 });
 
-test("more destinations than the kernel is to compare are none", () => {
+test("too many destinations to compare: the request has no filter", () => {
   const many = (count: number) =>
     Array.from({ length: count }, (_, i) => ({ address: `10.0.${i >> 8}.${i & 255}`, port: 80 }));
   const length = (count: number) => listMessage({ ...query, destinations: many(count) }, 1).length;
@@ -79,20 +79,20 @@ test("more destinations than the kernel is to compare are none", () => {
   assert.is(length(MAX_COMPARED_DESTINATIONS + 1), 72);
 });
 
-test("naming one socket: to close it, and to look at it, where the ends of a datagram socket are turned round", () => {
+test("requests about one socket: destroy, and look up, where a datagram socket's ends are swapped", () => {
   assert.is(
     hex(destroyMessage(6, socket, 9)),
     hex(bytes("48000000 1500 0500 09000000 00000000", "02 06 00 00 ffffffff", ID)),
   );
-  const turned = `0050d5a4 ${ID.slice(9)}`;
+  const swapped = `0050d5a4 ${ID.slice(9)}`;
   assert.is(
     hex(datagramSocketMessage(17, socket, 9)),
-    hex(bytes("48000000 1400 0100 09000000 00000000", "02 11 00 00 ffffffff", turned)),
+    hex(bytes("48000000 1400 0100 09000000 00000000", "02 11 00 00 ffffffff", swapped)),
   );
 });
 
-test("what comes back", () => {
-  // With attributes, which have their own lengths: 5 bytes and 3 of padding.
+test("replies", () => {
+  // The attributes have their own lengths: 5 bytes and 3 of padding.
   assert.equal(
     decodeReplies(
       Buffer.concat([
@@ -115,7 +115,7 @@ test("what comes back", () => {
   assert.is(cookieOf(socket), 0x10d582n);
 });
 
-test("destinations of IPv6 sockets; a mapped address is an IPv4 one", () => {
+test("destinations of IPv6 sockets; a mapped address becomes an IPv4 one", () => {
   const connectedTo = (address: string): DiagnosedSocket => ({
     ...socket,
     family: "ipv6",
@@ -125,7 +125,7 @@ test("destinations of IPv6 sockets; a mapped address is an IPv4 one", () => {
   assert.equal(destinationOf(connectedTo("00000000000000000000ffff14000001")), { address: "20.0.0.1", port: 443 });
 });
 
-test("a message that is cut short is a RangeError", () => {
+test("a truncated message is a RangeError", () => {
   const whole = Buffer.concat([reply(SOCKET), reply("00000000", "0300")]);
   for (let length = 1; length < whole.length; length++) {
     if (length === reply(SOCKET).length) continue;

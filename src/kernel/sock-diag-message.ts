@@ -1,8 +1,7 @@
 /**
- * Messages of the kernel's socket monitoring interface, as bytes: sock_diag(7),
- * linux/sock_diag.h, linux/inet_diag.h, linux/netlink.h. Numbers are in the
- * machine's byte order, little endian on all that are supported, but addresses
- * and ports, which are in the network's.
+ * Messages of the kernel's socket monitoring interface: sock_diag(7), linux/sock_diag.h, linux/inet_diag.h,
+ * linux/netlink.h. Numbers are in host byte order, which is little endian on all supported machines; addresses
+ * and ports are in network byte order.
  */
 import { decodeValue, encodeValue, ipv4, ipv6, withoutMapping } from "../types/index.ts";
 
@@ -11,7 +10,7 @@ export type SocketFamily = "ipv4" | "ipv6";
 /** `AF_INET` and `AF_INET6`. */
 const familyNumbers = { ipv4: 2, ipv6: 10 } as const satisfies Record<SocketFamily, number>;
 
-/** States of sockets, those of TCP (net/tcp_states.h). A datagram socket is in the first where it is connected, in CLOSE where not. */
+/** TCP socket states (net/tcp_states.h). A datagram socket is ESTABLISHED if it is connected, else CLOSE. */
 export const SocketState = {
   ESTABLISHED: 1,
   SYN_SENT: 2,
@@ -26,21 +25,21 @@ export const SocketState = {
   CLOSING: 11,
 } as const;
 
-/** An address and port that a socket is connected to. */
+/** The address and port at the other end of a connected socket. */
 export interface Destination {
-  /** In text; an IPv4 address stands for its mapped form as well. */
+  /** As text. In a query, an IPv4 address also matches its IPv4-mapped IPv6 form. */
   readonly address: string;
   readonly port: number;
 }
 
-/** Which sockets of a network namespace are asked for. */
+/** Selects sockets of a network namespace. */
 export interface SocketQuery {
   readonly family: SocketFamily;
   /** IP protocol number: 6 TCP, 17 UDP, 136 UDP-Lite. */
   readonly protocol: number;
   /** `SocketState`s. */
   readonly states: readonly number[];
-  /** Only sockets that are connected to one of these; all where there are none, or more than the kernel is to compare with each socket. */
+  /** Only sockets connected to one of these. All sockets if empty, or if longer than `MAX_COMPARED_DESTINATIONS`. */
   readonly destinations: readonly Destination[];
 }
 
@@ -49,16 +48,16 @@ export interface DiagnosedSocket {
   readonly family: SocketFamily;
   /** A `SocketState`. */
   readonly state: number;
-  /** `struct inet_diag_sockid`: addresses, ports, interface and cookie, by which the kernel finds the socket again. */
+  /** `struct inet_diag_sockid`: addresses, ports, interface and cookie, which identify the socket to the kernel. */
   readonly id: Uint8Array;
-  /** 0 where no process has the socket open any more. */
+  /** 0 if no process has the socket open. */
   readonly inode: number;
 }
 
 /** A message from the kernel. */
 export type DiagReply =
   | { readonly kind: "socket"; readonly sequence: number; readonly socket: DiagnosedSocket }
-  /** `errno` 0: what was asked has been done. */
+  /** `errno` is 0 if the request succeeded. */
   | { readonly kind: "result"; readonly sequence: number; readonly errno: number }
   | { readonly kind: "done"; readonly sequence: number; readonly errno: number };
 
@@ -80,10 +79,10 @@ const ID = 48;
 const INODE_OFFSET = SOCKET_HEAD + ID + 16;
 const SOCKET_SIZE = INODE_OFFSET + 4;
 
-/** The kernel tries one destination after the other for each socket. */
+/** The limit on a query's destinations: the kernel compares each socket with one after the other. */
 export const MAX_COMPARED_DESTINATIONS = 256;
 
-/** Asks for sockets; the replies end with `done`. */
+/** A request for sockets; its replies end with `done`. */
 export function listMessage({ family, protocol, states, destinations }: SocketQuery, sequence: number): Uint8Array {
   const request = Buffer.alloc(REQUEST_HEAD + ID);
   request.writeUInt8(familyNumbers[family], 0);
@@ -99,18 +98,18 @@ export function listMessage({ family, protocol, states, destinations }: SocketQu
   return message(MessageType.BY_FAMILY, Flag.REQUEST | Flag.DUMP, sequence, [request, ...attributes]);
 }
 
-/** Asks for one datagram socket, where it is connected still as it was; ENOENT where it is not there. */
+/** A request for one datagram socket, if it is still connected as before; the result is ENOENT if not. */
 export function datagramSocketMessage(protocol: number, { family, id }: DiagnosedSocket, sequence: number): Uint8Array {
-  // Of datagram sockets alone, the kernel takes the two ends the other way round here (net/ipv4/udp_diag.c).
-  const turned = Buffer.from(id);
-  turned.set(id.subarray(2, 4), 0);
-  turned.set(id.subarray(0, 2), 2);
-  turned.set(id.subarray(20, 36), 4);
-  turned.set(id.subarray(4, 20), 20);
-  return message(MessageType.BY_FAMILY, Flag.REQUEST, sequence, [socketRequest(protocol, family, turned)]);
+  // For datagram sockets only, the kernel expects the two ends swapped here (net/ipv4/udp_diag.c).
+  const swapped = Buffer.from(id);
+  swapped.set(id.subarray(2, 4), 0);
+  swapped.set(id.subarray(0, 2), 2);
+  swapped.set(id.subarray(20, 36), 4);
+  swapped.set(id.subarray(4, 20), 20);
+  return message(MessageType.BY_FAMILY, Flag.REQUEST, sequence, [socketRequest(protocol, family, swapped)]);
 }
 
-/** Asks that a socket be closed; a `result` says what became of it. */
+/** A request to close a socket; the reply is a `result`. */
 export function destroyMessage(protocol: number, { family, id }: DiagnosedSocket, sequence: number): Uint8Array {
   return message(MessageType.DESTROY, Flag.REQUEST | Flag.ACK, sequence, [socketRequest(protocol, family, id)]);
 }
@@ -133,7 +132,7 @@ function message(type: number, flags: number, sequence: number, parts: readonly 
   return Buffer.concat([header, ...parts]);
 }
 
-/** Contents of any length; what follows is aligned to 4 bytes. */
+/** A netlink attribute, padded to 4 bytes. */
 function attribute(type: number, content: Uint8Array): Uint8Array {
   const bytes = Buffer.alloc(ATTRIBUTE_HEADER + aligned(content.length));
   bytes.writeUInt16LE(ATTRIBUTE_HEADER + content.length, 0);
@@ -143,9 +142,9 @@ function attribute(type: number, content: Uint8Array): Uint8Array {
 }
 
 /**
- * A filter that takes sockets with any of these destinations: `struct
- * inet_diag_bc_op`s, each of which goes on by `yes` or `no` bytes. A socket is
- * taken where the walk comes exactly to the end, and refused 4 bytes beyond.
+ * A filter for sockets with any of these destinations: a list of `struct inet_diag_bc_op`, each of which
+ * advances by its `yes` or `no` bytes. Reaching exactly the end accepts the socket; 4 bytes past the end
+ * rejects it.
  */
 function anyDestination(destinations: readonly Destination[]): Uint8Array {
   const JUMP = 4;
@@ -154,7 +153,7 @@ function anyDestination(destinations: readonly Destination[]): Uint8Array {
   const parts = conditions.flatMap((bytes, i) => {
     bytes.writeUInt8(Bytecode.DESTINATION, 0);
     bytes.writeUInt8(bytes.length, 1);
-    // Past the jump, to the next condition; after the last, beyond the end.
+    // Past the jump to the next condition; after the last condition, past the end.
     bytes.writeUInt16LE(bytes.length + JUMP, 2);
     left -= bytes.length;
     if (i === conditions.length - 1) return [bytes];
@@ -168,7 +167,7 @@ function anyDestination(destinations: readonly Destination[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
-/** Room for an operation, and `struct inet_diag_hostcond`, whose port is in the machine's byte order. */
+/** Space for an operation, then `struct inet_diag_hostcond`, whose port is in host byte order. */
 function condition({ address, port }: Destination): Buffer {
   const family: SocketFamily = address.includes(":") ? "ipv6" : "ipv4";
   const encoded = family === "ipv4" ? encodeValue(ipv4, address) : encodeValue(ipv6, address);
@@ -181,8 +180,8 @@ function condition({ address, port }: Destination): Buffer {
 }
 
 /**
- * Reads the messages of one datagram from the kernel; `bytes` may be used for the next one afterwards.
- * @throws {RangeError} where they are not well formed
+ * Reads the messages of one datagram from the kernel. The result does not refer to `bytes`.
+ * @throws {RangeError} if they are malformed
  */
 export function decodeReplies(bytes: Uint8Array): DiagReply[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -211,7 +210,7 @@ function decodeSocket(body: Buffer): DiagnosedSocket {
   };
 }
 
-/** What a socket is connected to; a mapped IPv4 address as IPv4. */
+/** The destination of a connected socket; an IPv4-mapped address becomes IPv4. */
 export function destinationOf({ family, id }: DiagnosedSocket): Destination {
   const bytes = Buffer.from(id.buffer, id.byteOffset, id.byteLength);
   const port = bytes.readUInt16BE(2);
@@ -220,7 +219,7 @@ export function destinationOf({ family, id }: DiagnosedSocket): Destination {
   return { address: withoutMapping(address), port };
 }
 
-/** The socket's number, as programs get it from bpf_get_socket_cookie. */
+/** The socket's cookie, as bpf_get_socket_cookie returns it. */
 export function cookieOf({ id }: DiagnosedSocket): bigint {
   return Buffer.from(id.buffer, id.byteOffset, id.byteLength).readBigUInt64LE(40);
 }
@@ -230,5 +229,5 @@ function aligned(length: number): number {
 }
 
 function malformed(): RangeError {
-  return new RangeError("a message of the kernel's socket monitoring interface is not well formed");
+  return new RangeError("cannot read a reply of the kernel's socket monitoring interface: it is malformed");
 }

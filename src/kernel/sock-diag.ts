@@ -1,4 +1,4 @@
-/** Sockets of a network namespace, listed and closed from outside: sock_diag(7). */
+/** Lists and closes the sockets of a network namespace: sock_diag(7). */
 import { BpfError } from "./bpf-error.ts";
 import { Errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
@@ -20,26 +20,26 @@ import { syscallNumbers } from "./syscall-numbers.ts";
 const NETLINK = 16;
 const RAW = 3 | 0o2000000;
 const SOCK_DIAG = 4;
-/** `MSG_DONTWAIT`: replies are there when the request returns. */
+/** `MSG_DONTWAIT`: the replies are queued by the time the request returns. */
 const DO_NOT_WAIT = 0x40;
 
-/** The kernel fills up to 32 KiB with sockets. */
+/** The kernel fills up to 32 KiB per datagram. */
 const REPLY_SIZE = 65_536;
 
-/** Requests whose replies are waiting at a time; they have room in a socket's smallest receive buffer. */
+/** Requests in flight; their replies fit the smallest receive buffer. */
 const BATCH = 32;
 
 const TCP = 6;
 
-/** The kernel's view of one network namespace's sockets. */
+/** The sockets of one network namespace, as the kernel reports them. */
 export class SocketDiagnosis {
   readonly #fd: Fd;
   readonly #reply = Buffer.alloc(REPLY_SIZE);
   #sequence = 0;
 
   /**
-   * @param namespace a file that stands for it, of `networkNamespaces`
-   * @throws {Error} of `fs`, with `code`: ENOENT where the namespace is gone
+   * @param namespace a path from `networkNamespaces`
+   * @throws {Error} from `fs`, with `code`: ENOENT if the namespace no longer exists
    * @throws {BpfError}
    */
   constructor(namespace: string) {
@@ -51,14 +51,14 @@ export class SocketDiagnosis {
     });
   }
 
-  /** The namespace's number, as programs get it from bpf_get_netns_cookie; undefined before Linux 5.14. */
+  /** The namespace's cookie, as bpf_get_netns_cookie returns it; undefined before Linux 5.14. */
   namespaceCookie(): bigint | undefined {
     return namespaceCookieOf(this.#fd);
   }
 
   /**
-   * Every socket that is asked for. One that opens or closes meanwhile may be among them or not.
-   * @throws {BpfError} ENOENT where the kernel cannot list this protocol
+   * Lists the sockets that match a query. A socket that opens or closes meanwhile may be missing.
+   * @throws {BpfError} ENOENT if the kernel cannot list this protocol
    */
   list(query: SocketQuery): DiagnosedSocket[] {
     const sequence = this.#nextSequence();
@@ -81,12 +81,11 @@ export class SocketDiagnosis {
   }
 
   /**
-   * Closes sockets (`SOCK_DESTROY`): whoever uses them gets ECONNABORTED. A
-   * datagram socket that is no longer connected as it was when it was listed is
-   * left alone: it would lose its port. The kernel cannot do both in one step, so
-   * that a socket which is disconnected in the few microseconds between is closed.
-   * @returns how many were closed; those that were gone do not count
-   * @throws {BpfError} EOPNOTSUPP where the kernel cannot do it; EPERM
+   * Closes sockets (`SOCK_DESTROY`); their users get ECONNABORTED. A datagram socket that is no longer
+   * connected as listed is left open, since closing would cost it its port. The kernel cannot check and close
+   * in one step: a socket that disconnects in the microseconds between is closed.
+   * @returns the number of sockets closed, without those already gone
+   * @throws {BpfError} EOPNOTSUPP if the kernel cannot close sockets; EPERM without CAP_NET_ADMIN
    */
   destroy(protocol: number, sockets: readonly DiagnosedSocket[]): number {
     let closed = 0;
@@ -122,7 +121,7 @@ export class SocketDiagnosis {
     });
   }
 
-  /** Sends requests that are answered by one message each; the answers, in the order of the requests. */
+  /** Sends requests that have one reply each, and returns the replies in the order of the requests. */
   #exchange(
     sockets: readonly DiagnosedSocket[],
     request: (socket: DiagnosedSocket, sequence: number) => Uint8Array,
@@ -174,6 +173,6 @@ function cannotClose(errno: number): BpfError {
     hint:
       errno === Errno.EOPNOTSUPP
         ? "the kernel was built without CONFIG_INET_DIAG_DESTROY"
-        : "closing sockets takes CAP_NET_ADMIN",
+        : "closing sockets needs CAP_NET_ADMIN",
   });
 }

@@ -6,8 +6,8 @@ import { Fd } from "./fd.ts";
 const RUN_TIME = 0;
 
 /**
- * Has the kernel count every program's runs and their time
- * (`BPF_ENABLE_STATS`, Linux 5.8), until the descriptor is closed.
+ * Makes the kernel count the runs of every program and their time (`BPF_ENABLE_STATS`, Linux 5.8), until the
+ * descriptor is closed.
  * @throws {BpfError}
  */
 export function enableStatistics(): Fd {

@@ -45,22 +45,23 @@ const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = 
   },
 };
 
-/** This machine has not the system calls that BPF needs. */
+/** This machine lacks the system calls that BPF needs. */
 export class UnsupportedPlatformError extends Error {
   override readonly name = "UnsupportedPlatformError";
   readonly hint =
-    "programs can be built, listed and simulated here; load them on Linux (x64 or arm64), or in a Linux virtual machine";
+    "programs can be built, listed and simulated here; " +
+    "load them on Linux (x64 or arm64), or in a Linux virtual machine";
 }
 
 /**
- * The numbers of the system calls that are used, for this machine.
- * @throws {UnsupportedPlatformError} where it is not Linux on x64 or arm64
+ * The system call numbers of this machine.
+ * @throws {UnsupportedPlatformError} unless it runs Linux on x64 or arm64
  */
 export function syscallNumbers(): SyscallNumbers {
   if (process.platform !== "linux")
-    throw new UnsupportedPlatformError(`loading BPF programs needs Linux, and this is ${process.platform}`);
+    throw new UnsupportedPlatformError(`cannot load BPF programs on ${process.platform}: they need Linux`);
   const found = numbers[process.arch];
   if (found === undefined)
-    throw new UnsupportedPlatformError(`system call numbers are known for x64 and arm64, not for ${process.arch}`);
+    throw new UnsupportedPlatformError(`cannot load BPF programs on ${process.arch}: only x64 and arm64 are supported`);
   return found;
 }

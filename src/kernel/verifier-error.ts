@@ -6,30 +6,31 @@ import { parseVerifierLog, type VerifierStep } from "./verifier-log.ts";
 import { verifierHint } from "./verifier-hints.ts";
 
 /**
- * A program that the verifier refused. The message is short: the reason, and
- * where in TypeScript; `summary()` adds what led there, `log` is everything.
+ * The verifier refused a program. The message is short: the reason and its place in TypeScript. `summary()`
+ * adds the steps that led there; `log` is complete.
  */
 export class VerifierError extends BpfError {
   override readonly name = "VerifierError";
-  /** Everything that the verifier printed. */
+  /** The verifier's whole log. */
   readonly log: string;
-  /** What it objects to, in its own words. */
+  /** The verifier's objection, in its own words. */
   readonly reason: string;
-  /** Place of the instruction in 8-byte slots, as the log counts (an `lddw` takes two). */
+  /** The instruction's position in 8-byte slots, as the log counts (an `lddw` takes two). */
   readonly slot: number | undefined;
-  /** Place of the instruction in the program's list (an `lddw` is one). */
+  /** The instruction's index in the program's list (an `lddw` counts once). */
   readonly instructionIndex: number | undefined;
-  /** The line of TypeScript that made the instruction. */
+  /** The TypeScript line that made the instruction. */
   readonly source: SourceLocation | undefined;
-  /** The last steps before it stopped, oldest first. */
+  /** The last steps before the verifier stopped, oldest first. */
   readonly steps: readonly VerifierStep[];
 
   constructor(program: string, errno: number, log: string, instructions: readonly Instruction[] = []) {
     const { reason, slot, steps, suggestion } = parseVerifierLog(log);
     const instructionIndex = slot === undefined ? undefined : indexOfSlot(instructions, slot);
     const source = instructionIndex === undefined ? undefined : instructions[instructionIndex]?.source;
+    const where = `${slot === undefined ? "" : ` at instruction ${slot}`}${source ? ` (${sourceText(source)})` : ""}`;
     super("BPF_PROG_LOAD", `program ${program}`, errno, {
-      reason: `the verifier refuses it${slot === undefined ? "" : ` at instruction ${slot}`}${source ? ` (${sourceText(source)})` : ""}: ${reason}`,
+      reason: `the verifier refuses it${where}: ${reason}`,
       hint: verifierHint(reason) ?? suggestion,
     });
     this.log = log;
@@ -40,7 +41,7 @@ export class VerifierError extends BpfError {
     this.steps = steps;
   }
 
-  /** The message, the last steps with what the verifier knew there, and the hint: some ten lines. */
+  /** The message, the last steps with the verifier's state at each, and the hint: about ten lines. */
   summary(): string {
     const steps = this.steps.flatMap((step, i) => {
       const marker = step.slot === this.slot ? ">" : " ";

@@ -6,7 +6,7 @@ import { parseVerifierLog } from "./verifier-log.ts";
 
 const test = suite("kernel: the verifier's log");
 
-/** What kernels print, each in its own manner. */
+/** Logs of several kernels, each with its own format. */
 const logs: readonly {
   readonly kernel: string;
   readonly log: string;
@@ -43,7 +43,7 @@ processed 7 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
     hint: /may be null/,
   },
   {
-    kernel: "5.10, stack that was not written",
+    kernel: "5.10, uninitialized stack",
     log: `4: (85) call bpf_map_lookup_elem#1
 invalid indirect read from stack off -8+4 size 8
 processed 5 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
@@ -53,7 +53,7 @@ processed 5 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
     hint: /padding/,
   },
   {
-    kernel: "6.1, return value, with the walk back for precision",
+    kernel: "6.1, return value, with precision backtracking",
     log: `0: R1=ctx(off=0,imm=0) R10=fp0
 0: (b7) r0 = 2                        ; R0_w=2
 1: (95) exit
@@ -101,7 +101,7 @@ processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
     hint: /return value/,
   },
   {
-    kernel: "6.18, a loop, whose states follow the reason",
+    kernel: "6.18, a loop, with states after the reason",
     log: `0: R1=ctx() R10=fp0
 0: (b7) r0 = 0                        ; R0=0
 1: (07) r0 += 0                       ; R0=0
@@ -245,7 +245,7 @@ processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
 ];
 
 for (const { kernel, log, reason, slot, hint } of logs) {
-  test(`the reason is found: ${kernel}`, () => {
+  test(`finds the reason: ${kernel}`, () => {
     const parsed = parseVerifierLog(log);
     assert.is(parsed.reason, reason);
     assert.is(parsed.slot, slot);
@@ -253,7 +253,7 @@ for (const { kernel, log, reason, slot, hint } of logs) {
   });
 }
 
-test("steps have instruction, registers and source line, in the old form and the new", () => {
+test("steps have instruction, registers and source line, in the old and new formats", () => {
   assert.equal(parseVerifierLog(logs[1]!.log).steps, [
     {
       slot: 5,
@@ -274,11 +274,11 @@ test("steps have instruction, registers and source line, in the old form and the
   );
 });
 
-test("an empty log gives no reason", () => {
+test("an empty log has an empty reason", () => {
   assert.equal(parseVerifierLog(""), { reason: "", slot: undefined, steps: [], suggestion: undefined });
 });
 
-test("the error names the TypeScript line, also behind an instruction of two slots", () => {
+test("the error names the TypeScript line, even after a two-slot instruction", () => {
   const source = { file: "/src/connect4.ts", line: 12, column: 5 };
   const instructions = [
     { opcode: 0x18, dst: 1, src: 1, offset: 0, immediate: 0, immediateHigh: 0 },
@@ -296,7 +296,8 @@ test("the error names the TypeScript line, also behind an instruction of two slo
   assert.equal(error.source, source);
   assert.match(
     error.message,
-    "program connect4: BPF_PROG_LOAD failed with EINVAL: the verifier refuses it at instruction 2 (/src/connect4.ts:12:5): R0 is odd",
+    "program connect4: BPF_PROG_LOAD failed with EINVAL: " +
+      "the verifier refuses it at instruction 2 (/src/connect4.ts:12:5): R0 is odd",
   );
   assert.match(error.summary(), ">     2: r0 = 2");
   assert.is(
@@ -306,7 +307,7 @@ test("the error names the TypeScript line, also behind an instruction of two slo
   );
 });
 
-test("well-known reasons have a hint", () => {
+test("common reasons have a hint", () => {
   const reasons: readonly (readonly [string, RegExp])[] = [
     ["R0 invalid mem access 'map_value_or_null'", /null/],
     ["invalid read from stack R2 off -8+0 size 8", /never written/],

@@ -1,18 +1,17 @@
 /**
- * Reads the verifier's log: which line is the reason, which instruction it is
- * about, what was known before it. The log is meant for people and differs from
- * kernel to kernel, so nothing relies on a place in it: every line is told by
- * its own form, and what has no known form is a message.
+ * Reads the verifier's log: the reason, its instruction, and the steps before it. The log is meant for people
+ * and differs between kernels, so nothing depends on a line's position. Each line is recognized by its form,
+ * and a line of unknown form is a message.
  */
 
 export interface VerifierLog {
-  /** What the verifier objects to, in its own words; several lines are joined by "; ". Empty where the log says nothing. */
+  /** The verifier's objection, in its own words; several lines are joined by "; ". Empty if the log has none. */
   readonly reason: string;
-  /** The slot (8 bytes) of the instruction that it objects to, where it names one. */
+  /** The slot (8 bytes) of the offending instruction, if known. */
   readonly slot: number | undefined;
-  /** The last steps of the walk before it stopped, oldest first. */
+  /** The last steps before the verifier stopped, oldest first. */
   readonly steps: readonly VerifierStep[];
-  /** What the kernel itself suggests (Linux 7.3 and newer). */
+  /** The kernel's own suggestion (Linux 7.3 and newer). */
   readonly suggestion: string | undefined;
 }
 
@@ -20,20 +19,20 @@ export interface VerifierStep {
   readonly slot: number;
   /** As the verifier prints it: `r0 = *(u32 *)(r1 +4)`. */
   readonly instruction: string;
-  /** What it knows of the registers there, where the log says it: `R0_w=2 R10=fp0`. */
+  /** The known registers at this step, if the log has them: `R0_w=2 R10=fp0`. */
   readonly state: string | undefined;
-  /** The source line that it belongs to, where the program was loaded with line_info. */
+  /** The step's source line, if the program was loaded with line_info. */
   readonly source: string | undefined;
 }
 
 const STEPS = 8;
 
-/** `12: (b7) r0 = 2`, behind which newer kernels print what changed: `; R0_w=2`. */
+/** `12: (b7) r0 = 2`; newer kernels append the changes: `; R0_w=2`. */
 const INSTRUCTION = /^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s+; (.*))?$/;
 /** `12: R1=ctx() R10=fp0`, `from 3 to 12: R0=…`, or the registers alone. */
 const STATE =
   /^(?:(\d+):|from \d+ to (\d+)(?: \(speculative execution\))?:)?\s*((?:frame\d+: )?R\d+(?:_\w+)?=.*|safe)$/;
-/** Lines that say how the verifier works, not what it thinks of the program. */
+/** Lines about the verifier's work rather than the program. */
 const CHATTER = [
   /^;/,
   /^processed \d+ insns/,
@@ -55,12 +54,12 @@ const CHATTER = [
   /^\s*$/,
 ];
 /**
- * Linux 7.3 and newer explain at length behind the reason: a title line, then
- * blocks of indented lines under these headings.
+ * Linux 7.3 and newer add a long explanation after the reason: a title line, then blocks of indented lines
+ * under these headings.
  */
 const TITLE = /^Verification failed: (.*)$/;
 const HEADING = /^(Reason|At|Causal path|Suggestion):\s*$/;
-/** `; the source line`, behind which newer kernels name its place: ` @ file.ts:12`. */
+/** `; the source line`; newer kernels append its place: ` @ file.ts:12`. */
 const SOURCE = /^; (.*?)(?:\s?@ \S+:\d+)?$/;
 
 /** Reads a whole log, of any kernel from 5.10 on. */
