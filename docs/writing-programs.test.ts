@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { TSX } from "../src/testing/index.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..");
@@ -27,7 +28,7 @@ const blocks = (page: string, language: string): string[] =>
 const piecesOf = (page: string): Piece[] =>
   blocks(page, "ts").map((code, i) => ({
     file: code.match(/^\/\/ (\S+\.ts)\n/)?.[1] ?? `piece-${i}.ts`,
-    code: code.replaceAll('"tsbpf"', '"../../src/index.ts"').replaceAll('"tsbpf/sim"', '"../../src/sim/index.ts"'),
+    code,
   }));
 
 const writing = piecesOf("writing-programs.md");
@@ -75,7 +76,7 @@ test("every program can be compiled", async () => {
 const printed = new Map<string, string>();
 for (const { file } of testing.filter(({ file }) => file.endsWith(".test.ts"))) {
   test(`${file} passes`, () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", join(folder, file)], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...TSX, join(folder, file)], {
       cwd: root,
       encoding: "utf8",
     });

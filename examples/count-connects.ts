@@ -3,17 +3,7 @@
  *
  *     npx tsx examples/count-connects.ts -- curl -s http://127.0.0.1:8000/
  */
-import {
-  array,
-  cgroup,
-  load,
-  PROCEED,
-  Protocol,
-  u64,
-  type BuilderWith,
-  type SockAddr4,
-  type SockAddr6,
-} from "../src/index.ts";
+import { array, cgroup, load, PROCEED, Protocol, u64, type BuilderWith, type SockAddr4, type SockAddr6 } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 /** How many connects there were, by IP protocol number. */

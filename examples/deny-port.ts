@@ -16,7 +16,7 @@ import {
   type BuilderWith,
   type SockAddr4,
   type SockAddr6,
-} from "../src/index.ts";
+} from "tsbpf";
 import { runExample, UsageError } from "./support/run.ts";
 
 const denied = array("denied", { value: u64, maxEntries: 1 });

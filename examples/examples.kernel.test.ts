@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
-import { cgroupRoot } from "../src/index.ts";
-import { kernelSuite, runIn, startIn, withCgroup, type Outcome } from "../src/testing/index.ts";
+import { cgroupRoot } from "tsbpf";
+import { kernelSuite, runIn, startIn, withCgroup, TSX, type Outcome } from "../src/testing/index.ts";
 
 const test = kernelSuite("examples");
 
 const command = (name: string, args: readonly string[]) =>
-  [process.execPath, "--import", "tsx", fileURLToPath(new URL(`${name}.ts`, import.meta.url)), ...args] as const;
+  [process.execPath, ...TSX, fileURLToPath(new URL(`${name}.ts`, import.meta.url)), ...args] as const;
 
 const runExample = (name: string, ...args: readonly string[]): Promise<Outcome> => runIn({}, ...command(name, args));
 

@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/last-destination.ts -- curl -s http://127.0.0.1:8000/
  */
-import { array, asm, AttachType, be16, ipv4, load, ProgramType, struct } from "../src/index.ts";
+import { array, asm, AttachType, be16, ipv4, load, ProgramType, struct } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 const { add, call, exit, jeq, label, load: read, loadMap, mov, r0, r1, r10, r2, r6, r7, r8, store } = asm;

@@ -1,5 +1,4 @@
-import type { BuilderWith, Ref } from "../src/dsl/index.ts";
-import { u32, u64 } from "../src/types/index.ts";
+import { u32, u64, type BuilderWith, type Ref } from "tsbpf";
 import { BackendState, type Peer, type Slot } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";

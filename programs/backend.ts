@@ -1,5 +1,4 @@
-import type { BuilderWith, Ref, Scalar } from "../src/dsl/index.ts";
-import { u32, u64 } from "../src/types/index.ts";
+import { u32, u64, type BuilderWith, type Ref, type Scalar } from "tsbpf";
 import { keptBackend } from "./affinity.ts";
 import { ServiceFlag, sources, type Peer, type Slot } from "./maps.ts";
 import { count } from "./metrics.ts";

@@ -1,4 +1,4 @@
-import { cgroup, PROCEED, SocketType, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
+import { cgroup, PROCEED, SocketType, type BuilderWith, type Scalar } from "tsbpf";
 import { forgetConnection, rememberConnection } from "./connections.ts";
 import { translateDatagram, type DatagramHelper } from "./datagram.ts";
 import type { DataPathOptions } from "./options.ts";

@@ -4,8 +4,7 @@
  * not tell, since a socket may be connected to a backend's own address and send
  * to the service besides.
  */
-import type { AnyContext, BuilderWith, KernelPointer, Scalar } from "../src/dsl/index.ts";
-import { u8 } from "../src/types/index.ts";
+import { u8, type AnyContext, type BuilderWith, type KernelPointer, type Scalar } from "tsbpf";
 import { connected, maps4, maps6, ServiceFlag } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";

@@ -1,4 +1,4 @@
-import { Errno, PROCEED, type BuilderWith, type Nullable, type Ref } from "../src/dsl/index.ts";
+import { Errno, PROCEED, type BuilderWith, type Nullable, type Ref } from "tsbpf";
 import { chooseBackend, redirect, seedOfSocket } from "./backend.ts";
 import { EventKind, tell, type EventHelper } from "./events.ts";
 import { currentGeneration, findRecent, forgetBackend, rememberDatagrams, toService } from "./flows.ts";

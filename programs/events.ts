@@ -2,8 +2,22 @@
  * What is told of each translation while somebody listens: programs are built
  * for it then, and take the place of those that are not.
  */
-import type { BuilderWith, Field, Ipv6, Ipv6Field, Scalar } from "../src/dsl/index.ts";
-import { be16, ipv6, percpuArray, ringbuf, struct, u16, u32, u64, u8 } from "../src/types/index.ts";
+import {
+  be16,
+  ipv6,
+  percpuArray,
+  ringbuf,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+  type BuilderWith,
+  type Field,
+  type Ipv6,
+  type Ipv6Field,
+  type Scalar,
+} from "tsbpf";
 import { maps4 } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";

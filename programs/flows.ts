@@ -6,8 +6,16 @@
  * map, and the recent ones besides, where that is asked for; the storage names
  * every such entry, so that none outlives its socket.
  */
-import type { AnyContext, BuilderWith, Condition, KernelPointer, Nullable, Ref, Scalar } from "../src/dsl/index.ts";
-import { be16 } from "../src/types/index.ts";
+import {
+  be16,
+  type AnyContext,
+  type BuilderWith,
+  type Condition,
+  type KernelPointer,
+  type Nullable,
+  type Ref,
+  type Scalar,
+} from "tsbpf";
 import { generation, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Maps, type Peer, type SocketFlows } from "./maps.ts";
 import { count, NO_SERVICE } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";

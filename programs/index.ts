@@ -1,5 +1,5 @@
 /** The load balancer's programs and maps. */
-import type { ProgramSource } from "../src/dsl/index.ts";
+import type { ProgramSource } from "tsbpf";
 import { connect4, connect6 } from "./connect.ts";
 import { defaultOptions, type DataPathOptions } from "./options.ts";
 import { postBind4, postBind6 } from "./post-bind.ts";

@@ -4,7 +4,7 @@
  * service is found, so that other destinations pay nothing for it, and not of
  * flows of this generation: the control plane bumps it with every change here.
  */
-import type { BuilderWith, Condition } from "../src/dsl/index.ts";
+import type { BuilderWith, Condition } from "tsbpf";
 import { optOutCgroups, optOutNamespaces, ServiceFlag } from "./maps.ts";
 import { count } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";

@@ -4,9 +4,9 @@ import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { formatInstruction } from "../src/asm/index.ts";
-import type { ProgramSource } from "../src/dsl/index.ts";
-import type { BranchCoverage, Coverage, WorldOptions } from "../src/sim/index.ts";
+import type { ProgramSource } from "tsbpf";
+import { formatInstruction } from "tsbpf/asm";
+import type { BranchCoverage, Coverage, WorldOptions } from "tsbpf/sim";
 import { loadBalancerPrograms, type DataPathOptions } from "./index.ts";
 import { cases, isFor, neverNull, playedBuilds, SimulatedStage, simulatorCases } from "./testing/logic/index.ts";
 

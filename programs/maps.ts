@@ -24,7 +24,7 @@ import {
   u32,
   u64,
   u8,
-} from "../src/types/index.ts";
+} from "tsbpf";
 import { FILTER_WORDS } from "./service-filter.ts";
 
 /** A row of slots in one number, so that it is read in one piece: the first slot's index below, how many in the upper half. */

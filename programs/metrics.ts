@@ -1,5 +1,4 @@
-import type { BuilderWith, Ref, Scalar } from "../src/dsl/index.ts";
-import { u32 } from "../src/types/index.ts";
+import { u32, type BuilderWith, type Ref, type Scalar } from "tsbpf";
 import type { Counters } from "./maps.ts";
 import type { DataPathOptions } from "./options.ts";
 import type { SocketAddress } from "./socket-address.ts";

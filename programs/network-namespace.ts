@@ -1,4 +1,4 @@
-import type { AnyContext, BuilderWith, Condition } from "../src/dsl/index.ts";
+import type { AnyContext, BuilderWith, Condition } from "tsbpf";
 import type { DataPathOptions } from "./options.ts";
 
 /** The socket is of the network namespace that counts as the host's. */

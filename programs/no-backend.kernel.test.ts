@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { Errno } from "../src/dsl/index.ts";
+import { Errno } from "tsbpf";
 import type { DataPathOptions } from "./index.ts";
 import { dataPathSuite, errnoOf, SERVICE } from "./testing/index.ts";
 

@@ -1,5 +1,15 @@
-import { cgroup, PROCEED, REJECT, type AnyContext, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
-import { ipv4, u16, u8, type Constant } from "../src/types/index.ts";
+import {
+  cgroup,
+  PROCEED,
+  REJECT,
+  ipv4,
+  u16,
+  u8,
+  type AnyContext,
+  type BuilderWith,
+  type Scalar,
+  type Constant,
+} from "tsbpf";
 import { maps4, maps6, Scope, type Maps } from "./maps.ts";
 import { isOfHost } from "./network-namespace.ts";
 import type { DataPathOptions } from "./options.ts";

@@ -1,4 +1,4 @@
-import { cgroup, PROCEED, type BuilderWith, type SockAddr6 } from "../src/dsl/index.ts";
+import { cgroup, PROCEED, type BuilderWith, type SockAddr6 } from "tsbpf";
 import type { EventHelper } from "./events.ts";
 import type { DataPathOptions } from "./options.ts";
 import { translateReply } from "./reply.ts";

@@ -1,4 +1,4 @@
-import { PROCEED, type BuilderWith, type Scalar } from "../src/dsl/index.ts";
+import { PROCEED, type BuilderWith, type Scalar } from "tsbpf";
 import { redirect } from "./backend.ts";
 import { EventKind, tell, type EventHelper } from "./events.ts";
 import { currentGeneration, findRecent, forgetFlow, withBackend } from "./flows.ts";

@@ -1,4 +1,4 @@
-import { AddressFamily, cgroup, PROCEED, type Condition, type SockAddr4 } from "../src/dsl/index.ts";
+import { AddressFamily, cgroup, PROCEED, type Condition, type SockAddr4 } from "tsbpf";
 import { translateDatagram } from "./datagram.ts";
 import type { DataPathOptions } from "./options.ts";
 import { ipv4Address, ipv6Address } from "./socket-address.ts";

@@ -2,9 +2,8 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { cgroup, PROCEED, REJECT, type BuilderWith } from "../src/dsl/index.ts";
-import { World } from "../src/sim/index.ts";
-import { decodeValue, encodeValue, ipv4, ipv6 } from "../src/types/index.ts";
+import { cgroup, PROCEED, REJECT, decodeValue, encodeValue, ipv4, ipv6, type BuilderWith } from "tsbpf";
+import { World } from "tsbpf/sim";
 import { maps4, maps6 } from "./maps.ts";
 import { filterPlace, filterWords, FILTER_WORDS } from "./service-filter.ts";
 import { mayBeService } from "./service.ts";

@@ -12,7 +12,7 @@
  *
  * This is the hash in user space; `SocketAddress.filterPlace` is the programs'.
  */
-import { encodeValue, ipv4, ipv6 } from "../src/types/index.ts";
+import { encodeValue, ipv4, ipv6 } from "tsbpf";
 
 /** Words of 64 bits. */
 export const FILTER_WORDS = 1024;

@@ -1,5 +1,15 @@
-import { PROCEED, REJECT, type BuilderWith, type Condition, type Nullable, type Scalar } from "../src/dsl/index.ts";
-import { u16, u32, u64, u8 } from "../src/types/index.ts";
+import {
+  PROCEED,
+  REJECT,
+  u16,
+  u32,
+  u64,
+  u8,
+  type BuilderWith,
+  type Condition,
+  type Nullable,
+  type Scalar,
+} from "tsbpf";
 import { Scope, type Service } from "./maps.ts";
 import { count, NO_SERVICE } from "./metrics.ts";
 import type { DataPathOptions } from "./options.ts";

@@ -10,8 +10,8 @@ import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { formatListing } from "../src/asm/index.ts";
-import type { Program } from "../src/types/index.ts";
+import type { Program } from "tsbpf";
+import { formatListing } from "tsbpf/asm";
 import { loadBalancerPrograms, type DataPathOptions } from "./index.ts";
 import { builds } from "./testing/builds.ts";
 

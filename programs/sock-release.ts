@@ -1,4 +1,4 @@
-import { cgroup, PROCEED, SocketType } from "../src/dsl/index.ts";
+import { cgroup, PROCEED, SocketType } from "tsbpf";
 import { deleteConnection } from "./connections.ts";
 import { deleteReverseEntries } from "./flows.ts";
 import { maps4, maps6 } from "./maps.ts";

@@ -1,5 +1,14 @@
-import type { AnyContext, Field, Ipv6, KernelPointer, Scalar, SockAddr4, SockAddr6 } from "../src/dsl/index.ts";
-import { u32, u64 } from "../src/types/index.ts";
+import {
+  u32,
+  u64,
+  type AnyContext,
+  type Field,
+  type Ipv6,
+  type KernelPointer,
+  type Scalar,
+  type SockAddr4,
+  type SockAddr6,
+} from "tsbpf";
 import { maps4, maps6, type Maps } from "./maps.ts";
 import { FILTER_FACTOR, FILTER_FACTOR_32, FILTER_PORT_SHIFT, type FilterPlace } from "./service-filter.ts";
 

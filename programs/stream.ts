@@ -1,4 +1,4 @@
-import { Errno, PROCEED, type BuilderWith } from "../src/dsl/index.ts";
+import { Errno, PROCEED, type BuilderWith } from "tsbpf";
 import { chooseBackend, redirect } from "./backend.ts";
 import { forgetConnection, rememberConnection } from "./connections.ts";
 import { EventKind, tell, type EventHelper } from "./events.ts";

@@ -4,6 +4,7 @@
  * Schemas and maps (types), programs (dsl), the raw assembler (asm), and what
  * brings them into the kernel (loader, which needs Linux only when it is used).
  */
+import "./one-copy.ts";
 export * from "./types/index.ts";
 export * from "./dsl/index.ts";
 export * as asm from "./asm/index.ts";

@@ -34,7 +34,7 @@ import {
   store,
   w1,
   type Instruction,
-} from "../../src/asm/index.ts";
+} from "tsbpf/asm";
 import { llvmText } from "../../src/asm/fuzz/llvm.ts";
 import { randomInstruction, randomNumbers } from "../../src/asm/fuzz/random-instruction.ts";
 

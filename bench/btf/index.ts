@@ -10,9 +10,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { Btf, fieldOf, kernelBtf, programBtf } from "tsbpf/btf";
+import { readObject, writeObject } from "tsbpf/elf";
 import { loadBalancerPrograms } from "../../programs/index.ts";
-import { Btf, fieldOf, kernelBtf, programBtf } from "../../src/btf/index.ts";
-import { readObject, writeObject } from "../../src/elf/index.ts";
 
 const VMLINUX = "/sys/kernel/btf/vmlinux";
 const rounds = Number(process.argv[2] ?? 11);

@@ -12,11 +12,11 @@
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { attach, load } from "tsbpf";
+import { networkNamespaces } from "tsbpf/kernel";
 import { defaultOptions, loadBalancerPrograms, maps4, ServiceFlag } from "../../programs/index.ts";
 import { ServiceTable, type MapOpener } from "../../programs/testing/service-table.ts";
-import { networkNamespaces } from "../../src/kernel/index.ts";
 import { closeStaleSockets } from "../../src/lb/apply/close-sockets.ts";
-import { attach, load } from "../../src/loader/index.ts";
 import { startIn, withCgroup } from "../../src/testing/index.ts";
 
 const sockets = Number(process.argv[2] ?? 100_000);

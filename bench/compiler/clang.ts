@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readObject } from "../../src/elf/index.ts";
-import type { Program } from "../../src/types/index.ts";
+import type { Program } from "tsbpf";
+import { readObject } from "tsbpf/elf";
 
 /** Compiles a C file with `clang-19 -O2 -mcpu=v3`. */
 export function compileC(file: URL): { programs: readonly Program[] } {

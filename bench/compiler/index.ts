@@ -6,13 +6,11 @@
  *
  * `npm run bench:compiler -- PROGRAM` prints the two listings instead.
  */
+import { be16, array, cgroup, Errno, PROCEED, REJECT, u64, load, type ProgramSource, type Program } from "tsbpf";
+import { formatListing } from "tsbpf/asm";
+import { linux } from "tsbpf/kernel";
 import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
-import { formatListing } from "../../src/asm/index.ts";
-import { be16, array, cgroup, Errno, PROCEED, REJECT, u64, type ProgramSource } from "../../src/index.ts";
-import { linux } from "../../src/kernel/index.ts";
-import { load } from "../../src/loader/index.ts";
 import { whyNoKernel } from "../../src/testing/index.ts";
-import type { Program } from "../../src/types/index.ts";
 import { measureColdBuilding, measureWarmBuilding } from "./building.ts";
 import { compileC } from "./clang.ts";
 import { measureRuns } from "./traffic.ts";

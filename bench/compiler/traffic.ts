@@ -2,10 +2,9 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { filterWords, generation, services, serviceFilter, slots } from "../../programs/index.ts";
-import { linux } from "../../src/kernel/index.ts";
-import { attach, load, type Collection } from "../../src/loader/index.ts";
+import { attach, load, type Collection, type Program } from "tsbpf";
+import { linux } from "tsbpf/kernel";
 import { runScriptIn, withCgroup } from "../../src/testing/index.ts";
-import type { Program } from "../../src/types/index.ts";
 
 const ROUNDS = 7;
 const SERVICE = { address: "127.100.0.1", port: 5300 };

@@ -1,4 +1,5 @@
 /** The load balancer of programs/, and the programs that do nothing. */
+import { cgroup, PROCEED, type Collection, type Program } from "tsbpf";
 import {
   BackendState,
   filterWords,
@@ -11,9 +12,6 @@ import {
   defaultOptions,
   type DataPathOptions,
 } from "../../programs/index.ts";
-import { cgroup, PROCEED } from "../../src/index.ts";
-import type { Collection } from "../../src/loader/index.ts";
-import type { Program } from "../../src/types/index.ts";
 import { BACKENDS, type Service } from "./services.ts";
 
 /** As far as its defaults do not suffice. */

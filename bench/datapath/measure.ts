@@ -1,5 +1,5 @@
 /** Rounds in which every side does the same in turns, and their medians. */
-import { linux } from "../../src/kernel/index.ts";
+import { linux } from "tsbpf/kernel";
 import type { Client, Operation } from "./client.ts";
 import { Side, type Place } from "./place.ts";
 import { addressesFor, destinations, type Target } from "./services.ts";

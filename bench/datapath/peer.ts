@@ -1,6 +1,5 @@
 /** The same job in C (c/balancer.c), and its maps as declarations, by which they are filled. */
-import { be16, hash, ipv4, lruHash, MapFlag, struct, u16, u32, u64, u8, type Program } from "../../src/types/index.ts";
-import type { Collection } from "../../src/loader/index.ts";
+import { be16, hash, ipv4, lruHash, MapFlag, struct, u16, u32, u64, u8, type Program, type Collection } from "tsbpf";
 import { compileC } from "../compiler/clang.ts";
 import { BACKENDS, type Service } from "./services.ts";
 

@@ -1,8 +1,7 @@
 /** Where each side runs: clients in network namespaces of their own, with programs on their cgroup, rules in their namespace, or neither. */
 import { availableParallelism } from "node:os";
-import { attach, load, type Collection } from "../../src/loader/index.ts";
+import { attach, load, type Collection, type MapDefinition, type Program } from "tsbpf";
 import { runTool, withCgroup, withNetworkNamespace } from "../../src/testing/index.ts";
-import type { MapDefinition, Program } from "../../src/types/index.ts";
 import { balancerPrograms, balancerSizes, floorPrograms, writeToBalancer } from "./balancer.ts";
 import { Client } from "./client.ts";
 import { netfilterKinds, whyNot, writeRules, type NetfilterKind } from "./netfilter.ts";

@@ -10,9 +10,8 @@
  *
  * Usage: npm run bench:kernel -- [ELEMENTS] [ROUNDS]
  */
-import { linux } from "../../src/kernel/index.ts";
-import { load } from "../../src/loader/index.ts";
-import { be16, encodeValue, hash, ipv4, struct, u16, u32 } from "../../src/types/index.ts";
+import { load, be16, encodeValue, hash, ipv4, struct, u16, u32 } from "tsbpf";
+import { linux } from "tsbpf/kernel";
 
 const elements = Number(process.argv[2] ?? 20_000);
 const rounds = Number(process.argv[3] ?? 9);

@@ -8,6 +8,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
+import { keptElementCount, load, readRingBuffer, decodeValue, lruHash, u32, type Collection } from "tsbpf";
+import { enableStatistics, possibleCpus } from "tsbpf/kernel";
 import {
   Counters,
   events,
@@ -16,9 +18,6 @@ import {
   defaultOptions,
   type DataPathOptions,
 } from "../../programs/index.ts";
-import { enableStatistics, possibleCpus } from "../../src/kernel/index.ts";
-import { keptElementCount, load, readRingBuffer, type Collection } from "../../src/loader/index.ts";
-import { decodeValue, lruHash, u32 } from "../../src/types/index.ts";
 import { needKernel, runBench } from "../command.ts";
 import { balancerSizes, writeToBalancer } from "../datapath/balancer.ts";
 import { compileClient } from "../datapath/client.ts";

@@ -9,7 +9,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { loadBalancerPrograms } from "../../programs/index.ts";
+import { array, AttachType, ProgramType, u64, type MapDefinition, type Program } from "tsbpf";
 import {
   add,
   and,
@@ -40,11 +40,11 @@ import {
   xor,
   type Instruction,
   type Item,
-} from "../../src/asm/index.ts";
-import { linux, type Fd } from "../../src/kernel/index.ts";
-import { World } from "../../src/sim/index.ts";
+} from "tsbpf/asm";
+import { linux, type Fd } from "tsbpf/kernel";
+import { World } from "tsbpf/sim";
+import { loadBalancerPrograms } from "../../programs/index.ts";
 import { whyNoKernel } from "../../src/testing/index.ts";
-import { array, AttachType, ProgramType, u64, type MapDefinition, type Program } from "../../src/types/index.ts";
 
 const rounds = Number(process.argv[2] ?? 9);
 const ROUND_MS = 150;

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { attach, cgroupRoot, checkHost, type Collection } from "../../src/index.ts";
+import { attach, cgroupRoot, checkHost, type Collection } from "tsbpf";
 
 /** A command line that is not understood: exit code 2. */
 export class UsageError extends Error {}

@@ -1,4 +1,4 @@
-import type { Infer } from "../../src/types/index.ts";
+import type { Infer } from "tsbpf";
 import type { Counters } from "../index.ts";
 
 /** Counters, summed over all CPUs: those that are not 0. */

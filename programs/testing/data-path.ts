@@ -1,8 +1,16 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { possibleCpus, SocketDiagnosis } from "../../src/kernel/index.ts";
-import { attach, cgroupRoot, load, type Collection, type MapHandle } from "../../src/loader/index.ts";
-import { withMaxEntries, type MapDefinition, type Program } from "../../src/types/index.ts";
+import {
+  attach,
+  cgroupRoot,
+  load,
+  withMaxEntries,
+  type Collection,
+  type MapHandle,
+  type MapDefinition,
+  type Program,
+} from "tsbpf";
+import { possibleCpus, SocketDiagnosis } from "tsbpf/kernel";
 import {
   removeCgroup,
   runIn,

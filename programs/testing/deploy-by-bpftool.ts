@@ -1,10 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeObject } from "../../src/elf/index.ts";
-import { linux, openPinned } from "../../src/kernel/index.ts";
-import { Collection } from "../../src/loader/index.ts";
+import { Collection, AttachType } from "tsbpf";
+import { writeObject } from "tsbpf/elf";
+import { linux, openPinned } from "tsbpf/kernel";
 import { runTool, withBpfFileSystem, withDirectory } from "../../src/testing/index.ts";
-import { AttachType } from "../../src/types/index.ts";
 import type { Deploy } from "./data-path.ts";
 
 /** bpftool's name of a hook: `cgroup_inet4_connect` for CGROUP_INET4_CONNECT. */

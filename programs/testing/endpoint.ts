@@ -1,4 +1,4 @@
-import type { Infer } from "../../src/types/index.ts";
+import type { Infer } from "tsbpf";
 import type { Maps } from "../index.ts";
 
 /** Where a datagram came from, or where a socket is connected to. */

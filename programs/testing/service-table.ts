@@ -1,4 +1,4 @@
-import { decodeValue, type Infer, type MapDefinition } from "../../src/types/index.ts";
+import { decodeValue, type Infer, type MapDefinition } from "tsbpf";
 import {
   BackendState,
   Counters,

@@ -1,6 +1,6 @@
 /** How many instructions the programs have, and what each option adds: the page docs/programs.md. */
 import { readFileSync } from "node:fs";
-import { formatInstruction } from "../../src/asm/index.ts";
+import { formatInstruction } from "tsbpf/asm";
 import { loadBalancerPrograms, type DataPathOptions } from "../index.ts";
 import { builds } from "./builds.ts";
 

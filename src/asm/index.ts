@@ -1,4 +1,5 @@
 /** The raw assembler: instructions as values, as bytes and as text (RFC 9669). */
+import "../one-copy.ts";
 export {
   isLabel,
   type Instruction,

@@ -1,4 +1,5 @@
 /** BTF: the types, functions and source lines that the kernel and its tools show. */
+import "../one-copy.ts";
 export { BtfError, type BtfKindName, type BtfLinkage } from "./format.ts";
 export { Btf } from "./btf.ts";
 export { BtfBuilder } from "./builder.ts";

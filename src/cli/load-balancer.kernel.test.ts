@@ -33,6 +33,7 @@ import {
   withCgroup,
   withNetworkNamespace,
   withPins,
+  TSX,
   type Outcome,
 } from "../testing/index.ts";
 import { AttachType, ProgramType } from "../types/index.ts";
@@ -41,11 +42,9 @@ import { reverseEntries } from "../lb/testing/reverse-entries.ts";
 const test = kernelSuite("command: load, status, map, unload");
 
 const CLI = fileURLToPath(new URL("tsbpf.ts", import.meta.url));
-const TSX = import.meta.resolve("tsx");
 const BACKENDS = ["20.0.0.1", "20.0.0.2", "20.0.0.3"];
 
-const tsbpf = (...args: readonly string[]): Promise<Outcome> =>
-  runIn({}, process.execPath, "--import", TSX, CLI, ...args);
+const tsbpf = (...args: readonly string[]): Promise<Outcome> => runIn({}, process.execPath, ...TSX, CLI, ...args);
 
 /** Runs the command, which has to succeed. */
 async function done(...args: readonly string[]): Promise<string> {
@@ -207,8 +206,7 @@ test("a loader that is killed leaves traffic going, and the next one finishes it
         const child = startIn(
           {},
           process.execPath,
-          "--import",
-          TSX,
+          ...TSX,
           "--input-type=module",
           "--eval",
           endlessLoads,
@@ -375,8 +373,7 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
       'umount -l "$0" && mount -t cgroup2 cgroup2 "$0" && exec "$@"',
       cgroupRoot(),
       process.execPath,
-      "--import",
-      TSX,
+      ...TSX,
       CLI,
       "load",
       "--config",
@@ -464,17 +461,7 @@ test("says so when the cgroup is gone, and attaches to another", () =>
 
 test("mounts the BPF file system where it is not, and says so where cgroup v2 is not, or privileges are missing", () =>
   withPlaces(async ({ cgroup, pins, config }) => {
-    const command = [
-      process.execPath,
-      "--import",
-      TSX,
-      CLI,
-      "load",
-      "--config",
-      config(bothProtocols([])),
-      "--pin",
-      pins,
-    ];
+    const command = [process.execPath, ...TSX, CLI, "load", "--config", config(bothProtocols([])), "--pin", pins];
     const mounted = await runIn(
       {},
       "unshare",

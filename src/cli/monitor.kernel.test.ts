@@ -8,7 +8,7 @@ import { CommanderError } from "commander";
 import * as assert from "uvu/assert";
 import { withLoaded, type Loaded } from "../lb/testing/loaded.ts";
 import { unloadLoadBalancer } from "../lb/index.ts";
-import { eventually, startIn, toolSuite } from "../testing/index.ts";
+import { eventually, startIn, toolSuite, TSX } from "../testing/index.ts";
 import { command as metricsCommand } from "./commands/metrics.ts";
 import { command as monitorCommand } from "./commands/monitor.ts";
 import { command as statusCommand } from "./commands/status.ts";
@@ -17,7 +17,7 @@ import { runCommand } from "./testing/run-command.ts";
 const test = toolSuite("command: monitor, metrics", ["python3"], { kernel: true });
 
 const CLI = fileURLToPath(new URL("tsbpf.ts", import.meta.url));
-const tsbpf = ["--import", import.meta.resolve("tsx"), CLI] as const;
+const tsbpf = [...TSX, CLI] as const;
 
 /** What a subcommand prints, in this process. */
 const monitor = (...args: readonly string[]) => runCommand(monitorCommand(), ...args);

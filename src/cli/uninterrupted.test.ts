@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { TSX } from "../testing/index.ts";
 
 const test = suite("uninterrupted");
 
@@ -9,13 +10,7 @@ function run(script: string): Promise<{ output: string; signal: NodeJS.Signals |
   const module = JSON.stringify(new URL("uninterrupted.ts", import.meta.url));
   const child = spawn(
     process.execPath,
-    [
-      "--import",
-      import.meta.resolve("tsx"),
-      "--input-type=module",
-      "--eval",
-      `const { uninterrupted } = await import(${module}); ${script}`,
-    ],
+    [...TSX, "--input-type=module", "--eval", `const { uninterrupted } = await import(${module}); ${script}`],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   let output = "";

@@ -1,4 +1,5 @@
 /** Object files that clang makes and libbpf loads. */
+import "../one-copy.ts";
 export { ElfError } from "./error.ts";
 export { readObject, type ObjectFile, type ReadOptions } from "./read.ts";
 export { writeObject, type WriteOptions } from "./write.ts";

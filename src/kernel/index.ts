@@ -2,6 +2,7 @@
  * The typed bpf() system call. Only this folder makes foreign calls. Importing it works anywhere; calling it
  * needs Linux.
  */
+import "../one-copy.ts";
 export { BpfError } from "./bpf-error.ts";
 export { VerifierError } from "./verifier-error.ts";
 export { parseVerifierLog, type VerifierLog, type VerifierStep } from "./verifier-log.ts";

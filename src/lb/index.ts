@@ -1,4 +1,5 @@
 /** The load balancer's control plane: services, from a configuration to the kernel's maps. */
+import "../one-copy.ts";
 export {
   ConfigError,
   defaultMapSizes,

@@ -1,4 +1,5 @@
 /** A simulator of the BPF machine: programs run and are tested off the kernel. */
+import "../one-copy.ts";
 export { simulate, type SimulateOptions, type Simulation } from "./simulate.ts";
 export { World, type RunOptions, type RunResult, type Task, type WorldOptions } from "./world.ts";
 export { SimulationFault } from "./fault.ts";

@@ -10,4 +10,5 @@ export { kernelSuite, whyNoKernel } from "./kernel-suite.ts";
 export { withNetworkNamespace } from "./network-namespace.ts";
 export { hasTool, runTool, toolSuite } from "./tool-suite.ts";
 export { withPins } from "./pins.ts";
+export { TSX } from "./tsx.ts";
 export { runIn, runScriptIn, startIn, type Outcome, type Place } from "./process.ts";

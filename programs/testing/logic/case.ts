@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import type { HelperTable } from "../../../src/sim/index.ts";
+import type { HelperTable } from "tsbpf/sim";
 import { RECENT_FLOWS, type DataPathOptions } from "../../index.ts";
 import type { Party } from "../data-path.ts";
 import { reverseEntry, type Endpoint } from "../endpoint.ts";

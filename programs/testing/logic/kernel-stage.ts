@@ -1,6 +1,5 @@
 import * as assert from "uvu/assert";
-import { readRingBuffer, type RingBufferReader } from "../../../src/loader/index.ts";
-import type { Infer } from "../../../src/types/index.ts";
+import { readRingBuffer, type RingBufferReader, type Infer } from "tsbpf";
 import { events, type DataPathOptions, type Event } from "../../index.ts";
 import { counted } from "../counters.ts";
 import type { DataPath, Identity, Party } from "../data-path.ts";

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
-import { Errno, type ProgramSource } from "../../../src/dsl/index.ts";
-import { World, type ContextValues, type SimulatedSocket, type WorldOptions } from "../../../src/sim/index.ts";
+import { Errno, type ProgramSource } from "tsbpf";
+import { World, type ContextValues, type SimulatedSocket, type WorldOptions } from "tsbpf/sim";
 import { events, eventsLost, maps4, maps6, type DataPathOptions } from "../../index.ts";
 import { counted } from "../counters.ts";
 import type { Identity, Party } from "../data-path.ts";

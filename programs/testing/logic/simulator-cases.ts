@@ -1,6 +1,6 @@
 /** What cannot be brought about with real sockets, or not be seen of them. */
 import * as assert from "uvu/assert";
-import { builtInHelpers, type HelperTable, type WorldHelper } from "../../../src/sim/index.ts";
+import { builtInHelpers, type HelperTable, type WorldHelper } from "tsbpf/sim";
 import { connected, maps4, maps6, ServiceFlag, type DataPathOptions } from "../../index.ts";
 import { errnoOf } from "../socket-error.ts";
 import { mapsFor, serviceKey } from "../service-table.ts";

@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import type { Infer } from "../../../src/types/index.ts";
+import type { Infer } from "tsbpf";
 import type { DataPathOptions, Event } from "../../index.ts";
 import type { Identity, Party } from "../data-path.ts";
 import { endpointText, type Endpoint } from "../endpoint.ts";

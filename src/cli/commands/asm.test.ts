@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { CommanderError } from "commander";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { runTool, toolSuite } from "../../testing/index.ts";
+import { runTool, toolSuite, TSX } from "../../testing/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { command as asm } from "./asm.ts";
@@ -17,7 +17,7 @@ const test = suite<{ directory: string }>("cli: asm, disasm");
 const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
 /** In a process of its own, as a user does. */
 function tsbpf(input: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", TSBPF, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...TSX, TSBPF, ...args], {
     input,
     encoding: "utf8",
     env: { ...process.env, NO_COLOR: "1" },

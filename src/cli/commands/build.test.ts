@@ -8,7 +8,7 @@ import { CommanderError } from "commander";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readObject } from "../../elf/index.ts";
-import { eventually } from "../../testing/index.ts";
+import { eventually, TSX } from "../../testing/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { command } from "./build.ts";
@@ -18,7 +18,6 @@ const test = suite<{ directory: string }>("cli: build");
 const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
 const TOOLKIT = new URL("../../index.ts", import.meta.url).href;
 const ASSEMBLER = new URL("../../asm/index.ts", import.meta.url).href;
-const TSX = import.meta.resolve("tsx");
 
 const SOURCE = `
 import { array, cgroup, PROCEED, u64 } from "${TOOLKIT}";
@@ -52,7 +51,7 @@ test.after((context) => rmSync(context.directory, { recursive: true }));
 
 /** In a process of its own, as a user does. */
 function tsbpf(cwd: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", TSX, TSBPF, "build", ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...TSX, TSBPF, "build", ...args], {
     cwd,
     encoding: "utf8",
     env: { ...process.env, NO_COLOR: "1" },
@@ -157,7 +156,7 @@ test("--watch builds again when a file that is imported is saved, also after a f
   const limit = join(directory, "limit.ts");
   const output = join(directory, "watched.o");
   const entries = () => readObject(readFileSync(output)).maps[0]!.maxEntries;
-  const child = spawn(process.execPath, ["--import", TSX, TSBPF, "build", "programs.ts", "-o", output, "--watch"], {
+  const child = spawn(process.execPath, [...TSX, TSBPF, "build", "programs.ts", "-o", output, "--watch"], {
     cwd: directory,
     stdio: ["ignore", "ignore", "pipe"],
   });

@@ -1,14 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
-import { kernelSuite, withDirectory } from "../../testing/index.ts";
+import { kernelSuite, withDirectory, TSX } from "../../testing/index.ts";
 
 const test = kernelSuite("cli: check");
 
 const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
-const TSX = pathToFileURL(fileURLToPath(new URL("../../../node_modules/tsx/dist/loader.mjs", import.meta.url))).href;
 const DOOR = new URL("../../index.ts", import.meta.url).href;
 
 const FILE = `
@@ -32,7 +31,7 @@ const check = (...args: readonly string[]) =>
   withDirectory((directory) => {
     const file = join(directory, "programs.ts");
     writeFileSync(file, FILE);
-    return spawnSync(process.execPath, ["--import", TSX, TSBPF, "check", file, ...args], {
+    return spawnSync(process.execPath, [...TSX, TSBPF, "check", file, ...args], {
       encoding: "utf8",
       env: { ...process.env, NO_COLOR: "1" },
     });

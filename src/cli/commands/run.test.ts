@@ -3,12 +3,13 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { TSX } from "../../testing/index.ts";
 
 const test = suite("tsbpf run");
 const COMMAND = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
 
 function run(args: readonly string[], input: string): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", COMMAND, "run", ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...TSX, COMMAND, "run", ...args], {
     input,
     encoding: "utf8",
   });

@@ -1,9 +1,7 @@
 import * as assert from "uvu/assert";
-import { kernelSuite, runIn, withCgroup, withNetworkNamespace } from "../../testing/index.ts";
+import { kernelSuite, runIn, withCgroup, withNetworkNamespace, TSX } from "../../testing/index.ts";
 
 const test = kernelSuite("network namespaces of this host");
-
-const TSX = import.meta.resolve("tsx");
 
 /** Reads namespaces in a process of its own, since a program may be attached to its cgroup. */
 async function readIn(
@@ -25,8 +23,7 @@ async function readIn(
   const { status, stdout, stderr } = await runIn(
     { cgroup },
     process.execPath,
-    "--import",
-    TSX,
+    ...TSX,
     "--input-type=module",
     "--eval",
     script,
@@ -65,8 +62,7 @@ test("one that is not there, or is none, is an error, and this process stays whe
     const { stdout, stderr } = await runIn(
       { cgroup },
       process.execPath,
-      "--import",
-      TSX,
+      ...TSX,
       "--input-type=module",
       "--eval",
       script,

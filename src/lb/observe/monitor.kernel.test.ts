@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { events as ring } from "../../../programs/index.ts";
 import type { SocketClient } from "../../../programs/testing/index.ts";
-import { startIn, toolSuite } from "../../testing/index.ts";
+import { startIn, toolSuite, TSX } from "../../testing/index.ts";
 import { Monitor, type Status, type TranslationEvent } from "../index.ts";
 import { withLoaded, type Loaded } from "../testing/loaded.ts";
 import { withSteadyTraffic } from "../testing/steady-traffic.ts";
@@ -246,8 +246,7 @@ async function killedMonitor(pins: string): Promise<void> {
   const child = startIn(
     {},
     process.execPath,
-    "--import",
-    import.meta.resolve("tsx"),
+    ...TSX,
     "--input-type=module",
     "--eval",
     `
