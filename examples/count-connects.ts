@@ -1,15 +1,15 @@
 /**
- * Counts connect() calls by protocol: a hello-world.
+ * connect4, connect6: counts connect() calls by protocol, a hello-world.
  *
- *     npx tsx examples/count-connects.ts -- curl -s http://127.0.0.1:8000/
+ *     npx tsx examples/count-connects.ts -- curl -s http://127.20.0.11:8080/
  */
 import { array, cgroup, load, PROCEED, Protocol, u64, type BuilderWith, type SockAddr4, type SockAddr6 } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
-/** How many connects there were, by IP protocol number. */
+/** Calls by IP protocol number. */
 const connects = array("connects", { value: u64, maxEntries: 256 });
 
-// An ordinary function is all that two programs need to share a step.
+// Two programs share a step by calling an ordinary function.
 function countProtocol(b: BuilderWith<never, 0 | 1>, ctx: SockAddr4 | SockAddr6): typeof PROCEED {
   b.lookup(connects, ctx.protocol.and(255)).ifFound((counter) => counter.value.atomicAdd(1));
   return PROCEED;

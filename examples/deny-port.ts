@@ -1,7 +1,7 @@
 /**
- * A firewall: connect() to one port fails.
+ * connect4, connect6: a firewall. connect() to one port fails.
  *
- *     npx tsx examples/deny-port.ts --port 8000 -- curl -s http://127.0.0.1:8000/
+ *     npx tsx examples/deny-port.ts --port 8080 -- curl -s http://127.20.0.11:8080/
  */
 import {
   array,
@@ -17,11 +17,11 @@ import {
   type SockAddr4,
   type SockAddr6,
 } from "tsbpf";
-import { runExample, UsageError } from "./support/run.ts";
+import { portOption, runExample } from "./support/run.ts";
 
 const denied = array("denied", { value: u64, maxEntries: 1 });
 
-/** `withErrno` asks for Linux 5.18: before, a call that is refused fails with EPERM, and the program has no say in it. */
+/** `withErrno` needs Linux 5.18. Before that a refused call always fails with EPERM. */
 function denyPort(port: number, withErrno: boolean) {
   const decide = (b: BuilderWith<"setRetval", 0 | 1>, ctx: SockAddr4 | SockAddr6): typeof PROCEED => {
     b.if(ctx.userPort.eq(be16(port)), () => {
@@ -36,17 +36,15 @@ function denyPort(port: number, withErrno: boolean) {
 
 await runExample({
   name: "deny-port",
-  summary: "Lets no connect() to a port through.",
+  summary: "Refuses connect() to a port.",
   options: { port: { type: "string", help: "the port, 1 to 65535" } },
-  load({ port }) {
-    const number = Number(port);
-    if (!Number.isInteger(number) || number < 1 || number > 65_535)
-      throw new UsageError("--port takes a number from 1 to 65535");
+  load(options) {
+    const port = portOption(options, "port");
     try {
-      return load(denyPort(number, true));
+      return load(denyPort(port, true));
     } catch (error) {
       if (!(error instanceof VerifierError)) throw error;
-      return load(denyPort(number, false));
+      return load(denyPort(port, false));
     }
   },
   report: (collection) => `denied: ${collection.map(denied).get(0)}`,

@@ -1,13 +1,21 @@
-/** Every example, run as its users run it. */
+/** Every example, run as its users run it; and every command of examples/README.md, which prints what the page shows. */
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { cgroupRoot } from "tsbpf";
-import { kernelSuite, runIn, startIn, withCgroup, TSX, type Outcome } from "../src/testing/index.ts";
+import {
+  kernelSuite,
+  runIn,
+  startIn,
+  withCgroup,
+  withNetworkNamespace,
+  TSX,
+  type Outcome,
+} from "../src/testing/index.ts";
 
 const test = kernelSuite("examples");
 
@@ -112,6 +120,9 @@ test("a wrong command line is explained, with exit code 2; a wrong place with 1"
     ["count-connects", ["--nonsense"], 2, /--nonsense/],
     ["count-connects", ["--seconds", "soon", "--", "true"], 2, /--seconds takes a number above 0/],
     ["deny-port", ["--port", "70000", "--", "true"], 2, /--port takes a number from 1 to 65535/],
+    ["move-port", ["--from", "53", "--", "true"], 2, /--to takes a number from 1 to 65535/],
+    ["public-address", ["--ipv4", "here", "--", "true"], 2, /--ipv4 takes an IPv4 address, not here/],
+    ["egress-firewall", ["--allow", "127.0.0.1/33", "--", "true"], 2, /--allow takes networks such as/],
     ["last-destination", ["--cgroup", "/nowhere"], 1, /\/nowhere: there is no such directory/],
   ];
   await Promise.all(
@@ -123,5 +134,59 @@ test("a wrong command line is explained, with exit code 2; a wrong place with 1"
     }),
   );
 });
+
+const page = readFileSync(new URL("README.md", import.meta.url), "utf8");
+
+interface PageCommand {
+  readonly example: string;
+  readonly command: string;
+  readonly output: readonly string[];
+}
+
+/** The page's commands, each with the lines under it. */
+const pageCommands: readonly PageCommand[] = [...page.matchAll(/^```console\n(.*?)^```$/gms)].flatMap(([, block]) =>
+  block!
+    .split(/^\$ /m)
+    .slice(1)
+    .map((text): PageCommand => {
+      const [command, ...output] = text.trimEnd().split("\n");
+      return { example: /examples\/(\S+)\.ts/.exec(command!)![1]!, command: command!, output };
+    }),
+);
+
+/** Sorted, as an example and its command print at the same time; without curl's own words and what differs by run. */
+const comparable = (lines: readonly string[]): string[] =>
+  lines
+    .filter((line) => line !== "" && !line.startsWith("curl: "))
+    .map((line) =>
+      line
+        .replace(/process \d+/, "process N")
+        .replace(/[1-9]\d* (packets|bytes)/g, "N $1")
+        .replace(/[\d.]+ ms/, "N ms"),
+    )
+    .sort();
+
+test("every example is on the page, with a command", () => {
+  const files = readdirSync(new URL(".", import.meta.url)).filter((file) => /^[^.]+\.ts$/.test(file));
+  assert.equal([...new Set(pageCommands.map(({ example }) => `${example}.ts`))].sort(), files.sort());
+});
+
+test("every command of the page prints what the page shows", () =>
+  withNetworkNamespace([], async (networkNamespace) => {
+    const demo = startIn(
+      { networkNamespace },
+      ...([process.execPath, ...TSX, fileURLToPath(new URL("../src/cli/tsbpf.ts", import.meta.url)), "demo"] as const),
+    );
+    try {
+      for await (const line of createInterface({ input: demo.stdout! })) if (line.startsWith("Running")) break;
+      for (const { command, output } of pageCommands) {
+        const line = command.replace("npx tsx", [process.execPath, ...TSX].join(" "));
+        const { stdout, stderr } = await runIn({ networkNamespace }, "sh", "-c", line);
+        assert.equal(comparable(`${stdout}${stderr}`.split("\n")), comparable(output), command);
+      }
+    } finally {
+      demo.kill("SIGINT");
+    }
+  }));
 
 test.run();

@@ -1,7 +1,7 @@
 /**
- * In the raw assembler: keeps the last destination that somebody connected to.
+ * connect4 in the raw assembler: keeps the last destination of a connect() call.
  *
- *     npx tsx examples/last-destination.ts -- curl -s http://127.0.0.1:8000/
+ *     npx tsx examples/last-destination.ts -- curl -s http://127.20.0.11:8080/
  */
 import { array, asm, AttachType, be16, ipv4, load, ProgramType, struct } from "tsbpf";
 import { runExample } from "./support/run.ts";
@@ -11,10 +11,10 @@ const { add, call, exit, jeq, label, load: read, loadMap, mov, r0, r1, r10, r2, 
 const Destination = struct("destination", { address: ipv4, port: be16 });
 const lastDestination = array("last_destination", { value: Destination, maxEntries: 1 });
 
-/** Where two fields of struct bpf_sock_addr are (linux/bpf.h), in bytes. Both are in network byte order already. */
+/** Offsets of two fields of struct bpf_sock_addr (linux/bpf.h). Both fields are in network byte order. */
 const USER_IP4 = 4;
 const USER_PORT = 24;
-/** Where the fields of a declared struct are, its layout says. */
+/** Offsets of the declared struct's fields. */
 const [ADDRESS, PORT] = Destination.layout.map(({ offset }) => offset) as [number, number];
 
 const remember = asm.program({
@@ -24,12 +24,12 @@ const remember = asm.program({
   section: "cgroup/connect4",
   maps: [lastDestination],
   items: [
-    // r1 is the context. r6 to r9 survive the call below, r1 to r5 do not.
+    // r1 is the context. The call below keeps r6 to r9 and overwrites r1 to r5.
     mov(r6, r1),
     read("u32", r7, r6, USER_IP4),
     read("u32", r8, r6, USER_PORT),
 
-    // r0 = the address of element 0, whose index lies on the stack.
+    // r0 = the address of element 0. Its index is on the stack.
     store("u32", r10, -4, 0),
     mov(r2, r10),
     add(r2, -4),

@@ -1,4 +1,4 @@
-/** What every example needs around its programs: a cgroup, a command to watch, and an end. */
+/** What the examples share: the command line, the cgroup, the command that runs in it, and the printing. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
@@ -7,38 +7,56 @@ import { dirname, join } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { attach, cgroupRoot, checkHost, type Collection } from "tsbpf";
 
-/** A command line that is not understood: exit code 2. */
+/** A wrong command line: exit code 2. */
 export class UsageError extends Error {}
 
 type OptionValues = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
 export interface Example {
-  /** Name of the file, as its usage shows it. */
+  /** Name of the file without `.ts`, for the usage text. */
   readonly name: string;
-  /** One sentence: what it does to the connections of the command. */
+  /** One sentence: what the example does. */
   readonly summary: string;
-  /** Options beside the common ones, each with its line of help. */
+  /** Options besides the common ones, each with its help text. */
   readonly options?: Readonly<Record<string, { readonly type: "string"; readonly help: string }>>;
   /**
    * Loads the programs.
-   * @throws {UsageError} where an option's value is no good
+   * @throws {UsageError} for a wrong option
    */
   load(options: OptionValues): Collection;
-  /** What there is to tell now; it is printed whenever it has changed. */
+  /** One line about the maps, printed whenever it changes. */
   report(collection: Collection): string;
 }
 
-/** Milliseconds between two looks at the maps. */
+/** Milliseconds between two reports. */
 const INTERVAL = 200;
 
 /**
- * Runs an example by its command line: attaches its programs to a cgroup, runs
- * a command in there or just watches, and prints the reports until the command
- * ends, the time is over or ctrl-C is pressed. Nothing stays attached.
+ * Runs an example as its command line says: attaches its programs to a cgroup,
+ * runs a command there or only watches, and prints reports until the command
+ * ends, the time is over or Ctrl-C is pressed. Then it detaches the programs.
  */
-export async function runExample(example: Example): Promise<void> {
+export const runExample = (example: Example): Promise<void> => withExitCode(() => run(example));
+
+/** Runs an example that takes no command: its programs are run by the kernel on given input. */
+export const runOnce = (work: () => void): Promise<void> =>
+  withExitCode(() => {
+    checkHost();
+    work();
+    return 0;
+  });
+
+/** The value of an option that takes a port. */
+export function portOption(options: OptionValues, name: string): number {
+  const port = Number(options[name]);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new UsageError(`--${name} takes a number from 1 to 65535`);
+  return port;
+}
+
+async function withExitCode(work: () => number | Promise<number>): Promise<void> {
   try {
-    process.exitCode = await run(example);
+    process.exitCode = await work();
   } catch (error) {
     const { message, hint } = error as Error & { hint?: string };
     process.stderr.write(`error: ${message}\n${hint === undefined ? "" : `hint: ${hint}\n`}`);
@@ -57,7 +75,7 @@ async function run(example: Example): Promise<number> {
     throw new UsageError(`--seconds takes a number above 0, not ${String(options["seconds"])}`);
   if (command.length === 0 && options["cgroup"] === undefined) {
     throw new UsageError(
-      `say what to watch: a command, or with --cgroup DIR everything in a cgroup\n\n${usage(example)}`,
+      `say what to watch: a command, or everything in a cgroup with --cgroup DIR\n\n${usage(example)}`,
     );
   }
   checkHost();
@@ -101,19 +119,19 @@ function parse({ options: additional = {} }: Example): { options: OptionValues; 
 function usage({ name, summary, options = {} }: Example): string {
   const lines = {
     ...Object.fromEntries(Object.entries(options).map(([option, { help }]) => [`--${option} VALUE`, help])),
-    "--cgroup DIR": "the cgroup to attach to; a new one, for the command alone, unless given",
+    "--cgroup DIR": "the cgroup to attach to (default: a new one for the command alone)",
     "--seconds N": "stop after this time",
   };
   return (
     `${summary}\n\nnpx tsx examples/${name}.ts [options] -- COMMAND...   the connections of one command\n` +
-    `npx tsx examples/${name}.ts [options] --cgroup DIR    those of every process in a cgroup, until ctrl-C\n\n` +
+    `npx tsx examples/${name}.ts [options] --cgroup DIR    those of every process in a cgroup, until Ctrl-C\n\n` +
     `${Object.entries(lines)
       .map(([option, help]) => `  ${option.padEnd(16)}${help}\n`)
       .join("")}`
   );
 }
 
-/** Prints the reports until `end` is fulfilled, with the exit code. */
+/** Prints reports until `end` resolves; gives its exit code. */
 async function watch(
   example: Example,
   collection: Collection,
@@ -137,7 +155,7 @@ async function watch(
   }
 }
 
-/** Runs a command in the cgroup: it is there before its first instruction. Its exit code. */
+/** Runs a command that is in the cgroup from its first instruction on; gives its exit code. */
 async function runCommand(command: readonly string[], cgroup: string, signal: AbortSignal): Promise<number> {
   const child = spawn("sh", ["-c", 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', "sh", cgroup, ...command], {
     stdio: "inherit",
@@ -147,7 +165,7 @@ async function runCommand(command: readonly string[], cgroup: string, signal: Ab
   return code ?? 1;
 }
 
-/** Ctrl-C, a request to end, or the time over. */
+/** Waits for Ctrl-C, SIGTERM or the end of the time; gives the exit code. */
 async function stopped(signal: AbortSignal, seconds: number | undefined): Promise<number> {
   return new Promise((resolve) => {
     for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -162,7 +180,7 @@ async function stopped(signal: AbortSignal, seconds: number | undefined): Promis
   });
 }
 
-/** Takes the cgroup away. What the command has left running goes on in the cgroup above. */
+/** Removes the cgroup. Processes that the command left running move to the parent cgroup. */
 function removeCgroup(cgroup: string): void {
   for (const pid of readFileSync(join(cgroup, "cgroup.procs"), "utf8").split("\n").filter(Boolean)) {
     writeFileSync(join(dirname(cgroup), "cgroup.procs"), pid);

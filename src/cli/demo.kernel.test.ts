@@ -4,11 +4,11 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { OWNER } from "../lb/index.ts";
-import { kernelSuite, runIn, startIn, withCgroup, withNetworkNamespace, withPins } from "../testing/index.ts";
+import { kernelSuite, runIn, startIn, TSX, withCgroup, withNetworkNamespace, withPins } from "../testing/index.ts";
 
 const test = kernelSuite("tsbpf demo");
 
-const tsbpf = [process.execPath, "--import", "tsx", fileURLToPath(new URL("tsbpf.ts", import.meta.url))] as const;
+const tsbpf = [process.execPath, ...TSX, fileURLToPath(new URL("tsbpf.ts", import.meta.url))] as const;
 
 const askOverUdp = `
   const socket = require("dgram").createSocket("udp4");
