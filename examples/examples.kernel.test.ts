@@ -123,7 +123,7 @@ test("a wrong command line is explained, with exit code 2; a wrong place with 1"
     ["move-port", ["--from", "53", "--", "true"], 2, /--to takes a number from 1 to 65535/],
     ["public-address", ["--ipv4", "here", "--", "true"], 2, /--ipv4 takes an IPv4 address, not here/],
     ["egress-firewall", ["--allow", "127.0.0.1/33", "--", "true"], 2, /--allow takes networks such as/],
-    ["last-destination", ["--cgroup", "/nowhere"], 1, /\/nowhere: there is no such directory/],
+    ["last-destination", ["--cgroup", "/nowhere"], 1, /\/nowhere: no such directory/],
   ];
   await Promise.all(
     cases.map(async ([name, args, status, reason]) => {

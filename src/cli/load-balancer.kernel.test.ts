@@ -252,23 +252,23 @@ test("what cannot be loaded is said in one line, and changes nothing", () =>
       const cases: readonly [request: LoadRequest, message: string, hint: string][] = [
         [
           { ...wanted, cgroup: "/nowhere" },
-          "cgroup /nowhere: there is no such directory",
+          "cannot open cgroup /nowhere: no such directory",
           "cgroups are directories below",
         ],
         [
           { ...wanted, cgroup: tmpdir() },
-          `cgroup ${tmpdir()}: this directory is not in a cgroup v2 hierarchy`,
+          `cannot open cgroup ${tmpdir()}: it is not in a cgroup v2 hierarchy`,
           "cgroups are",
         ],
         [
           { ...wanted, pins: foreign },
-          `pin directory ${foreign} is used by something else: it holds somebody`,
+          `cannot use pin directory ${foreign}: it is used by something else: it holds somebody`,
           "choose another",
         ],
         [{ ...wanted, pins: join(tmpdir(), "pins") }, "it is not on a BPF file system", "/sys/fs/bpf"],
         [
           { ...wanted, config: parseConfig(bothProtocols([]).replace("slots: 256", "slots: 128"), "test") },
-          "its max entries is 256, and 128 is asked for",
+          "its max entries is 256, not 128",
           "unload",
         ],
       ];
@@ -487,7 +487,10 @@ test("mounts the BPF file system where it is not, and says so where cgroup v2 is
       ...command,
     );
     assert.is(without.status, 1);
-    assert.match(without.stderr, "error: no cgroup v2 hierarchy is mounted\nhint: mount one");
+    assert.match(
+      without.stderr,
+      "error: cannot find the cgroup root: no cgroup v2 hierarchy is mounted\nhint: mount one",
+    );
     const powerless = await runIn(
       {},
       "setpriv",
@@ -500,7 +503,7 @@ test("mounts the BPF file system where it is not, and says so where cgroup v2 is
     assert.is(powerless.status, 1);
     assert.match(
       powerless.stderr,
-      /error: this process may not load BPF programs: .* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\nhint: run it as root/,
+      /error: cannot load BPF programs: .* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\nhint: run it as root/,
     );
   }));
 

@@ -3,12 +3,11 @@ import { BpfError, type Fd, type Kernel } from "../kernel/index.ts";
 import { btfFeatures } from "./features.ts";
 
 /**
- * BTF that the kernel has taken, with what else was made along with it.
- * `make` is asked for everything first; where the kernel refuses that, for what
- * it was found to know.
+ * Loads BTF, with every feature if the kernel accepts it, else with the features that the kernel has.
  *
- * @returns undefined where `make` gives none
- * @throws {BpfError} where the kernel refuses the reduced form too
+ * @param make builds the BTF for a set of features, and whatever belongs to it
+ * @returns what `make` returned and the descriptor of the BTF; undefined if `make` returns undefined
+ * @throws {BpfError} if the kernel refuses the reduced form too
  */
 export function acceptedBtf<T extends { readonly btf: Uint8Array }>(
   make: (features: BtfFeatures) => T | undefined,

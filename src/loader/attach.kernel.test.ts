@@ -23,7 +23,7 @@ import { attach, load, LoaderError, PinDirectory } from "./index.ts";
 
 const test = kernelSuite("loader: attaching to a cgroup");
 
-/** bpf_sock_addr: user_ip4 at 4, user_port at 24; in memory both are big-endian. */
+/** bpf_sock_addr: user_ip4 at offset 4, user_port at 24; both big-endian in memory. */
 const USER_IP4 = 4;
 const USER_PORT = 24;
 const bigEndian16 = (port: number) => ((port & 255) << 8) | (port >> 8);
@@ -33,7 +33,7 @@ const OWNER = "tsbpf loader test";
 const unique = `t${process.pid}`;
 const calls = array(`${unique}_calls`, { value: u64, maxEntries: 1 });
 
-/** Redirects connects to `from` on loopback to port `to`, and counts all connects by `step`. */
+/** Redirects connects to `from` on loopback to port `to`, and adds `step` for every connect. */
 function redirect(from: number, to: number, step = 1): Program {
   return program({
     name: `${unique}_c4`,
@@ -44,7 +44,7 @@ function redirect(from: number, to: number, step = 1): Program {
     items: [
       ldx("u32", r0, r1, USER_PORT),
       jne(r0, bigEndian16(from), "count"),
-      // By a register: Linux before 6.4 stores nothing else in a context.
+      // Through a register: Linux before 6.4 cannot store a constant in a context.
       mov(r2, LOOPBACK),
       store("u32", r1, USER_IP4, r2),
       mov(r2, bigEndian16(to)),
@@ -68,7 +68,7 @@ function redirect(from: number, to: number, step = 1): Program {
   });
 }
 
-/** In a process of its own: a server on one port, and connects to another; which local port the server saw. */
+/** A script that serves on one port and connects to another; it prints the local port that the server saw. */
 const connectThrough = (port: number) => `
   import net from "node:net";
   const server = net.createServer((socket) => socket.end(String(socket.localPort)));
@@ -82,7 +82,7 @@ const connectThrough = (port: number) => `
   console.log(JSON.stringify(answer));
 `;
 
-test("a connect program redirects, is pinned, replaced and taken away", async () => {
+test("a connect program redirects, is pinned, replaced and removed", async () => {
   await withCgroup((cgroup) =>
     withPins(OWNER, async (directory) => {
       const port = 20_000 + (process.pid % 20_000);
@@ -99,7 +99,7 @@ test("a connect program redirects, is pinned, replaced and taken away", async ()
         attached.close();
         first.close();
       }
-      assert.is(await runScriptIn({ cgroup }, connectThrough(port)), String(port + 1), "it works on without a process");
+      assert.is(await runScriptIn({ cgroup }, connectThrough(port)), String(port + 1), "it works without a process");
 
       const pins = PinDirectory.open(directory, OWNER)!;
       const map = pins.map(calls);
@@ -131,7 +131,7 @@ test("a connect program redirects, is pinned, replaced and taken away", async ()
   );
 });
 
-test("what the verifier refuses leaves nothing behind", async () => {
+test("a refused program leaves nothing behind", async () => {
   const good = redirect(1, 2);
   const bad = program({ ...good, name: `${unique}_bad`, items: [mov(r0, 7), exit()] });
   assert.throws(
@@ -141,12 +141,12 @@ test("what the verifier refuses leaves nothing behind", async () => {
   await eventually(() => assert.equal(kernelObjects(new RegExp(`^${unique}`)), { programs: [], maps: [] }));
 });
 
-test("a place that is no cgroup is refused", () => {
+test("attaching fails where there is no cgroup", () => {
   using collection = load([redirect(1, 2)]);
   for (const [cgroup, reason] of [
     ["/nowhere", /no such directory/],
     ["/tmp", /not in a cgroup v2/],
-    ["/etc/passwd", /no directory/],
+    ["/etc/passwd", /not a directory/],
   ] as const) {
     assert.throws(
       () => attach(collection, { cgroup }),

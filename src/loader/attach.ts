@@ -5,59 +5,69 @@ import type { Collection, LoadedProgram } from "./collection.ts";
 import { LoaderError } from "./error.ts";
 import type { PinDirectory, PinKind } from "./pins.ts";
 import { openCgroup } from "./preconditions.ts";
-import { Undo } from "./undo.ts";
+import { Rollback } from "./rollback.ts";
 
 export interface AttachOptions {
-  /** A cgroup v2 directory: its processes, and those of the cgroups below, meet the programs. */
+  /** A cgroup v2 directory. The programs run for its processes and those of all cgroups below it. */
   readonly cgroup: string;
-  /** Pins programs, maps and links here, so that they outlive this process; absent, they go when the result is closed. */
+  /**
+   * Pins programs, maps and links here, so that they outlive this process. Without it they end when the result
+   * is closed.
+   */
   readonly pins?: PinDirectory | undefined;
 }
 
-/** A program that is attached. */
+/** An attached program. */
 export interface Attachment {
   readonly program: LoadedProgram;
   readonly link: Fd;
-  /** How it came about: a new link, or the program of one that was there replaced. */
+  /** `attached` by a new link, or `replaced` the program of a pinned link. */
   readonly how: "attached" | "replaced";
 }
 
 export interface Attached {
   readonly attachments: readonly Attachment[];
-  /** Names of links that an earlier version had pinned, and this one has not: they were detached. */
+  /** Names of links pinned by an earlier version and absent from this one; they were detached. */
   readonly detached: readonly string[];
-  /** Closes the links' descriptors: what is not pinned is detached. */
+  /** Closes the links' descriptors. Links that are not pinned are detached. */
   close(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Attaches every program of a collection to a cgroup. A link that is pinned
- * under the program's name is not made anew: its program is replaced in one
- * step, so that no call goes past it. Everything or nothing: where one cannot
- * be attached, those before it are as they were.
+ * Attaches every program of a collection to a cgroup, by links. A pinned link of the same name is reused: its
+ * program is replaced atomically, so every call runs the old program or the new one. If one program cannot be
+ * attached, all others are restored to their earlier state.
  *
- * @throws {LoaderError} where the cgroup is none
- * @throws {BpfError} where the kernel refuses
+ * @throws {LoaderError} if `cgroup` is not a cgroup v2 directory, or a program does not name its hook
+ * @throws {BpfError} if the kernel refuses a step
+ * @example
+ * ```ts
+ * import { attach, cgroup, load, PROCEED } from "tsbpf";
+ *
+ * const pass = cgroup.connect4("pass", () => PROCEED);
+ * using loaded = load([pass]);
+ * using attached = attach(loaded, { cgroup: "/sys/fs/cgroup" });
+ * ```
  */
 export function attach(collection: Collection, { cgroup, pins }: AttachOptions): Attached {
   const { kernel } = collection;
   const target = openCgroup(cgroup, kernel);
   try {
-    return Undo.run((undo) => {
-      if (pins) pinMaps(collection, pins, undo);
+    return Rollback.run((rollback) => {
+      if (pins) pinMaps(collection, pins, rollback);
       const cgroupId = statSync(cgroup, { bigint: true }).ino;
       const attachments = [...collection.programs.values()].map((program): Attachment => {
         const attachType = hookOf(program);
         const found = pins && pinnedLink(pins, program, { cgroupId, attachType }, kernel);
         if (found) {
-          undo.add(() => found.link.close());
-          replaceProgram(found, program, kernel, undo);
+          rollback.onFailure(() => found.link.close());
+          replaceProgram(found, program, kernel, rollback);
         }
-        const link = found?.link ?? newLink(program, target, attachType, kernel, undo);
+        const link = found?.link ?? newLink(program, target, attachType, kernel, rollback);
         if (pins) {
-          if (!found) pinAtomically(pins, "links", program.program.name, link, undo);
-          pinAtomically(pins, "programs", program.program.name, program.fd, undo);
+          if (!found) pinAtomically(pins, "links", program.program.name, link, rollback);
+          pinAtomically(pins, "programs", program.program.name, program.fd, rollback);
         }
         return { program, link, how: found ? "replaced" : "attached" };
       });
@@ -72,24 +82,26 @@ export function attach(collection: Collection, { cgroup, pins }: AttachOptions):
 
 function hookOf({ program }: LoadedProgram): AttachType {
   if (program.expectedAttachType === undefined) {
-    throw new LoaderError(`program ${program.name} does not say which hook it is for (expectedAttachType)`);
+    throw new LoaderError(`cannot attach program ${program.name}: it does not name its hook (expectedAttachType)`, {
+      hint: "declare the program with a hook that attaches to cgroups, such as cgroup.connect4",
+    });
   }
   return program.expectedAttachType;
 }
 
-function newLink(program: LoadedProgram, target: Fd, attachType: AttachType, kernel: Kernel, undo: Undo): Fd {
+function newLink(program: LoadedProgram, target: Fd, attachType: AttachType, kernel: Kernel, rollback: Rollback): Fd {
   const link = kernel.createLink({ program: program.fd, target, attachType, name: program.program.name });
-  undo.add(() => link.close());
+  rollback.onFailure(() => link.close());
   return link;
 }
 
 interface FoundLink {
   readonly link: Fd;
-  /** Id of the program that it runs. */
+  /** Id of the link's program. */
   readonly programId: number;
 }
 
-/** The link that an earlier load has pinned, if it is on this cgroup and hook still. */
+/** The link pinned by an earlier load, if it is still on this cgroup and hook. */
 function pinnedLink(
   pins: PinDirectory,
   { program }: LoadedProgram,
@@ -108,33 +120,38 @@ function pinnedLink(
   return programId === undefined ? undefined : { link, programId };
 }
 
-function replaceProgram({ link, programId }: FoundLink, program: LoadedProgram, kernel: Kernel, undo: Undo): void {
+function replaceProgram(
+  { link, programId }: FoundLink,
+  program: LoadedProgram,
+  kernel: Kernel,
+  rollback: Rollback,
+): void {
   const old = kernel.openById("program", programId);
-  undo.afterwards(() => old?.close());
+  rollback.finally(() => old?.close());
   kernel.updateLink(link, program.fd, old);
-  undo.add(() => {
+  rollback.onFailure(() => {
     if (old) kernel.updateLink(link, old, program.fd);
   });
 }
 
-function pinMaps(collection: Collection, pins: PinDirectory, undo: Undo): void {
+function pinMaps(collection: Collection, pins: PinDirectory, rollback: Rollback): void {
   for (const [name, { fd, reused }] of collection.maps) {
-    if (!reused) pinAtomically(pins, "maps", name, fd, undo);
+    if (!reused) pinAtomically(pins, "maps", name, fd, rollback);
   }
 }
 
-/** Gives `object` the name, and has `undo` give it back to who had it before. */
-function pinAtomically(pins: PinDirectory, kind: PinKind, name: string, object: Fd, undo: Undo): void {
+/** Pins `object` under the name; a rollback restores the earlier pin. */
+function pinAtomically(pins: PinDirectory, kind: PinKind, name: string, object: Fd, rollback: Rollback): void {
   const before = pins.open(kind, name);
-  undo.afterwards(() => before?.close());
+  rollback.finally(() => before?.close());
   pins.replace(kind, name, object);
-  undo.add(() => {
+  rollback.onFailure(() => {
     if (before) pins.replace(kind, name, before);
     else pins.unpin(kind, name);
   });
 }
 
-/** What an earlier version had and this one has not. */
+/** Removes pins that an earlier version made and this one lacks, and returns the names of the detached links. */
 function removeObsolete(collection: Collection, pins: PinDirectory): string[] {
   const current = (kind: "maps" | "programs") =>
     new Set([...collection[kind].keys()].map((name) => name.replaceAll(".", "_")));

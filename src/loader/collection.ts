@@ -8,24 +8,23 @@ import { createDeclaredMap, checkPinnedMap } from "./map-create.ts";
 import type { PinDirectory } from "./pins.ts";
 import { kernelFunctionId, relocate } from "./relocate.ts";
 import { openMap, type MapHandle } from "./typed-map.ts";
-import { Undo } from "./undo.ts";
+import { Rollback } from "./rollback.ts";
 
 export interface LoadOptions {
-  /** Maps that no program refers to and that are to be there all the same. */
+  /** Maps to create although no program refers to them. */
   readonly maps?: readonly MapDefinition[];
-  /** Elements by name of map, in place of what its declaration says. */
+  /** The number of elements by map name; overrides the declaration. */
   readonly maxEntries?: Readonly<Record<string, number>>;
-  /** Maps pinned in this directory are used in place of new ones. */
+  /** Maps pinned in this directory are reused instead of created. */
   readonly pins?: PinDirectory | undefined;
   /**
-   * Whether maps and programs get BTF, with functions and source lines: true if
-   * absent. What the kernel does not take is left out; socket storage and its
-   * like have BTF in any case.
+   * Whether maps and programs get BTF, with functions and source lines; true by default. Parts that the kernel
+   * does not support are omitted. Socket storage and similar maps always have BTF, since they need it.
    */
   readonly btf?: boolean;
-  /** Whether the source lines come with their text, read from the files: true if absent. */
+  /** Whether source lines include their text, read from the files; true by default. */
   readonly sourceText?: boolean;
-  /** 0: the verifier's log only when it refuses (the default); 1: always; 2: with every state; 4: only the statistics. */
+  /** 0: the verifier's log only on refusal (default); 1: always; 2: with every state; 4: statistics only. */
   readonly logLevel?: 0 | 1 | 2 | 4;
   readonly kernel?: Kernel;
 }
@@ -34,21 +33,31 @@ export interface LoadOptions {
 export interface LoadedProgram {
   readonly program: Program;
   readonly fd: Fd;
-  /** What the verifier said; empty at log level 0. */
+  /** The verifier's log; empty at log level 0. */
   readonly log: string;
 }
 
 /**
- * Creates the maps of some programs, each once, and loads the programs. Those
- * that are not compiled yet are, for the instruction set that this kernel has.
- * Everything or nothing: where one is refused, nothing stays.
+ * Creates the maps of some programs, each once, and loads the programs. Programs that are not compiled yet are
+ * compiled for the running kernel's instruction set. If one step fails, everything is undone.
  *
- * Nothing is attached or pinned: it all goes when the collection is closed,
- * unless `attach` has pinned it.
+ * Nothing is attached or pinned: closing the collection removes it all, except what `attach` has pinned.
  *
- * @throws {VerifierError} where the verifier refuses a program
- * @throws {BpfError} where the kernel refuses something else
- * @throws {LoaderError} where declarations contradict each other, or a pinned map is another
+ * @throws {VerifierError} if the verifier refuses a program
+ * @throws {BpfError} if the kernel refuses another step
+ * @throws {LoaderError} if declarations contradict each other, or a pinned map differs from its declaration
+ * @example
+ * ```ts
+ * import { array, cgroup, load, PROCEED, u64 } from "tsbpf";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * const count = cgroup.connect4("count", (b) => {
+ *   b.lookup(calls, 0).ifFound((counter) => counter.value.atomicAdd(1));
+ *   return PROCEED;
+ * });
+ * using loaded = load([count]);
+ * console.log(loaded.map(calls).get(0));
+ * ```
  */
 export function load(sources: readonly (Program | CompilableProgram)[], options: LoadOptions = {}): Collection {
   const { kernel = linux, pins } = options;
@@ -57,14 +66,14 @@ export function load(sources: readonly (Program | CompilableProgram)[], options:
   );
   const withBtf = options.btf ?? true;
   const definitions = declaredMaps(programs, options);
-  return Undo.run((undo) => {
+  return Rollback.run((rollback) => {
     const keep = (fd: Fd): Fd => {
-      undo.add(() => fd.close());
+      rollback.onFailure(() => fd.close());
       return fd;
     };
     const maps = new Map<string, LoadedMap>();
     for (const definition of definitions) {
-      // What is frozen belongs to the program that it was made for: another program's has another value.
+      // A frozen map belongs to one load: another load may freeze another value.
       const pinned = definition.frozen === true ? undefined : pins?.openPinnedMap(definition.name);
       const fd = keep(pinned ?? createDeclaredMap(definition, kernel, withBtf));
       if (pinned) checkPinnedMap(kernel.mapInfo(pinned), definition, pins!.path("maps", definition.name));
@@ -87,7 +96,7 @@ export function load(sources: readonly (Program | CompilableProgram)[], options:
 export interface LoadedMap {
   readonly definition: MapDefinition;
   readonly fd: Fd;
-  /** It was pinned before. */
+  /** Whether the map was pinned before this load. */
   readonly reused: boolean;
 }
 
@@ -105,26 +114,36 @@ export class Collection {
   }
 
   /**
-   * The handle of a map; it is closed with the collection.
-   * @throws {LoaderError} where the collection has no map of that name
+   * The handle of a map, for reading and writing its elements. It is closed with the collection.
+   * @throws {LoaderError} if the collection has no map of that name
    */
   map<D extends MapDefinition>(definition: D): MapHandle<D> {
     const found = this.maps.get(definition.name);
-    if (found === undefined) throw new LoaderError(`no program uses map ${definition.name}, so it was not created`);
+    if (found === undefined) {
+      throw new LoaderError(`cannot open map ${definition.name}: it was not created, since no loaded program uses it`, {
+        hint: "list it in the option maps of load",
+      });
+    }
     let handle = this.#handles.get(definition.name);
     if (handle === undefined)
       this.#handles.set(definition.name, (handle = openMap(found.definition, found.fd, this.kernel)));
     return handle as unknown as MapHandle<D>;
   }
 
-  /** @throws {LoaderError} where there is no program of that name */
+  /**
+   * A loaded program by name.
+   * @throws {LoaderError} if there is none of that name
+   */
   program(name: string): LoadedProgram {
     const found = this.programs.get(name);
-    if (found === undefined) throw new LoaderError(`no program ${name} was loaded`);
+    if (found === undefined)
+      throw new LoaderError(
+        `cannot find program ${name}: the loaded ones are ${[...this.programs.keys()].join(", ") || "none"}`,
+      );
     return found;
   }
 
-  /** Closes all descriptors. What is pinned or attached by a pinned link stays. */
+  /** Closes all descriptors. Pinned objects stay, and so do programs attached by pinned links. */
   close(): void {
     for (const { fd } of this.programs.values()) fd.close();
     for (const { fd } of this.maps.values()) fd.close();
@@ -135,25 +154,26 @@ export class Collection {
   }
 }
 
-/** The maps of all programs, each once, with the sizes asked for. */
+/** The maps of all programs, each once, with the requested sizes. */
 function declaredMaps(programs: readonly Program[], { maps = [], maxEntries = {} }: LoadOptions): MapDefinition[] {
   const found = new Map<string, MapDefinition>();
   for (const definition of [...programs.flatMap((program) => program.maps), ...maps]) {
     const other = found.get(definition.name);
     if (other !== undefined && other !== definition && !sameDefinition(other, definition)) {
       throw new LoaderError(
-        `two different maps are called ${definition.name}: ${describe(other)} and ${describe(definition)}`,
+        `cannot load: two different maps are called ${definition.name}: ${describe(other)} and ${describe(definition)}`,
       );
     }
     found.set(definition.name, other ?? definition);
   }
   const seen = new Set<string>();
   for (const { name } of programs) {
-    if (seen.has(name)) throw new LoaderError(`two programs are called ${name}`);
+    if (seen.has(name)) throw new LoaderError(`cannot load: two programs are called ${name}`);
     seen.add(name);
   }
   for (const name of Object.keys(maxEntries)) {
-    if (!found.has(name)) throw new LoaderError(`a number of entries was given for map ${name}, which no program uses`);
+    if (!found.has(name))
+      throw new LoaderError(`cannot set maxEntries of map ${name}: no program uses a map of that name`);
   }
   return [...found.values()].map((definition) => {
     const wanted = maxEntries[definition.name];
@@ -169,7 +189,8 @@ function sameDefinition(a: MapDefinition, b: MapDefinition): boolean {
 }
 
 function describe({ type, key, value, maxEntries, flags }: MapDefinition): string {
-  return `type ${type}, key ${key} of ${key.size} bytes, value ${value} of ${value.size} bytes, ${maxEntries} entries, flags ${flags}`;
+  const sizes = `key ${key} of ${key.size} bytes, value ${value} of ${value.size} bytes`;
+  return `type ${type}, ${sizes}, ${maxEntries} entries, flags ${flags}`;
 }
 
 function loadOne(
@@ -199,7 +220,7 @@ function loadOne(
       kernel,
     );
   } catch (error) {
-    // Nothing but readability hangs on it.
+    // BTF only helps readers: load without it.
     if (!(error instanceof BpfError)) throw error;
     return attempt();
   }

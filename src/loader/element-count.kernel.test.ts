@@ -15,7 +15,7 @@ import {
 } from "../types/index.ts";
 import { keptElementCount, load, type TypedMap } from "./index.ts";
 
-const test = kernelSuite("elements of a map, as the kernel counts them");
+const test = kernelSuite("the kernel's element count of a map");
 
 const kept = kernelBtf().find("func", "bpf_map_sum_elem_count") !== undefined;
 const shape = { key: u32, value: u64, maxEntries: 3_000 };
@@ -23,26 +23,26 @@ const perCpu = new Array<bigint>(possibleCpus()).fill(1n);
 
 const maps: readonly (readonly [what: string, definition: MapDefinition, value: unknown])[] = [
   ["hash", hash("counted_hash", shape), 1n],
-  ["hash that is not allocated beforehand", hash("counted_lazy", { ...shape, flags: MapFlag.NO_PREALLOC }), 1n],
+  ["hash without preallocation", hash("counted_lazy", { ...shape, flags: MapFlag.NO_PREALLOC }), 1n],
   ["per-CPU hash", percpuHash("counted_percpu", shape), perCpu],
   ["LRU hash", lruHash("counted_lru", shape), 1n],
   ["per-CPU LRU hash", lruPercpuHash("counted_lrup", shape), perCpu],
 ];
 
 for (const [what, definition, value] of maps) {
-  test(`${what}: as many as one meets by walking, whatever has come and gone`, () => {
+  test(`${what}: the count equals a walk's, after insertions and deletions`, () => {
     using collection = load([], { maps: [definition] });
     const map = collection.map(definition) as unknown as TypedMap<number, unknown>;
     const check = () => assert.is(keptElementCount(definition, map.fd), kept ? map.count() : undefined);
     check();
     for (let i = 0; i < 2_000; i++) map.set(i, value);
-    // Written again they are no more than before; and what is not there cannot go.
+    // Updates and deletions of absent keys leave the count unchanged.
     for (let i = 0; i < 500; i++) map.set(i, value);
     check();
     for (let i = 1_500; i < 2_500; i++) map.delete(i);
     check();
     assert.is(map.count(), 1_500);
-    // More than an LRU map has room for: it makes some.
+    // More elements than the map can hold: an LRU map evicts some.
     if (what.includes("LRU")) for (let i = 10_000; i < 20_000; i++) map.set(i, value);
     else
       assert.throws(() => {
@@ -55,7 +55,7 @@ for (const [what, definition, value] of maps) {
   });
 }
 
-test("an array has no such count", () => {
+test("an array has no count", () => {
   const definition = array("uncounted", { value: u64, maxEntries: 4 });
   using collection = load([], { maps: [definition] });
   assert.is(keptElementCount(definition, collection.map(definition).fd), undefined);

@@ -4,7 +4,7 @@ import { linux, VerifierError, type Fd, type Kernel } from "../kernel/index.ts";
 import { MapType, ProgramType, type MapDefinition } from "../types/index.ts";
 import { relocate } from "./relocate.ts";
 
-/** Maps of which the kernel counts the elements: its hash tables. */
+/** Map types with an element count in the kernel: its hash tables. */
 const COUNTED: ReadonlySet<MapType> = new Set<MapType>([
   MapType.HASH,
   MapType.LRU_HASH,
@@ -12,18 +12,17 @@ const COUNTED: ReadonlySet<MapType> = new Set<MapType>([
   MapType.LRU_PERCPU_HASH,
 ]);
 
-/** The kernel function that gives the count (kernel/bpf/map_iter.c; Linux 6.6). */
+/** The kernel function that returns the count (kernel/bpf/map_iter.c; Linux 6.6). */
 const COUNT = "bpf_map_sum_elem_count";
 
-/** A socket filter is not run without a packet, though this one reads none. */
+/** A socket filter's test run needs a packet, although this program reads none. */
 const PACKET = new Uint8Array(64);
 
 /**
- * How many elements a hash map holds, by the count that the kernel keeps of
- * each: exact, for maps that evict too, and had as quickly of a large map as of
- * a small one. Only programs can ask for it, so one is loaded and run.
+ * The number of elements in a hash map, by the kernel's own count. The count is exact, also for LRU maps, and
+ * takes the same time for any size of map. Only programs can read it, so this loads and runs one.
  *
- * @returns undefined where the kernel keeps none: before Linux 6.6, without BTF, or of another type of map
+ * @returns undefined if the kernel has no count: before Linux 6.6, without BTF, or for another type of map
  * @throws {BpfError}
  */
 export function keptElementCount(definition: MapDefinition, map: Fd, kernel: Kernel = linux): number | undefined {
@@ -48,7 +47,7 @@ export function keptElementCount(definition: MapDefinition, map: Fd, kernel: Ker
       fd.close();
     }
   } catch (error) {
-    // The function is there, and not for programs like this one.
+    // The function exists, but not for programs of this type.
     if (error instanceof VerifierError) return undefined;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** Loading, attaching or pinning cannot go on, for a reason outside of the kernel's own refusals. */
+/** Loading, attaching or pinning failed before the kernel was asked, or for a reason other than its refusal. */
 export class LoaderError extends Error {
   override readonly name = "LoaderError";
   /** What to do about it. */

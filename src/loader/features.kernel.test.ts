@@ -16,10 +16,10 @@ import {
 
 const { CGROUP_SOCK_ADDR, CGROUP_SOCK, XDP } = ProgramType;
 
-/** What every kernel from 5.10 on has: an answer of "no" is a fault of the probe. */
+/** Every kernel since 5.10 has these: a "no" is a fault of the probe. */
 const onKernel = kernelSuite("features of the running kernel");
 
-onKernel("map types that Linux 5.10 has", () => {
+onKernel("the map types of Linux 5.10", () => {
   const newer: readonly number[] = [
     MapType.TASK_STORAGE,
     MapType.BLOOM_FILTER,
@@ -27,7 +27,7 @@ onKernel("map types that Linux 5.10 has", () => {
     MapType.CGRP_STORAGE,
     MapType.ARENA,
   ];
-  // These need a kernel that was built with them.
+  // Present only in kernels built with them.
   const optional: readonly number[] = [MapType.XSKMAP, MapType.SOCKMAP, MapType.SOCKHASH, MapType.INODE_STORAGE];
   for (const [name, type] of Object.entries(MapType)) {
     if (type === MapType.UNSPEC || type === MapType.STRUCT_OPS) continue;
@@ -36,11 +36,11 @@ onKernel("map types that Linux 5.10 has", () => {
   }
 });
 
-onKernel("a map type that no kernel has is absent", () => {
+onKernel("an unknown map type is absent", () => {
   assert.not(hasMapType(999 as typeof MapType.HASH));
 });
 
-onKernel("hooks that Linux 5.10 has, and combinations that none has", () => {
+onKernel("the hooks of Linux 5.10, and combinations that no kernel has", () => {
   for (const hook of [
     AttachType.CGROUP_INET4_CONNECT,
     AttachType.CGROUP_INET6_CONNECT,
@@ -54,7 +54,7 @@ onKernel("hooks that Linux 5.10 has, and combinations that none has", () => {
     assert.ok(hasProgramType(CGROUP_SOCK_ADDR, hook), `hook ${hook}`);
   assert.ok(hasProgramType(CGROUP_SOCK, AttachType.CGROUP_INET_SOCK_RELEASE));
   assert.ok(hasProgramType(XDP));
-  assert.ok(hasProgramType(ProgramType.TRACING), "refused for want of a type, and known all the same");
+  assert.ok(hasProgramType(ProgramType.TRACING), "known, although refused without a type to attach to");
   assert.not(hasProgramType(CGROUP_SOCK_ADDR, AttachType.CGROUP_INET_INGRESS));
   assert.not(hasProgramType(999 as typeof XDP));
 });
@@ -65,11 +65,11 @@ onKernel("helpers by program type", () => {
   assert.ok(hasHelper("bpf_sk_storage_get", CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP4_SENDMSG));
   assert.ok(hasHelper("bpf_xdp_adjust_head", XDP));
   assert.not(hasHelper("bpf_xdp_adjust_head", CGROUP_SOCK_ADDR, AttachType.CGROUP_INET4_CONNECT));
-  assert.not(hasHelper("bpf_set_retval", CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP4_RECVMSG), "by no kernel");
+  assert.not(hasHelper("bpf_set_retval", CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP4_RECVMSG), "in any kernel");
   assert.not(hasHelper(9999, XDP));
 });
 
-onKernel("instructions: a level holds the ones below it", () => {
+onKernel("instructions: a level includes the levels below it", () => {
   assert.ok(hasInstructions("lessThan"));
   assert.ok(hasInstructions("jump32"));
   const level = instructionSetLevel();
@@ -88,7 +88,7 @@ onKernel.run();
 
 const inMemory = suite("features of a kernel in memory");
 
-inMemory("each question is asked once", () => {
+inMemory("each feature is probed once", () => {
   const fake = new FakeKernel();
   assert.ok(hasMapType(MapType.HASH, fake.kernel));
   assert.ok(hasMapType(MapType.HASH, fake.kernel));
@@ -96,7 +96,7 @@ inMemory("each question is asked once", () => {
   assert.equal(fake.openKinds(), []);
 });
 
-inMemory("what the kernel refuses is absent, and another kernel is asked anew", () => {
+inMemory("a refused feature is absent, and another kernel is probed separately", () => {
   const old = new FakeKernel();
   old.failures = {
     createMap: ({ type }) => (type === MapType.RINGBUF ? Errno.EINVAL : undefined),
@@ -116,7 +116,7 @@ inMemory("what the kernel refuses is absent, and another kernel is asked anew", 
   assert.equal(old.openKinds(), []);
 });
 
-inMemory("missing privileges are no answer", () => {
+inMemory("missing privileges throw, and the answer is not remembered", () => {
   const fake = new FakeKernel();
   fake.failures = { createMap: Errno.EPERM };
   for (let i = 0; i < 2; i++)

@@ -1,7 +1,6 @@
 /**
- * What a kernel can do, found by trying it: distributions carry features back
- * to old versions and leave others out of new ones, so a version says little.
- * Each question is asked once a process.
+ * Kernel features, found by probing: distributions backport features to old versions and leave others out of
+ * new ones, so a version number says little. Each feature is probed once per process.
  */
 import {
   atomicAdd,
@@ -38,7 +37,7 @@ import {
 } from "../kernel/index.ts";
 import { type AttachType, MapFlag, MapType, ProgramType, skStorage, u32 } from "../types/index.ts";
 
-/** Answers so far, by kernel and question. */
+/** Results so far, by kernel and question. */
 const answers = new WeakMap<Kernel, Map<string, boolean>>();
 
 function ask(kernel: Kernel, question: string, probe: () => boolean): boolean {
@@ -49,7 +48,7 @@ function ask(kernel: Kernel, question: string, probe: () => boolean): boolean {
   return answer;
 }
 
-/** How `work` ended: an error number, 0 for none. Privileges that are missing say nothing of the kernel, and are thrown. */
+/** The error number of `work`, 0 if it succeeded. Missing privileges say nothing about the kernel: EPERM is thrown. */
 function errnoOf(work: () => void): number {
   try {
     work();
@@ -60,11 +59,11 @@ function errnoOf(work: () => void): number {
   }
 }
 
-/** Bytes of a page on every machine, or a multiple. */
+/** A multiple of the page size on every machine. */
 const PAGES = 65_536;
 const LOCAL_STORAGE = { maxEntries: 0, flags: MapFlag.NO_PREALLOC } as const;
 
-/** What a map needs to be created, where it is not 4 bytes of key, 4 of value and one entry. */
+/** What differs from a map with 4 bytes of key, 4 of value and one entry. */
 const shapes: Readonly<Partial<Record<MapType, Partial<MapCreate>>>> = {
   [MapType.STACK_TRACE]: { valueSize: 8 },
   [MapType.LPM_TRIE]: { keySize: 8, flags: MapFlag.NO_PREALLOC },
@@ -83,9 +82,15 @@ const shapes: Readonly<Partial<Record<MapType, Partial<MapCreate>>>> = {
 };
 
 /**
- * Whether maps of this type can be created. Not for `STRUCT_OPS`, whose maps
- * cannot be created without a type of the kernel's.
- * @throws {BpfError} EPERM, where privileges are missing
+ * Whether maps of this type can be created. `STRUCT_OPS` is excluded, since such a map needs a kernel type.
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { MapType } from "tsbpf";
+ * import { hasMapType } from "tsbpf/kernel";
+ *
+ * if (!hasMapType(MapType.RINGBUF)) throw new Error("this program needs Linux 5.8");
+ * ```
  */
 export function hasMapType(
   type: Exclude<MapType, typeof MapType.UNSPEC | typeof MapType.STRUCT_OPS>,
@@ -126,7 +131,7 @@ type Verdict =
   | { readonly result: "refused"; readonly reason: string }
   | { readonly result: "unknown" };
 
-/** What becomes of a program: `refused` by the verifier, or `unknown` to the kernel before it comes to that. */
+/** The outcome of a load: `refused` by the verifier, or `unknown` to the kernel before verification. */
 function verdict(items: readonly Item[], kernel: Kernel, type: ProgramType, expectedAttachType?: AttachType): Verdict {
   const program: ProgramLoad = {
     name: "probe",
@@ -148,25 +153,39 @@ function verdict(items: readonly Item[], kernel: Kernel, type: ProgramType, expe
 const RETURN_1: readonly Item[] = [mov(r0, 1), exit()];
 
 /**
- * Whether programs of this type, for this hook, can be loaded.
- * @throws {BpfError} EPERM, where privileges are missing
+ * Whether programs of this type and for this hook can be loaded.
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { AttachType, ProgramType } from "tsbpf";
+ * import { hasProgramType } from "tsbpf/kernel";
+ *
+ * console.log(hasProgramType(ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_INET4_CONNECT));
+ * ```
  */
 export function hasProgramType(type: ProgramType, expectedAttachType?: AttachType, kernel: Kernel = linux): boolean {
   return ask(
     kernel,
     `program type ${type} ${expectedAttachType ?? ""}`,
     () =>
-      // The verifier only gets to see programs of a type that the kernel knows; it may well ask for more than this one has.
+      // Only programs of known types reach the verifier, which may still refuse this one.
       verdict(RETURN_1, kernel, type, expectedAttachType).result !== "unknown",
   );
 }
 
-/** How the verifier says that there is no such helper, or not for this program. */
+/** The verifier's messages for an unknown helper, or one that this program may not call. */
 const NO_HELPER = /unknown func|invalid func|cannot use helper/;
 
 /**
- * Whether programs of this type, for this hook, may call a helper.
- * @throws {BpfError} EPERM, where privileges are missing
+ * Whether programs of this type and for this hook may call a helper, by name or number.
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { ProgramType } from "tsbpf";
+ * import { hasHelper } from "tsbpf/kernel";
+ *
+ * console.log(hasHelper("bpf_ringbuf_output", ProgramType.XDP));
+ * ```
  */
 export function hasHelper(
   helper: HelperName | number,
@@ -176,18 +195,18 @@ export function hasHelper(
 ): boolean {
   return ask(kernel, `helper ${helper} ${type} ${expectedAttachType ?? ""}`, () => {
     const found = verdict([call(helper), ...RETURN_1], kernel, type, expectedAttachType);
-    // Its arguments are missing, so that a helper which may be called is refused for these.
+    // The call has no arguments, so an allowed helper is refused for these.
     return found.result === "accepted" || (found.result === "refused" && !NO_HELPER.test(found.reason));
   });
 }
 
-/** Parts of the instruction set, with the kernel that brought each. */
+/** Extensions of the instruction set, with the kernel that introduced each. */
 const instructions = {
   /** Unsigned and signed less-than jumps, `-mcpu=v2` (Linux 4.14). */
   lessThan: [mov(r0, 0), jlt(r0, 1, "end"), mov(r0, 1), label("end"), exit()],
   /** Jumps on 32 bits, `-mcpu=v3` (5.1). */
   jump32: [mov(w0, 0), jlt(w0, 1, "end"), mov(w0, 1), label("end"), exit()],
-  /** Atomics that fetch, `-mcpu=v3` (5.12). */
+  /** Fetching atomics, `-mcpu=v3` (5.12). */
   atomicFetch: [
     store("u64", r10, -8, 0),
     mov(r1, 1),
@@ -197,17 +216,23 @@ const instructions = {
   ],
   /** Sign extension, signed division, byte swaps, long jumps, `-mcpu=v4` (6.6). */
   v4: [mov(r1, 1), movsx8(r0, r1), exit()],
-  /** Loops that the kernel bounds (6.9). */
+  /** Loops bounded by the kernel (6.9). */
   mayGoto: [mov(r0, 0), mayGoto("end"), jump("end"), label("end"), exit()],
-  /** Loads that acquire and stores that release (6.15). */
+  /** Load-acquire and store-release (6.15). */
   loadAcquire: [store("u64", r10, -8, 0), mov(r2, r10), loadAcquire("u64", r0, r2, -8), mov(r0, 0), exit()],
 } as const satisfies Readonly<Record<string, readonly Item[]>>;
 
 export type InstructionFeature = keyof typeof instructions;
 
 /**
- * Whether the verifier and the JIT take a part of the instruction set.
- * @throws {BpfError} EPERM, where privileges are missing
+ * Whether the verifier and the JIT accept an extension of the instruction set.
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { hasInstructions } from "tsbpf/kernel";
+ *
+ * console.log(hasInstructions("atomicFetch"));
+ * ```
  */
 export function hasInstructions(feature: InstructionFeature, kernel: Kernel = linux): boolean {
   return ask(
@@ -218,10 +243,16 @@ export function hasInstructions(feature: InstructionFeature, kernel: Kernel = li
 }
 
 /**
- * The highest `-mcpu` level whose arithmetic and jumps the kernel takes; 1 is
- * the first. Atomics that give back the old value, which clang has from level 3
- * on, came to the kernel later (5.12) and are a question of their own.
- * @throws {BpfError} EPERM
+ * The highest `-mcpu` level whose arithmetic and jumps the kernel accepts; at least 1. Fetching atomics, which
+ * clang emits from level 3 on, came to the kernel later (5.12); probe them with
+ * `hasInstructions("atomicFetch")`.
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { instructionSetLevel } from "tsbpf/kernel";
+ *
+ * console.log(`build with -mcpu=v${instructionSetLevel()}`);
+ * ```
  */
 export function instructionSetLevel(kernel: Kernel = linux): 1 | 2 | 3 | 4 {
   if (!hasInstructions("lessThan", kernel)) return 1;
@@ -229,7 +260,16 @@ export function instructionSetLevel(kernel: Kernel = linux): 1 | 2 | 3 | 4 {
   return hasInstructions("v4", kernel) ? 4 : 3;
 }
 
-/** What of BTF the kernel takes. */
+/**
+ * The kinds of BTF types that the kernel accepts.
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { btfFeatures } from "tsbpf/kernel";
+ *
+ * console.log(btfFeatures().enum64);
+ * ```
+ */
 export function btfFeatures(kernel: Kernel = linux): BtfFeatures {
   const entries = Object.entries(btfProbes).map(([feature, blob]) => [
     feature,
@@ -238,7 +278,16 @@ export function btfFeatures(kernel: Kernel = linux): BtfFeatures {
   return Object.fromEntries(entries) as unknown as BtfFeatures;
 }
 
-/** Whether a hash map takes several elements by one call (5.6). @throws {BpfError} EPERM */
+/**
+ * Whether one system call can write several elements of a hash map (5.6).
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { hasBatchOperations } from "tsbpf/kernel";
+ *
+ * console.log(hasBatchOperations());
+ * ```
+ */
 export function hasBatchOperations(kernel: Kernel = linux): boolean {
   return ask(kernel, "batches", () => {
     const shape = { name: "probe", type: MapType.HASH, keySize: 4, valueSize: 4, maxEntries: 1 } as const;
@@ -251,13 +300,22 @@ export function hasBatchOperations(kernel: Kernel = linux): boolean {
   });
 }
 
-/** Larger than any descriptor can be. */
+/** Larger than any descriptor. */
 const NO_DESCRIPTOR = 0x7fff_ffff;
 
-/** Whether programs are attached to cgroups by links, which can be pinned and updated (5.7). */
+/**
+ * Whether programs attach to cgroups by links, which can be pinned and updated (5.7).
+ * @throws {BpfError} EPERM if privileges are missing
+ * @example
+ * ```ts
+ * import { hasCgroupLinks } from "tsbpf/kernel";
+ *
+ * if (!hasCgroupLinks()) throw new Error("attaching to cgroups needs Linux 5.7");
+ * ```
+ */
 export function hasCgroupLinks(kernel: Kernel = linux): boolean {
   return ask(kernel, "cgroup links", () => {
-    // A kernel that knows the command objects to the descriptor, one that does not to the command.
+    // A kernel with this command rejects the descriptor; one without it rejects the command.
     const nothing = new Fd(NO_DESCRIPTOR, () => {});
     return errnoOf(() => kernel.updateLink(nothing, nothing)) === Errno.EBADF;
   });

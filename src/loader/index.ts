@@ -1,4 +1,4 @@
-/** From programs and declarations to what runs in the kernel: loaded, attached, pinned, replaced. */
+/** Brings programs into the kernel: load, attach, pin, replace. */
 export { attach, type Attached, type Attachment, type AttachOptions } from "./attach.ts";
 export { Collection, load, type LoadedMap, type LoadedProgram, type LoadOptions } from "./collection.ts";
 export { keptElementCount } from "./element-count.ts";

@@ -1,11 +1,11 @@
-/** Maps, from their declaration to the kernel. */
+/** Creates maps from their declarations. */
 import { mapBtf } from "../btf/index.ts";
 import { BpfError, type Fd, type Kernel, type MapInfo } from "../kernel/index.ts";
 import { MapFlag, MapType, UpdateFlag, type MapDefinition } from "../types/index.ts";
 import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
 
-/** Map types that the kernel creates only with BTF. */
+/** Map types that need BTF. */
 const NEEDS_BTF: ReadonlySet<MapType> = new Set<MapType>([
   MapType.SK_STORAGE,
   MapType.INODE_STORAGE,
@@ -13,16 +13,16 @@ const NEEDS_BTF: ReadonlySet<MapType> = new Set<MapType>([
   MapType.CGRP_STORAGE,
 ]);
 
-/** Flags that go with a descriptor, not with the map. */
+/** Flags of a descriptor rather than of the map. */
 const DESCRIPTOR_FLAGS: number = MapFlag.RDONLY | MapFlag.WRONLY;
 
-/** Bytes of a value as the kernel counts them: a ring buffer's records are no values. */
+/** Bytes of a value for the kernel; 0 for a ring buffer, whose records are not values. */
 const valueSize = (definition: MapDefinition): number =>
   definition.type === MapType.RINGBUF ? 0 : definition.value.size;
 
 /**
- * Creates a map, with its first value; with BTF where that is asked for and the
- * kernel takes it, or where the type needs it.
+ * Creates a map with its initial value. The map has BTF if its type needs it, or if requested and accepted by
+ * the kernel.
  * @throws {BpfError}
  */
 export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, withBtf: boolean): Fd {
@@ -47,7 +47,7 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, wit
     types = acceptedBtf((features) => mapBtf(definition, { features }), `map ${definition.name}`, kernel);
     return create(types);
   } catch (error) {
-    // Refused for its BTF, or for something else: without BTF the kernel says which.
+    // Refused for its BTF or for another reason: without BTF the kernel tells which.
     if (needed || !(error instanceof BpfError)) throw error;
     return create();
   } finally {
@@ -55,7 +55,7 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, wit
   }
 }
 
-/** A new map with the value that it is to begin with, closed to further writing if that is asked for. */
+/** Writes the initial value of a new map, and freezes the map if declared so. */
 function filled(definition: MapDefinition, kernel: Kernel, fd: Fd): Fd {
   const { name, type, maxEntries, key, value, initialValue, frozen } = definition;
   try {
@@ -72,7 +72,7 @@ function filled(definition: MapDefinition, kernel: Kernel, fd: Fd): Fd {
   }
 }
 
-/** In which points a map that exists differs from a declaration; empty where the one can stand for the other. */
+/** How an existing map differs from a declaration; empty if it can serve as that map. */
 export function mapDifferences(info: MapInfo, definition: MapDefinition): string[] {
   const points: readonly (readonly [string, number, number])[] = [
     ["type", info.type, definition.type],
@@ -83,7 +83,7 @@ export function mapDifferences(info: MapInfo, definition: MapDefinition): string
   ];
   return points
     .filter(([, is, asked]) => is !== asked)
-    .map(([point, is, asked]) => `its ${point} is ${show(point, is)}, and ${show(point, asked)} is asked for`);
+    .map(([point, is, asked]) => `its ${point} is ${show(point, is)}, not ${show(point, asked)}`);
 }
 
 function show(point: string, value: number): string {
@@ -92,13 +92,13 @@ function show(point: string, value: number): string {
 }
 
 /**
- * Checks that a pinned map is the one declared.
- * @throws {LoaderError} naming every difference
+ * Checks a pinned map against its declaration.
+ * @throws {LoaderError} listing every difference
  */
 export function checkPinnedMap(info: MapInfo, definition: MapDefinition, path: string): void {
   const differences = mapDifferences(info, definition);
   if (differences.length === 0) return;
-  throw new LoaderError(`map ${definition.name}: the one pinned at ${path} cannot be used: ${differences.join("; ")}`, {
-    hint: "take the old one away first (tsbpf unload), or ask for the same",
+  throw new LoaderError(`cannot use the map pinned at ${path} as map ${definition.name}: ${differences.join("; ")}`, {
+    hint: "remove the old one first (tsbpf unload), or declare the same",
   });
 }

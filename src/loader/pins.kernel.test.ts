@@ -12,7 +12,7 @@ const test = kernelSuite("loader: pins on a BPF file system");
 const OWNER = "tsbpf pin test";
 const map = array("dotted.name", { value: u32, maxEntries: 1 });
 
-test("a directory off the BPF file system is refused; once one is mounted there, pins stay without a process", () => {
+test("a directory outside a BPF file system is refused; on a mounted one, pins outlive the process", () => {
   const place = mkdtempSync(join(tmpdir(), "tsbpf-bpffs-"));
   const directory = join(place, "pins");
   try {
@@ -38,7 +38,7 @@ test("a directory off the BPF file system is refused; once one is mounted there,
       assert.is(opened.get(0), 42);
       opened.close();
       again.removeIfEmpty();
-      assert.ok(existsSync(directory), "what is in use stays");
+      assert.ok(existsSync(directory), "a directory in use stays");
       again.removeAll();
       assert.not(existsSync(directory));
     } finally {

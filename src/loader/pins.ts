@@ -1,9 +1,9 @@
 /**
- * A directory of pins: what keeps programs, maps and links alive when no
- * process holds them, and how a later process takes them over.
+ * A directory of pins. Pins keep programs, maps and links alive without a process, and let a later process take
+ * them over.
  *
  *     DIRECTORY/maps/NAME  programs/NAME  links/NAME
- *     DIRECTORY/owner      a symbolic link whose target names whose it is
+ *     DIRECTORY/owner      a symbolic link whose target names the owner
  */
 import {
   existsSync,
@@ -36,17 +36,30 @@ export type PinKind = "maps" | "programs" | "links";
 
 const KINDS: readonly PinKind[] = ["maps", "programs", "links"];
 const OWNER = "owner";
-/** Where bpffs is by convention, and is mounted when it is not. */
+/** The conventional mount point of bpffs; mounted on demand. */
 const BPF_FILE_SYSTEM = "/sys/fs/bpf";
 
-/** A link with the program that it runs. */
+/** A link and its program. */
 export interface PinnedLink {
   readonly name: string;
   readonly link: LinkInfo;
-  /** Absent once the program is gone, which only happens to a link that is detached. */
+  /** Undefined if the program is gone, which happens only to a detached link. */
   readonly program: ProgramInfo | undefined;
 }
 
+/**
+ * Programs, maps and links pinned in one directory of a BPF file system, for one owner.
+ *
+ * @example
+ * ```ts
+ * import { array, PinDirectory, u64 } from "tsbpf";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * const pins = PinDirectory.open("/sys/fs/bpf/my-tool", "my-tool");
+ * using map = pins?.map(calls);
+ * console.log(map?.get(0));
+ * ```
+ */
 export class PinDirectory {
   readonly directory: string;
   readonly #kernel: Kernel;
@@ -57,11 +70,11 @@ export class PinDirectory {
   }
 
   /**
-   * Opens a directory of pins, and makes it if it is absent; mounts the BPF
-   * file system at /sys/fs/bpf if the directory lies there and it is not.
-   * @param owner whose it is: another's directory is refused
-   * @throws {LoaderError} where it is not on a BPF file system, or somebody else's
-   * @throws {BpfError} where mounting is refused
+   * Opens a directory of pins, creating it if needed. Mounts the BPF file system at /sys/fs/bpf if the
+   * directory is below it and none is mounted.
+   * @param owner names the owner; another owner's directory is refused
+   * @throws {LoaderError} if the directory is not on a BPF file system, or belongs to another owner
+   * @throws {BpfError} if mounting fails
    */
   static create(directory: string, owner: string, kernel: Kernel = linux): PinDirectory {
     const path = resolve(directory);
@@ -78,9 +91,9 @@ export class PinDirectory {
   }
 
   /**
-   * Opens a directory of pins that is there.
-   * @returns undefined where there is none
-   * @throws {LoaderError} where it is somebody else's
+   * Opens an existing directory of pins.
+   * @returns undefined if there is none
+   * @throws {LoaderError} if it belongs to another owner
    */
   static open(directory: string, owner: string, kernel: Kernel = linux): PinDirectory | undefined {
     const path = resolve(directory);
@@ -91,12 +104,12 @@ export class PinDirectory {
     return new PinDirectory(path, kernel);
   }
 
-  /** Where something is pinned. The file system takes no dots in names. */
+  /** The path of a pin. The file system does not allow dots in names; they become `_`. */
   path(kind: PinKind, name: string): string {
     return join(this.directory, kind, name.replaceAll(".", "_"));
   }
 
-  /** What is pinned, by name. */
+  /** The names of all pins of a kind, sorted. */
   names(kind: PinKind): string[] {
     const directory = join(this.directory, kind);
     return existsSync(directory)
@@ -107,14 +120,16 @@ export class PinDirectory {
   }
 
   /**
-   * Opens a map by its declaration.
-   * @throws {LoaderError} where none is pinned, or one that differs
+   * Opens a pinned map by its declaration.
+   * @throws {LoaderError} if no map of that name is pinned, or it differs from the declaration
    */
   map<D extends MapDefinition>(definition: D): MapHandle<D> {
     const fd = this.openPinnedMap(definition.name);
     const path = this.path("maps", definition.name);
     if (fd === undefined)
-      throw new LoaderError(`map ${definition.name}: none is pinned at ${path}`, { hint: "is it loaded?" });
+      throw new LoaderError(`cannot open map ${definition.name}: nothing is pinned at ${path}`, {
+        hint: "is it loaded?",
+      });
     try {
       const info = this.#kernel.mapInfo(fd);
       checkPinnedMap(info, { ...definition, maxEntries: info.maxEntries }, path);
@@ -125,12 +140,12 @@ export class PinDirectory {
     }
   }
 
-  /** The descriptor of a pinned map; undefined where there is none. @throws {BpfError} */
+  /** The descriptor of a pinned map; undefined if there is none. @throws {BpfError} */
   openPinnedMap(name: string): Fd | undefined {
     return this.open("maps", name);
   }
 
-  /** The descriptor of what is pinned; undefined where there is nothing. @throws {BpfError} */
+  /** The descriptor of a pinned object; undefined if there is none. @throws {BpfError} */
   open(kind: PinKind, name: string): Fd | undefined {
     try {
       return this.#kernel.openPinned(this.path(kind, name));
@@ -140,17 +155,25 @@ export class PinDirectory {
     }
   }
 
-  /** What the kernel says of a pinned map. @throws {BpfError} @throws {LoaderError} where there is none */
+  /**
+   * Describes a pinned map.
+   * @throws {BpfError}
+   * @throws {LoaderError} if there is none
+   */
   mapInfo(name: string): MapInfo {
     return this.#with("maps", name, (fd) => this.#kernel.mapInfo(fd));
   }
 
-  /** @throws {BpfError} @throws {LoaderError} where there is none */
+  /**
+   * Describes a pinned program.
+   * @throws {BpfError}
+   * @throws {LoaderError} if there is none
+   */
   programInfo(name: string): ProgramInfo {
     return this.#with("programs", name, (fd) => this.#kernel.programInfo(fd));
   }
 
-  /** Every pinned link with what it runs. @throws {BpfError} */
+  /** All pinned links and their programs. @throws {BpfError} */
   links(): PinnedLink[] {
     return this.names("links").map((name) => {
       const link = this.#with("links", name, (fd) => this.#kernel.linkInfo(fd));
@@ -163,12 +186,12 @@ export class PinDirectory {
     });
   }
 
-  /** Gives something a name here. @throws {BpfError} EEXIST where the name is taken */
+  /** Pins an object. @throws {BpfError} EEXIST if the name is taken */
   pin(kind: PinKind, name: string, object: Fd): void {
     this.#kernel.pinObject(object, this.path(kind, name));
   }
 
-  /** The same; what had the name before loses it in the same step. @throws {BpfError} */
+  /** Pins an object; atomically replaces any earlier pin of that name. @throws {BpfError} */
   replace(kind: PinKind, name: string, object: Fd): void {
     const path = this.path(kind, name);
     const temporary = join(dirname(path), `${TEMPORARY}${name.replaceAll(".", "_")}`);
@@ -177,14 +200,14 @@ export class PinDirectory {
     renameSync(temporary, path);
   }
 
-  /** Takes a name away; whether it was there. */
+  /** Removes a pin; false if there was none. */
   unpin(kind: PinKind, name: string): boolean {
     return removeFile(this.path(kind, name));
   }
 
   /**
-   * Detaches every link, takes every pin away, and the directory.
-   * @returns what was taken away, by name
+   * Detaches every link, then removes all pins and the directory.
+   * @returns the names of the removed pins
    */
   removeAll(): Record<PinKind, string[]> {
     const removed: Record<PinKind, string[]> = { links: [], programs: [], maps: [] };
@@ -197,7 +220,7 @@ export class PinDirectory {
     return removed;
   }
 
-  /** Takes the directory away if nothing is pinned in it. */
+  /** Removes the directory if it has no pins. */
   removeIfEmpty(): void {
     for (const kind of KINDS) {
       const directory = join(this.directory, kind);
@@ -211,9 +234,9 @@ export class PinDirectory {
   }
 
   /**
-   * Detaches a link and takes its name away; whether it was there. A link that
-   * somebody else holds too would live on without its pin: Linux 5.9 and newer
-   * detach it all the same.
+   * Detaches a link and removes its pin. Detaching (Linux 5.9) also covers a link that another process holds;
+   * without it such a link would stay attached.
+   * @returns false if there was no such pin
    * @throws {BpfError}
    */
   removeLink(name: string): boolean {
@@ -222,7 +245,7 @@ export class PinDirectory {
     try {
       this.#kernel.detachLink(link);
     } catch (error) {
-      // No such command, or detached by its cgroup's end: there is only the pin to take away.
+      // The kernel lacks the command, or the cgroup's removal detached the link: only the pin remains.
       if (!(error instanceof BpfError)) throw error;
     } finally {
       link.close();
@@ -233,7 +256,7 @@ export class PinDirectory {
   #with<T>(kind: PinKind, name: string, use: (fd: Fd) => T): T {
     const fd = this.open(kind, name);
     if (fd === undefined)
-      throw new LoaderError(`nothing is pinned at ${this.path(kind, name)}`, { hint: "is it loaded?" });
+      throw new LoaderError(`cannot open ${this.path(kind, name)}: nothing is pinned there`, { hint: "is it loaded?" });
     try {
       return use(fd);
     } finally {
@@ -242,7 +265,7 @@ export class PinDirectory {
   }
 }
 
-/** Begins the names of pins on their way to replacing others; no object's name begins so. */
+/** Prefix of temporary pins during a replacement; no object's name begins with it. */
 const TEMPORARY = "~";
 
 function isBpf(path: string, kernel: Kernel): boolean {
@@ -266,9 +289,10 @@ function removeFile(path: string): boolean {
 function checkPlace(path: string, kernel: Kernel): void {
   let existing = path;
   while (!existsSync(existing)) existing = dirname(existing);
-  if (!lstatSync(existing).isDirectory()) throw new LoaderError(`pin directory ${path}: ${existing} is no directory`);
+  if (!lstatSync(existing).isDirectory())
+    throw new LoaderError(`cannot use pin directory ${path}: ${existing} is not a directory`);
   if (isBpf(existing, kernel)) return;
-  throw new LoaderError(`pin directory ${path}: it is not on a BPF file system`, {
+  throw new LoaderError(`cannot use pin directory ${path}: it is not on a BPF file system`, {
     hint: `choose a directory below ${BPF_FILE_SYSTEM}, or mount one: mount -t bpf bpf DIRECTORY`,
   });
 }
@@ -278,13 +302,13 @@ function checkOwner(path: string, owner: string): void {
   const marker = isLink(join(path, OWNER)) ? readlinkSync(join(path, OWNER)) : undefined;
   const hint = "choose another directory for the pins";
   if (marker !== undefined && marker !== owner)
-    throw new LoaderError(`pin directory ${path} belongs to ${marker}, not to ${owner}`, { hint });
+    throw new LoaderError(`cannot use pin directory ${path}: it belongs to ${marker}, not to ${owner}`, { hint });
   if (others.length > 0)
     throw new LoaderError(
-      `pin directory ${path} is used by something else: it holds ${others.slice(0, 3).join(", ")}`,
+      `cannot use pin directory ${path}: it is used by something else: it holds ${others.slice(0, 3).join(", ")}`,
       { hint },
     );
   if (marker === undefined && readdirSync(path).length > 0) {
-    throw new LoaderError(`pin directory ${path} is used by something else: it says not whose it is`, { hint });
+    throw new LoaderError(`cannot use pin directory ${path}: it is not empty and names no owner`, { hint });
   }
 }

@@ -1,4 +1,4 @@
-/** What has to hold before anything is touched. */
+/** Checks to make before changing anything. */
 import { Capability, linux, type Fd, type Kernel } from "../kernel/index.ts";
 import { LoaderError } from "./error.ts";
 
@@ -8,7 +8,7 @@ import { LoaderError } from "./error.ts";
  */
 export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
   if (platform !== "linux") {
-    throw new LoaderError(`BPF programs can be loaded on Linux only, and this is ${platform}`, {
+    throw new LoaderError(`cannot load BPF programs on ${platform}: they need Linux`, {
       hint: "programs can be built, listed and simulated here; load them on Linux, or in a Linux virtual machine",
     });
   }
@@ -17,43 +17,41 @@ export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = pr
   if (has(Capability.SYS_ADMIN)) return;
   const missing = (["BPF", "NET_ADMIN", "PERFMON"] as const).filter((name) => !has(Capability[name]));
   if (missing.length > 0) {
-    throw new LoaderError(
-      `this process may not load BPF programs: it is not root and lacks ${missing.map((name) => `CAP_${name}`).join(", ")}`,
-      {
-        hint: "run it as root (sudo), or give it CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-      },
-    );
+    const names = missing.map((name) => `CAP_${name}`).join(", ");
+    throw new LoaderError(`cannot load BPF programs: this process is not root and lacks ${names}`, {
+      hint: "run it as root (sudo), or give it CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+    });
   }
 }
 
 /**
- * The same, and that it may open programs, maps and links by their numbers,
- * as who manages those of an earlier process has to.
+ * Like `checkHost`, and checks that the process may open programs, maps and links by id, which managing those
+ * of an earlier process requires.
  * @throws {LoaderError}
  */
 export function checkManager(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
   checkHost(kernel, platform);
   if ((kernel.capabilities() & (1n << BigInt(Capability.SYS_ADMIN))) !== 0n) return;
-  throw new LoaderError("this process may not look up what is loaded: it is not root and lacks CAP_SYS_ADMIN", {
-    hint: "run it as root (sudo), or give it CAP_SYS_ADMIN besides; the kernel gives out programs by their numbers only so",
+  throw new LoaderError("cannot look up loaded programs: this process is not root and lacks CAP_SYS_ADMIN", {
+    hint: "run it as root (sudo), or give it CAP_SYS_ADMIN too, which opening programs by id requires",
   });
 }
 
 /**
- * The root of the cgroup v2 hierarchy.
- * @throws {LoaderError} where there is none
+ * The path of the root of the cgroup v2 hierarchy.
+ * @throws {LoaderError} if none is mounted
  */
 export function cgroupRoot(kernel: Kernel = linux): string {
   const mount = kernel.mounts().find(({ type }) => type === "cgroup2");
   if (mount) return mount.directory;
-  throw new LoaderError("no cgroup v2 hierarchy is mounted", {
+  throw new LoaderError("cannot find the cgroup root: no cgroup v2 hierarchy is mounted", {
     hint: "mount one: mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup",
   });
 }
 
 /**
  * Opens a cgroup's directory.
- * @throws {LoaderError} where it is absent, no directory, or not of cgroup v2
+ * @throws {LoaderError} if the path is absent, not a directory, or not on cgroup v2
  */
 export function openCgroup(path: string, kernel: Kernel = linux): Fd {
   let fd: Fd;
@@ -62,19 +60,15 @@ export function openCgroup(path: string, kernel: Kernel = linux): Fd {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const why =
-      code === "ENOENT"
-        ? "there is no such directory"
-        : code === "ENOTDIR"
-          ? "this is no directory"
-          : (cause as Error).message;
-    throw new LoaderError(`cgroup ${path}: ${why}`, {
+      code === "ENOENT" ? "no such directory" : code === "ENOTDIR" ? "not a directory" : (cause as Error).message;
+    throw new LoaderError(`cannot open cgroup ${path}: ${why}`, {
       hint: `cgroups are directories below ${rootText(kernel)}; mkdir makes one`,
       cause,
     });
   }
   if (kernel.isOnFileSystem(path, "cgroup2")) return fd;
   fd.close();
-  throw new LoaderError(`cgroup ${path}: this directory is not in a cgroup v2 hierarchy`, {
+  throw new LoaderError(`cannot open cgroup ${path}: it is not in a cgroup v2 hierarchy`, {
     hint: `cgroups are directories below ${rootText(kernel)}`,
   });
 }
@@ -82,6 +76,6 @@ export function openCgroup(path: string, kernel: Kernel = linux): Fd {
 function rootText(kernel: Kernel): string {
   return (
     kernel.mounts().find(({ type }) => type === "cgroup2")?.directory ??
-    "a mount of type cgroup2, of which there is none yet"
+    "a mount of type cgroup2, and none is mounted yet"
   );
 }

@@ -3,7 +3,7 @@ import { kernelBtf } from "../btf/kernel.ts";
 import type { Program } from "../types/index.ts";
 import { LoaderError } from "./error.ts";
 
-/** Where the numbers come from that instructions leave open. */
+/** Resolves the references of instructions. */
 export interface Numbers {
   /** The file descriptor of a map. */
   map(name: string): number;
@@ -12,8 +12,8 @@ export interface Numbers {
 }
 
 /**
- * A program's bytes with its references filled in. What kind of number each is
- * (`BPF_PSEUDO_*`) stands in the instruction already.
+ * Encodes a program with its references resolved. The instructions already contain the kind of each reference
+ * (`BPF_PSEUDO_*`).
  * @throws {LoaderError} for a label that the assembler has not resolved
  */
 export function relocate(program: Program, numbers: Numbers): Uint8Array {
@@ -36,7 +36,7 @@ export function relocate(program: Program, numbers: Numbers): Uint8Array {
       case "label":
       case "function":
         throw new LoaderError(
-          `program ${program.name} refers to label ${reference.name}, which is not resolved: it has to go through the assembler first`,
+          `cannot load program ${program.name}: label ${reference.name} is not resolved; assemble the program first`,
         );
       case undefined:
         break;
@@ -47,12 +47,12 @@ export function relocate(program: Program, numbers: Numbers): Uint8Array {
 }
 
 /**
- * The BTF id of a function that the kernel lets programs call.
- * @throws {LoaderError} where this kernel has none of that name
- * @throws {BtfError} where the kernel does not tell its types
+ * The BTF id of a kernel function that programs may call.
+ * @throws {LoaderError} if this kernel lacks the function
+ * @throws {BtfError} if the kernel does not publish its types
  */
 export function kernelFunctionId(name: string): number {
   const id = kernelBtf().find("func", name);
-  if (id === undefined) throw new LoaderError(`this kernel has no function ${name} in its BTF`);
+  if (id === undefined) throw new LoaderError(`cannot call kernel function ${name}: this kernel's BTF lacks it`);
   return id;
 }

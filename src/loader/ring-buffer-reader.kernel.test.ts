@@ -32,7 +32,7 @@ const Event = struct("event", { number: u64, size: u32 });
 const events = ringbuf("events", { value: Event, maxEntries: pageSize() });
 const counter = array("counter", { value: u64, maxEntries: 1 });
 
-/** Puts {next number, 7} into the ring buffer by `put`, with the record at r10 - 16; returns what that gives. */
+/** Sends {next number, 7} with the items of `put`, with the record at r10 - 16; returns r0 of `put`. */
 function producer(put: readonly Item[]) {
   return program({
     name: "producer",
@@ -63,13 +63,13 @@ function producer(put: readonly Item[]) {
 const output = [loadMap(r1, events), mov(r2, r10), add(r2, -16), mov(r3, 16), mov(r4, 0), call("bpf_ringbuf_output")];
 const packet = { data: new Uint8Array(64) };
 
-test("records come in order, also round the end of the buffer, and a full buffer takes no more", () => {
+test("records arrive in order, even around the end of the buffer, and a full buffer rejects records", () => {
   const collection = load([producer(output)]);
   const { fd } = collection.program("producer");
   const reader = readRingBuffer(events, collection.map(events).fd);
   const expected: bigint[] = [];
   const seen: bigint[] = [];
-  // 24 bytes each do not divide a page, so records run over its end.
+  // A page is not a multiple of 24 bytes, so records wrap around its end.
   const room = Math.floor(pageSize() / 24);
   for (let round = 0; round < 5; round++) {
     for (let i = 0; i < room - 1; i++) {
@@ -90,11 +90,11 @@ test("records come in order, also round the end of the buffer, and a full buffer
   assert.is(testRunProgram(fd, packet).returnValue, 0);
   reader.close();
   reader.close();
-  assert.throws(() => reader.read(), /after it was closed/);
+  assert.throws(() => reader.read(), /cannot read the ring buffer: it was closed/);
   collection.close();
 });
 
-test("what was discarded is skipped", () => {
+test("discarded records are skipped", () => {
   const reserve = [
     loadMap(r1, events),
     mov(r2, 16),
@@ -120,7 +120,7 @@ test("what was discarded is skipped", () => {
   collection.close();
 });
 
-test("records are handed over as they come", async () => {
+test("records are yielded as they arrive", async () => {
   const collection = load([producer(output)]);
   const reader = readRingBuffer(events, collection.map(events).fd);
   const stop = new AbortController();

@@ -4,12 +4,12 @@ import { decodeValue, type MapType, type Infer, type MapDefinition, type Schema 
 /** A declared ring buffer. */
 export type RingBufferDefinition<V extends Schema = Schema> = MapDefinition<typeof MapType.RINGBUF, Schema, V>;
 
-/** Milliseconds between looks, unless told otherwise. */
+/** Default milliseconds between polls. */
 const INTERVAL = 20;
 
 /**
- * Reads the records that programs put into a ring buffer, as plain objects. Two
- * readers of one buffer would take records from each other: have one.
+ * Reads the records that programs put into a ring buffer, as plain objects. Use one reader per buffer: each
+ * record goes to one reader only.
  */
 export class RingBufferReader<V> {
   readonly #ring: RingBuffer;
@@ -21,9 +21,9 @@ export class RingBufferReader<V> {
   }
 
   /**
-   * The records that are there now, oldest first.
-   * @param limit records at most: more may come while they are read
-   * @throws {SchemaError} where a record is shorter than declared
+   * The complete records, oldest first.
+   * @param limit the most records to read; all by default, including those that arrive while reading
+   * @throws {SchemaError} if a record is shorter than declared
    */
   read(limit?: number): V[] {
     const records: V[] = [];
@@ -32,8 +32,8 @@ export class RingBufferReader<V> {
   }
 
   /**
-   * Hands over records as they come, until the signal aborts: looks every
-   * `interval` milliseconds, since waiting on the descriptor would take a thread.
+   * Yields records as they arrive, until the signal aborts. Polls every `interval` milliseconds (20 by
+   * default), since waiting on the descriptor would take a thread.
    */
   async *records(
     options: { readonly interval?: number; readonly signal?: AbortSignal } = {},
@@ -54,7 +54,7 @@ export class RingBufferReader<V> {
     yield* this.read();
   }
 
-  /** Gives the shared memory back. */
+  /** Unmaps the shared memory. */
   close(): void {
     this.#ring.close();
   }
@@ -66,8 +66,17 @@ export class RingBufferReader<V> {
 
 /**
  * Opens a declared ring buffer for reading.
- * @param fd the map's descriptor, from a collection or a pin; stays the caller's
- * @throws {BpfError} where it is none
+ * @param fd the map's descriptor, from a collection or a pin; the caller still owns it
+ * @throws {BpfError} if the descriptor is not a ring buffer
+ * @example
+ * ```ts
+ * import { cgroup, load, PROCEED, readRingBuffer, ringbuf, struct, u32 } from "tsbpf";
+ *
+ * const events = ringbuf("events", { value: struct("event", { pid: u32 }), maxEntries: 4096 });
+ * using loaded = load([], { maps: [events] });
+ * using reader = readRingBuffer(events, loaded.map(events).fd);
+ * for (const { pid } of reader.read()) console.log(pid);
+ * ```
  */
 export function readRingBuffer<V extends Schema>(
   definition: RingBufferDefinition<V>,

@@ -2,15 +2,15 @@ import { BpfError, Errno, type Fd, type Kernel, type LinkInfo, type ProgramInfo 
 import type { Collection, LoadedProgram } from "./collection.ts";
 import { LoaderError } from "./error.ts";
 import type { PinDirectory } from "./pins.ts";
-import { Undo } from "./undo.ts";
+import { Rollback } from "./rollback.ts";
 
-/** Programs that run in other programs' place for a while. */
+/** Programs that temporarily replace others. */
 export interface StandIn {
-  /** Whether every link still runs the program that it was given here, and is attached. @throws {BpfError} */
+  /** Whether every link is attached and still runs the program given here. @throws {BpfError} */
   inPlace(): boolean;
   /**
-   * Gives each link back what it ran before, unless somebody has given it
-   * something else meanwhile. What the links were given may be closed then.
+   * Restores each link's earlier program, unless somebody else has replaced it meanwhile. Afterwards the
+   * temporary programs may be closed.
    * @throws {BpfError}
    */
   putBack(): void;
@@ -23,13 +23,14 @@ interface Replaced {
 }
 
 /**
- * Lets each pinned link run the collection's program of the same name, if it
- * has one, replaced in one step. Nothing is pinned: what is pinned as the link's
- * program is what belongs there. Everything or nothing.
+ * Makes each pinned link run the collection's program of the same name, if there is one. Each program is
+ * replaced atomically; if one step fails, all are restored. The pins of the replaced programs stay, so a later
+ * process can restore them.
  *
- * @param isStandIn whether a program is one that stood in for another when its process was killed: then the pinned one is put back in the end
- * @throws {LoaderError} where a link's cgroup is gone
- * @throws {BpfError} where the kernel refuses
+ * @param isStandIn whether a program is a temporary one, left by a process that was killed; the pinned program
+ * is restored in its place
+ * @throws {LoaderError} if a link's cgroup is gone
+ * @throws {BpfError} if the kernel refuses a step
  */
 export function standIn(
   collection: Collection,
@@ -37,9 +38,9 @@ export function standIn(
   isStandIn: (program: ProgramInfo) => boolean,
 ): StandIn {
   const { kernel } = collection;
-  return Undo.run((undo) => {
+  return Rollback.run((rollback) => {
     const keep = (fd: Fd | undefined): Fd | undefined => {
-      if (fd) undo.add(() => fd.close());
+      if (fd) rollback.onFailure(() => fd.close());
       return fd;
     };
     const replaced = pins
@@ -50,13 +51,15 @@ export function standIn(
         const link = keep(pins.open("links", name))!;
         const current = keep(kernel.openById("program", kernel.linkInfo(link).programId));
         if (current === undefined)
-          throw new LoaderError(`link ${name} runs no program any more: its cgroup is gone`, { hint: "load again" });
+          throw new LoaderError(`cannot replace the program of link ${name}: its cgroup is gone`, {
+            hint: "load again",
+          });
         const before = isStandIn(kernel.programInfo(current))
           ? (keep(pins.open("programs", name)) ?? current)
           : current;
         kernel.updateLink(link, program.fd, current);
-        undo.add(() => kernel.updateLink(link, before, program.fd));
-        if (before !== current) undo.afterwards(() => current.close());
+        rollback.onFailure(() => kernel.updateLink(link, before, program.fd));
+        if (before !== current) rollback.finally(() => current.close());
         return { link, program, before };
       });
     const programIds = new Map(replaced.map(({ program }) => [program, kernel.programInfo(program.fd).id]));
@@ -81,7 +84,7 @@ function isAttached({ cgroupId }: LinkInfo): boolean {
   return cgroupId !== 0n;
 }
 
-/** Not where the link runs another program by now (EPERM), or is detached (ENOLINK). */
+/** Leaves the link alone if it runs another program by now (EPERM) or is detached (ENOLINK). */
 function putBack(kernel: Kernel, link: Fd, before: Fd, program: Fd): void {
   try {
     kernel.updateLink(link, before, program);

@@ -37,7 +37,7 @@ const perCpu = <T>(make: (cpu: number) => T): T[] => Array.from({ length: cpus }
 const refused = (code: string) => (error: unknown) =>
   error instanceof BpfError && error.code === code && error.message.includes("map ");
 
-/** Every kind of element access behaves alike on the kernel and on the one in memory, with batches and without. */
+/** Element access behaves alike on the real kernel and on the one in memory, with batches and without. */
 const places = [
   { name: "the kernel", options: () => ({}), batches: true },
   { name: "the kernel in memory", options: () => ({ kernel: new FakeKernel().kernel }), batches: true },
@@ -78,7 +78,7 @@ for (const place of places) {
       assert.is(map.count(), 0);
     }));
 
-  test("an element is taken in one step, or the kernel says that it cannot (hash maps before Linux 5.14)", () =>
+  test("an element is taken in one step, or the kernel reports ENOTSUPP (hash maps before Linux 5.14)", () =>
     withMap(endpoints, (map) => {
       const key = { address: "192.0.2.1", port: 80 };
       map.set(key, { packets: 7n, kind: 7 });
@@ -92,7 +92,7 @@ for (const place of places) {
       assert.is(map.take(key), undefined);
     }));
 
-  test("many elements, over several batches, come back exactly once", () =>
+  test("many elements, in several batches, are each read exactly once", () =>
     withMap(endpoints, (map) => {
       const count = 9_999;
       const key = (i: number) => ({ address: `10.1.${i >> 8}.${i & 255}`, port: i });
@@ -109,13 +109,13 @@ for (const place of places) {
         [5n, undefined, 6n],
       );
 
-      // Absent keys at the front, in between and at the end stop a batch, but not the whole.
+      // Absent keys, wherever they are, end a batch but not the deletion.
       assert.is(map.deleteMany([key(15_000), key(1), key(15_001), key(15_002), key(2), key(3), key(15_003)]), 3);
       assert.is(map.deleteMany(Array.from({ length: 5_000 }, (_, i) => key(i))), 5_000 - 3);
       assert.is(map.count(), count - 5_000);
     }));
 
-  test("an array is read from any index on, over several batches, and not beyond its end", () =>
+  test("a range of an array starts at any index, spans batches, and ends at the array's end", () =>
     withMap(array("numbers", { value: Endpoint, maxEntries: 10_000 }), (map) => {
       const value = (i: number) => ({ address: `10.1.${i >> 8}.${i & 255}`, port: i });
       map.setMany(Array.from({ length: 10_000 }, (_, i) => [i, value(i)] as const));
@@ -140,7 +140,7 @@ for (const place of places) {
         assert.throws(() => map.getRange(first, count), refused("ENOENT"));
     }));
 
-  test("elements may be deleted while walking", () =>
+  test("elements can be deleted during a walk", () =>
     withMap(endpoints, (map) => {
       map.setMany(
         Array.from(
@@ -161,7 +161,7 @@ for (const place of places) {
       assert.is(map.count(), 0);
     }));
 
-  test("what does not fit its schema is refused before anything is written", () =>
+  test("a value that does not fit its schema is refused before anything is written", () =>
     withMap(endpoints, (map) => {
       const good = [
         { address: "10.0.0.1", port: 1 },
@@ -182,7 +182,7 @@ for (const place of places) {
       assert.is(map.count(), 0);
     }));
 
-  test("a full map says so", () =>
+  test("a full map is an error with a hint", () =>
     withMap(hash("small", { key: u32, value: u32, maxEntries: 2 }), (map) => {
       map.setMany([
         [1, 1],
@@ -218,7 +218,7 @@ for (const place of places) {
       assert.throws(() => map.delete(1), refused("EINVAL"));
     }));
 
-  test("a value for each CPU", () => {
+  test("per-CPU values", () => {
     for (const definition of [
       percpuArray("per_cpu_array", { value: Counter, maxEntries: 5 }),
       percpuHash("per_cpu_hash", { key: u32, value: Counter, maxEntries: 5 }),
@@ -254,9 +254,9 @@ for (const place of places) {
   test.run();
 }
 
-const test = kernelSuite("typed maps of the kernel alone");
+const test = kernelSuite("typed maps on the real kernel only");
 
-test("every map type that can be declared is created, with BTF where the kernel takes it", () => {
+test("every declarable map type is created, with BTF where the kernel accepts it", () => {
   const key = struct("lpm", { prefix: u32, address: ipv4 });
   const definitions = [
     endpoints,
@@ -275,7 +275,7 @@ test("every map type that can be declared is created, with BTF where the kernel 
     const info = collection.kernel.mapInfo(fd);
     assert.is(info.type, definition.type, definition.name);
     assert.is(info.name, definition.name.slice(0, 15));
-    // Whether programs and records have types is another matter from kernel to kernel.
+    // Kernels differ on BTF for program arrays and ring buffers.
     if (!["t_progs", "t_ring"].includes(definition.name)) assert.ok(info.btfId > 0, `BTF of ${definition.name}`);
   }
   collection.close();
@@ -299,7 +299,7 @@ test("a longest-prefix trie", () => {
   collection.close();
 });
 
-test("socket storage is written and read by the socket's descriptor, and goes with it", async () => {
+test("socket storage is written, read and deleted by the socket's descriptor", async () => {
   const storage = skStorage("storage", { value: Counter });
   const collection = load([], { maps: [storage] });
   const map = collection.map(storage);
@@ -319,7 +319,7 @@ test("socket storage is written and read by the socket's descriptor, and goes wi
   }
 });
 
-/** Node keeps a socket's descriptor to itself. */
+/** Node does not expose a socket's descriptor. */
 function descriptorOf(socket: dgram.Socket): number {
   const handle = Object.getOwnPropertySymbols(socket).map(
     (symbol) => (socket as unknown as Record<symbol, { handle?: { fd: number } }>)[symbol]?.handle,
@@ -327,7 +327,7 @@ function descriptorOf(socket: dgram.Socket): number {
   return handle.find((found) => found !== undefined)!.fd;
 }
 
-test("a map that was closed is not used by its old number", () => {
+test("a closed map is not used through its old descriptor number", () => {
   const collection = load([], { maps: [endpoints] });
   const map = collection.map(endpoints);
   collection.close();

@@ -13,32 +13,42 @@ import { MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from
 
 type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
 
-/** What the keys of a map are in TypeScript. */
+/** The TypeScript type of a map's keys. */
 export type MapKey<D extends MapDefinition> = Infer<D["key"]>;
 
-/** What its values are: for a per-CPU map an array with one for each possible CPU. */
+/** The TypeScript type of a map's values; for a per-CPU map, an array with one value per possible CPU. */
 export type MapValue<D extends MapDefinition> = D["type"] extends PerCpuType
   ? readonly Infer<D["value"]>[]
   : Infer<D["value"]>;
 
-/** The handle that belongs to a map's declaration. */
+/** The handle for a map's declaration. */
 export type MapHandle<D extends MapDefinition> = TypedMap<MapKey<D>, MapValue<D>>;
 
 /**
  * Opens a map by its declaration. The handle owns the descriptor.
- * @throws {BpfError} where there is no such map any more
+ * @throws {BpfError} if the map cannot be read
  */
 export function openMap<D extends MapDefinition>(definition: D, fd: Fd, kernel: Kernel = linux): MapHandle<D> {
   return new TypedMap(definition, fd, kernel) as unknown as MapHandle<D>;
 }
 
 /**
- * A map in user space: keys and values are plain objects in the form that the
- * declaration's schemas give them. What is asked for in bulk goes to the kernel
- * in batches where it has them. A key or value that does not fit its schema is
- * a `SchemaError`, before anything is written.
+ * A map in user space. Keys and values are plain objects in the form that the declaration's schemas give them.
+ * Bulk operations use the kernel's batches where it has them. A key or value that does not fit its schema
+ * throws a `SchemaError` before anything is written.
  *
- * Buffers are made once and used by every call.
+ * All calls share the same buffers.
+ *
+ * @example
+ * ```ts
+ * import { hash, ipv4, load, u64 } from "tsbpf";
+ *
+ * const hits = hash("hits", { key: ipv4, value: u64, maxEntries: 1000 });
+ * using loaded = load([], { maps: [hits] });
+ * const map = loaded.map(hits);
+ * map.set("192.0.2.1", 1n);
+ * for (const [address, count] of map) console.log(address, count);
+ * ```
  */
 export class TypedMap<K, V> {
   readonly definition: MapDefinition;
@@ -73,18 +83,18 @@ export class TypedMap<K, V> {
     return this.definition.name;
   }
 
-  /** What the map was created with, which may differ from the declaration. */
+  /** The number of elements the map was created with; may differ from the declaration. */
   get maxEntries(): number {
     return this.#maxEntries;
   }
 
-  /** The value of a key; undefined where there is none. @throws {BpfError} */
+  /** The value of a key; undefined if the key is absent. @throws {BpfError} */
   get(key: K): V | undefined {
     this.#key.write(this.#keyView, 0, key);
     return this.#elements.lookup() ? this.#value.read(this.#valueView, 0) : undefined;
   }
 
-  /** @throws {BpfError} */
+  /** Whether the key is present. @throws {BpfError} */
   has(key: K): boolean {
     this.#key.write(this.#keyView, 0, key);
     return this.#elements.lookup();
@@ -92,7 +102,7 @@ export class TypedMap<K, V> {
 
   /**
    * Writes an element.
-   * @throws {BpfError} with `errno`: EEXIST or ENOENT as `flag` demands, E2BIG or ENOSPC where the map is full
+   * @throws {BpfError} with `errno`: EEXIST or ENOENT according to `flag`; E2BIG or ENOSPC if the map is full
    */
   set(key: K, value: V, flag: UpdateFlag = UpdateFlag.ANY): void {
     this.#key.write(this.#keyView, 0, key);
@@ -100,22 +110,21 @@ export class TypedMap<K, V> {
     this.#elements.update(flag);
   }
 
-  /** Removes an element; whether it was there. @throws {BpfError} arrays have no absent elements: EINVAL */
+  /** Removes an element; false if it was absent. @throws {BpfError} EINVAL for an array */
   delete(key: K): boolean {
     this.#key.write(this.#keyView, 0, key);
     return this.#elements.delete();
   }
 
-  /** Reads and removes in one step (hash maps from Linux 5.14 on). @throws {BpfError} */
+  /** Reads and removes an element in one step (hash maps from Linux 5.14). @throws {BpfError} */
   take(key: K): V | undefined {
     this.#key.write(this.#keyView, 0, key);
     return this.#elements.lookupAndDelete() ? this.#value.read(this.#valueView, 0) : undefined;
   }
 
   /**
-   * Every element. The map may change meanwhile, by this program too: an
-   * element that is there all the time comes exactly once, others may or may
-   * not come.
+   * Every element. The map may change during the walk, by this program too: an element present throughout
+   * appears exactly once; others may appear or not.
    * @throws {BpfError}
    */
   *entries(): Generator<[K, V], void, undefined> {
@@ -123,13 +132,13 @@ export class TypedMap<K, V> {
     for (let finished = false; !finished; ) {
       const batch = this.#elements.lookupBatch(cursor);
       if (batch.errno === Errno.ENOTSUPP || batch.errno === Errno.EINTR) {
-        // No batches for this map; EINTR: elements went faster than the kernel could follow its keys.
+        // This map has no batches, or (EINTR) elements were deleted faster than the kernel could follow.
         yield* this.#entriesOneByOne();
         return;
       }
       if (batch.errno !== 0) throw this.#error("BPF_MAP_LOOKUP_BATCH", batch.errno);
       finished = batch.finished;
-      // Decoded before the first is given away: who takes it may use the buffers.
+      // Decode before yielding, since the consumer may use the same buffers.
       yield* this.#decodeBatch(batch.done);
     }
   }
@@ -138,12 +147,12 @@ export class TypedMap<K, V> {
     return this.entries();
   }
 
-  /** Every key, as with `entries`. @throws {BpfError} */
+  /** Every key, like `entries`. @throws {BpfError} */
   *keys(): Generator<K, void, undefined> {
     for (const [key] of this.entries()) yield key;
   }
 
-  /** Elements at this moment; an array always has all of them. Walks through the map. @throws {BpfError} */
+  /** The number of elements; for an array, its size. Walks through the map. @throws {BpfError} */
   count(): number {
     if (this.definition.type === MapType.ARRAY || this.definition.type === MapType.PERCPU_ARRAY)
       return this.#maxEntries;
@@ -160,7 +169,7 @@ export class TypedMap<K, V> {
   /**
    * Writes many elements, creating or replacing each.
    * @throws {SchemaError} before anything is written
-   * @throws {BpfError} where the map is full, say; the elements before that one were written
+   * @throws {BpfError} for example if the map is full; the elements before the failing one are written
    */
   setMany(entries: Iterable<readonly [K, V]>): void {
     const all = Array.isArray(entries) ? (entries as readonly (readonly [K, V])[]) : [...entries];
@@ -184,13 +193,13 @@ export class TypedMap<K, V> {
     });
   }
 
-  /** The values of many keys, in their order; undefined for those that are absent. @throws {BpfError} */
+  /** The values of many keys, in order; undefined for absent keys. @throws {BpfError} */
   getMany(keys: Iterable<K>): (V | undefined)[] {
-    // The kernel's batches walk through a map; there is none for given keys.
+    // The kernel's batches walk through a map; none takes keys.
     return Array.from(keys, (key) => this.get(key));
   }
 
-  /** An array's values from an index on, in batches where the kernel has them. @throws {BpfError} */
+  /** `count` values of an array, starting at index `first`. @throws {BpfError} ENOENT beyond the array's end */
   getRange(first: number, count: number): V[] {
     const values: V[] = [];
     const { valueStride } = this.#elements;
@@ -215,7 +224,7 @@ export class TypedMap<K, V> {
     return values;
   }
 
-  /** Removes many keys; how many were there. @throws {BpfError} */
+  /** Removes many keys; returns how many were present. @throws {BpfError} */
   deleteMany(keys: Iterable<K>): number {
     const all = Array.isArray(keys) ? (keys as readonly K[]) : [...keys];
     const { size } = this.definition.key;
@@ -229,7 +238,7 @@ export class TypedMap<K, V> {
         if (errno !== 0 && errno !== Errno.ENOENT && errno !== Errno.ENOTSUPP)
           throw this.#error("BPF_MAP_DELETE_BATCH", errno);
         removed += done;
-        // An absent key stops the batch: go on behind it.
+        // An absent key ends the batch: continue after it.
         return errno === Errno.ENOENT ? done + 1 : done;
       },
       single: () => {
@@ -239,7 +248,7 @@ export class TypedMap<K, V> {
     return removed;
   }
 
-  /** Closes the descriptor; the map stays where it is pinned or in use. */
+  /** Closes the descriptor. The map lives on while it is pinned or in use. */
   close(): void {
     this.fd.close();
   }
@@ -248,7 +257,7 @@ export class TypedMap<K, V> {
     this.close();
   }
 
-  /** Hands over elements batch by batch, or one by one where the kernel has no batches for this map. */
+  /** Processes elements in batches, or one by one if the kernel has no batches for this map. */
   #inBatches(
     length: number,
     keys: Buffer,
@@ -287,13 +296,13 @@ export class TypedMap<K, V> {
   *#entriesOneByOne(): Generator<[K, V], void, undefined> {
     for (const key of this.#allKeys()) {
       key.copy(this.#elements.key);
-      // Gone meanwhile.
+      // Deleted meanwhile.
       if (!this.#elements.lookup()) continue;
       yield [this.#key.read(this.#keyView, 0), this.#value.read(this.#valueView, 0)];
     }
   }
 
-  /** Keys by walking from one to the next; a key that goes meanwhile sends a hash map's walk back to its beginning. */
+  /** All keys, walking from one to the next. Deleting a key meanwhile restarts a hash map's walk. */
   #allKeys(): Buffer[] {
     const seen = new Map<string, Buffer>();
     const steps = 4 * this.#maxEntries + 1024;
@@ -309,14 +318,14 @@ export class TypedMap<K, V> {
   }
 }
 
-/** The part of a schema that reading and writing elements takes. */
+/** The part of a schema that reads and writes elements. */
 type Codec<T> = Pick<Schema<T>, "read" | "write">;
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** The values of all CPUs, each in a multiple of 8 bytes, as the system call takes and gives them. */
+/** The values of all CPUs in the kernel's layout: each padded to a multiple of 8 bytes. */
 function perCpu(schema: Schema, stride: number): Codec<readonly unknown[]> {
   const cpus = possibleCpus();
   const each = stride / cpus;
@@ -324,7 +333,9 @@ function perCpu(schema: Schema, stride: number): Codec<readonly unknown[]> {
     read: (view, offset) => Array.from({ length: cpus }, (_, cpu) => schema.read(view, offset + cpu * each)),
     write(view, offset, values) {
       if (values.length !== cpus)
-        throw new RangeError(`a per-CPU value has one part for each of ${cpus} possible CPUs, not ${values.length}`);
+        throw new RangeError(
+          `cannot write a per-CPU value of ${values.length} parts: this machine has ${cpus} possible CPUs`,
+        );
       values.forEach((value, cpu) => schema.write(view, offset + cpu * each, value));
     },
   };
