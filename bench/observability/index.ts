@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { keptElementCount, load, readRingBuffer, decodeValue, lruHash, u32, type Collection } from "tsbpf";
+import { kernelElementCount, load, readRingBuffer, decodeValue, lruHash, u32, type Collection } from "tsbpf";
 import { enableStatistics, possibleCpus } from "tsbpf/kernel";
 import {
   Counters,
@@ -135,17 +135,17 @@ function measureCounts(): void {
       }),
     ).toFixed(2);
   // The kernel's BTF is read once, before the first count.
-  if (keptElementCount(definition, map.fd) === undefined) {
+  if (kernelElementCount(definition, map.fd) === undefined) {
     process.stdout.write("this kernel has no count of a map's elements\n");
     return;
   }
   process.stdout.write("how many elements an LRU map holds, milliseconds, medians of 7:\n");
   for (const elements of [0, ELEMENTS]) {
     map.setMany(Array.from({ length: elements }, (_, i) => [i, i] as const));
-    const [kept, walked] = [keptElementCount(definition, map.fd), map.count()];
+    const [kept, walked] = [kernelElementCount(definition, map.fd), map.count()];
     if (kept !== walked) throw new Error(`the kernel counts ${kept}, and there are ${walked}`);
     process.stdout.write(
-      `  of ${walked.toLocaleString("en-GB")}: by the kernel's count ${milliseconds(() => keptElementCount(definition, map.fd))}, walking ${milliseconds(() => map.count())}\n`,
+      `  of ${walked.toLocaleString("en-GB")}: by the kernel's count ${milliseconds(() => kernelElementCount(definition, map.fd))}, walking ${milliseconds(() => map.count())}\n`,
     );
   }
 }

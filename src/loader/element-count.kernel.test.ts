@@ -13,7 +13,7 @@ import {
   u64,
   type MapDefinition,
 } from "../types/index.ts";
-import { keptElementCount, load, type TypedMap } from "./index.ts";
+import { kernelElementCount, load, type TypedMap } from "./index.ts";
 
 const test = kernelSuite("the kernel's element count of a map");
 
@@ -33,7 +33,7 @@ for (const [what, definition, value] of maps) {
   test(`${what}: the count equals a walk's, after insertions and deletions`, () => {
     using collection = load([], { maps: [definition] });
     const map = collection.map(definition) as unknown as TypedMap<number, unknown>;
-    const check = () => assert.is(keptElementCount(definition, map.fd), kept ? map.count() : undefined);
+    const check = () => assert.is(kernelElementCount(definition, map.fd), kept ? map.count() : undefined);
     check();
     for (let i = 0; i < 2_000; i++) map.set(i, value);
     // Updates and deletions of absent keys leave the count unchanged.
@@ -58,7 +58,7 @@ for (const [what, definition, value] of maps) {
 test("an array has no count", () => {
   const definition = array("uncounted", { value: u64, maxEntries: 4 });
   using collection = load([], { maps: [definition] });
-  assert.is(keptElementCount(definition, collection.map(definition).fd), undefined);
+  assert.is(kernelElementCount(definition, collection.map(definition).fd), undefined);
 });
 
 test.run();

@@ -25,7 +25,7 @@ const PACKET = new Uint8Array(64);
  * @returns undefined if the kernel has no count: before Linux 6.6, without BTF, or for another type of map
  * @throws {BpfError}
  */
-export function keptElementCount(definition: MapDefinition, map: Fd, kernel: Kernel = linux): number | undefined {
+export function kernelElementCount(definition: MapDefinition, map: Fd, kernel: Kernel = linux): number | undefined {
   if (!COUNTED.has(definition.type)) return undefined;
   const id = kernelFunction();
   if (id === undefined) return undefined;

@@ -1,13 +1,13 @@
 /** Brings programs into the kernel: load, attach, pin, replace. */
 export { attach, type Attached, type Attachment, type AttachOptions } from "./attach.ts";
 export { Collection, load, type LoadedMap, type LoadedProgram, type LoadOptions } from "./collection.ts";
-export { keptElementCount } from "./element-count.ts";
+export { kernelElementCount } from "./element-count.ts";
 export { LoaderError } from "./error.ts";
 export { mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
 export { cgroupRoot, checkHost, checkManager, openCgroup } from "./preconditions.ts";
 export { readRingBuffer, RingBufferReader, type RingBufferDefinition } from "./ring-buffer-reader.ts";
-export { standIn, type StandIn } from "./stand-in.ts";
+export { replaceTemporarily, type TemporaryPrograms } from "./temporary-programs.ts";
 export { openMap, TypedMap, type MapHandle, type MapKey, type MapValue } from "./typed-map.ts";
 export {
   btfFeatures,

@@ -1,7 +1,7 @@
 /** What one can see of a load balancer at work: translations as they happen, calls counted by service, how full maps are. */
 import { loadBalancerMetrics, loadBalancerStatus, Monitor } from "../../src/lb/index.ts";
 import { possibleCpus } from "../../src/kernel/index.ts";
-import { keptElementCount, load, type TypedMap } from "../../src/loader/index.ts";
+import { kernelElementCount, load, type TypedMap } from "../../src/loader/index.ts";
 import { hash, lruHash, MapFlag, percpuHash, u32, type MapDefinition } from "../../src/types/index.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { elementCounts } from "../suite/features.ts";
@@ -85,7 +85,7 @@ export const observability: readonly Case[] = [
         const map = collection.map(definition) as unknown as TypedMap<number, unknown>;
         for (let i = 0; i < 100; i++) map.set(i, value);
         for (let i = 0; i < 10; i++) map.delete(i);
-        return { name, kept: keptElementCount(definition, map.fd), walked: map.count() };
+        return { name, kept: kernelElementCount(definition, map.fd), walked: map.count() };
       });
       if (found.some(({ kept }) => kept === undefined))
         return { kind: "refused", errno: "none", log: "there is no such count" };

@@ -27,7 +27,7 @@ import {
   type Item,
 } from "../../src/asm/index.ts";
 import { createLink } from "../../src/kernel/links.ts";
-import { keptElementCount, load as loadMaps } from "../../src/loader/index.ts";
+import { kernelElementCount, load as loadMaps } from "../../src/loader/index.ts";
 import { AttachType, hash, MapFlag, MapType, ProgramType, u32 } from "../../src/types/index.ts";
 import type { Feature, Outcome } from "./case.ts";
 import { inTestCgroup, withChild, type TestCgroup } from "./cgroup.ts";
@@ -111,7 +111,7 @@ export const elementCounts: Feature = {
   attempt() {
     const definition = hash("counted", { key: u32, value: u32, maxEntries: 1 });
     using collection = loadMaps([], { maps: [definition] });
-    const count = keptElementCount(definition, collection.map(definition).fd);
+    const count = kernelElementCount(definition, collection.map(definition).fd);
     return count === 0
       ? { kind: "accepted" }
       : {

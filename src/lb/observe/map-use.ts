@@ -1,5 +1,5 @@
 /** How full maps are. */
-import { keptElementCount, type PinDirectory, type TypedMap } from "../../loader/index.ts";
+import { kernelElementCount, type PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
 import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
 import type { Range } from "../plan/index.ts";
@@ -20,7 +20,7 @@ const HASHES: ReadonlySet<MapType> = new Set<MapType>([MapType.HASH, MapType.LRU
 
 /** How full a hash map is. @throws {BpfError} */
 function mapUse(map: TypedMap<unknown, unknown>): MapUse {
-  const used = keptElementCount(map.definition, map.fd);
+  const used = kernelElementCount(map.definition, map.fd);
   return used === undefined ? { used: map.count(), countedBy: "walk" } : { used, countedBy: "kernel" };
 }
 

@@ -13,11 +13,11 @@ import {
   instructionSetLevel,
   load,
   readRingBuffer,
-  standIn,
+  replaceTemporarily,
   type Collection,
   type PinDirectory,
   type RingBufferReader,
-  type StandIn,
+  type TemporaryPrograms,
 } from "../../loader/index.ts";
 import type { Infer } from "../../types/index.ts";
 import { readBuiltOptions } from "../apply/built-options.ts";
@@ -40,7 +40,7 @@ const READ_AT_ONCE = 4096;
 /** Programs that tell, and where they tell it. */
 interface Listening {
   readonly collection: Collection;
-  readonly programs: StandIn;
+  readonly programs: TemporaryPrograms;
   readonly reader: RingBufferReader<Infer<typeof events.value>>;
 }
 
@@ -157,7 +157,7 @@ export class Monitor {
     if (this.#listening === undefined) return;
     const { collection, programs, reader } = this.#listening;
     try {
-      programs.putBack();
+      programs.restore();
     } finally {
       this.#leftOver.push(...this.#drain());
       this.#lostBefore = this.lost;
@@ -233,7 +233,7 @@ function startListening(pins: PinDirectory): Listening {
   try {
     const reader = readRingBuffer(events, collection.map(events).fd);
     try {
-      return { collection, reader, programs: standIn(collection, pins, tellsEvents) };
+      return { collection, reader, programs: replaceTemporarily(collection, pins, tellsEvents) };
     } catch (error) {
       reader.close();
       throw error;

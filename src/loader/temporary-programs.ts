@@ -5,7 +5,7 @@ import type { PinDirectory } from "./pins.ts";
 import { Rollback } from "./rollback.ts";
 
 /** Programs that temporarily replace others. */
-export interface StandIn {
+export interface TemporaryPrograms {
   /** Whether every link is attached and still runs the program given here. @throws {BpfError} */
   inPlace(): boolean;
   /**
@@ -13,7 +13,7 @@ export interface StandIn {
    * temporary programs may be closed.
    * @throws {BpfError}
    */
-  putBack(): void;
+  restore(): void;
 }
 
 interface Replaced {
@@ -27,16 +27,16 @@ interface Replaced {
  * replaced atomically; if one step fails, all are restored. The pins of the replaced programs stay, so a later
  * process can restore them.
  *
- * @param isStandIn whether a program is a temporary one, left by a process that was killed; the pinned program
+ * @param isTemporary whether a program is a temporary one, left by a process that was killed; the pinned program
  * is restored in its place
  * @throws {LoaderError} if a link's cgroup is gone
  * @throws {BpfError} if the kernel refuses a step
  */
-export function standIn(
+export function replaceTemporarily(
   collection: Collection,
   pins: PinDirectory,
-  isStandIn: (program: ProgramInfo) => boolean,
-): StandIn {
+  isTemporary: (program: ProgramInfo) => boolean,
+): TemporaryPrograms {
   const { kernel } = collection;
   return Rollback.run((rollback) => {
     const keep = (fd: Fd | undefined): Fd | undefined => {
@@ -54,7 +54,7 @@ export function standIn(
           throw new LoaderError(`cannot replace the program of link ${name}: its cgroup is gone`, {
             hint: "load again",
           });
-        const before = isStandIn(kernel.programInfo(current))
+        const before = isTemporary(kernel.programInfo(current))
           ? (keep(pins.open("programs", name)) ?? current)
           : current;
         kernel.updateLink(link, program.fd, current);
@@ -69,9 +69,9 @@ export function standIn(
           ({ link, program }) =>
             isAttached(kernel.linkInfo(link)) && kernel.linkInfo(link).programId === programIds.get(program),
         ),
-      putBack() {
+      restore() {
         for (const { link, program, before } of replaced) {
-          putBack(kernel, link, before, program.fd);
+          restore(kernel, link, before, program.fd);
           link.close();
           before.close();
         }
@@ -85,7 +85,7 @@ function isAttached({ cgroupId }: LinkInfo): boolean {
 }
 
 /** Leaves the link alone if it runs another program by now (EPERM) or is detached (ENOLINK). */
-function putBack(kernel: Kernel, link: Fd, before: Fd, program: Fd): void {
+function restore(kernel: Kernel, link: Fd, before: Fd, program: Fd): void {
   try {
     kernel.updateLink(link, before, program);
   } catch (error) {
