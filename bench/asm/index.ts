@@ -35,8 +35,8 @@ import {
   w1,
   type Instruction,
 } from "tsbpf/asm";
-import { llvmText } from "../../src/asm/fuzz/llvm.ts";
-import { randomInstruction, randomNumbers } from "../../src/asm/fuzz/random-instruction.ts";
+import { llvmText } from "../../src/asm/testing/llvm.ts";
+import { randomInstruction, randomNumbers } from "../../src/asm/testing/random-instruction.ts";
 
 const LLVM = "llvm-mc-19";
 const COMMAND = fileURLToPath(new URL("../../dist/src/cli/tsbpf.js", import.meta.url));

@@ -16,7 +16,7 @@ import {
   loadMap,
   mayGoto,
   mov,
-} from "./build/index.ts";
+} from "./operations/index.ts";
 import { encode } from "./encode.ts";
 import { AsmError } from "./error.ts";
 import type { Item } from "./instruction.ts";

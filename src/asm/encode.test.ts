@@ -1,12 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
-import { add, exit, jump, lddw, loadFunction, mov } from "./build/index.ts";
+import { add, exit, jump, lddw, loadFunction, mov } from "./operations/index.ts";
 import { decode } from "./decode.ts";
 import { encode, slotCount } from "./encode.ts";
 import { AsmError } from "./error.ts";
 import { opcodes } from "./fields.ts";
-import { randomInstructions } from "./fuzz/random-instruction.ts";
+import { randomInstructions } from "./testing/random-instruction.ts";
 import type { Instruction } from "./instruction.ts";
 import { makeInstruction } from "./make.ts";
 import { r0, r1 } from "./register.ts";

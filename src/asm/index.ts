@@ -38,7 +38,7 @@ export {
   type Register,
   type Register32,
 } from "./register.ts";
-export * from "./build/index.ts";
+export * from "./operations/index.ts";
 export { assemble, assembleWithLabels, type Assembled, type AssembleOptions } from "./assemble.ts";
 export { encode, isWide, slotCount, SLOT_SIZE } from "./encode.ts";
 export { decode } from "./decode.ts";

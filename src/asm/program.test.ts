@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { hash, AttachType, ProgramType, u32, u64 } from "../types/index.ts";
-import { call, callFunction, exit, label, lddw, loadFunction, loadMap, mov } from "./build/index.ts";
+import { call, callFunction, exit, label, lddw, loadFunction, loadMap, mov } from "./operations/index.ts";
 import { AsmError } from "./error.ts";
 import { program, type ProgramParts } from "./program.ts";
 import { r0, r1, r2 } from "./register.ts";

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { assemble } from "../assemble.ts";
 import { encode } from "../encode.ts";
 import { AsmError } from "../error.ts";
-import { randomInstructions } from "../fuzz/random-instruction.ts";
+import { randomInstructions } from "../testing/random-instruction.ts";
 import { assembleText } from "./assemble-text.ts";
 import { formatListing } from "./listing.ts";
 import { parseAssembly } from "./parse.ts";

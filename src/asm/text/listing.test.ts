@@ -17,11 +17,11 @@ import {
   loadMapValue,
   mov,
   sub,
-} from "../build/index.ts";
+} from "../operations/index.ts";
 import { decode } from "../decode.ts";
 import { encode } from "../encode.ts";
 import { AsmError } from "../error.ts";
-import { randomInstructions } from "../fuzz/random-instruction.ts";
+import { randomInstructions } from "../testing/random-instruction.ts";
 import { makeInstruction } from "../make.ts";
 import { r0, r1, r2, r6, w2 } from "../register.ts";
 import { formatListing } from "./listing.ts";

@@ -29,7 +29,7 @@ import {
   mov,
   store,
   storeRelease,
-} from "../build/index.ts";
+} from "../operations/index.ts";
 import { encode } from "../encode.ts";
 import { r0, r1, r10, r2, r3, r6, w0, w1, w2 } from "../register.ts";
 import { parseAssembly } from "./parse.ts";

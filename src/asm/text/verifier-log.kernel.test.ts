@@ -61,7 +61,7 @@ import {
   storeRelease,
   sub,
   xor,
-} from "../build/index.ts";
+} from "../operations/index.ts";
 import { encode } from "../encode.ts";
 import type { Instruction, Item } from "../instruction.ts";
 import { r0, r1, r10, r2, r3, r6, r7, r8, w1, w2, w7, w8 } from "../register.ts";

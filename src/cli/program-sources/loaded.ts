@@ -1,6 +1,6 @@
 /** Programs in the running kernel, as the verifier left them. */
 import { readFileSync, readlinkSync } from "node:fs";
-import { at } from "../../asm/build/index.ts";
+import { at } from "../../asm/operations/index.ts";
 import { decode } from "../../asm/decode.ts";
 import { isWide } from "../../asm/encode.ts";
 import { AsmError } from "../../asm/error.ts";
