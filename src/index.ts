@@ -7,6 +7,7 @@
 import "./one-copy.ts";
 export * from "./types/index.ts";
 export * from "./dsl/index.ts";
+export type { CompilableProgram, Program, ProgramFunction } from "./asm/index.ts";
 export * as asm from "./asm/index.ts";
 export * from "./loader/index.ts";
 /** What the kernel's refusals are thrown as. */

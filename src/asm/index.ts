@@ -9,6 +9,8 @@ export {
   type RegisterNumber,
   type SourceLocation,
 } from "./instruction.ts";
+export { makeInstruction } from "./make.ts";
+export * as opcodes from "./opcode.ts";
 export { AsmError } from "./error.ts";
 export {
   r0,
@@ -42,6 +44,6 @@ export * from "./operations/index.ts";
 export { assemble, assembleWithLabels, type Assembled, type AssembleOptions } from "./assemble.ts";
 export { encode, isWide, slotCount, SLOT_SIZE } from "./encode.ts";
 export { decode } from "./decode.ts";
-export { program, type ProgramParts } from "./program.ts";
+export { program, type CompilableProgram, type Program, type ProgramFunction, type ProgramParts } from "./program.ts";
 export { helperName, helperNames, helperNumber, type HelperName } from "./helpers.ts";
 export * from "./text/index.ts";

@@ -4,8 +4,20 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { callFunction, exit, label, lddw, mov, program, r0, r1, type Item, type SourceLocation } from "../asm/index.ts";
-import { AttachType, ProgramType, type Program } from "../types/index.ts";
+import {
+  callFunction,
+  exit,
+  type Item,
+  label,
+  lddw,
+  mov,
+  program,
+  type Program,
+  r0,
+  r1,
+  type SourceLocation,
+} from "../asm/index.ts";
+import { AttachType, ProgramType } from "../types/index.ts";
 import { allBtfFeatures, Btf, definition, programBtf, type ProgramBtfOptions } from "./index.ts";
 
 const test = suite<{ directory: string; file: string }>("btf: functions and source lines of a program");

@@ -1,6 +1,4 @@
-import { isWide } from "../asm/encode.ts";
-import type { Instruction, SourceLocation } from "../asm/instruction.ts";
-import type { Program } from "../types/index.ts";
+import { type Instruction, isWide, type Program, type SourceLocation } from "../asm/index.ts";
 import { BtfBuilder } from "./builder.ts";
 import { contextStruct } from "./context.ts";
 import type { BtfFeatures } from "./features.ts";

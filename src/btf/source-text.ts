@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { SourceLocation } from "../asm/instruction.ts";
+import type { SourceLocation } from "../asm/index.ts";
 
 /**
  * The kernel prints a line through a buffer of 1024 bytes, and warns in its own

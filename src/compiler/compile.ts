@@ -1,7 +1,5 @@
 /** From a module to instructions: the order in which everything is done. */
-import { assembleWithLabels } from "../asm/assemble.ts";
-import type { Instruction, Item } from "../asm/instruction.ts";
-import type { ProgramFunction } from "../types/program.ts";
+import { assembleWithLabels, type Instruction, type Item, type ProgramFunction } from "../asm/index.ts";
 import { checkCallDepth, reachableFunctions } from "./call-graph.ts";
 import type { IrFunction, IrModule } from "./ir/ir.ts";
 import { printFunction } from "./ir/print.ts";

@@ -1,4 +1,4 @@
-import type { Item } from "../asm/instruction.ts";
+import type { Item } from "../asm/index.ts";
 import type {
   Constant,
   GlobalVariable,

@@ -1,4 +1,4 @@
-import type { SourceLocation } from "../asm/instruction.ts";
+import type { SourceLocation } from "../asm/index.ts";
 import type { AccessSize, Operation, Space, Value, ValueType } from "../compiler/ir/ir.ts";
 import { scalarShape, type ScalarKind } from "../types/index.ts";
 import { BuildError } from "./errors.ts";

@@ -1,4 +1,4 @@
-import type { SourceLocation } from "../asm/instruction.ts";
+import type { SourceLocation } from "../asm/index.ts";
 
 /** A program that cannot be built: what is wrong, and the line of TypeScript that says it. */
 export class BuildError extends Error {

@@ -1,4 +1,4 @@
-import { helperNumber, type HelperName } from "../asm/helpers.ts";
+import { type HelperName, helperNumber } from "../asm/index.ts";
 import type { Effects, Value, ValueType } from "../compiler/ir/ir.ts";
 import type { Constant, MapDefinition, MapType, Schema } from "../types/index.ts";
 import type { Emitter } from "./emitter.ts";

@@ -1,6 +1,7 @@
 import { compile, type CompileOptions } from "../compiler/index.ts";
 import type { IrModule, Operation, Value } from "../compiler/ir/ir.ts";
-import type { MapDefinition, Program } from "../types/index.ts";
+import type { MapDefinition } from "../types/index.ts";
+import type { Program } from "../asm/index.ts";
 import type { Builder } from "./builder.ts";
 import { placeAt, type Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";

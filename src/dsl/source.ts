@@ -1,6 +1,6 @@
 import { findSourceMap } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { SourceLocation } from "../asm/instruction.ts";
+import type { SourceLocation } from "../asm/index.ts";
 
 /**
  * Finds the line of TypeScript that made a call into the DSL: the stack frame

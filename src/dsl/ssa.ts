@@ -1,4 +1,4 @@
-import type { SourceLocation } from "../asm/instruction.ts";
+import type { SourceLocation } from "../asm/index.ts";
 import type {
   Block,
   Comparison,

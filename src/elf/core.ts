@@ -1,6 +1,5 @@
 /** Puts the answers of CO-RE relocation into instructions (the rules of libbpf's `bpf_core_patch_insn`). */
-import { isWide, type Instruction } from "../asm/index.ts";
-import { BPF_ALU, BPF_ALU64, BPF_LDX, BPF_ST, BPF_STX, BPF_X, CALL, classOf, LDDW, sizeOf } from "../asm/opcode.ts";
+import { type Instruction, isWide, opcodes } from "../asm/index.ts";
 import { BtfError, CoreKind, resolveCore, type Btf, type CoreRecord, type CoreResult } from "../btf/index.ts";
 
 /**
@@ -29,7 +28,7 @@ export function relocateCore(
   // The verifier's log shows the line of what it refuses; the C line alone would not tell what is missing.
   const { file = "", line = 0, column = 0, text = "" } = instruction.source ?? {};
   const missing: Instruction = {
-    opcode: CALL,
+    opcode: opcodes.CALL,
     dst: 0,
     src: 0,
     offset: 0,
@@ -40,20 +39,20 @@ export function relocateCore(
 }
 
 function patch(instruction: Instruction, result: CoreResult, target: bigint, kind: number): Instruction {
-  switch (classOf(instruction.opcode)) {
-    case BPF_ALU:
-    case BPF_ALU64:
-      if ((instruction.opcode & BPF_X) !== 0) break;
+  switch (opcodes.classOf(instruction.opcode)) {
+    case opcodes.BPF_ALU:
+    case opcodes.BPF_ALU64:
+      if ((instruction.opcode & opcodes.BPF_X) !== 0) break;
       return {
         ...instruction,
         immediate: Number(within(BigInt.asIntN(32, target), -0x8000_0000n, 0x7fff_ffffn, result)),
       };
-    case BPF_LDX:
-    case BPF_ST:
-    case BPF_STX:
+    case opcodes.BPF_LDX:
+    case opcodes.BPF_ST:
+    case opcodes.BPF_STX:
       return resize({ ...instruction, offset: Number(within(target, -0x8000n, 0x7fffn, result)) }, result, kind);
     default:
-      if (instruction.opcode === LDDW) {
+      if (instruction.opcode === opcodes.LDDW) {
         return {
           ...instruction,
           immediate: Number(BigInt.asIntN(32, target)),
@@ -77,7 +76,7 @@ function resize(instruction: Instruction, { resize: sizes, text }: CoreResult, k
   const bits = sizeBits[sizes.target];
   const scalar = sizeBits[sizes.local] !== undefined;
   // An array or struct that grew is fine as long as this access stays in its part.
-  if (!scalar || sizeOf(instruction.opcode) !== sizeBits[sizes.local]) return instruction;
+  if (!scalar || opcodes.sizeOf(instruction.opcode) !== sizeBits[sizes.local]) return instruction;
   if (bits === undefined || !sizes.zeroExtends) {
     throw new BtfError(
       `${text} has ${sizes.target} bytes in place of ${sizes.local} and cannot be accessed with the same instruction: use BPF_CORE_READ_BITFIELD or bpf_core_field_size`,

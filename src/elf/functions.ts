@@ -1,9 +1,7 @@
 /** Programs taken apart into functions, each with its place in a section, as a compiler would have left them. */
 import { createHash } from "node:crypto";
-import { isWide, SLOT_SIZE, type Instruction } from "../asm/index.ts";
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, CALL, LDDW } from "../asm/opcode.ts";
+import { type Instruction, isWide, opcodes, type Program, SLOT_SIZE } from "../asm/index.ts";
 import { slotOffsets } from "../btf/index.ts";
-import type { Program } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 
 export const TEXT = ".text";
@@ -115,8 +113,8 @@ function takeApart(program: Program): PlacedInstruction[][] {
       const slot = slots[start + k]!;
       const at = (slot - slots[start]!) * SLOT_SIZE;
       const refers =
-        (instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL) ||
-        (instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC);
+        (instruction.opcode === opcodes.CALL && instruction.src === opcodes.BPF_PSEUDO_CALL) ||
+        (instruction.opcode === opcodes.LDDW && instruction.src === opcodes.BPF_PSEUDO_FUNC);
       if (!refers) return { instruction, at };
       const target = bySlot.get(slot + 1 + instruction.immediate);
       if (target === undefined)

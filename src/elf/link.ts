@@ -1,15 +1,6 @@
 /** Makes a program of a main function: what it calls is put behind it, and references are resolved or named. */
-import { isWide, SLOT_SIZE, type Instruction } from "../asm/index.ts";
-import {
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  BPF_PSEUDO_KFUNC_CALL,
-  BPF_PSEUDO_MAP_FD,
-  BPF_PSEUDO_MAP_VALUE,
-  CALL,
-  LDDW,
-} from "../asm/opcode.ts";
-import type { MapDefinition, Program, ProgramFunction } from "../types/index.ts";
+import { type Instruction, isWide, opcodes, type Program, type ProgramFunction, SLOT_SIZE } from "../asm/index.ts";
+import type { MapDefinition } from "../types/index.ts";
 import type { CodeFunction, CodeSection } from "./code.ts";
 import { ElfError } from "./error.ts";
 import type { Relocation, Section } from "./file.ts";
@@ -94,8 +85,8 @@ function resolve(instruction: Instruction, at: number, current: CodeFunction, co
   const section = current.section;
   if (relocation === undefined) {
     // Within a section, a compiler may resolve calls by itself.
-    const call = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL;
-    const address = instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC;
+    const call = instruction.opcode === opcodes.CALL && instruction.src === opcodes.BPF_PSEUDO_CALL;
+    const address = instruction.opcode === opcodes.LDDW && instruction.src === opcodes.BPF_PSEUDO_FUNC;
     if (!call && !address) return { instruction };
     return {
       instruction,
@@ -104,9 +95,9 @@ function resolve(instruction: Instruction, at: number, current: CodeFunction, co
   }
   const { symbol, type } = relocation;
   const fail = (reason: string) => new ElfError(reason, { section: section.name, symbol: symbol.name });
-  if (instruction.opcode === CALL && type === R_BPF_64_32)
+  if (instruction.opcode === opcodes.CALL && type === R_BPF_64_32)
     return resolveCall(instruction, relocation, current, context, fail);
-  if (instruction.opcode === LDDW && type === R_BPF_64_64)
+  if (instruction.opcode === opcodes.LDDW && type === R_BPF_64_64)
     return resolveLoad(instruction, relocation, current, context, fail);
   throw fail(
     `relocation type ${type} in ${current.name} on an instruction with opcode 0x${instruction.opcode.toString(16)} is not supported`,
@@ -127,7 +118,7 @@ function resolveCall(
     return {
       instruction: {
         ...instruction,
-        src: BPF_PSEUDO_KFUNC_CALL,
+        src: opcodes.BPF_PSEUDO_KFUNC_CALL,
         immediate: 0,
         reference: { kind: "kernel-function", name: symbol.name },
       },
@@ -136,7 +127,7 @@ function resolveCall(
   const code = context.code.get(symbol.section.index);
   if (code === undefined) throw fail(`${current.name} calls into section ${symbol.section.name}, which holds no code`);
   const target = functionAt(code, symbol.value + (instruction.immediate + 1) * SLOT_SIZE, current, symbol.name);
-  return { instruction: { ...instruction, src: BPF_PSEUDO_CALL }, target };
+  return { instruction: { ...instruction, src: opcodes.BPF_PSEUDO_CALL }, target };
 }
 
 function resolveLoad(
@@ -160,7 +151,7 @@ function resolveLoad(
     return {
       instruction: {
         ...instruction,
-        src: BPF_PSEUDO_MAP_FD,
+        src: opcodes.BPF_PSEUDO_MAP_FD,
         immediate: 0,
         immediateHigh: 0,
         reference: { kind: "map", name: map.name },
@@ -171,7 +162,7 @@ function resolveLoad(
   const code = context.code.get(section.index);
   if (code !== undefined) {
     const target = functionAt(code, offset, current, symbol.name);
-    return { instruction: { ...instruction, src: BPF_PSEUDO_FUNC, immediate: 0, immediateHigh: 0 }, target };
+    return { instruction: { ...instruction, src: opcodes.BPF_PSEUDO_FUNC, immediate: 0, immediateHigh: 0 }, target };
   }
   const map = context.globals(section);
   if (map === undefined) {
@@ -187,7 +178,7 @@ function resolveLoad(
     throw fail(`${current.name} refers to byte ${offset} of ${section.name}, which has ${map.value.size}`);
   const reference = { kind: "map-value", name: map.name, offset } as const;
   return {
-    instruction: { ...instruction, src: BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference },
+    instruction: { ...instruction, src: opcodes.BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference },
     map,
   };
 }

@@ -1,6 +1,7 @@
 /** Maps as libbpf finds them: declarations in `.maps`, told in types, and variables in data sections. */
 import { addArray, addSchema, mapTypeTakesBtf, type BtfBuilder, type BtfMember } from "../btf/index.ts";
-import { MapType, type MapDefinition, type Program, type Schema, type StructSchema } from "../types/index.ts";
+import { type MapDefinition, MapType, type Schema, type StructSchema } from "../types/index.ts";
+import type { Program } from "../asm/index.ts";
 import { ElfError } from "./error.ts";
 import type { NewSection, NewSymbol } from "./file-writer.ts";
 import {

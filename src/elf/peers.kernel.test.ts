@@ -7,6 +7,7 @@ import {
   call,
   callFunction,
   exit,
+  type Item,
   jne,
   label,
   load as loadFrom,
@@ -14,6 +15,7 @@ import {
   loadMapValue,
   mov,
   program,
+  type Program,
   r0,
   r1,
   r10,
@@ -23,7 +25,6 @@ import {
   r6,
   store,
   w0,
-  type Item,
 } from "../asm/index.ts";
 import { linux, openPinned } from "../kernel/index.ts";
 import { load, openMap } from "../loader/index.ts";
@@ -43,13 +44,12 @@ import {
   encodeValue,
   hash,
   ipv4,
+  type MapDefinition,
   MapType,
   ProgramType,
   struct,
   u32,
   u64,
-  type MapDefinition,
-  type Program,
 } from "../types/index.ts";
 import { readObject, writeObject } from "./index.ts";
 import { CLANG, compile } from "./testing/compile.ts";

@@ -1,6 +1,7 @@
 /** Object files made by clang (or by `writeObject`), as programs and maps. */
 import { Btf, BtfBuilder, BtfError, kernelBtf, parseBtfExt, type BtfExt } from "../btf/index.ts";
-import type { MapDefinition, Program } from "../types/index.ts";
+import type { MapDefinition } from "../types/index.ts";
+import type { Program } from "../asm/index.ts";
 import { isCode, readCode, type CodeSection } from "./code.ts";
 import { ElfError } from "./error.ts";
 import { parseElf, type ElfFile, type Section } from "./file.ts";

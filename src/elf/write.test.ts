@@ -6,6 +6,7 @@ import {
   callKernel,
   encode,
   exit,
+  type Item,
   label,
   lddw,
   loadFunction,
@@ -13,12 +14,12 @@ import {
   loadMapValue,
   mov,
   program,
+  type Program,
   r0,
   r1,
   r2,
   r3,
   r4,
-  type Item,
 } from "../asm/index.ts";
 import { Btf, definition, parseBtfExt } from "../btf/index.ts";
 import {
@@ -33,7 +34,6 @@ import {
   u32,
   u64,
   withMaxEntries,
-  type Program,
 } from "../types/index.ts";
 import { parseElf } from "./file.ts";
 import { ElfError, readObject, sectionMeaning, writeObject } from "./index.ts";

@@ -1,8 +1,6 @@
 /** Programs as an object file that libbpf, bpftool and cilium/ebpf load. */
-import { encode, SLOT_SIZE, type Instruction } from "../asm/index.ts";
-import { BPF_PSEUDO_BTF_ID, CALL, LDDW } from "../asm/opcode.ts";
+import { encode, type Instruction, opcodes, type Program, SLOT_SIZE } from "../asm/index.ts";
 import { addFunctions, BtfBuilder, encodeBtfExt, lineRecords, slotOffsets, type ExtSection } from "../btf/index.ts";
-import type { Program } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 import { writeElf, type NewRelocation, type NewSection, type NewSymbol } from "./file-writer.ts";
 import {
@@ -93,9 +91,11 @@ export function writeObject(programs: readonly Program[], options: WriteOptions 
       const open = placed.body.map(({ instruction, at, target }) => {
         const { bare, symbol } = openReference(instruction, placed, target, placement, maps.symbolOf, textSymbol);
         if (symbol !== undefined) {
-          relocations
-            .get(name)!
-            .push({ offset: placed.offset + at, type: bare.opcode === CALL ? R_BPF_64_32 : R_BPF_64_64, symbol });
+          relocations.get(name)!.push({
+            offset: placed.offset + at,
+            type: bare.opcode === opcodes.CALL ? R_BPF_64_32 : R_BPF_64_64,
+            symbol,
+          });
         }
         return bare;
       });
@@ -152,7 +152,7 @@ function openReference(
   if (target !== undefined) {
     // The place in .text is in the instruction: for a call in slots, less one, for an address in bytes (llvm_reloc.rst).
     const { offset } = placement.of(placed.program, target);
-    return bare.opcode === CALL
+    return bare.opcode === opcodes.CALL
       ? { bare: { ...bare, immediate: offset / SLOT_SIZE - 1 }, symbol: text! }
       : { bare: { ...bare, src: 0, immediate: offset, immediateHigh: 0 }, symbol: text! };
   }
@@ -174,9 +174,9 @@ function openReference(
         `it refers to label ${reference.name}, which is not resolved: pass the program through the assembler first`,
       );
     case undefined:
-      if (bare.opcode === LDDW && bare.src !== 0) {
+      if (bare.opcode === opcodes.LDDW && bare.src !== 0) {
         throw fail(
-          bare.src === BPF_PSEUDO_BTF_ID
+          bare.src === opcodes.BPF_PSEUDO_BTF_ID
             ? "it refers to a variable of the running kernel"
             : "it refers to a map by file descriptor or index; an object file takes maps by name",
         );

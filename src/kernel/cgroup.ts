@@ -1,6 +1,6 @@
 /** Programs attached to cgroups. */
 import { constants, openSync } from "node:fs";
-import type { AttachType } from "../types/bpf.ts";
+import type { AttachType } from "../types/index.ts";
 import { bpf, tryBpf } from "./bpf.ts";
 import { programAttachAttr, queryAttr } from "./bpf-attr.ts";
 import { BpfError } from "./bpf-error.ts";

@@ -1,5 +1,5 @@
 /** The kernel's description of its programs, maps, links and BTF, and their lookup by id. */
-import type { MapType, ProgramType } from "../types/bpf.ts";
+import type { MapType, ProgramType } from "../types/index.ts";
 import { bpf, tryBpf, type BpfCommand, type Referenced } from "./bpf.ts";
 import { btfInfoStruct, cgroupLinkInfoStruct, idAttr, infoAttr, mapInfoStruct, programInfoStruct } from "./bpf-attr.ts";
 import { BpfError } from "./bpf-error.ts";

@@ -1,5 +1,5 @@
 /** Links: attachments of a program that are kernel objects and can be pinned. */
-import type { AttachType } from "../types/bpf.ts";
+import type { AttachType } from "../types/index.ts";
 import { bpf } from "./bpf.ts";
 import { linkCreateAttr, linkDetachAttr, linkUpdateAttr } from "./bpf-attr.ts";
 import { Fd } from "./fd.ts";

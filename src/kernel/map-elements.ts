@@ -2,7 +2,7 @@
  * The elements of one map, as bytes. All calls reuse the same buffers for key, value and system call arguments,
  * so a call costs little more than the system call.
  */
-import { MapType } from "../types/bpf.ts";
+import { MapType } from "../types/index.ts";
 import { tryBpf, type BpfCommand } from "./bpf.ts";
 import { mapBatchAttr, mapElementAttr } from "./bpf-attr.ts";
 import { BpfError } from "./bpf-error.ts";

@@ -1,5 +1,5 @@
 /** Creating and freezing maps. For their elements, see map-elements.ts. */
-import type { MapType } from "../types/bpf.ts";
+import type { MapType } from "../types/index.ts";
 import { bpf, objectName, tryBpf } from "./bpf.ts";
 import { mapCreateAttr, mapElementAttr } from "./bpf-attr.ts";
 import { BpfError } from "./bpf-error.ts";

@@ -1,6 +1,6 @@
 /** Programs: loading, test runs, and binding to maps. */
-import type { Instruction } from "../asm/instruction.ts";
-import type { AttachType, ProgramType } from "../types/bpf.ts";
+import type { Instruction } from "../asm/index.ts";
+import type { AttachType, ProgramType } from "../types/index.ts";
 import { bpf, cString, objectName, tryBpf } from "./bpf.ts";
 import { programBindMapAttr, programLoadAttr, testRunAttr } from "./bpf-attr.ts";
 import { BpfError } from "./bpf-error.ts";

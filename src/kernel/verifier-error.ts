@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { isWide } from "../asm/encode.ts";
-import type { Instruction, SourceLocation } from "../asm/instruction.ts";
+import { type Instruction, isWide, type SourceLocation } from "../asm/index.ts";
 import { BpfError } from "./bpf-error.ts";
 import { parseVerifierLog, type VerifierStep } from "./verifier-log.ts";
 import { verifierHint } from "./verifier-hints.ts";

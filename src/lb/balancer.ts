@@ -11,7 +11,7 @@ import {
   PinDirectory,
   type Collection,
 } from "../loader/index.ts";
-import type { Program } from "../types/index.ts";
+import type { Program } from "../asm/index.ts";
 import { writeBuiltOptions } from "./apply/built-options.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./apply/close-sockets.ts";
 import type { Config } from "./sources/file/index.ts";

@@ -1,5 +1,6 @@
 import * as assert from "uvu/assert";
 import {
+  add,
   call,
   exit,
   jne,
@@ -7,8 +8,8 @@ import {
   load as ldx,
   loadMap,
   mov,
-  add,
   program,
+  type Program,
   r0,
   r1,
   r10,
@@ -18,7 +19,7 @@ import {
 } from "../asm/index.ts";
 import { VerifierError } from "../kernel/index.ts";
 import { eventually, kernelObjects, kernelSuite, runScriptIn, withCgroup, withPins } from "../testing/index.ts";
-import { array, AttachType, ProgramType, u64, type Program } from "../types/index.ts";
+import { array, AttachType, ProgramType, u64 } from "../types/index.ts";
 import { attach, load, LoaderError, PinDirectory } from "./index.ts";
 
 const test = kernelSuite("loader: attaching to a cgroup");

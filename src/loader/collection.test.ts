@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { exit, loadMap, loadMapValue, mov, program, r0, r1, type Item } from "../asm/index.ts";
+import { exit, type Item, loadMap, loadMapValue, mov, program, type Program, r0, r1 } from "../asm/index.ts";
 import { BpfError, Errno } from "../kernel/index.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
 import {
@@ -12,6 +12,7 @@ import {
   global,
   hash,
   lruHash,
+  type MapDefinition,
   ProgramType,
   readOnlyGlobal,
   ringbuf,
@@ -19,8 +20,6 @@ import {
   struct,
   u32,
   u64,
-  type MapDefinition,
-  type Program,
 } from "../types/index.ts";
 import { attach, checkHost, checkManager, load, LoaderError, PinDirectory } from "./index.ts";
 

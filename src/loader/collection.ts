@@ -1,6 +1,7 @@
 import { programBtf } from "../btf/index.ts";
 import { BpfError, linux, type Fd, type Kernel, type ProgramBtfRecords } from "../kernel/index.ts";
-import { withMaxEntries, type CompilableProgram, type MapDefinition, type Program } from "../types/index.ts";
+import { type MapDefinition, withMaxEntries } from "../types/index.ts";
+import type { CompilableProgram, Program } from "../asm/index.ts";
 import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
 import { instructionSetLevel } from "./features.ts";

@@ -1,6 +1,5 @@
-import { encode, isWide, SLOT_SIZE } from "../asm/encode.ts";
+import { encode, isWide, type Program, SLOT_SIZE } from "../asm/index.ts";
 import { kernelBtf } from "../btf/kernel.ts";
-import type { Program } from "../types/index.ts";
 import { LoaderError } from "./error.ts";
 
 /** Resolves the references of instructions. */

@@ -1,8 +1,6 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Instruction, SourceLocation } from "../asm/instruction.ts";
-import * as op from "../asm/opcode.ts";
-import { formatInstruction } from "../asm/text/print.ts";
+import { formatInstruction, type Instruction, opcodes as op, type SourceLocation } from "../asm/index.ts";
 import type { Counters } from "./machine.ts";
 
 /** A conditional jump, and how often each of its ways was gone. */

@@ -1,4 +1,4 @@
-import type { Instruction } from "../asm/instruction.ts";
+import type { Instruction } from "../asm/index.ts";
 import { ReasonForFault } from "./fault.ts";
 import type { Helper } from "./helper-call.ts";
 import { Machine, type Environment } from "./machine.ts";

@@ -1,6 +1,4 @@
-import { AsmError } from "../asm/error.ts";
-import type { Instruction, SourceLocation } from "../asm/instruction.ts";
-import { formatInstruction } from "../asm/text/print.ts";
+import { AsmError, formatInstruction, type Instruction, type SourceLocation } from "../asm/index.ts";
 
 /**
  * Where a program did what it may not do: the simulator's answer to what the

@@ -1,5 +1,4 @@
-import type { Instruction } from "../asm/instruction.ts";
-import * as op from "../asm/opcode.ts";
+import { type Instruction, opcodes as op } from "../asm/index.ts";
 import { toUnsigned } from "./arithmetic.ts";
 import { ReasonForFault, SimulationFault } from "./fault.ts";
 import { HelperCall, type Helper } from "./helper-call.ts";

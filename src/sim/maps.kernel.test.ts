@@ -8,6 +8,8 @@ import {
   call,
   encode,
   exit,
+  type Instruction,
+  type Item,
   jeq,
   jgt,
   label,
@@ -16,6 +18,7 @@ import {
   mov,
   mul,
   program,
+  type Program,
   r0,
   r1,
   r10,
@@ -27,8 +30,6 @@ import {
   store,
   w0,
   xor,
-  type Instruction,
-  type Item,
 } from "../asm/index.ts";
 import { linux } from "../kernel/index.ts";
 import { kernelSuite } from "../testing/index.ts";
@@ -39,6 +40,7 @@ import {
   hash,
   lpmTrie,
   lruHash,
+  type MapDefinition,
   percpuArray,
   percpuHash,
   ProgramType,
@@ -46,8 +48,6 @@ import {
   u32,
   u64,
   u8,
-  type MapDefinition,
-  type Program,
 } from "../types/index.ts";
 import { World } from "./index.ts";
 import { seededRandom } from "./random.ts";

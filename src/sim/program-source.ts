@@ -1,4 +1,4 @@
-import type { CompilableProgram, Program } from "../types/index.ts";
+import type { CompilableProgram, Program } from "../asm/index.ts";
 
 const compiled = new WeakMap<CompilableProgram, Program>();
 

@@ -1,4 +1,4 @@
-import type { CompilableProgram, Program } from "../types/index.ts";
+import type { CompilableProgram, Program } from "../asm/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimulatedMaps } from "./maps/index.ts";
 import { SimulatedSocket, type SocketOptions } from "./socket.ts";

@@ -6,6 +6,8 @@ import {
   call,
   callKernel,
   exit,
+  type HelperName,
+  type Item,
   jeq,
   jne,
   label,
@@ -16,6 +18,7 @@ import {
   loadMapValue,
   mov,
   program,
+  type Program,
   r0,
   r1,
   r10,
@@ -28,21 +31,18 @@ import {
   store,
   sub,
   w2,
-  type HelperName,
-  type Item,
 } from "../asm/index.ts";
 import {
   array,
   AttachType,
   hash,
+  type MapDefinition,
   MapFlag,
-  ProgramType,
   progArray,
+  ProgramType,
   ringbuf,
   skStorage,
   u64,
-  type MapDefinition,
-  type Program,
 } from "../types/index.ts";
 import { simulate, SimulatedMaps, SimulationFault, World } from "./index.ts";
 

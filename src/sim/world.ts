@@ -1,6 +1,5 @@
-import { helperName, type HelperName } from "../asm/helpers.ts";
-import type { Instruction } from "../asm/instruction.ts";
-import { type CompilableProgram, ProgramType, type MapDefinition, type Program } from "../types/index.ts";
+import { type CompilableProgram, helperName, type HelperName, type Instruction, type Program } from "../asm/index.ts";
+import { type MapDefinition, ProgramType } from "../types/index.ts";
 import { contextRegion, decodeContext, encodeContext, setPointers, type ContextValues } from "./context/context.ts";
 import { defaultContext } from "./context/defaults.ts";
 import { layoutOf, type ContextLayout } from "./context/layout.ts";

@@ -52,4 +52,3 @@ export {
   type GlobalVariable,
   type MapDefinition,
 } from "./map.ts";
-export type { CompilableProgram, Program, ProgramFunction } from "./program.ts";

@@ -1,9 +1,8 @@
 /** The load balancer's programs, in each configuration: accepted, with what the verifier had to do for it. */
-import { helperNumber } from "../../src/asm/index.ts";
-import { CALL } from "../../src/asm/opcode.ts";
+import { helperNumber, opcodes, type Program } from "../../src/asm/index.ts";
 import type { ProgramSource } from "../../src/dsl/index.ts";
 import { load } from "../../src/loader/index.ts";
-import { MapType, type Program } from "../../src/types/index.ts";
+import { MapType } from "../../src/types/index.ts";
 import { loadBalancerPrograms } from "../../programs/index.ts";
 import { accepted, type Case, type Outcome } from "../suite/case.ts";
 import { configurations } from "../suite/configurations.ts";
@@ -33,7 +32,8 @@ function tryProgram(program: Program): Outcome {
 
 const usesSetRetval = ({ instructions }: Program): boolean =>
   instructions.some(
-    ({ opcode, src, immediate }) => opcode === CALL && src === 0 && immediate === helperNumber("bpf_set_retval"),
+    ({ opcode, src, immediate }) =>
+      opcode === opcodes.CALL && src === 0 && immediate === helperNumber("bpf_set_retval"),
   );
 
 function programCase(configuration: string, source: ProgramSource): Case {

@@ -1,7 +1,7 @@
 /** The load balancer's configurations: everything off that can be, as it comes, everything on, what does not go with that, and both for older kernels. */
 import { loadBalancerPrograms, type DataPathOptions } from "../../programs/index.ts";
 import { builds } from "../../programs/testing/builds.ts";
-import type { Program } from "../../src/types/index.ts";
+import type { Program } from "../../src/asm/index.ts";
 import { isPresent, setRetval } from "./features.ts";
 
 export const configurations: Readonly<Record<string, DataPathOptions>> = {

@@ -3,7 +3,7 @@ import { release as osRelease } from "node:os";
 import * as assert from "uvu/assert";
 import { linux, VerifierError } from "../../kernel/index.ts";
 import { kernelSuite } from "../../testing/index.ts";
-import { ProgramType } from "../../types/bpf.ts";
+import { ProgramType } from "../../types/index.ts";
 import { assemble } from "../assemble.ts";
 import {
   add,

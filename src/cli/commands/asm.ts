@@ -1,9 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
-import { SLOT_SIZE } from "../../asm/encode.ts";
-import { AsmError } from "../../asm/error.ts";
-import { LDDW } from "../../asm/opcode.ts";
-import { assembleText } from "../../asm/text/assemble-text.ts";
+import { AsmError, assembleText, opcodes, SLOT_SIZE } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
 import { formatHex } from "../hex.ts";
 import { print } from "../output.ts";
@@ -48,7 +45,7 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
 function hexLines(bytes: Uint8Array): string {
   const lines: string[] = [];
   for (let position = 0; position < bytes.length; ) {
-    const end = position + (bytes[position] === LDDW ? 2 : 1) * SLOT_SIZE;
+    const end = position + (bytes[position] === opcodes.LDDW ? 2 : 1) * SLOT_SIZE;
     lines.push(`${formatHex(bytes.subarray(position, end))}\n`);
     position = end;
   }

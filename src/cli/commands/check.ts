@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { linux, VerifierError } from "../../kernel/index.ts";
 import { instructionSetLevel, load } from "../../loader/index.ts";
-import type { Program } from "../../types/index.ts";
+import type { Program } from "../../asm/index.ts";
 import { jsonOption } from "../options.ts";
 import { colors, count, print, printJson, printTable } from "../output.ts";
 import {

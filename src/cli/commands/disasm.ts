@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { formatInstruction } from "../../asm/text/print.ts";
+import { formatInstruction } from "../../asm/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { print, printJson } from "../output.ts";

@@ -5,7 +5,7 @@
  * can do without.
  */
 import { Command } from "commander";
-import { decode } from "../../asm/decode.ts";
+import { decode } from "../../asm/index.ts";
 import { execute } from "../../sim/execute.ts";
 import type { Helper } from "../../sim/helper-call.ts";
 import { seededRandom } from "../../sim/random.ts";

@@ -1,8 +1,6 @@
 /** Programs in files: hexadecimal digits, raw bytes, object files. */
 import { readFileSync } from "node:fs";
-import { decode } from "../../asm/decode.ts";
-import { AsmError } from "../../asm/error.ts";
-import type { Program } from "../../types/program.ts";
+import { AsmError, decode, type Program } from "../../asm/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { parseHex } from "../hex.ts";
 import type { ListedProgram } from "./listed-program.ts";

@@ -1,6 +1,5 @@
 import { basename } from "node:path";
-import type { Instruction, SourceLocation } from "../../asm/instruction.ts";
-import { formatListing } from "../../asm/text/listing.ts";
+import { formatListing, type Instruction, type SourceLocation } from "../../asm/index.ts";
 import { sourcePath, SourceText } from "../../btf/source-text.ts";
 
 /** A program as `disasm` shows it, wherever it comes from. */

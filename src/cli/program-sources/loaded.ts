@@ -1,24 +1,16 @@
 /** Programs in the running kernel, as the verifier left them. */
 import { readFileSync, readlinkSync } from "node:fs";
-import { at } from "../../asm/operations/index.ts";
-import { decode } from "../../asm/decode.ts";
-import { isWide } from "../../asm/encode.ts";
-import { AsmError } from "../../asm/error.ts";
-import { helperNumber } from "../../asm/helpers.ts";
-import type { Instruction, SourceLocation } from "../../asm/instruction.ts";
-import { makeInstruction } from "../../asm/make.ts";
 import {
-  BPF_ALU64,
-  BPF_MOV,
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  BPF_PSEUDO_KFUNC_CALL,
-  BPF_PSEUDO_MAP_FD,
-  BPF_PSEUDO_MAP_VALUE,
-  BPF_X,
-  CALL,
-  LDDW,
-} from "../../asm/opcode.ts";
+  AsmError,
+  at,
+  decode,
+  helperNumber,
+  type Instruction,
+  isWide,
+  makeInstruction,
+  opcodes,
+  type SourceLocation,
+} from "../../asm/index.ts";
 import { Btf } from "../../btf/index.ts";
 import { linux, programRecords, type Fd, type ProgramRecords } from "../../kernel/index.ts";
 import { CommandError } from "../errors.ts";
@@ -135,7 +127,7 @@ export function decodeKernelCode(
   const instructions: Instruction[] = [];
   const notes = new Map<Instruction, string>();
   for (let position = 0; position < xlated.length; ) {
-    const size = xlated[position] === LDDW ? 16 : 8;
+    const size = xlated[position] === opcodes.LDDW ? 16 : 8;
     const bytes = xlated.slice(position, position + size);
     position += size;
     const note = (instruction: Instruction, text: string): void => {
@@ -145,20 +137,23 @@ export function decodeKernelCode(
     try {
       const [instruction] = decode(plain(bytes));
       const { opcode, dst, src, immediate, immediateHigh } = instruction!;
-      if (opcode === LDDW && (src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_VALUE)) {
+      if (opcode === opcodes.LDDW && (src === opcodes.BPF_PSEUDO_MAP_FD || src === opcodes.BPF_PSEUDO_MAP_VALUE)) {
         const name = mapName(immediate) ?? `id:${immediate}`;
         const reference =
-          src === BPF_PSEUDO_MAP_FD
+          src === opcodes.BPF_PSEUDO_MAP_FD
             ? ({ kind: "map", name } as const)
             : ({ kind: "map-value", name, offset: immediateHigh! } as const);
         instructions.push(makeInstruction(opcode, dst, src, 0, immediate, immediateHigh, reference));
-      } else if (opcode === CALL && src !== BPF_PSEUDO_CALL) {
+      } else if (opcode === opcodes.CALL && src !== opcodes.BPF_PSEUDO_CALL) {
         const symbol = symbolAt(immediate);
         const helper = symbol === undefined ? undefined : helperNumber(symbol);
-        if (helper !== undefined) instructions.push(makeInstruction(CALL, 0, 0, 0, helper));
+        if (helper !== undefined) instructions.push(makeInstruction(opcodes.CALL, 0, 0, 0, helper));
         else if (symbol !== undefined)
           instructions.push(
-            makeInstruction(CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0, undefined, { kind: "kernel-function", name: symbol }),
+            makeInstruction(opcodes.CALL, 0, opcodes.BPF_PSEUDO_KFUNC_CALL, 0, 0, undefined, {
+              kind: "kernel-function",
+              name: symbol,
+            }),
           );
         else note(instruction!, "the kernel does not tell what is called");
       } else {
@@ -167,7 +162,7 @@ export function decodeKernelCode(
     } catch (error) {
       if (!(error instanceof AsmError)) throw error;
       note(
-        makeInstruction(BPF_ALU64 | BPF_MOV | BPF_X, 0, 0, 0, 0),
+        makeInstruction(opcodes.BPF_ALU64 | opcodes.BPF_MOV | opcodes.BPF_X, 0, 0, 0, 0),
         `internal to the kernel: ${Buffer.from(bytes).toString("hex")}`,
       );
     }
@@ -179,14 +174,14 @@ export function decodeKernelCode(
 function plain(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = bytes[1]! >> 4;
-  if (bytes[0] === CALL && kind === BPF_PSEUDO_CALL) {
+  if (bytes[0] === opcodes.CALL && kind === opcodes.BPF_PSEUDO_CALL) {
     // Compiled to machine code: the distance has moved to the offset, before the subprogram's index.
     const offset = view.getInt16(2, true);
     if (offset !== 0) view.setInt32(4, offset, true);
     view.setInt16(2, 0, true);
-  } else if (bytes[0] === CALL) {
+  } else if (bytes[0] === opcodes.CALL) {
     view.setInt16(2, 0, true);
-  } else if (bytes[0] === LDDW && (kind === BPF_PSEUDO_FUNC || kind === BPF_PSEUDO_MAP_FD)) {
+  } else if (bytes[0] === opcodes.LDDW && (kind === opcodes.BPF_PSEUDO_FUNC || kind === opcodes.BPF_PSEUDO_MAP_FD)) {
     view.setInt32(12, 0, true);
   }
   return bytes;

@@ -1,5 +1,4 @@
-import { decode } from "../../asm/decode.ts";
-import { isWide, SLOT_SIZE } from "../../asm/encode.ts";
+import { decode, isWide, SLOT_SIZE } from "../../asm/index.ts";
 import { ElfError } from "../../elf/error.ts";
 import { parseElf } from "../../elf/file.ts";
 import type { ListedProgram } from "./listed-program.ts";

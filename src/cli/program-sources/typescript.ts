@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { IrModule } from "../../compiler/ir/ir.ts";
-import type { Program } from "../../types/index.ts";
+import type { Program } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
 
 /** A program as the typed builder gives it: `ProgramSource` of src/dsl, by its form, since the file brings a builder of its own. */

@@ -13,7 +13,7 @@
  * - an `i64` and a `ptr` take the whole register;
  * - sign is not a property of a value but of the operation that reads it.
  */
-import type { Item, SourceLocation } from "../../asm/instruction.ts";
+import type { Item, SourceLocation } from "../../asm/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
 
 export type ValueType = "i32" | "i64" | "ptr";

@@ -1,6 +1,5 @@
 /** Puts blocks in a row, so that as few jumps as possible are needed, and writes the instructions out. */
-import { isLabel, type Instruction, type Item, type Label } from "../../asm/instruction.ts";
-import { makeInstruction } from "../../asm/make.ts";
+import { type Instruction, isLabel, type Item, type Label, makeInstruction } from "../../asm/index.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Comparison } from "../ir/ir.ts";
 import type { Frame } from "./frame.ts";

@@ -3,7 +3,7 @@
  * and how a value gets into one. Constants, stack addresses and map pointers get
  * no register of their own: they are made again wherever one is needed.
  */
-import type { SourceLocation } from "../../asm/instruction.ts";
+import type { SourceLocation } from "../../asm/index.ts";
 import { controlFlow, definitionsOf, loopDepths, useCounts, type ControlFlow } from "../ir/analysis.ts";
 import type { IrFunction, IrInstruction, Operation, StackSlot, Value } from "../ir/ir.ts";
 import type { InstructionSet } from "./instruction-set.ts";

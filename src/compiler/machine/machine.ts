@@ -3,7 +3,7 @@
  * number limit. Register allocation gives each its place, layout puts the
  * blocks in a row.
  */
-import type { Item, Reference, SourceLocation } from "../../asm/instruction.ts";
+import type { Item, Reference, SourceLocation } from "../../asm/index.ts";
 import type { Comparison, Space, StackSlot } from "../ir/ir.ts";
 import { AtomicOperation, InstructionClass, Opcode, REGISTER_SOURCE } from "./opcode.ts";
 

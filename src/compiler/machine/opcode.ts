@@ -1,5 +1,5 @@
 /** The opcodes that the compiler emits, by the intermediate form's names of what they do. */
-import * as bpf from "../../asm/opcode.ts";
+import { opcodes as bpf } from "../../asm/index.ts";
 import type { AccessSize, BinaryOperator, Comparison } from "../ir/ir.ts";
 
 export const InstructionClass = {

@@ -1,5 +1,5 @@
 /** Reads the intermediate form as `printFunction` writes it: tests say programs so. */
-import { helperNumber, type HelperName } from "../../asm/helpers.ts";
+import { type HelperName, helperNumber } from "../../asm/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
 import type {
   AccessSize,

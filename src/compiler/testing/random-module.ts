@@ -1,6 +1,6 @@
 /** Random programs: a small language that fast-check can make and shrink, and its way into the intermediate form. */
 import fc from "fast-check";
-import { helperNumber } from "../../asm/helpers.ts";
+import { helperNumber } from "../../asm/index.ts";
 import { array, arrayOf, u64, type MapDefinition } from "../../types/index.ts";
 import type {
   AccessSize,

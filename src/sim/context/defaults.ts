@@ -1,4 +1,4 @@
-import type { Program } from "../../types/index.ts";
+import type { Program } from "../../asm/index.ts";
 import type { SimulatedSocket } from "../socket.ts";
 import type { ContextValues } from "./context.ts";
 import type { ContextLayout } from "./layout.ts";

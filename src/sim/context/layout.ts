@@ -6,7 +6,7 @@ import { readable, type ContextFields, type Hook } from "../../dsl/hooks/hook.ts
 import * as packet from "../../dsl/hooks/packet.ts";
 import * as sock from "../../dsl/hooks/sock.ts";
 import * as sockAddr from "../../dsl/hooks/sock-addr.ts";
-import type { Program } from "../../types/index.ts";
+import type { Program } from "../../asm/index.ts";
 
 export interface ContextLayout {
   /** For errors: the hook's section, or the struct's name. */

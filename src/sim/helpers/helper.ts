@@ -1,4 +1,4 @@
-import type { HelperName } from "../../asm/helpers.ts";
+import type { HelperName } from "../../asm/index.ts";
 import type { HelperCall, HelperResult } from "../helper-call.ts";
 import type { World } from "../world.ts";
 

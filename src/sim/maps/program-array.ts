@@ -1,4 +1,5 @@
-import { MapType, type MapDefinition, type Program } from "../../types/index.ts";
+import { type MapDefinition, MapType } from "../../types/index.ts";
+import type { Program } from "../../asm/index.ts";
 import type { Region } from "../memory/region.ts";
 import { MapRegion } from "./map-region.ts";
 

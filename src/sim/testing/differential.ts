@@ -1,6 +1,5 @@
-import { encode, formatListing } from "../../asm/index.ts";
+import { encode, formatListing, type Program } from "../../asm/index.ts";
 import { linux, VerifierError } from "../../kernel/index.ts";
-import type { Program } from "../../types/index.ts";
 import { World } from "../world.ts";
 import { randomProgram, type InstructionChoice } from "./random-program.ts";
 

@@ -28,6 +28,7 @@ import {
   exchange,
   exit,
   gotol,
+  type Item,
   jeq,
   jge,
   jgt,
@@ -58,12 +59,15 @@ import {
   neg,
   or,
   program,
+  type Program,
   r0,
   r1,
   r10,
   r2,
   r3,
   r9,
+  type Register,
+  type Register32,
   registers,
   registers32,
   rsh,
@@ -74,11 +78,8 @@ import {
   sub,
   w0,
   xor,
-  type Item,
-  type Register,
-  type Register32,
 } from "../../asm/index.ts";
-import { AttachType, ProgramType, type Program } from "../../types/index.ts";
+import { AttachType, ProgramType } from "../../types/index.ts";
 import { seededRandom } from "../random.ts";
 
 /** Bytes. */

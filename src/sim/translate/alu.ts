@@ -1,6 +1,5 @@
 /** Arithmetic and byte order instructions as JavaScript (RFC 9669, sections 4.1 and 4.2). */
-import type { Instruction } from "../../asm/instruction.ts";
-import * as op from "../../asm/opcode.ts";
+import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { registerOperand, sourceOperand, unsigned, type Operand } from "./operand.ts";
 
 /** The statements of an instruction of class ALU or ALU64; `undefined` where it has none that is known. */

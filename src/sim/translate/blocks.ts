@@ -1,4 +1,4 @@
-import * as op from "../../asm/opcode.ts";
+import { opcodes as op } from "../../asm/index.ts";
 import type { TranslatedProgram } from "./program.ts";
 
 /** Instructions that run one after another, without a jump into them or out of them but at the end. */

@@ -1,5 +1,4 @@
-import type { Instruction } from "../../asm/instruction.ts";
-import * as op from "../../asm/opcode.ts";
+import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { MAX_CALL_DEPTH } from "../memory/address-space.ts";
 import { REGION_START } from "../memory/region.ts";
 import { translateArithmetic } from "./alu.ts";

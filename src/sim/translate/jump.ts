@@ -1,6 +1,5 @@
 /** Conditions of jumps as JavaScript (RFC 9669, section 4.3). */
-import type { Instruction } from "../../asm/instruction.ts";
-import * as op from "../../asm/opcode.ts";
+import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { registerOperand, sourceOperand, unsigned, type Operand } from "./operand.ts";
 
 /** The condition under which a conditional jump of class JMP or JMP32 is taken; `undefined` where it is none. */

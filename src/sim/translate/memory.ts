@@ -1,6 +1,5 @@
 /** Loads, stores and atomic operations as JavaScript (RFC 9669, section 5). */
-import type { Instruction } from "../../asm/instruction.ts";
-import * as op from "../../asm/opcode.ts";
+import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { REGION_START } from "../memory/region.ts";
 import { FRAME_SIZE } from "../memory/stack-frame.ts";
 import { immediateOperand, literal, registerOperand, type Operand } from "./operand.ts";

@@ -1,5 +1,4 @@
-import type { Instruction } from "../../asm/instruction.ts";
-import { takesRegister } from "../../asm/opcode.ts";
+import { type Instruction, opcodes } from "../../asm/index.ts";
 import { FRAME_SIZE } from "../memory/stack-frame.ts";
 import { REGION_START } from "../memory/region.ts";
 
@@ -26,7 +25,9 @@ export function immediateOperand(value: number): Operand {
 
 /** The source register or the immediate of an arithmetic instruction or a jump. */
 export function sourceOperand(instruction: Instruction): Operand {
-  return takesRegister(instruction.opcode) ? registerOperand(instruction.src) : immediateOperand(instruction.immediate);
+  return opcodes.takesRegister(instruction.opcode)
+    ? registerOperand(instruction.src)
+    : immediateOperand(instruction.immediate);
 }
 
 /** A signed 32-bit number, safe behind any operator. */

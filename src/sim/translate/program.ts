@@ -1,5 +1,4 @@
-import type { Instruction } from "../../asm/instruction.ts";
-import { LDDW } from "../../asm/opcode.ts";
+import { type Instruction, opcodes } from "../../asm/index.ts";
 import * as arithmetic from "../arithmetic.ts";
 import type { Machine } from "../machine.ts";
 import { translateFunction } from "./function.ts";
@@ -45,7 +44,7 @@ export class TranslatedProgram {
     let slot = 0;
     instructions.forEach((instruction, index) => {
       this.slots[index] = slot;
-      slot += instruction.opcode === LDDW ? 2 : 1;
+      slot += instruction.opcode === opcodes.LDDW ? 2 : 1;
     });
     this.#indexes = new Int32Array(slot).fill(-1);
     this.slots.forEach((slot, index) => (this.#indexes[slot] = index));
@@ -53,7 +52,7 @@ export class TranslatedProgram {
 
   /** The instruction that starts `distance` slots after the one that follows `index`; -1 where none does. */
   target(index: number, distance: number): number {
-    const next = this.slots[index]! + (this.instructions[index]!.opcode === LDDW ? 2 : 1);
+    const next = this.slots[index]! + (this.instructions[index]!.opcode === opcodes.LDDW ? 2 : 1);
     return this.#indexes[next + distance] ?? -1;
   }
 
