@@ -8,12 +8,14 @@ import { CALL } from "./opcode.ts";
  * A program that is ready to be loaded, simulated or written to an object file:
  * what the compiler gives, and what the raw assembler's `program()` gives.
  */
-export interface Program {
+export interface Program<out T extends string = string> {
   /** Name shown by the kernel, which keeps the first 15 bytes. */
   readonly name: string;
   readonly type: ProgramType;
   /** The hook that the verifier checks against; absent for types that have none. */
   readonly expectedAttachType?: AttachType;
+  /** The kind of target that the hook attaches to; absent where the program does not say. */
+  readonly target?: T;
   /** libbpf's section name for the hook: `cgroup/connect4`, `xdp`, … */
   readonly section: string;
   /** Labels resolved; references to maps and the like still open. */
@@ -35,9 +37,9 @@ export interface ProgramFunction {
 }
 
 /** A program that is yet to be compiled, such as the DSL's functions give: for the instruction set of whoever is to run it. */
-export interface CompilableProgram {
+export interface CompilableProgram<out T extends string = string> {
   /** `isa`: version of the instruction set, as in clang's `-mcpu=v3`. */
-  compile(options?: { readonly isa?: 1 | 2 | 3 | 4 }): Program;
+  compile(options?: { readonly isa?: 1 | 2 | 3 | 4 }): Program<T>;
 }
 
 /** What a program is put together from; see `Program` for the fields. */

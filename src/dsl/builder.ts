@@ -4,6 +4,7 @@ import type {
   GlobalVariable,
   MapDefinition,
   MapType,
+  Mistake,
   ScalarKind,
   ScalarSchema,
   Schema,
@@ -11,10 +12,12 @@ import type {
   UpdateFlag,
 } from "../types/index.ts";
 import type { Condition } from "./condition.ts";
-import type { Helpers, HelperMethod } from "./helpers.ts";
-import type { KernelPointer } from "./hooks/hook.ts";
-import type { Fits, Mistake } from "./mistakes.ts";
+import type { Hook } from "../hooks/index.ts";
+import type { Helpers, HelperMethod, MethodsOf } from "./helpers/index.ts";
+import type { KernelPointer } from "./kernel-pointer.ts";
+import type { Fits } from "./mistakes.ts";
 import type { Nullable } from "./nullable.ts";
+import type { ReturnOf } from "./program.ts";
 import type { InMemory, Init, Ref } from "./reference.ts";
 import type { Operand, Scalar } from "./scalar.ts";
 import type { Arguments, Parameters, Subprogram } from "./subprogram.ts";
@@ -112,14 +115,15 @@ export interface CoreBuilder<R> {
   assembly(items: readonly Item[], ...inputs: readonly (Scalar<ScalarKind> | Constant)[]): Scalar<"u64">;
 }
 
-/** A builder with the core and the helpers named: what a step shared by several hooks asks for. */
+/** A builder with the core and the helpers named: what a step asks for that programs of any hook may share. */
 export type BuilderWith<H extends HelperMethod = never, R = 1> = CoreBuilder<R> & Pick<Helpers<R>, H>;
 
-/** The builder of a program on a hook: helpers that this hook has not are there as errors that say so. */
-export type Builder<R, H extends HelperMethod, Section extends string = string> = CoreBuilder<R> &
-  Pick<Helpers<R>, H> & {
-    readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`>;
-  };
+/** The builder of a program on a hook. Helpers this hook lacks are typed as errors. */
+export type Builder<K extends Hook> = HookBuilder<MethodsOf<K>, ReturnOf<K>, K["sections"][0]>;
+
+type HookBuilder<H extends HelperMethod, R, Section extends string> = BuilderWith<H, R> & {
+  readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`>;
+};
 
 /** A context that gives access to a packet's bytes. */
 interface PacketContext {

@@ -1,7 +1,7 @@
 import type { IrFunction, Value, ValueType } from "../compiler/ir/ir.ts";
 import { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
-import type { HelperMethod } from "./helpers.ts";
+import type { HelperMethod } from "./helpers/index.ts";
 import type { BuilderImplementation } from "./implementation.ts";
 import { SsaBuilder } from "./ssa.ts";
 

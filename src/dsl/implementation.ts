@@ -1,6 +1,7 @@
 import type { Item } from "../asm/index.ts";
 import type { Value } from "../compiler/ir/ir.ts";
 import {
+  schemaDifference,
   UpdateFlag,
   type Constant,
   type GlobalVariable,
@@ -13,7 +14,9 @@ import type { Condition } from "./condition.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { FunctionTable } from "./functions.ts";
-import { callHelper, helperMethods, pointerValue, valueAddress, type HelperMethod } from "./helpers.ts";
+import { callHelper, mapAddress, valueAddress } from "./helpers/call.ts";
+import { helperMethods, type HelperMethod } from "./helpers/index.ts";
+import { pointerValue } from "./kernel-pointer.ts";
 import { MutableValue } from "./mutable.ts";
 import { Nullable, returnValue } from "./nullable.ts";
 import {
@@ -217,8 +220,11 @@ export class BuilderImplementation {
   equal(left: unknown, right: unknown): Condition {
     this.emitter.mark(this.equal);
     const [a, b] = [memoryOf(left), memoryOf(right)];
-    if (a === undefined || b === undefined || a.schema !== b.schema)
-      throw new BuildError("b.equal() takes two values of one schema in memory", this.emitter.source);
+    if (a === undefined || b === undefined)
+      throw new BuildError("b.equal() takes two values in memory", this.emitter.source);
+    const difference = schemaDifference(a.schema, b.schema);
+    if (difference !== undefined)
+      throw new BuildError(`b.equal() takes two values of one schema: ${difference}`, this.emitter.source);
     return equalMemory(this.emitter, a.place, b.place, a.schema.size);
   }
 
@@ -277,7 +283,7 @@ export class BuilderImplementation {
     return callHelper(
       this.emitter,
       "bpf_map_lookup_elem",
-      [this.emitter.emit({ op: "map", map }, "ptr"), key],
+      [mapAddress(this.emitter, map), key],
       { removable: true, reads: [1] },
       "ptr",
     );
@@ -289,7 +295,7 @@ export class BuilderImplementation {
       this.emitter,
       "bpf_map_update_elem",
       [
-        this.emitter.emit({ op: "map", map }, "ptr"),
+        mapAddress(this.emitter, map),
         valueAddress(this.emitter, map.key, key),
         valueAddress(this.emitter, map.value, value),
         this.emitter.constant("i64", BigInt(flag)),
@@ -304,7 +310,7 @@ export class BuilderImplementation {
     const result = callHelper(
       this.emitter,
       "bpf_map_delete_elem",
-      [this.emitter.emit({ op: "map", map }, "ptr"), valueAddress(this.emitter, map.key, key)],
+      [mapAddress(this.emitter, map), valueAddress(this.emitter, map.key, key)],
       { reads: [1], clobbers: ["map"] },
     );
     return new ScalarValue(this.emitter, "i64", result);

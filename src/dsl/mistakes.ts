@@ -2,14 +2,7 @@
  * Type errors that explain themselves. Where an argument does not fit, its
  * parameter's type becomes a `Mistake` whose text the editor shows.
  */
-import type { BigEndianKind, ScalarKind, WideKind } from "../types/index.ts";
-
-declare const mistake: unique symbol;
-
-/** No value has this type; its text says what is wrong and what to write. */
-export interface Mistake<Message extends string> {
-  readonly [mistake]: Message;
-}
+import type { BigEndianKind, Mistake, ScalarKind, WideKind } from "../types/index.ts";
 
 /** The kind of a scalar or constant. */
 type KindOf<O> = O extends { readonly kind: infer J extends ScalarKind }

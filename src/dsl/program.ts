@@ -1,54 +1,76 @@
 import { compile, type CompileOptions } from "../compiler/index.ts";
-import type { IrModule, Operation, Value } from "../compiler/ir/ir.ts";
-import type { MapDefinition } from "../types/index.ts";
 import type { Program } from "../asm/index.ts";
+import type { IrModule, Operation } from "../compiler/ir/ir.ts";
+import type { Hook } from "../hooks/index.ts";
+import { mapDifference, type MapDefinition } from "../types/index.ts";
 import type { Builder } from "./builder.ts";
-import { placeAt, type Emitter } from "./emitter.ts";
+import { contextView, type Context } from "./context.ts";
 import { BuildError } from "./errors.ts";
 import { FunctionTable } from "./functions.ts";
-import { standsFor, type HelperMethod } from "./helpers.ts";
-import type { Context, ContextField, ContextFields, ContextPointer, Hook, KernelPointer } from "./hooks/hook.ts";
+import { methodsOf } from "./helpers/index.ts";
 import { BuilderImplementation } from "./implementation.ts";
-import { Ipv6Value } from "./ipv6.ts";
 import { returnValue } from "./nullable.ts";
-import { FieldValue } from "./scalar.ts";
+import type { Scalar } from "./scalar.ts";
 import { withSourceCapture } from "./source.ts";
 
 /** How a program is built. */
 export interface BuildOptions extends CompileOptions {
-  /** Keep the line of TypeScript of each instruction; true unless said otherwise. */
+  /** Whether each instruction keeps its line of TypeScript; true if absent. */
   readonly sources?: boolean;
 }
 
-/** A program as it was written. It is run, to describe its instructions, each time it is built. */
-export interface ProgramSource {
+/**
+ * A program as it was written. Its function runs each time the program is built.
+ * `T` is the kind of target that it attaches to.
+ */
+export interface ProgramSource<out T extends string = string> {
   readonly name: string;
-  readonly hook: Hook;
-  /** The intermediate form, as the compiler is given it. */
+  readonly hook: Hook & { readonly target: T };
+  /** The intermediate form that the compiler takes. @throws {BuildError} */
   build(options?: BuildOptions): IrModule;
-  /** The finished program. */
-  compile(options?: BuildOptions): Program;
+  /** The finished program. @throws {BuildError} */
+  compile(options?: BuildOptions): Program<T>;
 }
 
-/** What a program consists of: it is given the builder and its context, and gives the program's result. */
-export type ProgramBody<C extends ContextFields, R, H extends HelperMethod, S extends string> = (
-  b: Builder<R, H, S>,
-  context: Context<C>,
-) => R;
+/** What programs of a hook may return where the hook takes every number of 32 bits. */
+export type AnyReturn = number | Scalar<"u32"> | Scalar<"i32">;
 
-/** The licence told to the kernel where a program says nothing else; some helpers are for GPL-compatible programs only. */
+/** What programs of a hook may return. */
+export type ReturnOf<K extends Hook> = K["returns"] extends readonly (infer R)[] ? R : AnyReturn;
+
+/** What a program does: a function that takes the builder and the context, and gives the program's result. */
+export type ProgramBody<K extends Hook> = (b: Builder<K>, context: Context<K["context"]>) => ReturnOf<K>;
+
+/** What a program may say of itself. */
+export interface ProgramOptions {
+  /** Licence told to the kernel, which gives some helpers to GPL-compatible programs alone; `Dual MIT/GPL` if absent. */
+  readonly license?: string;
+}
+
 const LICENSE = "Dual MIT/GPL";
 
-/** Declares a program on a hook. */
-export function define<C extends ContextFields, R, H extends HelperMethod, S extends string>(
-  hook: Hook<C, R, H, S>,
+/**
+ * Declares a program on a hook; `cgroup.connect4` and the like call it with
+ * their own.
+ *
+ * @param name letters, digits and `_`; the kernel shows its first 15 bytes
+ * @throws {RangeError} for another name
+ * @example
+ * ```ts
+ * import { define, xdp, XdpAction } from "tsbpf";
+ *
+ * const dropAll = define(xdp.hook, "drop_all", () => XdpAction.DROP);
+ * ```
+ */
+export function define<K extends Hook>(
+  hook: K,
   name: string,
-  body: ProgramBody<C, R, H, S>,
-  { license = LICENSE }: { license?: string } = {},
-): ProgramSource {
+  body: ProgramBody<K>,
+  { license = LICENSE }: ProgramOptions = {},
+): ProgramSource<K["target"]> {
   if (!/^\w+$/.test(name))
-    throw new RangeError(`a program's name consists of letters, digits and "_", unlike ${JSON.stringify(name)}`);
-  const source: ProgramSource = {
+    throw new RangeError(`program name ${JSON.stringify(name)}: use letters, digits and "_" only`);
+  const source: ProgramSource<K["target"]> = {
     name,
     hook,
     build: ({ sources = true } = {}) => withSourceCapture(sources, () => describe(hook, name, body)),
@@ -61,7 +83,8 @@ export function define<C extends ContextFields, R, H extends HelperMethod, S ext
         instructions,
         functions,
         type: hook.type,
-        section: hook.section,
+        section: hook.sections[0],
+        target: hook.target,
         maps: mapsOf(module),
         ...(hook.expectedAttachType !== undefined && { expectedAttachType: hook.expectedAttachType }),
       };
@@ -70,62 +93,17 @@ export function define<C extends ContextFields, R, H extends HelperMethod, S ext
   return source;
 }
 
-function describe<C extends ContextFields, R, H extends HelperMethod, S extends string>(
-  hook: Hook<C, R, H, S>,
-  name: string,
-  body: ProgramBody<C, R, H, S>,
-): IrModule {
+function describe<K extends Hook>(hook: K, name: string, body: ProgramBody<K>): IrModule {
   const functions = new FunctionTable((...given) => new BuilderImplementation(...given));
-  const main = functions.write(name, ["ptr"], hook.helpers, (builder, emitter, [context]) => {
-    const result = body(builder as unknown as Builder<R, H, S>, contextView(emitter, hook.context, context!));
+  const helpers = methodsOf(hook.helpers);
+  const main = functions.write(name, ["ptr"], helpers, (builder, emitter, [context]) => {
+    const result: unknown = body(
+      builder as unknown as Builder<K>,
+      contextView<K["context"]>(emitter, hook.context, context!),
+    );
     return result === undefined || emitter.ssa.current.dead ? undefined : returnValue(emitter, result);
   });
   return { functions: [main, ...functions.all] };
-}
-
-/** The typed view of the context that arrives in r1. */
-function contextView<C extends ContextFields>(emitter: Emitter, fields: C, address: Value): Context<C> {
-  const view = {};
-  const place = { space: "context", address, offset: 0, align: 8, region: emitter.region } as const;
-  const read = ({ offset, kind, size }: ContextField) => new FieldValue(emitter, kind, placeAt(place, offset), size);
-  for (const [name, field] of Object.entries(fields)) {
-    let get: () => unknown;
-    if ("pointer" in field) {
-      get = () => {
-        emitter.mark(get);
-        // The fields that give a packet's bounds are 32 bits wide, though the verifier puts pointers there.
-        const size = field.pointer.startsWith("packet") ? 4 : 8;
-        const value = emitter.load(placeAt(place, field.offset), size, "ptr");
-        return pointerView(emitter, field, value);
-      };
-    } else if ("count" in field) {
-      get = () => {
-        emitter.mark(get);
-        return new Ipv6Value(emitter, placeAt(place, field.element.offset));
-      };
-    } else {
-      get = () => {
-        emitter.mark(get);
-        return read(field);
-      };
-    }
-    Object.defineProperty(view, name, { enumerable: true, get });
-  }
-  return standsFor(view as Context<C>, () => address);
-}
-
-/** A pointer from the context, with the fields that may be read through it. */
-function pointerView(emitter: Emitter, { pointer, fields }: ContextPointer, address: Value): KernelPointer<string> {
-  const view = { points: pointer };
-  const place = { space: "kernel", address, offset: 0, align: 8, region: emitter.region } as const;
-  for (const [name, { offset, kind, size }] of Object.entries(fields)) {
-    const get = (): unknown => {
-      emitter.mark(get);
-      return new FieldValue(emitter, kind, placeAt(place, offset), size);
-    };
-    Object.defineProperty(view, name, { enumerable: true, get });
-  }
-  return standsFor(view, () => address);
 }
 
 /** Every map that a module refers to, in the order of first mention. */
@@ -135,8 +113,9 @@ function mapsOf(module: IrModule): MapDefinition[] {
     if (operation.op !== "map" && operation.op !== "map-value") return;
     const { map } = operation;
     const known = maps.get(map.name);
-    if (known !== undefined && known !== map) throw new BuildError(`two different maps are named ${map.name}`);
-    maps.set(map.name, map);
+    const difference = known && mapDifference(known, map);
+    if (difference !== undefined) throw new BuildError(`two different maps are named ${map.name}: ${difference}`);
+    if (known === undefined) maps.set(map.name, map);
   };
   for (const { blocks } of module.functions) {
     for (const { instructions } of blocks) instructions.forEach(({ operation }) => note(operation));

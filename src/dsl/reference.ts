@@ -1,6 +1,6 @@
 import type { AccessSize, Value } from "../compiler/ir/ir.ts";
 import {
-  ipv6,
+  schemaDifference,
   type ArraySchema,
   type Ipv6Schema,
   type Fields,
@@ -107,8 +107,10 @@ function structPrototype(schema: StructSchema): object {
   return prototype;
 }
 
+const isIpv6 = (schema: Schema): boolean => "presentation" in schema && schema.presentation === "ipv6";
+
 function part(emitter: Emitter, schema: Schema, place: Place): unknown {
-  if (schema === ipv6) return new Ipv6Value(emitter, place);
+  if (isIpv6(schema)) return new Ipv6Value(emitter, place);
   return schema.kind === "scalar"
     ? new FieldValue(emitter, (schema as ScalarSchema).scalar, place)
     : reference(emitter, schema, place);
@@ -172,11 +174,12 @@ class ArrayView {
 export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: unknown): void {
   const source = memoryOf(init);
   if (source !== undefined && schema.kind !== "scalar") {
-    if (source.schema !== schema)
-      throw new BuildError(`a ${source.schema} is given where ${schema} is expected`, emitter.source);
+    const difference = schemaDifference(schema, source.schema);
+    if (difference !== undefined)
+      throw new BuildError(`${schema} cannot be set from ${source.schema}: ${difference}`, emitter.source);
     return copyMemory(emitter, place, source.place, schema.size);
   }
-  if (schema === ipv6) return writeIpv6(emitter, place, init);
+  if (isIpv6(schema)) return writeIpv6(emitter, place, init);
   switch (schema.kind) {
     case "scalar": {
       const { scalar, size } = schema as ScalarSchema;

@@ -3,7 +3,7 @@ import type { ScalarKind, ScalarSchema } from "../types/index.ts";
 import type { BuilderWith } from "./builder.ts";
 import { valueType, type Emitter } from "./emitter.ts";
 import type { FunctionTable } from "./functions.ts";
-import type { HelperMethod } from "./helpers.ts";
+import type { HelperMethod } from "./helpers/index.ts";
 import { operandValue, ScalarValue, type Operand, type Scalar } from "./scalar.ts";
 
 /** Names and schemas of a subprogram's parameters: at most five. */

@@ -1,6 +1,8 @@
 import { statSync } from "node:fs";
 import type { Fd, Kernel } from "../kernel/index.ts";
-import type { AttachType } from "../types/index.ts";
+import { hookOf, type TargetKind } from "../hooks/index.ts";
+import type { Program } from "../asm/index.ts";
+import type { AttachType, Mistake } from "../types/index.ts";
 import type { Collection, LoadedProgram } from "./collection.ts";
 import { LoaderError } from "./error.ts";
 import type { PinDirectory, PinKind } from "./pins.ts";
@@ -16,6 +18,17 @@ export interface AttachOptions {
    */
   readonly pins?: PinDirectory | undefined;
 }
+
+/**
+ * A collection whose programs attach to targets of kind `K`. Programs that do
+ * not say what they attach to are checked when they are attached.
+ */
+export type CollectionFor<K extends TargetKind, T extends string> = Collection<T> &
+  ([T] extends [K]
+    ? unknown
+    : string extends T
+      ? unknown
+      : Mistake<`these programs attach to ${T}, and the target is of kind ${K}`>);
 
 /** An attached program. */
 export interface Attachment {
@@ -39,7 +52,7 @@ export interface Attached {
  * program is replaced atomically, so every call runs the old program or the new one. If one program cannot be
  * attached, all others are restored to their earlier state.
  *
- * @throws {LoaderError} if `cgroup` is not a cgroup v2 directory, or a program does not name its hook
+ * @throws {LoaderError} if `cgroup` is not a cgroup v2 directory, or a program's hook is missing or not for cgroups
  * @throws {BpfError} if the kernel refuses a step
  * @example
  * ```ts
@@ -50,15 +63,19 @@ export interface Attached {
  * using attached = attach(loaded, { cgroup: "/sys/fs/cgroup" });
  * ```
  */
-export function attach(collection: Collection, { cgroup, pins }: AttachOptions): Attached {
+export function attach<T extends string>(
+  collection: CollectionFor<"cgroup", T>,
+  { cgroup, pins }: AttachOptions,
+): Attached {
   const { kernel } = collection;
+  for (const { program } of collection.programs.values()) checkTarget(program, "cgroup");
   const target = openCgroup(cgroup, kernel);
   try {
     return Rollback.run((rollback) => {
       if (pins) pinMaps(collection, pins, rollback);
       const cgroupId = statSync(cgroup, { bigint: true }).ino;
       const attachments = [...collection.programs.values()].map((program): Attachment => {
-        const attachType = hookOf(program);
+        const attachType = attachTypeOf(program);
         const found = pins && pinnedLink(pins, program, { cgroupId, attachType }, kernel);
         if (found) {
           rollback.onFailure(() => found.link.close());
@@ -80,7 +97,16 @@ export function attach(collection: Collection, { cgroup, pins }: AttachOptions):
   }
 }
 
-function hookOf({ program }: LoadedProgram): AttachType {
+/** @throws {LoaderError} where a program's hook is for targets of another kind */
+function checkTarget(program: Program, wanted: TargetKind): void {
+  const target = program.target ?? hookOf(program)?.target ?? wanted;
+  if (target !== wanted)
+    throw new LoaderError(
+      `cannot attach program ${program.name} to a ${wanted}: hook ${program.section} is for targets of kind ${target}`,
+    );
+}
+
+function attachTypeOf({ program }: LoadedProgram): AttachType {
   if (program.expectedAttachType === undefined) {
     throw new LoaderError(`cannot attach program ${program.name}: it does not name its hook (expectedAttachType)`, {
       hint: "declare the program with a hook that attaches to cgroups, such as cgroup.connect4",

@@ -1,7 +1,7 @@
 import { programBtf } from "../btf/index.ts";
 import { BpfError, linux, type Fd, type Kernel, type ProgramBtfRecords } from "../kernel/index.ts";
-import { type MapDefinition, withMaxEntries } from "../types/index.ts";
 import type { CompilableProgram, Program } from "../asm/index.ts";
+import { mapDifference, schemaDifference, withMaxEntries, type MapDefinition } from "../types/index.ts";
 import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
 import { instructionSetLevel } from "./features.ts";
@@ -31,8 +31,8 @@ export interface LoadOptions {
 }
 
 /** A program in the kernel. */
-export interface LoadedProgram {
-  readonly program: Program;
+export interface LoadedProgram<out T extends string = string> {
+  readonly program: Program<T>;
   readonly fd: Fd;
   /** The verifier's log; empty at log level 0. */
   readonly log: string;
@@ -60,7 +60,10 @@ export interface LoadedProgram {
  * console.log(loaded.map(calls).get(0));
  * ```
  */
-export function load(sources: readonly (Program | CompilableProgram)[], options: LoadOptions = {}): Collection {
+export function load<T extends string = string>(
+  sources: readonly (Program<T> | CompilableProgram<T>)[],
+  options: LoadOptions = {},
+): Collection<T> {
   const { kernel = linux, pins } = options;
   const programs = sources.map((source) =>
     "compile" in source ? source.compile({ isa: instructionSetLevel(kernel) }) : source,
@@ -84,7 +87,7 @@ export function load(sources: readonly (Program | CompilableProgram)[], options:
       map: (name: string) => maps.get(name)!.fd.number,
       kernelFunction: kernelFunctionId,
     };
-    const loaded = new Map<string, LoadedProgram>();
+    const loaded = new Map<string, LoadedProgram<T>>();
     for (const program of programs) {
       const { fd, log } = loadOne(program, relocate(program, numbers), withBtf, options, kernel);
       loaded.set(program.name, { program, fd: keep(fd), log });
@@ -101,14 +104,14 @@ export interface LoadedMap {
   readonly reused: boolean;
 }
 
-/** Programs and maps in the kernel, held by descriptors of this process. */
-export class Collection {
-  readonly programs: ReadonlyMap<string, LoadedProgram>;
+/** Programs and maps in the kernel, held by descriptors of this process. `T` is what the programs attach to. */
+export class Collection<out T extends string = string> {
+  readonly programs: ReadonlyMap<string, LoadedProgram<T>>;
   readonly maps: ReadonlyMap<string, LoadedMap>;
   readonly kernel: Kernel;
-  readonly #handles = new Map<string, MapHandle<MapDefinition>>();
+  readonly #handles = new Map<MapDefinition, MapHandle<MapDefinition>>();
 
-  constructor(programs: ReadonlyMap<string, LoadedProgram>, maps: ReadonlyMap<string, LoadedMap>, kernel: Kernel) {
+  constructor(programs: ReadonlyMap<string, LoadedProgram<T>>, maps: ReadonlyMap<string, LoadedMap>, kernel: Kernel) {
     this.programs = programs;
     this.maps = maps;
     this.kernel = kernel;
@@ -116,7 +119,7 @@ export class Collection {
 
   /**
    * The handle of a map, for reading and writing its elements. It is closed with the collection.
-   * @throws {LoaderError} if the collection has no map of that name
+   * @throws {LoaderError} if the collection has no map of that name, or one with another key or value
    */
   map<D extends MapDefinition>(definition: D): MapHandle<D> {
     const found = this.maps.get(definition.name);
@@ -125,9 +128,18 @@ export class Collection {
         hint: "list it in the option maps of load",
       });
     }
-    let handle = this.#handles.get(definition.name);
-    if (handle === undefined)
-      this.#handles.set(definition.name, (handle = openMap(found.definition, found.fd, this.kernel)));
+    let handle = this.#handles.get(definition);
+    if (handle === undefined) {
+      for (const part of ["key", "value"] as const) {
+        const difference = schemaDifference(found.definition[part], definition[part]);
+        if (difference !== undefined)
+          throw new LoaderError(
+            `cannot open map ${definition.name}: it was created with another ${part}: ${difference}`,
+          );
+      }
+      handle = openMap<MapDefinition>(definition, found.fd, this.kernel);
+      this.#handles.set(definition, handle);
+    }
     return handle as unknown as MapHandle<D>;
   }
 
@@ -135,7 +147,7 @@ export class Collection {
    * A loaded program by name.
    * @throws {LoaderError} if there is none of that name
    */
-  program(name: string): LoadedProgram {
+  program(name: string): LoadedProgram<T> {
     const found = this.programs.get(name);
     if (found === undefined)
       throw new LoaderError(
@@ -160,11 +172,9 @@ function declaredMaps(programs: readonly Program[], { maps = [], maxEntries = {}
   const found = new Map<string, MapDefinition>();
   for (const definition of [...programs.flatMap((program) => program.maps), ...maps]) {
     const other = found.get(definition.name);
-    if (other !== undefined && other !== definition && !sameDefinition(other, definition)) {
-      throw new LoaderError(
-        `cannot load: two different maps are called ${definition.name}: ${describe(other)} and ${describe(definition)}`,
-      );
-    }
+    const difference = other && mapDifference(other, definition);
+    if (difference !== undefined)
+      throw new LoaderError(`cannot load: two different maps are called ${definition.name}: ${difference}`);
     found.set(definition.name, other ?? definition);
   }
   const seen = new Set<string>();
@@ -180,18 +190,6 @@ function declaredMaps(programs: readonly Program[], { maps = [], maxEntries = {}
     const wanted = maxEntries[definition.name];
     return wanted === undefined ? definition : withMaxEntries(definition, wanted);
   });
-}
-
-function sameDefinition(a: MapDefinition, b: MapDefinition): boolean {
-  return (
-    describe(a) === describe(b) &&
-    Buffer.compare(a.initialValue ?? Buffer.alloc(0), b.initialValue ?? Buffer.alloc(0)) === 0
-  );
-}
-
-function describe({ type, key, value, maxEntries, flags }: MapDefinition): string {
-  const sizes = `key ${key} of ${key.size} bytes, value ${value} of ${value.size} bytes`;
-  return `type ${type}, ${sizes}, ${maxEntries} entries, flags ${flags}`;
 }
 
 function loadOne(

@@ -1,5 +1,6 @@
 import { type CompilableProgram, helperName, type HelperName, type Instruction, type Program } from "../asm/index.ts";
-import { type MapDefinition, ProgramType } from "../types/index.ts";
+import { hookOf } from "../hooks/index.ts";
+import type { MapDefinition } from "../types/index.ts";
 import { contextRegion, decodeContext, encodeContext, setPointers, type ContextValues } from "./context/context.ts";
 import { defaultContext } from "./context/defaults.ts";
 import { layoutOf, type ContextLayout } from "./context/layout.ts";
@@ -191,7 +192,7 @@ export class World implements Environment {
         ctx: layout === undefined ? {} : decodeContext(layout, context.bytes),
         contextBytes: context.bytes,
         packet,
-        retval: isCgroupHook(program) ? systemCallResult(returned, current.retval) : undefined,
+        retval: hookOf(program)?.inSystemCall ? systemCallResult(returned, current.retval) : undefined,
         steps: this.#machine.steps,
       };
     } finally {
@@ -282,10 +283,6 @@ export class World implements Environment {
     for (const map of this.maps.all()) if (map instanceof RingBuffer && map.discardUnfinished()) open = map.name;
     return open;
   }
-}
-
-function isCgroupHook({ type }: Program): boolean {
-  return type === ProgramType.CGROUP_SOCK_ADDR || type === ProgramType.CGROUP_SOCK;
 }
 
 /** The lowest bit of the result is the verdict; an error number that was set comes before the general one. */

@@ -32,6 +32,8 @@ export {
   type InferFields,
   type StructSchema,
 } from "./struct.ts";
+export { mapDifference, schemaDifference } from "./difference.ts";
+export type { Mistake } from "./mistake.ts";
 export { ipv4, ipv6, withoutMapping, type Ipv6Schema } from "./address.ts";
 export {
   array,

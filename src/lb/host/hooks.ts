@@ -1,36 +1,39 @@
 /** The hooks that the load balancer's programs are attached to. */
 import { BpfError, Errno, linux, type Fd, type Kernel } from "../../kernel/index.ts";
-import { AttachType } from "../../types/index.ts";
+import { hooks, type Hook } from "../../hooks/index.ts";
+import type { AttachType } from "../../types/index.ts";
 import { LoadBalancerError } from "../model/error.ts";
 
+const { sockRelease, getpeername6, getpeername4, recvmsg6, recvmsg4 } = hooks.cgroup;
+const { sendmsg6, sendmsg4, postBind6, postBind4, connect6, connect4 } = hooks.cgroup;
+
 /**
- * Names of hooks, as libbpf's sections have them, in the order of attaching:
- * what translates replies and what cleans up is there before what makes the
- * first entry for them.
+ * The order of attaching: programs that translate replies and clean up come
+ * before the programs that make the entries for them.
  */
-const hooks: readonly (readonly [attachType: AttachType, name: string])[] = [
-  [AttachType.CGROUP_INET_SOCK_RELEASE, "cgroup/sock_release"],
-  [AttachType.CGROUP_INET6_GETPEERNAME, "cgroup/getpeername6"],
-  [AttachType.CGROUP_INET4_GETPEERNAME, "cgroup/getpeername4"],
-  [AttachType.CGROUP_UDP6_RECVMSG, "cgroup/recvmsg6"],
-  [AttachType.CGROUP_UDP4_RECVMSG, "cgroup/recvmsg4"],
-  [AttachType.CGROUP_UDP6_SENDMSG, "cgroup/sendmsg6"],
-  [AttachType.CGROUP_UDP4_SENDMSG, "cgroup/sendmsg4"],
-  [AttachType.CGROUP_INET6_POST_BIND, "cgroup/post_bind6"],
-  [AttachType.CGROUP_INET4_POST_BIND, "cgroup/post_bind4"],
-  [AttachType.CGROUP_INET6_CONNECT, "cgroup/connect6"],
-  [AttachType.CGROUP_INET4_CONNECT, "cgroup/connect4"],
+const order: readonly Hook[] = [
+  sockRelease,
+  getpeername6,
+  getpeername4,
+  recvmsg6,
+  recvmsg4,
+  sendmsg6,
+  sendmsg4,
+  postBind6,
+  postBind4,
+  connect6,
+  connect4,
 ];
 
-/** Where in the order of attaching a hook comes; those that are not known come last. */
+/** The position of a hook in the order of attaching; unknown hooks come last. */
 export function attachOrder(attachType: number | undefined): number {
-  const index = hooks.findIndex(([type]) => type === attachType);
-  return index < 0 ? hooks.length : index;
+  const index = order.findIndex(({ expectedAttachType }) => expectedAttachType === attachType);
+  return index < 0 ? order.length : index;
 }
 
 /** `cgroup/connect4`; the attach type's number where it has no name here. */
 export function hookText(attachType: number | undefined): string {
-  return hooks.find(([type]) => type === attachType)?.[1] ?? String(attachType);
+  return order.find(({ expectedAttachType }) => expectedAttachType === attachType)?.sections[0] ?? String(attachType);
 }
 
 /**

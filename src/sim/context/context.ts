@@ -1,4 +1,4 @@
-import type { ContextArray, ContextField, ContextPointer } from "../../dsl/hooks/hook.ts";
+import type { ContextArray, ContextField, ContextPointer } from "../../hooks/index.ts";
 import { Region, type Guard } from "../memory/region.ts";
 import type { ContextLayout } from "./layout.ts";
 import { readArray, readField, writeArray, writeField } from "./presentation.ts";

@@ -3,7 +3,7 @@
  * families, socket types and protocols by name where they have one.
  */
 import { ipv4, ipv6 } from "../../types/index.ts";
-import type { ContextArray, ContextField } from "../../dsl/hooks/hook.ts";
+import type { ContextArray, ContextField } from "../../hooks/index.ts";
 
 /** Names of the numbers of a field. */
 type Names = Readonly<Record<string, number>>;
