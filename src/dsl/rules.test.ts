@@ -10,7 +10,18 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { be16, hash, ipv4, ringbuf, skStorage, struct, u16, u32, u64, u8 } from "../types/index.ts";
-import { BuildError, cgroup, PROCEED, REJECT, xdp, XdpAction, type Ref, type Scalar } from "./index.ts";
+import {
+  BuildError,
+  cgroup,
+  PROCEED,
+  REJECT,
+  xdp,
+  XdpAction,
+  type BuilderOf,
+  type ContextOf,
+  type Ref,
+  type Scalar,
+} from "./index.ts";
 
 const rules = suite("dsl: the verifier's rules");
 
@@ -150,6 +161,54 @@ rules("a shared step cannot return what one of its callers may not", () => {
     refuse(b);
     return PROCEED;
   });
+});
+
+rules("a step that names its hooks has what all of them have", () => {
+  type Request = typeof cgroup.connect4 | typeof cgroup.connect6;
+  const refuse = (b: BuilderOf<Request>, ctx: ContextOf<Request>) => {
+    b.setRetval(-1);
+    b.if(ctx.userPort.toHost().eq(23), () => b.return(REJECT));
+    // @ts-expect-error only the context of connect4 has it
+    void ctx.userIp4;
+  };
+  const error = built(
+    cgroup.connect4("p", (b, ctx) => {
+      refuse(b, ctx);
+      return PROCEED;
+    }),
+  );
+  assert.is(error, undefined);
+  cgroup.recvmsg4("p", (b, ctx) => {
+    // @ts-expect-error recvmsg4 is not among the step's hooks, and has no setRetval
+    refuse(b, ctx);
+    return PROCEED;
+  });
+  const common = (b: BuilderOf<typeof cgroup.connect4 | typeof cgroup.recvmsg4>) => {
+    b.return(PROCEED);
+    // @ts-expect-error recvmsg4 returns 1 only
+    b.return(REJECT);
+    // @ts-expect-error recvmsg4 lacks it
+    void b.setRetval;
+  };
+  void common;
+});
+
+rules("values of equal schemas stand for each other", () => {
+  const Same = struct("rules_other_name", { count: u32, small: u8 });
+  const Other = struct("rules_value", { count: u32, large: u16 });
+  const accepted = cgroup.connect4("p", (b) => {
+    const value = b.struct(Value, { count: 1, small: 2 });
+    b.if(b.equal(value, b.struct(Same, { count: 1, small: 2 })), () => {});
+    b.assign(value, b.zeroed(Same));
+    return PROCEED;
+  });
+  assert.is(built(accepted), undefined);
+  const refused = cgroup.connect4("p", (b) => {
+    // @ts-expect-error its second field is another
+    b.if(b.equal(b.zeroed(Value), b.zeroed(Other)), () => {});
+    return PROCEED;
+  });
+  assert.match(built(refused)!, /two values of one schema: field 2 is small in one and large in the other/);
 });
 
 rules("keys and values have their map's shape, every field set", () => {

@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { exit, type Item, loadMap, loadMapValue, mov, program, type Program, r0, r1 } from "../asm/index.ts";
 import { BpfError, Errno } from "../kernel/index.ts";
+import { cgroup, PROCEED, xdp, XdpAction } from "../dsl/index.ts";
 import { FakeKernel } from "../testing/fake-kernel.ts";
 import {
   array,
