@@ -21,6 +21,7 @@ import {
   struct,
   u32,
   u64,
+  type Schema,
 } from "../types/index.ts";
 import { attach, checkHost, checkManager, load, LoaderError, PinDirectory } from "./index.ts";
 
@@ -269,6 +270,39 @@ test("the host check covers system and privileges", ({ fake }) => {
   assert.throws(() => checkManager(fake.kernel, "linux"), isLoaderError(/CAP_SYS_ADMIN/));
   fake.effectiveCapabilities = 1n << 21n;
   checkManager(fake.kernel, "linux");
+});
+
+test("programs attach to their hook's kind of target alone", ({ fake, directory }) => {
+  const drop = xdp("drop", () => XdpAction.DROP);
+  const proceed = cgroup.connect4("proceed", () => PROCEED);
+  withOpen(load([drop], { kernel: fake.kernel }), (collection) => {
+    assert.throws(
+      // @ts-expect-error an xdp program attaches to an interface
+      () => attach(collection, { cgroup: directory }),
+      isLoaderError(/cannot attach program drop to a cgroup: hook xdp is for targets of kind interface/),
+    );
+  });
+  withOpen(load([proceed, drop], { kernel: fake.kernel }), (collection) => {
+    // @ts-expect-error one of the two does
+    assert.throws(() => attach(collection, { cgroup: directory }), isLoaderError(/program drop/));
+  });
+  withOpen(load([proceed], { kernel: fake.kernel }), (collection) => attach(collection, { cgroup: directory }).close());
+  const raw = program({ name: "raw", type: ProgramType.XDP, section: "xdp", items: [mov(r0, 1), exit()] });
+  withOpen(load([raw], { kernel: fake.kernel }), (collection) => {
+    assert.throws(() => attach(collection, { cgroup: directory }), isLoaderError(/program raw to a cgroup/));
+  });
+  assert.equal(fake.openKinds(), []);
+});
+
+test("a map opens by any declaration of the same key and value", ({ fake }) => {
+  const declare = <V extends Schema>(value: V) => array("shared", { value, maxEntries: 4 });
+  withOpen(load([using("a", [declare(u64)])], { kernel: fake.kernel }), (collection) => {
+    assert.is(collection.map(declare(u64)).get(0), 0n);
+    assert.throws(
+      () => collection.map(declare(u32)),
+      isLoaderError(/another value: the whole is u64 in one and u32 in the other/),
+    );
+  });
 });
 
 /** Closes a collection even if `work` throws. */
