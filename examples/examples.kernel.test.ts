@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
-import { cgroupRoot } from "tsbpf";
+import { cgroupRoot } from "tsbpf/kernel";
 import {
   kernelSuite,
   runIn,

@@ -3,10 +3,27 @@
  *
  *     npx tsx examples/last-destination.ts -- curl -s http://127.20.0.11:8080/
  */
-import { array, asm, AttachType, be16, ipv4, load, ProgramType, struct } from "tsbpf";
+import { array, AttachType, be16, ipv4, load, ProgramType, struct } from "tsbpf";
+import {
+  add,
+  call,
+  exit,
+  jeq,
+  label,
+  load as read,
+  loadMap,
+  mov,
+  program,
+  r0,
+  r1,
+  r10,
+  r2,
+  r6,
+  r7,
+  r8,
+  store,
+} from "tsbpf/asm";
 import { runExample } from "./support/run.ts";
-
-const { add, call, exit, jeq, label, load: read, loadMap, mov, r0, r1, r10, r2, r6, r7, r8, store } = asm;
 
 const Destination = struct("destination", { address: ipv4, port: be16 });
 const lastDestination = array("last_destination", { value: Destination, maxEntries: 1 });
@@ -17,7 +34,7 @@ const USER_PORT = 24;
 /** Offsets of the declared struct's fields. */
 const [ADDRESS, PORT] = Destination.layout.map(({ offset }) => offset) as [number, number];
 
-const remember = asm.program({
+const remember = program({
   name: "last_dest4",
   type: ProgramType.CGROUP_SOCK_ADDR,
   expectedAttachType: AttachType.CGROUP_INET4_CONNECT,

@@ -5,7 +5,6 @@
  *     npx tsx examples/packet-filter.ts
  */
 import { be16, load, socketFilter } from "tsbpf";
-import { testRunProgram } from "tsbpf/kernel";
 import { ETH_P_ARP, ETH_P_IP, frame } from "./support/packets.ts";
 import { runOnce } from "./support/run.ts";
 
@@ -24,7 +23,7 @@ await runOnce(() => {
     ["IPv4, 40 bytes", frame(ETH_P_IP, 40)],
     ["ARP, 28 bytes", frame(ETH_P_ARP, 28)],
   ] as const) {
-    const { returnValue } = testRunProgram(loaded.program("capture").fd, { data: packet });
+    const { returnValue } = loaded.program("capture").testRun({ data: packet });
     process.stdout.write(`${what}: the socket gets ${returnValue}\n`);
   }
 });

@@ -5,7 +5,6 @@
  *     npx tsx examples/xdp-firewall.ts
  */
 import { arrayOf, be16, hash, load, Protocol, struct, u64, u8, xdp, XdpAction } from "tsbpf";
-import { testRunProgram } from "tsbpf/kernel";
 import { ETH_P_ARP, ETH_P_IP, frame, udpFrame } from "./support/packets.ts";
 import { runOnce } from "./support/run.ts";
 
@@ -45,7 +44,7 @@ await runOnce(() => {
     ...BLOCKED.map((port) => [`UDP to port ${port}`, udpFrame(port)] as const),
     ["ARP", frame(ETH_P_ARP, 28)],
   ] as const) {
-    const { returnValue } = testRunProgram(loaded.program("xdp_firewall").fd, { data: packet });
+    const { returnValue } = loaded.program("xdp_firewall").testRun({ data: packet });
     process.stdout.write(`${what}: ${actionName(returnValue)}\n`);
   }
   const drops = [...loaded.map(blocked).entries()].sort(([a], [b]) => a - b);

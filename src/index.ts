@@ -1,14 +1,137 @@
 /**
  * tsbpf: BPF programs written in TypeScript.
  *
- * Schemas and maps (types), programs (dsl), the raw assembler (asm), and what
- * brings them into the kernel (loader, which needs Linux only when it is used).
+ * Schemas, maps and programs; loading and attaching them; and maps and ring buffers as this process reads them.
+ * Importing works anywhere; loading needs Linux. The other doors are in `src/doors`.
  */
 import "./one-copy.ts";
-export * from "./types/index.ts";
-export * from "./dsl/index.ts";
+
+// Schemas
+export {
+  arrayOf,
+  be16,
+  be32,
+  be64,
+  decodeValue,
+  encodeValue,
+  i16,
+  i32,
+  i64,
+  i8,
+  ipv4,
+  ipv6,
+  scalar,
+  SchemaError,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+  type ArraySchema,
+  type Constant,
+  type Fields,
+  type Infer,
+  type InferFields,
+  type Ipv6Schema,
+  type ScalarKind,
+  type ScalarSchema,
+  type Schema,
+  type StructSchema,
+} from "./types/index.ts";
+
+// Maps and global variables
+export {
+  array,
+  global,
+  hash,
+  lpmTrie,
+  lruHash,
+  lruPercpuHash,
+  MapFlag,
+  MapType,
+  percpuArray,
+  percpuHash,
+  progArray,
+  readOnlyGlobal,
+  ringbuf,
+  skStorage,
+  UpdateFlag,
+  type GlobalVariable,
+  type MapDefinition,
+} from "./types/index.ts";
+
+// Programs
 export type { CompilableProgram, Program, ProgramFunction } from "./asm/index.ts";
-export * as asm from "./asm/index.ts";
-export * from "./loader/index.ts";
-/** What the kernel's refusals are thrown as. */
-export { BpfError, VerifierError } from "./kernel/index.ts";
+export { AttachType, ProgramType, type Mistake } from "./types/index.ts";
+export {
+  AddressFamily,
+  BuildError,
+  cgroup,
+  define,
+  Errno,
+  PROCEED,
+  Protocol,
+  REJECT,
+  socketFilter,
+  SocketType,
+  subprogram,
+  xdp,
+  XdpAction,
+  type AnyContext,
+  type ArrayRef,
+  type Builder,
+  type BuilderOf,
+  type BuilderWith,
+  type BuildOptions,
+  type Condition,
+  type Context,
+  type ContextOf,
+  type CoreBuilder,
+  type Definer,
+  type Field,
+  type HelperFamily,
+  type HelperMethod,
+  type Helpers,
+  type Hook,
+  type Init,
+  type Ipv6,
+  type Ipv6Field,
+  type KernelPointer,
+  type Mutable,
+  type Nullable,
+  type Operand,
+  type ProgramOptions,
+  type ProgramSource,
+  type Ref,
+  type Scalar,
+  type ScalarRef,
+  type SockAddr4,
+  type SockAddr6,
+  type Socket,
+  type StructRef,
+  type Subprogram,
+} from "./dsl/index.ts";
+
+// In the kernel
+export {
+  attach,
+  Collection,
+  load,
+  LoadedProgram,
+  LoaderError,
+  openMap,
+  readRingBuffer,
+  RingBufferReader,
+  TypedMap,
+  type Attached,
+  type Attachment,
+  type AttachOptions,
+  type CollectionFor,
+  type LoadedMap,
+  type LoadOptions,
+  type MapHandle,
+  type MapKey,
+  type MapValue,
+  type RingBufferDefinition,
+} from "./loader/index.ts";
+export { BpfError, FfiUnavailableError, VerifierError, type TestRun, type TestRunResult } from "./kernel/index.ts";

@@ -8,8 +8,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { kernelElementCount, load, readRingBuffer, decodeValue, lruHash, u32, type Collection } from "tsbpf";
-import { enableStatistics, possibleCpus } from "tsbpf/kernel";
+import { load, readRingBuffer, decodeValue, lruHash, u32, type Collection } from "tsbpf";
+import { enableStatistics, kernelElementCount, possibleCpus } from "tsbpf/kernel";
 import {
   Counters,
   events,

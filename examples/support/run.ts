@@ -5,7 +5,8 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { attach, cgroupRoot, checkHost, type Collection } from "tsbpf";
+import { attach, type Collection } from "tsbpf";
+import { cgroupRoot, checkHost } from "tsbpf/kernel";
 
 /** A wrong command line: exit code 2. */
 export class UsageError extends Error {}

@@ -1,16 +1,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import {
-  attach,
-  cgroupRoot,
-  load,
-  withMaxEntries,
-  type Collection,
-  type MapHandle,
-  type MapDefinition,
-  type Program,
-} from "tsbpf";
-import { possibleCpus, SocketDiagnosis } from "tsbpf/kernel";
+import { attach, load, type Collection, type MapHandle, type MapDefinition, type Program } from "tsbpf";
+import { cgroupRoot, possibleCpus, SocketDiagnosis } from "tsbpf/kernel";
 import {
   removeCgroup,
   runIn,
@@ -19,6 +10,7 @@ import {
   type Outcome,
   type Place,
 } from "../../src/testing/index.ts";
+import { withMaxEntries } from "../../src/types/index.ts";
 import {
   defaultOptions,
   loadBalancerPrograms,

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Collection, AttachType } from "tsbpf";
+import { AttachType, Collection, LoadedProgram } from "tsbpf";
 import { writeObject } from "tsbpf/elf";
 import { linux, openPinned } from "tsbpf/kernel";
 import { runTool, withBpfFileSystem, withDirectory } from "../../src/testing/index.ts";
@@ -31,7 +31,7 @@ export const deployByBpftool: Deploy = (programs, cgroup, work) =>
       new Map(
         programs.map((program) => [
           program.name,
-          { program, fd: openPinned(join(pins, "programs", program.name)), log: "" },
+          new LoadedProgram(program, { fd: openPinned(join(pins, "programs", program.name)), log: "" }, linux),
         ]),
       ),
       new Map(

@@ -140,7 +140,11 @@ export interface TestRunResult {
  * sock_addr, sock_ops and sockopt programs.
  * @throws {BpfError} ENOTSUPP for such a program; EINVAL for input that is too short
  */
-export function testRunProgram(program: Fd, run: TestRun = {}): TestRunResult {
+export function testRunProgram(
+  program: Fd,
+  run: TestRun = {},
+  subject = `program (descriptor ${program.number})`,
+): TestRunResult {
   const dataOut = Buffer.alloc(run.data ? (run.dataRoom ?? run.data.byteLength + 256) : 0);
   const contextOut = Buffer.alloc(run.context?.byteLength ?? 0);
   const attr = testRunAttr.create({
@@ -159,12 +163,7 @@ export function testRunProgram(program: Fd, run: TestRun = {}): TestRunResult {
       ctx_size_out: contextOut.byteLength,
     }),
   });
-  bpf("BPF_PROG_TEST_RUN", attr, `program (descriptor ${program.number})`, [
-    run.data,
-    run.context,
-    dataOut,
-    contextOut,
-  ]);
+  bpf("BPF_PROG_TEST_RUN", attr, subject, [run.data, run.context, dataOut, contextOut]);
   return {
     returnValue: attr.retval,
     duration: attr.duration,

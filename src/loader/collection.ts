@@ -6,6 +6,7 @@ import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
 import { instructionSetLevel } from "./features.ts";
 import { createDeclaredMap, checkPinnedMap } from "./map-create.ts";
+import { LoadedProgram } from "./loaded-program.ts";
 import type { PinDirectory } from "./pins.ts";
 import { kernelFunctionId, relocate } from "./relocate.ts";
 import { openMap, type MapHandle } from "./typed-map.ts";
@@ -28,14 +29,6 @@ export interface LoadOptions {
   /** 0: the verifier's log only on refusal (default); 1: always; 2: with every state; 4: statistics only. */
   readonly logLevel?: 0 | 1 | 2 | 4;
   readonly kernel?: Kernel;
-}
-
-/** A program in the kernel. */
-export interface LoadedProgram<out T extends string = string> {
-  readonly program: Program<T>;
-  readonly fd: Fd;
-  /** The verifier's log; empty at log level 0. */
-  readonly log: string;
 }
 
 /**
@@ -90,7 +83,7 @@ export function load<T extends string = string>(
     const loaded = new Map<string, LoadedProgram<T>>();
     for (const program of programs) {
       const { fd, log } = loadOne(program, relocate(program, numbers), withBtf, options, kernel);
-      loaded.set(program.name, { program, fd: keep(fd), log });
+      loaded.set(program.name, new LoadedProgram(program, { fd: keep(fd), log }, kernel));
     }
     return new Collection(loaded, maps, kernel);
   });

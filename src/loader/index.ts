@@ -1,8 +1,9 @@
 /** Brings programs into the kernel: load, attach, pin, replace. */
 export { attach, type Attached, type Attachment, type AttachOptions, type CollectionFor } from "./attach.ts";
-export { Collection, load, type LoadedMap, type LoadedProgram, type LoadOptions } from "./collection.ts";
+export { Collection, load, type LoadedMap, type LoadOptions } from "./collection.ts";
 export { kernelElementCount } from "./element-count.ts";
 export { LoaderError } from "./error.ts";
+export { LoadedProgram } from "./loaded-program.ts";
 export { mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
 export { cgroupRoot, checkHost, checkManager, openCgroup } from "./preconditions.ts";

@@ -1,6 +1,7 @@
 import { BpfError, Errno, type Fd, type Kernel, type LinkInfo, type ProgramInfo } from "../kernel/index.ts";
-import type { Collection, LoadedProgram } from "./collection.ts";
+import type { Collection } from "./collection.ts";
 import { LoaderError } from "./error.ts";
+import type { LoadedProgram } from "./loaded-program.ts";
 import type { PinDirectory } from "./pins.ts";
 import { Rollback } from "./rollback.ts";
 
