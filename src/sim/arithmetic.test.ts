@@ -1,4 +1,4 @@
-/** Arithmetic and conditions against BigInt, for random operands and for the awkward ones. */
+/** Checks arithmetic and conditions against BigInt, for random operands and edge cases. */
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -64,7 +64,7 @@ const U64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const S = (bits: 32 | 64, value: bigint): bigint => BigInt.asIntN(bits, value);
 const U = (bits: 32 | 64, value: bigint): bigint => BigInt.asUintN(bits, value);
 
-/** Whole 64-bit range, with an emphasis on zero, the edges of both widths, and small numbers. */
+/** The whole 64-bit range, with emphasis on zero, the edges of both widths, and small numbers. */
 const operand = fc.oneof(
   fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),
   fc.bigInt({ min: 0n, max: 0xffff_ffffn }),
@@ -88,7 +88,7 @@ const operand = fc.oneof(
   ),
 );
 
-/** RFC 9669, section 4.1, in numbers of `bits` bits. */
+/** RFC 9669, section 4.1, for numbers of `bits` bits. */
 const operations: Readonly<
   Record<string, [builder: typeof add, model: (bits: 32 | 64, a: bigint, b: bigint) => bigint]>
 > = {
@@ -109,7 +109,7 @@ const operations: Readonly<
 };
 
 for (const [name, [build, model]] of Object.entries(operations)) {
-  test(`${name}, both widths, register, immediate and itself`, () => {
+  test(`${name}: both widths, with a register, an immediate and itself`, () => {
     fc.assert(
       fc.property(operand, operand, fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }), (a, b, immediate) => {
         const wide = (x: bigint, y: bigint) => U64(model(64, x, y));
@@ -129,7 +129,7 @@ for (const [name, [build, model]] of Object.entries(operations)) {
   });
 }
 
-test("a product whose upper half is a power of two, where rounding is worst", () => {
+test("a product whose upper half is a power of two, the worst case for rounding", () => {
   const [a, b] = [0x8000_0017n, 0xffff_ffd3n];
   assert.is(run([lddw(r0, a), lddw(r1, b), mul(r0, r1), exit()]), a * b);
 });
@@ -168,7 +168,7 @@ test("negation, sign extension and byte order", () => {
   );
 });
 
-test("conditions, both widths, register and immediate", () => {
+test("conditions: both widths, with a register and an immediate", () => {
   const conditions: Readonly<
     Record<string, [builder: typeof jeq, model: (bits: 32 | 64, a: bigint, b: bigint) => boolean]>
   > = {
@@ -186,7 +186,7 @@ test("conditions, both widths, register and immediate", () => {
   };
   const taken = (a: bigint, b: bigint, jump: Item): boolean =>
     run([lddw(r1, a), lddw(r2, b), jump, mov(r0, 0), exit(), label("there"), mov(r0, 1), exit()]) === 1n;
-  // Neighbours, so that halves are equal often.
+  // Neighbouring values, so that halves are often equal.
   const pair = fc.oneof(
     fc.tuple(operand, operand),
     operand.chain((a) => fc.tuple(fc.constant(a), fc.constantFrom(a, U64(a + 1n), U64(a - 1n), a ^ (1n << 63n)))),

@@ -1,13 +1,12 @@
 /**
- * 64-bit arithmetic on pairs of 32-bit halves, both signed JavaScript numbers,
- * for what generated code does not do in line. The low half is returned, the
- * upper half is left in `result.high`.
+ * 64-bit arithmetic on pairs of 32-bit halves, both signed JavaScript numbers, for operations that generated
+ * code does not inline. Functions return the low half and leave the high half in `result.high`.
  *
- * Division and modulo follow RFC 9669, section 4.1: x / 0 = 0, x % 0 = x, the
- * smallest number divided by -1 is itself, with remainder 0.
+ * Division and modulo follow RFC 9669, section 4.1: x / 0 = 0 and x % 0 = x; the smallest number divided by -1
+ * is itself, with remainder 0.
  */
 
-/** Where a function leaves the upper half of its result. */
+/** The high half of a function's result. */
 export const result = { high: 0 };
 
 const TWO_32 = 4294967296;
@@ -29,9 +28,9 @@ function give(value: bigint): number {
 }
 
 /**
- * Upper half of the 64-bit product of two unsigned 32-bit numbers, whose lower
- * half is `low`. The double-precision product is off by less than 2^11, so what
- * remains above the exact lower half is off by less than 2^-20.
+ * The high half of the 64-bit product of two unsigned 32-bit numbers; `low` is its low half. The
+ * double-precision product is off by less than 2^11, so after subtracting the exact low half, the quotient is
+ * off by less than 2^-20.
  */
 export function multiplyHigh(left: number, right: number, low: number): number {
   return (((left >>> 0) * (right >>> 0) - (low >>> 0)) / TWO_32 + 0.5) | 0;

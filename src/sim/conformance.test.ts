@@ -1,6 +1,6 @@
 /**
- * Small programs with results worked out by hand, one or more for each
- * instruction of RFC 9669's conformance groups and of what came after it.
+ * Small programs with results worked out by hand: at least one for each instruction of RFC 9669's conformance
+ * groups and of later extensions.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -85,31 +85,31 @@ import { SimulationFault } from "./fault.ts";
 interface Case {
   readonly items: readonly Item[];
   readonly result: bigint;
-  /** Hexadecimal digits. */
+  /** In hexadecimal digits. */
   readonly memory?: string;
-  /** What the memory holds afterwards. */
+  /** The expected memory after the run. */
   readonly after?: string;
 }
 
 const MINIMUM = -0x8000_0000_0000_0000n;
 
-/** r0 after these instructions. */
+/** Expects r0 after these instructions. */
 const gives = (result: bigint | number, ...items: Item[]): Case => ({
   items: [...items, exit()],
   result: BigInt.asUintN(64, BigInt(result)),
 });
-/** The same, with memory at r1. */
+/** Expects r0, with memory at r1. */
 const withMemory = (memory: string, result: bigint | number, ...items: Item[]): Case => ({
   ...gives(result, ...items),
   memory,
 });
-/** What the memory is afterwards. */
+/** Expects the memory after these instructions. */
 const leaves = (memory: string, after: string, ...items: Item[]): Case => ({
   ...gives(0, mov(r0, 0), ...items),
   memory,
   after,
 });
-/** r0 is 1 where the jump is taken, otherwise 2. */
+/** Expects the jump to be taken (r0 = 1) or not (r0 = 2). */
 const jumps = (taken: boolean, ...items: Item[]): Case =>
   gives(taken ? 1 : 2, ...items, mov(r0, 2), exit(), label("taken"), mov(r0, 1));
 
@@ -143,7 +143,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     stxw: leaves("0000000000000000", "0000000044332211", lddw(r2, 0x5566_7788_1122_3344n), store("u32", r1, 4, r2)),
     stxh: leaves("00000000", "44330000", mov(r2, 0x1122_3344), store("u16", r1, 0, r2)),
     stxb: leaves("0000", "0044", mov(r2, 0x1122_3344), store("u8", r1, 1, r2)),
-    "jeq32 looks at the low half": jumps(true, lddw(r1, 0x1_0000_0005n), jeq(w1, 5, "taken")),
+    "jeq32 compares the low half": jumps(true, lddw(r1, 0x1_0000_0005n), jeq(w1, 5, "taken")),
     jne32: jumps(false, lddw(r1, 0x1_0000_0005n), jne(w1, 5, "taken")),
     "jgt32 is unsigned": jumps(true, mov(w1, -1), jgt(w1, 1, "taken")),
     jge32: jumps(true, mov(w1, 7), jge(w1, 7, "taken")),
@@ -155,7 +155,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     jslt32: jumps(true, mov(w1, -1), jslt(w1, 1, "taken")),
     jsle32: jumps(true, mov(w1, -2), mov(w2, -1), jsle(w1, w2, "taken")),
     gotol: gives(1, mov(r0, 1), gotol("over"), mov(r0, 2), label("over")),
-    "exit in the middle": gives(3, mov(r0, 3), exit(), mov(r0, 4)),
+    "exit before the last instruction": gives(3, mov(r0, 3), exit(), mov(r0, 4)),
     "ja over a wide instruction": gives(9, mov(r0, 9), jump("over"), lddw(r0, 1n << 40n), label("over")),
     "call of a subprogram": gives(
       12,
@@ -238,7 +238,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "rsh over the half": gives(1, lddw(r0, 1n << 63n), rsh(r0, 63)),
     arsh: gives(-1, lddw(r0, MINIMUM), arsh(r0, 63)),
     neg: gives(-5, mov(r0, 5), neg(r0)),
-    "neg of the smallest": gives(MINIMUM, lddw(r0, MINIMUM), neg(r0)),
+    "neg of the smallest number": gives(MINIMUM, lddw(r0, MINIMUM), neg(r0)),
     xor: gives(-1, lddw(r0, 0xaaaa_aaaa_aaaa_aaaan), lddw(r1, 0x5555_5555_5555_5555n), xor(r0, r1)),
     "mov sign-extends its immediate": gives(-1, mov(r0, -1)),
     movsx8: gives(-128, mov(r1, 0x80), movsx8(r0, r1)),
@@ -255,7 +255,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "r1 is the memory's address and r2 its length": withMemory("01020304", 4, mov(r0, r2)),
     "without memory r1 is 0": gives(0, mov(r0, r1)),
     "without memory r2 is 0": gives(0, mov(r0, r2)),
-    "jeq looks at both halves": jumps(false, lddw(r1, 0x1_0000_0005n), jeq(r1, 5, "taken")),
+    "jeq compares both halves": jumps(false, lddw(r1, 0x1_0000_0005n), jeq(r1, 5, "taken")),
     jne: jumps(true, lddw(r1, 0x1_0000_0005n), jne(r1, 5, "taken")),
     "jgt is unsigned": jumps(true, mov(r1, -1), jgt(r1, 1, "taken")),
     jge: jumps(true, lddw(r1, 0x2_0000_0000n), lddw(r2, 0x1_ffff_ffffn), jge(r1, r2, "taken")),
@@ -275,7 +275,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     div: gives(3, mov(r0, 13), div(w0, 4)),
     "div is unsigned": gives(0x7fff_ffff, mov(w0, -1), div(w0, 2)),
     "div by zero": gives(0, mov(r0, 13), mov(r1, 0), div(w0, w1)),
-    "div looks at the divisor's low half": gives(0, mov(r0, 13), lddw(r1, 1n << 32n), div(w0, w1)),
+    "div uses the divisor's low half": gives(0, mov(r0, 13), lddw(r1, 1n << 32n), div(w0, w1)),
     mod: gives(1, mov(r0, 13), mod(w0, 4)),
     "mod by zero keeps the low half": gives(0x2233_4455, lddw(r0, 0x1122_3344_2233_4455n), mov(r1, 0), mod(w0, w1)),
     sdiv: gives(0xffff_fffd, mov(w0, -13), sdiv(w0, 4)),
@@ -388,7 +388,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "abs half": withMemory("01020304", 0x0304, mov(r6, r1), loadAbsolute("u16", 2)),
     "abs byte": withMemory("01020304", 3, mov(r6, r1), loadAbsolute("u8", 2)),
     ind: withMemory("0102030405060708", 0x0506, mov(r6, r1), mov(r2, 1), loadIndirect("u16", r2, 3)),
-    "outside the packet the program ends with 0": withMemory(
+    "a load outside the packet ends the program with 0": withMemory(
       "01020304",
       0,
       mov(r6, r1),
@@ -415,7 +415,7 @@ for (const [group, cases] of Object.entries(groups)) {
       const execution = execute(instructions, Buffer.from(memory, "hex"), 1000, helpers);
       assert.is(execution.result, result, `r0 is 0x${execution.result.toString(16)}, not 0x${result.toString(16)}`);
       if (after !== undefined) assert.is(Buffer.from(execution.memory).toString("hex"), after);
-      // The same from bytes, where nothing but the encoding is left.
+      // The same from bytes, so that only the encoding is used.
       assert.is(execute(decode(encode(instructions)), Buffer.from(memory, "hex"), 1000, helpers).result, result);
     });
   }
@@ -431,7 +431,7 @@ const faultOf = (memory: string, ...items: Item[]): SimulationFault => {
     if (error instanceof SimulationFault) return error;
     throw error;
   }
-  throw new Error("it ran without a fault");
+  throw new Error("the program ran without a fault");
 };
 
 const expectations: Readonly<Record<string, [memory: string, items: Item[], index: number, reason: RegExp]>> = {
@@ -444,16 +444,21 @@ const expectations: Readonly<Record<string, [memory: string, items: Item[], inde
   "a load before the start": ["01020304", [load("u8", r0, r1, -1)], 0, /1 byte before the start of the memory/],
   "a store past the end": ["01020304", [store("u8", r1, 4, 1)], 0, /store of 1 byte 0 bytes past the end/],
   "a null pointer": ["", [mov(r2, 0), load("u64", r0, r2, 8)], 1, /null pointer \(at 0x8\)/],
-  "a wild address": ["", [lddw(r2, 0xdead_beef_0000n), load("u8", r0, r2, 0)], 1, /0xdeadbeef0000, where no memory is/],
+  "a wild address": [
+    "",
+    [lddw(r2, 0xdead_beef_0000n), load("u8", r0, r2, 0)],
+    1,
+    /0xdeadbeef0000, where there is no memory/,
+  ],
   "stack below the frame": ["", [store("u64", r10, -520, 1)], 0, /8 bytes before the start of the stack/],
   "stack above the frame": ["", [store("u8", r10, 0, 1)], 0, /0 bytes past the end of the stack/],
-  "stack that was never set": [
+  "stack that was never written": [
     "",
     [store("u32", r10, -8, 1), load("u64", r0, r10, -8)],
     1,
     /byte r10-4 was never written/,
   ],
-  "unset stack through another register": [
+  "unwritten stack through another register": [
     "",
     [mov(r2, r10), load("u8", r0, r2, -16)],
     1,
@@ -469,7 +474,7 @@ const expectations: Readonly<Record<string, [memory: string, items: Item[], inde
     "01",
     [callFunction("f"), load("u8", r0, r1, 0), exit(), label("f"), mov(r0, 0)],
     1,
-    /where no memory is/,
+    /where there is no memory/,
   ],
   "too many open calls": [
     "",
@@ -477,13 +482,13 @@ const expectations: Readonly<Record<string, [memory: string, items: Item[], inde
     2,
     /more than 8 calls are open/,
   ],
-  "a budget": ["", [label("l"), mov(r0, 0), jump("l")], 0, /the budget of 1000 instructions is used up/],
-  "a helper that is not there": ["", [call(181)], 0, /no helper 181/],
-  "a map that is not there": [
+  "an exhausted budget": ["", [label("l"), mov(r0, 0), jump("l")], 0, /the budget of 1000 instructions is exhausted/],
+  "an unknown helper": ["", [call(181)], 0, /does not implement helper 181/],
+  "an unknown map": [
     "",
     [{ opcode: 0x18, dst: 1, src: 1, offset: 0, immediate: 5, immediateHigh: 0 }],
     0,
-    /not known here/,
+    /cannot resolve the reference/,
   ],
   "a jump out of the program": [
     "",
@@ -497,8 +502,13 @@ const expectations: Readonly<Record<string, [memory: string, items: Item[], inde
     0,
     /jumps out of the program/,
   ],
-  "an unknown opcode": ["", [{ opcode: 0xff, dst: 0, src: 0, offset: 0, immediate: 0 }], 0, /no such instruction/],
-  "a packet that is not there": ["", [loadAbsolute("u8", 0)], 0, /there is none/],
+  "an unknown opcode": [
+    "",
+    [{ opcode: 0xff, dst: 0, src: 0, offset: 0, immediate: 0 }],
+    0,
+    /does not know this instruction/,
+  ],
+  "a missing packet": ["", [loadAbsolute("u8", 0)], 0, /the run has no packet/],
 };
 
 for (const [name, [memory, items, index, reason]] of Object.entries(expectations)) {
@@ -520,8 +530,8 @@ faults("a message names the instruction and its line of TypeScript", () => {
   assert.equal(fault.source, source);
 });
 
-faults("may_goto jumps in the end", () => {
-  // 8 Mi times round, and the program is over.
+faults("may_goto jumps eventually", () => {
+  // After 8 Mi iterations the loop ends.
   const loop = assemble([mov(r0, 0), label("l"), mayGoto("end"), add(r0, 1), jump("l"), label("end"), exit()]);
   assert.is(execute(loop, new Uint8Array(0), 1e9).result, 8388608n);
 });

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { formatInstruction, type Instruction, opcodes as op, type SourceLocation } from "../asm/index.ts";
 import type { Counters } from "./machine.ts";
 
-/** A conditional jump, and how often each of its ways was gone. */
+/** A conditional jump, and how often it was taken and not taken. */
 export interface BranchCoverage {
   /** Index of the jump in the program. */
   readonly index: number;
@@ -12,43 +12,46 @@ export interface BranchCoverage {
   readonly notTaken: number;
 }
 
-/** A line of TypeScript, and what of the instructions that it made has run. */
+/** A line of TypeScript, and the coverage of its instructions. */
 export interface LineCoverage {
   readonly source: SourceLocation;
   readonly instructions: number;
   readonly executedInstructions: number;
-  /** How often the most frequent of its instructions ran. */
+  /** Runs of its most frequent instruction. */
   readonly hits: number;
   readonly branches: readonly BranchCoverage[];
 }
 
-/** Which instructions of a program have run, and which ways its conditional jumps went, over any number of runs. */
+/** Counts of executed instructions and of both outcomes of conditional jumps, over any number of runs. */
 export class Coverage {
   readonly #instructions: readonly Instruction[];
   readonly #executed: Float64Array;
   readonly #taken: Float64Array;
 
-  /** Takes what has been counted by now. */
+  /** Copies the current counters. */
   constructor(instructions: readonly Instruction[], { executed, taken }: Counters) {
     this.#instructions = instructions;
     this.#executed = executed.slice();
     this.#taken = taken.slice();
   }
 
-  /** Adds what other runs of the same program have covered. @throws {RangeError} for another program */
+  /**
+   * Adds the coverage of other runs of the same program.
+   * @throws {RangeError} for another program
+   */
   merge(other: Coverage): void {
     if (other.#instructions !== this.#instructions)
-      throw new RangeError("the coverage of another program cannot be added");
+      throw new RangeError("cannot merge the coverage of another program");
     other.#executed.forEach((count, index) => (this.#executed[index]! += count));
     other.#taken.forEach((count, index) => (this.#taken[index]! += count));
   }
 
-  /** How often an instruction ran. */
+  /** How often an instruction ran, by its index. */
   executions(index: number): number {
     return this.#executed[index] ?? 0;
   }
 
-  /** Every conditional jump, in the order of the program. */
+  /** Every conditional jump, in program order. */
   get branches(): BranchCoverage[] {
     return this.#instructions.flatMap((instruction, index) =>
       isConditional(instruction)
@@ -57,7 +60,7 @@ export class Coverage {
     );
   }
 
-  /** Whether every instruction has run and every conditional jump has gone both ways. */
+  /** Whether every instruction ran and every conditional jump went both ways. */
   get complete(): boolean {
     return (
       this.#executed.every((count) => count > 0) &&
@@ -65,7 +68,7 @@ export class Coverage {
     );
   }
 
-  /** By line of TypeScript, in the order of file and line. Instructions of unknown origin are left out. */
+  /** Coverage by line of TypeScript, sorted by file and line. Omits instructions without a source. */
   get lines(): LineCoverage[] {
     const lines = new Map<string, { source: SourceLocation; indexes: number[] }>();
     this.#instructions.forEach(({ source }, index) => {
@@ -90,8 +93,8 @@ export class Coverage {
   }
 
   /**
-   * A report as text: for each line how often it ran, what of it never did and
-   * which way of its branches was never gone, then the sums.
+   * A text report: for each line its hits, the instructions that never ran and the one-sided branches; then the
+   * totals.
    */
   report(): string {
     const branches = this.branches;
@@ -101,9 +104,8 @@ export class Coverage {
     let file = "";
     for (const line of this.lines) {
       if (line.source.file !== file) output.push(fileName((file = line.source.file)));
-      output.push(
-        `${String(line.hits).padStart(9)}  ${String(line.source.line).padStart(5)}  ${remarks(line).join("; ")}`.trimEnd(),
-      );
+      const [hits, number] = [String(line.hits).padStart(9), String(line.source.line).padStart(5)];
+      output.push(`${hits}  ${number}  ${remarks(line).join("; ")}`.trimEnd());
     }
     output.push(
       `instructions ${executed} of ${this.#instructions.length}`,

@@ -6,20 +6,29 @@ import { Region } from "./memory/region.ts";
 import { translateProgram } from "./translate/program.ts";
 
 export interface Execution {
-  /** r0 at the end, unsigned. */
+  /** r0 at the end of the run, unsigned. */
   readonly result: bigint;
-  /** The memory at the end. */
+  /** The memory at the end of the run. */
   readonly memory: Uint8Array;
-  /** Instructions that ran. */
+  /** Number of instructions that ran. */
   readonly steps: number;
 }
 
 /**
- * Runs instructions by themselves: no maps, no kernel but `helpers`, and one
- * piece of memory. r1 is the address of its first byte, or 0 where it is empty,
- * and r2 its length in bytes; legacy packet loads read from it too.
- * @throws {SimulationFault}
- * @throws {RangeError} where there are no instructions
+ * Runs bare instructions, with one piece of memory and no kernel beyond `helpers`. r1 is the address of the
+ * memory's first byte, or 0 if the memory is empty; r2 is its length in bytes. Legacy packet loads read from it
+ * too.
+ * @param budget the most instructions to run
+ * @throws {SimulationFault} if the program does something illegal or exceeds the budget
+ * @throws {RangeError} if there are no instructions
+ * @example
+ * ```ts
+ * import { asm } from "tsbpf";
+ * import { execute } from "tsbpf/sim";
+ *
+ * const code = asm.assemble([asm.mov(asm.r0, 6), asm.mul(asm.r0, 7), asm.exit()]);
+ * console.log(execute(code, new Uint8Array(0), 1000).result); // 42n
+ * ```
  */
 export function execute(
   instructions: readonly Instruction[],
@@ -32,7 +41,7 @@ export function execute(
     kernelFunction: () => undefined,
     reference: () => undefined,
     tailCall() {
-      throw new ReasonForFault("there are no other programs to call");
+      throw new ReasonForFault("this run has no other programs to call");
     },
   };
   const machine = new Machine(environment);

@@ -1,15 +1,12 @@
 import { AsmError, formatInstruction, type Instruction, type SourceLocation } from "../asm/index.ts";
 
-/**
- * Where a program did what it may not do: the simulator's answer to what the
- * verifier would have refused, or the kernel would have crashed on.
- */
+/** A program did something illegal that the verifier would have refused, or that would have crashed the kernel. */
 export class SimulationFault extends Error {
   override readonly name = "SimulationFault";
-  /** Index of the instruction in the program (an `lddw` counts as one). */
+  /** Index of the instruction in the program; an `lddw` counts once. */
   readonly index: number;
   readonly instruction: Instruction;
-  /** What it did wrong. */
+  /** What the program did wrong. */
   readonly reason: string;
 
   constructor(index: number, instruction: Instruction, reason: string) {
@@ -19,7 +16,7 @@ export class SimulationFault extends Error {
     this.reason = reason;
   }
 
-  /** The line of TypeScript that made the instruction. */
+  /** The TypeScript line that made the instruction. */
   get source(): SourceLocation | undefined {
     return this.instruction.source;
   }
@@ -29,7 +26,7 @@ function sourceText(source: SourceLocation | undefined): string {
   return source === undefined ? "" : `, ${source.file}:${source.line}:${source.column}`;
 }
 
-/** Where the fault is that the instruction is none, it cannot be printed either. */
+/** An invalid instruction cannot be formatted: falls back to its opcode. */
 function instructionText(instruction: Instruction): string {
   try {
     return formatInstruction(instruction);
@@ -39,7 +36,7 @@ function instructionText(instruction: Instruction): string {
   }
 }
 
-/** What went wrong in an access or a helper, before it is known which instruction asked for it. */
+/** Why an access or a helper call failed, before the failing instruction is known. */
 export class ReasonForFault extends Error {
   override readonly name = "ReasonForFault";
 }

@@ -3,20 +3,20 @@ import type { Machine } from "./machine.ts";
 import { Region, REGION_START } from "./memory/region.ts";
 
 /**
- * What a helper gives: a number (a negative one is an error number), a 64-bit
- * value, a pointer to a region's first byte, or 0.
+ * A helper's result: a number (negative for an error number), a 64-bit value, a pointer to a region's first
+ * byte, or nothing for 0.
  */
 export type HelperResult = number | bigint | Region | undefined | void;
 
 /** A helper function of the simulated kernel. */
 export type Helper = (call: HelperCall) => HelperResult;
 
-/** The number of an argument: that of its register. */
+/** The number of an argument and its register. */
 type Argument = 1 | 2 | 3 | 4 | 5;
 
 /**
- * One call of a helper: its arguments, r1 to r5, and access to the memory that
- * they point to. Bad pointers fault, with the helper's call as the place.
+ * One call of a helper: its arguments, r1 to r5, and the memory they point to. An invalid pointer faults at the
+ * call.
  */
 export class HelperCall {
   readonly machine: Machine;
@@ -42,12 +42,12 @@ export class HelperCall {
     this.#halves = [l1, h1, l2, h2, l3, h3, l4, h4, l5, h5];
   }
 
-  /** The argument's low 32 bits, signed. */
+  /** The low 32 bits of an argument, signed. */
   i32(argument: Argument): number {
     return this.#halves[2 * argument - 2]!;
   }
 
-  /** The argument's low 32 bits. */
+  /** The low 32 bits of an argument, unsigned. */
   u32(argument: Argument): number {
     return this.i32(argument) >>> 0;
   }
@@ -64,24 +64,25 @@ export class HelperCall {
     return this.i32(argument) === 0 && this.#high(argument) === 0;
   }
 
-  /** `size` bytes that the argument points to, to read; later writes of the program show in them. */
+  /** `size` readable bytes at the argument's address. Not a copy: later writes of the program show. */
   bytes(argument: Argument, size: number): Uint8Array {
     return this.machine.space.bytesAt(this.#high(argument), this.i32(argument), size, "load");
   }
 
-  /** `size` bytes that the argument points to, to be written. */
+  /** `size` writable bytes at the argument's address. */
   writableBytes(argument: Argument, size: number): Uint8Array {
     return this.machine.space.bytesAt(this.#high(argument), this.i32(argument), size, "store");
   }
 
-  /** The region that the argument points into, and how far from its start. */
+  /** The region that the argument points into, and the offset from its start. */
   pointer(argument: Argument): { region: Region; offset: number } {
     return this.machine.space.find(this.#high(argument), this.i32(argument));
   }
 
   /**
-   * Calls the function that the argument holds the address of; numbers are
-   * sign-extended, regions passed as pointers. Gives the low half of its r0.
+   * Calls the function whose address the argument holds. Numbers are sign-extended; regions are passed as
+   * pointers.
+   * @returns the low half of the function's r0
    */
   callback(
     argument: Argument,
@@ -109,7 +110,7 @@ export class HelperCall {
     );
   }
 
-  /** Puts a result where generated code expects it: the low half returned, the upper in the machine. */
+  /** Returns a result to generated code: the low half directly, the high half through the machine. */
   give(value: HelperResult): number {
     const [low, high] = this.#split(value);
     this.machine.high = high;

@@ -1,4 +1,4 @@
-/** A simulator of the BPF machine: programs run and are tested off the kernel. */
+/** A simulator of the BPF machine, to run and test programs outside the kernel. */
 import "../one-copy.ts";
 export { simulate, type SimulateOptions, type Simulation } from "./simulate.ts";
 export { World, type RunOptions, type RunResult, type Task, type WorldOptions } from "./world.ts";

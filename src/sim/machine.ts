@@ -7,36 +7,33 @@ import { Region, REGION_START } from "./memory/region.ts";
 import { StackFrame } from "./memory/stack-frame.ts";
 import type { TranslatedProgram } from "./translate/program.ts";
 
-/** What a program finds around it: the simulator's counterpart of the kernel. */
+/** The surroundings of a program: the simulator's counterpart of the kernel. */
 export interface Environment {
-  /** The helper of that number. */
+  /** The helper with that number. */
   helper(number: number): Helper | undefined;
-  /** A kernel function. */
+  /** The kernel function with that name. */
   kernelFunction(name: string): Helper | undefined;
-  /**
-   * What an `lddw` refers to: a map, or an address inside a map's value.
-   * `undefined` where it cannot be known.
-   */
+  /** Resolves the reference of an `lddw`: a map, or an address inside a map's value. Undefined if unknown. */
   reference(instruction: Instruction): { readonly region: Region; readonly offset: number } | undefined;
-  /** The program of a tail call, whose arguments `call` has; `undefined` where the call fails. */
+  /** The target of a tail call with the arguments of `call`; undefined if the tail call fails. */
   tailCall(call: HelperCall): TranslatedProgram | undefined;
 }
 
-/** How often instructions have run and conditional jumps have been taken, by index. */
+/** How often each instruction ran and each conditional jump was taken, by index. */
 export interface Counters {
   readonly executed: Float64Array;
   readonly taken: Float64Array;
 }
 
 export interface MachineOptions {
-  /** Whether a load of stack that was never written is a fault (the default), or gives zero. */
+  /** Whether loading unwritten stack is a fault (the default) or yields zero. */
   readonly checkUnsetStack?: boolean;
 }
 
-/** Most tail calls in a run (`MAX_TAIL_CALL_CNT`). */
+/** The most tail calls in a run (`MAX_TAIL_CALL_CNT`). */
 const MAX_TAIL_CALLS = 33;
 
-/** The program's own code, whose addresses callbacks and `callx` take. */
+/** The program's code; its addresses are the operands of callbacks and `callx`. */
 class CodeRegion extends Region {
   readonly program: TranslatedProgram;
 
@@ -46,13 +43,13 @@ class CodeRegion extends Region {
   }
 }
 
-/** Runs translated programs. Generated code uses all that is public here. */
+/** Runs translated programs. Public members serve generated code too. */
 export class Machine {
   readonly space = new AddressSpace();
-  /** Instructions run so far, that of the current block included. */
+  /** Instructions run so far, including the whole current block. */
   steps = 0;
   budget = 0;
-  /** Upper half of the last 64-bit result, of which the lower half was returned. */
+  /** High half of the last 64-bit result; its low half was returned. */
   high = 0;
   readonly #environment: Environment;
   readonly #frames: readonly StackFrame[];
@@ -70,27 +67,28 @@ export class Machine {
     });
   }
 
-  /** Forgets the pointers of the last run. Regions of the next one are added after this. */
+  /** Drops the pointers of the last run. Add the regions of the next run afterwards. */
   prepare(): void {
     this.space.reset();
     for (const frame of this.#frames) frame.gone = "which is not in use";
   }
 
   /**
-   * Runs a program from its first instruction; gives r0.
+   * Runs a program from its first instruction.
+   * @returns r0
    * @throws {SimulationFault}
    */
   run(program: TranslatedProgram, { r1, r2 = 0n, budget }: { r1: bigint; r2?: bigint; budget: number }): bigint {
     this.steps = 0;
     this.budget = budget;
     this.#tailCalls = 0;
-    if (program.instructions.length === 0) throw new RangeError("a program without instructions cannot run");
+    if (program.instructions.length === 0) throw new RangeError("cannot run a program without instructions");
     const [l1, h1, l2, h2] = [...halves(r1), ...halves(r2)] as [number, number, number, number];
     const low = program.function(0)(this, 0, l1, h1, l2, h2, 0, 0, 0, 0, 0, 0);
     return toUnsigned(low, this.high);
   }
 
-  /** The counters of a list of instructions, over all runs. */
+  /** The counters of an instruction list, accumulated over all runs. */
   countersOf(instructions: readonly Instruction[]): Counters {
     let counters = this.#counters.get(instructions);
     if (counters === undefined) {
@@ -107,7 +105,7 @@ export class Machine {
 
   exhausted(program: TranslatedProgram, first: number, length: number, steps: number): never {
     const left = Math.max(0, this.budget - (steps - length));
-    this.fault(program, first + left, `the budget of ${this.budget} instructions is used up`);
+    this.fault(program, first + left, `the budget of ${this.budget} instructions is exhausted`);
   }
 
   enter(depth: number): StackFrame {
@@ -146,7 +144,7 @@ export class Machine {
     }
   }
 
-  /** A read-modify-write (RFC 9669, section 5.3); gives the old value. */
+  /** A read-modify-write (RFC 9669, section 5.3); returns the old value. */
   atomic(
     program: TranslatedProgram,
     index: number,
@@ -191,14 +189,15 @@ export class Machine {
     return oldLow;
   }
 
-  /** Whether a legacy packet load stays inside the packet. */
+  /** Whether a legacy packet load stays within the packet. */
   packetHolds(program: TranslatedProgram, index: number, offset: number, size: number): boolean {
     const packet = this.space.regions[PACKET_HIGH]!;
-    if (packet.protection === "none") this.fault(program, index, "it loads from a packet, and there is none");
+    if (packet.protection === "none")
+      this.fault(program, index, "the instruction loads from the packet, but the run has no packet");
     return offset >= 0 && offset + size <= packet.bytes.length;
   }
 
-  /** A legacy packet load: in network byte order. */
+  /** A legacy packet load, in network byte order. */
   packet(offset: number, size: number): number {
     const { view } = this.space.regions[PACKET_HIGH]!;
     if (size === 1) return view.getUint8(offset);
@@ -212,7 +211,7 @@ export class Machine {
       this.fault(
         program,
         index,
-        "what it refers to is not known here: a map is referred to by its name, and is among the simulated ones",
+        "cannot resolve the reference: refer to a map by its name, and add it to the program's maps",
       );
     }
     this.high = this.space.highOf(found.region);
@@ -242,7 +241,8 @@ export class Machine {
     h5: number,
   ): number {
     const helper = this.#environment.helper(number);
-    if (helper === undefined) this.fault(program, index, `the simulator has no helper ${number} here`);
+    if (helper === undefined)
+      this.fault(program, index, `the simulator does not implement helper ${number}; pass one in the option helpers`);
     return this.#call(helper, program, index, new HelperCall(this, depth, l1, h1, l2, h2, l3, h3, l4, h4, l5, h5));
   }
 
@@ -265,12 +265,14 @@ export class Machine {
     const name = reference?.kind === "kernel-function" ? reference.name : undefined;
     const helper = name === undefined ? undefined : this.#environment.kernelFunction(name);
     if (helper === undefined) {
-      this.fault(program, index, `the simulator has no kernel function ${name ?? `with BTF id ${immediate}`} here`);
+      const what = name ?? `with BTF id ${immediate}`;
+      const hint = "pass it in the option kernelFunctions";
+      this.fault(program, index, `the simulator does not implement kernel function ${what}; ${hint}`);
     }
     return this.#call(helper, program, index, new HelperCall(this, depth, l1, h1, l2, h2, l3, h3, l4, h4, l5, h5));
   }
 
-  /** `callx`: of a function whose address was loaded, or of a helper by its number (as in the conformance suite's `callx`). */
+  /** `callx` of a function's address or of a helper's number (the conformance suite's `callx`). */
   callRegister(
     program: TranslatedProgram,
     index: number,
@@ -299,8 +301,8 @@ export class Machine {
   }
 
   /**
-   * Calls the function at an address, as `callx` and helpers with callbacks do.
-   * @throws {ReasonForFault} where none is there, or too many calls are open
+   * Calls the function at an address, for `callx` and helpers with callbacks.
+   * @throws {ReasonForFault} if the address is not a function, or too many calls are open
    */
   callFunction(
     low: number,
@@ -318,7 +320,7 @@ export class Machine {
     h5: number,
   ): number {
     const { region, offset } = this.space.find(high, low);
-    if (!(region instanceof CodeRegion)) throw new ReasonForFault(`a call of an address in ${region.name}`);
+    if (!(region instanceof CodeRegion)) throw new ReasonForFault(`call of an address in ${region.name}`);
     if (depth > MAX_CALL_DEPTH - 2) throw new ReasonForFault(`more than ${MAX_CALL_DEPTH} calls are open`);
     return region.program.function(offset / 8)(this, depth + 1, l1, h1, l2, h2, l3, h3, l4, h4, l5, h5);
   }

@@ -1,6 +1,6 @@
 /**
- * The same random map operations in the simulator and in the running kernel:
- * every result, error numbers included, and every value read must be equal.
+ * Runs the same random map operations in the simulator and the running kernel, and compares every result, error
+ * number and value read.
  */
 import * as assert from "uvu/assert";
 import {
@@ -57,7 +57,7 @@ const test = kernelSuite("simulated maps against kernel");
 const Prefix = struct("prefix", { length: u32, data: arrayOf(u8, 4) });
 const OPERATIONS = 24;
 
-/** Keys are few, so that operations meet each other; maps are small, so that they get full. */
+/** Few keys, so that operations collide; small maps, so that they fill up. */
 const maps: Readonly<Record<string, { definition: MapDefinition; keys: readonly (readonly [number, number])[] }>> = {
   hash: {
     definition: hash("m", { key: u64, value: u64, maxEntries: 4 }),
@@ -75,7 +75,7 @@ const maps: Readonly<Record<string, { definition: MapDefinition; keys: readonly 
     definition: percpuArray("m", { value: u64, maxEntries: 4 }),
     keys: Array.from({ length: 6 }, (_, i) => [i, 0] as const),
   },
-  // Never full: whom the kernel's LRU evicts is not exact.
+  // Never full, because the kernel's eviction order is approximate.
   "LRU hash": {
     definition: lruHash("m", { key: u64, value: u64, maxEntries: 512 }),
     keys: Array.from({ length: 7 }, (_, i) => [i, 1] as const),
@@ -97,7 +97,7 @@ const maps: Readonly<Record<string, { definition: MapDefinition; keys: readonly 
   },
 };
 
-/** Performs random operations on the map, and writes into the packet what they gave. */
+/** Performs random operations on the map and writes their results into the packet. */
 function randomOperations(seed: number, { definition, keys }: (typeof maps)[string]): Program {
   const random = seededRandom(seed);
   const below = (limit: number): number => random() % limit;

@@ -1,4 +1,4 @@
-/** Simulated maps as user space and as helpers see them: the rules of each type. */
+/** The rules of each map type, through the user-space API and through helpers. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -36,7 +36,7 @@ const errnoOf = (work: () => unknown): number => {
   return 0;
 };
 
-test("hash: typed get, set, delete, entries; flags and fullness as in the kernel", () => {
+test("hash: typed get, set, delete, entries; flags and the full map as in the kernel", () => {
   const map = new SimulatedMaps().of(hash("h", { key: u32, value: u64, maxEntries: 2 }));
   map.set(1, 10n);
   map.set(2, 20n);
@@ -74,7 +74,7 @@ test("hash: keys are compared byte for byte, padding included", () => {
   assert.is(map.valueOf(Uint8Array.of(1, 0, 9, 0, 2, 0, 0, 0), 0), undefined);
 });
 
-test("array: all there from the start, updated in place, nothing deleted", () => {
+test("array: all elements exist from the start, are updated in place and cannot be deleted", () => {
   const map = new SimulatedMaps().of(array("a", { value: u32, maxEntries: 2 }));
   const value = map.valueOf(key(1), 0)!;
   map.set(1, 7);
@@ -105,7 +105,7 @@ test("array: all there from the start, updated in place, nothing deleted", () =>
   assert.is(map.get(2), undefined);
 });
 
-test("LRU: the element evicted is the one used longest ago; user space's lookup is no use", () => {
+test("LRU: evicts the least recently used element; lookups by user space do not count as use", () => {
   const map = new SimulatedMaps().of(lruHash("l", { key: u32, value: u32, maxEntries: 3 }));
   for (const each of [1, 2, 3]) map.set(each, each);
   map.valueOf(key(1), 0);
@@ -117,7 +117,7 @@ test("LRU: the element evicted is the one used longest ago; user space's lookup 
   assert.equal([...map.keys()], [4, 3, 5]);
 });
 
-test("a value that was deleted, replaced or evicted is gone", () => {
+test("a deleted, replaced or evicted value is invalid", () => {
   const map = new SimulatedMaps().of(lruHash("l", { key: u32, value: u32, maxEntries: 1 }));
   map.set(1, 1);
   const first = map.valueOf(key(1), 0)!;
@@ -131,7 +131,7 @@ test("a value that was deleted, replaced or evicted is gone", () => {
   assert.match(third.gone!, /deleted/);
 });
 
-test("per-CPU maps have a value for each CPU", () => {
+test("per-CPU maps have one value per CPU", () => {
   const maps = new SimulatedMaps({ cpus: 2 });
   const perArray = maps.of(percpuArray("pa", { value: u32, maxEntries: 1 }));
   perArray.valueOf(key(0), 1)!.view.setUint32(0, 5, true);
@@ -143,11 +143,14 @@ test("per-CPU maps have a value for each CPU", () => {
     map.set(1, [7, 8]);
     assert.is(map.update(key(1), encodeValue(u32, 9), 0, 0), 0);
     assert.equal(map.get(1), [9, 8]);
-    assert.throws(() => map.set(1, [7]), /one part for each of 2 CPUs/);
+    assert.throws(
+      () => map.set(1, [7]),
+      /cannot write a per-CPU value of 1 parts to map .*: the simulated kernel has 2 CPUs/,
+    );
   }
 });
 
-test("LPM trie: the longest prefix, no longer than what is asked for", () => {
+test("LPM trie: finds the longest prefix that is no longer than the key", () => {
   const Prefix = struct("prefix", { length: u32, data: arrayOf(u8, 4) });
   const map = new SimulatedMaps().of(lpmTrie("t", { key: Prefix, value: u32, maxEntries: 4 }));
   map.set({ length: 0, data: [0, 0, 0, 0] }, 1);
@@ -160,7 +163,7 @@ test("LPM trie: the longest prefix, no longer than what is asked for", () => {
   assert.is(find(32, 11, 1, 0x20, 9), 1);
   assert.is(find(33, 10, 0, 0, 0), undefined);
   map.set({ length: 20, data: [10, 1, 0x20, 0] }, 33);
-  assert.is(map.count(), 3, "the same prefix: bits beyond it do not count");
+  assert.is(map.count(), 3, "the same prefix: bits after it are ignored");
   map.set({ length: 32, data: [1, 1, 1, 1] }, 4);
   assert.is(
     errnoOf(() => map.set({ length: 32, data: [2, 1, 1, 1] }, 4)),
@@ -177,7 +180,7 @@ test("LPM trie: the longest prefix, no longer than what is asked for", () => {
   assert.is(find(32, 10, 2, 0, 0), 1);
 });
 
-test("ring buffer: records in the order of reservation, room for their headers, nothing past an unfinished one", () => {
+test("ring buffer: records keep reservation order, headers take space, an unfinished one blocks later ones", () => {
   const ring = new SimulatedMaps().of(ringbuf("r", { value: u64, maxEntries: 4096 }));
   const first = ring.reserve(8)!;
   const second = ring.reserve(8)!;
@@ -195,13 +198,16 @@ test("ring buffer: records in the order of reservation, room for their headers, 
   assert.equal(ring.read(), []);
 });
 
-test("the same name is the same map, and has one shape", () => {
+test("one name is one map with one shape", () => {
   const maps = new SimulatedMaps();
   const definition = hash("h", { key: u32, value: u32, maxEntries: 4 });
   maps.of(definition).set(1, 2);
   assert.is(maps.of(hash("h", { key: u32, value: u32, maxEntries: 4 })).get(1), 2);
   assert.throws(() => maps.of(withMaxEntries(definition, 5)), /declared twice, with another maxEntries/);
-  assert.throws(() => maps.of(progArray("p", { maxEntries: 1 })).set(1, undefined as never), /no index 1/);
+  assert.throws(
+    () => maps.of(progArray("p", { maxEntries: 1 })).set(1, undefined as never),
+    /cannot set program 1 of map p: it has 1 entries/,
+  );
 });
 
 test.run();

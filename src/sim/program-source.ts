@@ -2,7 +2,7 @@ import type { CompilableProgram, Program } from "../asm/index.ts";
 
 const compiled = new WeakMap<CompilableProgram, Program>();
 
-/** The finished program; one that has to be compiled is so once. */
+/** The compiled program; a source is compiled once. */
 export function finishedProgram(program: Program | CompilableProgram): Program {
   if (!("compile" in program)) return program;
   let finished = compiled.get(program);

@@ -1,6 +1,6 @@
-/** A source of pseudo-random numbers of 32 bits (xorshift, Marsaglia 2003): the same seed gives the same numbers. */
+/** A generator of 32-bit pseudo-random numbers (xorshift, Marsaglia 2003), reproducible by its seed. */
 export function seededRandom(seed: number): () => number {
-  // Spread, so that neighbouring seeds do not begin alike; never 0, which stays 0.
+  // Spreads the seed, so that neighbouring seeds start differently. Never 0, which xorshift maps to 0.
   let state = Math.imul(seed ^ (seed >>> 16), 0x45d9f3b) ^ 0x9e3779b9 || 1;
   const next = (): number => {
     state ^= state << 13;

@@ -5,31 +5,37 @@ import { SimulatedSocket, type SocketOptions } from "./socket.ts";
 import { World, type RunOptions, type RunResult, type WorldOptions } from "./world.ts";
 
 export interface SimulateOptions extends Omit<RunOptions, "socket" | "coverage">, WorldOptions {
-  /** The socket on which the hook runs; for one that several runs share, see `World`. */
+  /** The socket of the hook. To share one between runs, use `World`. */
   readonly socket?: SimulatedSocket | SocketOptions;
 }
 
 export interface Simulation extends RunResult {
-  /** The maps as the program left them. */
+  /** The maps after the run. */
   readonly maps: SimulatedMaps;
-  /** What of the program has run. */
+  /** The coverage of this run. */
   readonly coverage: Coverage;
-  /** Lines that the program has printed. */
+  /** The lines that the program printed. */
   readonly trace: readonly string[];
 }
 
 /**
- * Runs a program once in a simulated kernel of its own:
+ * Runs a program once, in a simulated kernel of its own. To run several programs on the same maps and sockets,
+ * use a `World`.
  *
+ * @throws {SimulationFault} if the program does something illegal
+ * @throws {RangeError} for a context or map that does not match the program
+ * @example
  * ```ts
- * const maps = new SimulatedMaps();
- * maps.of(services).set(key, value);
- * const { returned, ctx } = simulate(connect4, { ctx: { userIp4: "100.0.0.1", userPort: 80, protocol: "tcp" }, maps });
- * ```
+ * import { cgroup, PROCEED } from "tsbpf";
+ * import { simulate } from "tsbpf/sim";
  *
- * Programs that run one after another on the same maps and sockets share a `World`.
- * @throws {SimulationFault} where the program does what it may not do
- * @throws {RangeError} for a context or map that does not fit
+ * const redirect = cgroup.connect4("redirect", (b, ctx) => {
+ *   ctx.userPort.set(8080);
+ *   return PROCEED;
+ * });
+ * const { returned, ctx } = simulate(redirect, { ctx: { userIp4: "192.0.2.1", userPort: 80 } });
+ * console.log(returned, ctx.userPort); // 1 8080
+ * ```
  */
 export function simulate(program: Program | CompilableProgram, options: SimulateOptions = {}): Simulation {
   const world = new World(options);

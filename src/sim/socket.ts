@@ -2,7 +2,7 @@ import { encodeContext, type ContextValues } from "./context/context.ts";
 import { socketLayout } from "./context/layout.ts";
 import { Region } from "./memory/region.ts";
 
-/** What a program may know of a socket beyond its cookie (`struct bpf_sock`). */
+/** What programs can read of a socket besides its cookie (`struct bpf_sock`). */
 export type SocketFields = Pick<
   ContextValues,
   | "boundDevIf"
@@ -22,13 +22,13 @@ export type SocketFields = Pick<
 >;
 
 export interface SocketOptions extends SocketFields {
-  /** Default: the next one that no socket of this kernel has had. */
+  /** Default: the next unused cookie of this kernel. */
   readonly cookie?: bigint;
-  /** Default: that of the kernel's first namespace. */
+  /** Default: the cookie of the kernel's first namespace. */
   readonly netnsCookie?: bigint;
 }
 
-/** A socket of the simulated kernel, which programs of several hooks may meet one after another. */
+/** A socket of the simulated kernel. Programs of several hooks can run on it. */
 export class SimulatedSocket {
   readonly cookie: bigint;
   readonly netnsCookie: bigint;
@@ -41,7 +41,7 @@ export class SimulatedSocket {
   }
 }
 
-/** What a pointer to a socket, such as `ctx->sk`, points to. */
+/** The target of a pointer to a socket, such as `ctx->sk`. */
 export class SocketRegion extends Region {
   readonly socket: SimulatedSocket;
 

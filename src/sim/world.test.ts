@@ -77,10 +77,10 @@ const faultOf = (work: () => unknown): SimulationFault => {
     if (error instanceof SimulationFault) return error;
     throw error;
   }
-  throw new Error("it ran without a fault");
+  throw new Error("the program ran without a fault");
 };
 
-/** r1 is the context: calls a helper with it. */
+/** Calls a helper with the context in r1, after some items. */
 const helper = (name: HelperName, ...items: Item[]): Item[] => [...items, call(name)];
 
 test("a context is read and written as typed values", () => {
@@ -101,7 +101,7 @@ test("a context is read and written as typed values", () => {
   assert.is(steps, 7);
 });
 
-test("a port lies in network byte order in the low half of its 32 bits, and only those are kept", () => {
+test("a port is in network byte order in the low half of its 32 bits, and only that half is kept", () => {
   const { r0: seen, ctx } = simulate(
     make("connect4", [
       load("u32", r6, r1, 24),
@@ -116,7 +116,7 @@ test("a port lies in network byte order in the low half of its 32 bits, and only
   assert.is(ctx.userPort, 0xffff);
 });
 
-test("an IPv6 address is one text", () => {
+test("an IPv6 address is text", () => {
   const { r0: word, ctx } = simulate(make("connect6", [load("u32", r0, r1, 8), store("u32", r1, 20, 0x0300_0000)]), {
     ctx: { userIp6: "2001:db8::1" },
   });
@@ -124,15 +124,15 @@ test("an IPv6 address is one text", () => {
   assert.is(ctx.userIp6, "2001:db8::3");
 });
 
-test("what a hook does not show, or may not change, is a fault; so is a field that it has not", () => {
+test("unreadable and read-only fields fault; an unknown field is a RangeError", () => {
   assert.match(
     faultOf(() => simulate(make("connect4", [load("u32", r0, r1, 8)]))).reason,
-    /programs of cgroup\/connect4 have nothing to read there/,
+    /cgroup\/connect4 programs have no readable field there/,
   );
   assert.match(faultOf(() => simulate(make("connect4", [store("u32", r1, 36, 1)]))).reason, /protocol is read-only/);
   assert.match(
     faultOf(() => simulate(make("connect4", [store("u16", r1, 24, 1)]))).reason,
-    /userPort is written whole, as 4 bytes/,
+    /userPort must be written whole, as 4 bytes/,
   );
   assert.match(
     faultOf(() => simulate(make("connect4", [load("u32", r0, r1, 72)]))).reason,
@@ -140,13 +140,16 @@ test("what a hook does not show, or may not change, is a fault; so is a field th
   );
   assert.throws(
     () => simulate(make("connect4", [mov(r0, 0)]), { ctx: { userIp6: "::1" } }),
-    /cgroup\/connect4 has no field userIp6, but .*userIp4/,
+    /cannot set field userIp6 of a cgroup\/connect4 context: its fields are .*userIp4/,
   );
-  assert.throws(() => simulate(make("connect4", [mov(r0, 0)]), { ctx: { userPort: 70_000 } }), /userPort has 16 bits/);
+  assert.throws(
+    () => simulate(make("connect4", [mov(r0, 0)]), { ctx: { userPort: 70_000 } }),
+    /userPort to "70000": it has 16 bits/,
+  );
   assert.throws(() => simulate(make("connect4", [mov(r0, 0)]), { ctx: { userIp4: "1.2.3" } }), /not an IPv4 address/);
 });
 
-test("what the system call gets: EPERM, or the error that was set", () => {
+test("the result of the system call: EPERM, or the error set by the program", () => {
   const refuse = (value: number) =>
     simulate(make("connect4", [mov(r1, value), call("bpf_set_retval"), call("bpf_get_retval"), mov(r0, 0)])).retval;
   assert.is(simulate(make("connect4", [mov(r0, 1)])).retval, 0);
@@ -158,7 +161,7 @@ test("what the system call gets: EPERM, or the error that was set", () => {
 const flows = skStorage("flows", { value: u64 });
 const counts = hash("counts", { key: u64, value: u64, maxEntries: 2 });
 
-test("several programs meet the same socket, its storage and the same maps", () => {
+test("several programs share a socket, its storage and maps", () => {
   const world = new World();
   const remember = make(
     "connect4",
@@ -200,7 +203,7 @@ test("several programs meet the same socket, its storage and the same maps", () 
   assert.equal([...world.map(flows).entries()], []);
 });
 
-test("cookies: of the socket by the context and by the pointer, of the namespace", () => {
+test("cookies: of the socket by context and by pointer, and of the namespace", () => {
   const world = new World({ netnsCookie: 5n });
   const socket = world.socket({ cookie: 42n, netnsCookie: 6n });
   assert.is(world.run(make("connect4", helper("bpf_get_socket_cookie")), { socket }).r0, 42n);
@@ -210,11 +213,11 @@ test("cookies: of the socket by the context and by the pointer, of the namespace
   assert.is(world.socket().cookie, 43n);
   assert.match(
     faultOf(() => world.run(make("connect4", helper("bpf_get_socket_cookie")))).reason,
-    /was given no socket/,
+    /the run has no socket/,
   );
 });
 
-/** r2 points to a key, r3 to a value on the stack. */
+/** Points r2 to a key and r3 to a value on the stack. */
 const onStack = (key: number, value: number): Item[] => [
   store("u64", r10, -8, key),
   store("u64", r10, -16, value),
@@ -225,7 +228,7 @@ const onStack = (key: number, value: number): Item[] => [
   mov(r4, 0),
 ];
 
-test("map helpers: look up, update, delete, and their errors", () => {
+test("map helpers: lookup, update, delete, and their errors", () => {
   const maps = new SimulatedMaps();
   const run = (...items: Item[]) => simulate(make("connect4", items, [counts]), { maps }).r0;
   const counted = maps.of(counts);
@@ -240,7 +243,7 @@ test("map helpers: look up, update, delete, and their errors", () => {
   assert.equal([...counted], [[2n, 5n]]);
 });
 
-test("what may not be done with maps is a fault", () => {
+test("illegal uses of maps fault", () => {
   const maps = new SimulatedMaps();
   const fault = (...items: Item[]) => faultOf(() => simulate(make("connect4", items, [counts]), { maps })).reason;
   maps.of(counts).set(1n, 1n);
@@ -266,7 +269,10 @@ test("what may not be done with maps is a fault", () => {
     ),
     /which was deleted/,
   );
-  assert.match(fault(loadMap(r1, counts), load("u64", r0, r1, 0)), /map counts, which a program only hands to helpers/);
+  assert.match(
+    fault(loadMap(r1, counts), load("u64", r0, r1, 0)),
+    /map counts, which programs can only pass to helpers/,
+  );
   assert.match(
     fault(loadMap(r1, counts), mov(r2, r10), add(r2, -8), call("bpf_map_lookup_elem")),
     /load of 8 bytes at offset 504 of the stack: byte r10-8 was never written/,
@@ -294,7 +300,7 @@ test("the address of an array's first value", () => {
   );
 });
 
-test("time stands still, chance is seeded, and both can be given", () => {
+test("time stands still, random numbers are seeded, and both can be overridden", () => {
   const random = make("connect4", helper("bpf_get_prandom_u32"));
   assert.is(simulate(make("connect4", helper("bpf_ktime_get_ns")), { time: 5_000_000_000n }).r0, 5_000_000_000n);
   assert.is(simulate(random, { seed: 7 }).r0, simulate(random, { seed: 7 }).r0);
@@ -302,7 +308,7 @@ test("time stands still, chance is seeded, and both can be given", () => {
   assert.is(simulate(random, { random: () => 0xffff_ffff }).r0, 0xffff_ffffn);
 });
 
-test("the process under way", () => {
+test("the current process", () => {
   const task = {
     pid: 12,
     tid: 34,
@@ -324,7 +330,7 @@ test("the process under way", () => {
   assert.is(Buffer.from(comm.toString(16).padStart(16, "0"), "hex").reverse().toString("latin1"), "a-long-\0");
 });
 
-test("ring buffers: output, reserve and submit; a record that is left open is a fault", () => {
+test("ring buffers: output, reserve and submit; an unfinished record is a fault", () => {
   const events = ringbuf("events", { value: u64, maxEntries: 4096 });
   const world = new World();
   world.run(
@@ -401,7 +407,7 @@ test("bpf_loop and bpf_for_each_map_elem call back", () => {
   assert.is(simulate(sum, { maps }).r0, 33n);
 });
 
-test("tail calls: into another program, into nothing, and no more than 33", () => {
+test("tail calls: to another program, to an empty slot, and at most 33", () => {
   const next = progArray("next", { maxEntries: 2 });
   const world = new World();
   const jump = (index: number) =>
@@ -458,23 +464,23 @@ test("trace lines are collected", () => {
   assert.equal(trace, ["x=-5 7 ffffffffffffffff%"]);
 });
 
-test("helpers and kernel functions can be given", () => {
+test("helpers and kernel functions can be supplied", () => {
   const helpers = { bpf_get_hash_recalc: () => 123n, bpf_ktime_get_ns: () => 9 };
   assert.is(simulate(make("connect4", helper("bpf_get_hash_recalc")), { helpers }).r0, 123n);
   assert.is(simulate(make("connect4", helper("bpf_ktime_get_ns")), { helpers }).r0, 9n);
   assert.match(
     faultOf(() => simulate(make("connect4", helper("bpf_get_hash_recalc")))).message,
-    /call bpf_get_hash_recalc#34.*no helper 34 here/,
+    /call bpf_get_hash_recalc#34.*does not implement helper 34/,
   );
   const kernelFunctions = { bpf_answer: () => 42 };
   assert.is(simulate(make("connect4", [callKernel("bpf_answer")]), { kernelFunctions }).r0, 42n);
   assert.match(
     faultOf(() => simulate(make("connect4", [callKernel("bpf_answer")]))).reason,
-    /no kernel function bpf_answer/,
+    /does not implement kernel function bpf_answer/,
   );
 });
 
-test("packets: through pointers, checked against their end, and by legacy loads", () => {
+test("packets: by pointers, with bounds checks, and by legacy loads", () => {
   const first = make("xdp", [
     load("u32", r2, r1, 0),
     load("u32", r3, r1, 4),
@@ -498,7 +504,7 @@ test("packets: through pointers, checked against their end, and by legacy loads"
   );
 });
 
-test("a program that has still to be compiled is compiled once", () => {
+test("an uncompiled program is compiled once", () => {
   let compilations = 0;
   const source = {
     compile() {
@@ -512,13 +518,13 @@ test("a program that has still to be compiled is compiled once", () => {
   assert.is(compilations, 1);
 });
 
-test("unset stack may be allowed, and is zero", () => {
+test("reading unwritten stack can be allowed, and yields zero", () => {
   const read = make("connect4", [load("u64", r0, r10, -8)]);
   assert.match(faultOf(() => simulate(read)).reason, /never written/);
   assert.is(simulate(read, { checkUnsetStack: false }).r0, 0n);
 });
 
-test("coverage by line of TypeScript: what ran, and which ways branches went", () => {
+test("coverage by line of TypeScript: executed instructions and outcomes of branches", () => {
   const at = (line: number, item: Item): Item =>
     ({ ...item, source: { file: "/p/program.ts", line, column: 1 } }) as Item;
   const branch = make("connect4", [

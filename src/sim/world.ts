@@ -17,76 +17,75 @@ import { seededRandom } from "./random.ts";
 import { SimulatedSocket, SocketRegion, type SocketOptions } from "./socket.ts";
 import { translateProgram, type TranslatedProgram } from "./translate/program.ts";
 
-/** The process on whose behalf programs run. */
+/** The current process of a run. */
 export interface Task {
-  /** The process, which the kernel calls thread group. */
+  /** The process id (the kernel's thread group id). */
   readonly pid: number;
-  /** The thread. */
+  /** The thread id. */
   readonly tid: number;
   readonly uid: number;
   readonly gid: number;
   /** Up to 15 bytes. */
   readonly comm: string;
   readonly cgroupId: bigint;
-  /** Of the cgroups above that one, from the root of the hierarchy down. */
+  /** Ids of the cgroups above `cgroupId`, starting at the root. */
   readonly ancestorCgroupIds: readonly bigint[];
 }
 
 export interface WorldOptions {
-  /** Maps to go on with, of another world for example. */
+  /** Existing maps to use, for example another world's. */
   readonly maps?: SimulatedMaps;
-  /** What pseudo-random numbers begin from; default 1. */
+  /** Seed of the pseudo-random numbers; default 1. */
   readonly seed?: number;
-  /** Where random numbers come from instead. */
+  /** Replaces the pseudo-random numbers. */
   readonly random?: () => number;
-  /** What the clock shows, in nanoseconds; it stands still until it is set. Default 0. */
+  /** The clock in nanoseconds; it advances only when set. Default 0. */
   readonly time?: bigint;
   readonly task?: Partial<Task>;
   /** Cookie of the first network namespace; default 1. */
   readonly netnsCookie?: bigint;
-  /** Further helpers, or others in place of those that are built in. */
+  /** Additional helpers, or replacements for built-in ones. */
   readonly helpers?: HelperTable;
-  /** Kernel functions by name. */
+  /** Kernel functions, by name. */
   readonly kernelFunctions?: Readonly<Record<string, WorldHelper>>;
-  /** Whether a load of stack that was never written is a fault; default true. Otherwise it gives zero. */
+  /** Whether loading unwritten stack is a fault (default) or yields zero. */
   readonly checkUnsetStack?: boolean;
 }
 
 export interface RunOptions {
-  /** The context: typed values for a hook that is known, bytes for any other. */
+  /** The context: typed values for a known hook, bytes for any other. */
   readonly ctx?: ContextValues | Uint8Array;
-  /** The socket on which the hook runs. */
+  /** The socket of the hook. */
   readonly socket?: SimulatedSocket;
-  /** The packet, for programs that take one. It is copied. */
+  /** The packet, for programs that take one; copied. */
   readonly packet?: Uint8Array;
-  /** Instructions that may run; default 1,000,000. */
+  /** The most instructions to run; default 1,000,000. */
   readonly budget?: number;
-  /** Whether to count which instructions run, for `World.coverage`; default true. */
+  /** Whether to count instructions for `World.coverage`; default true. */
   readonly coverage?: boolean;
 }
 
 export interface RunResult {
-  /** What the program returned: the low half of r0, signed, as the kernel takes it. */
+  /** The program's return value: the low half of r0, signed, like the kernel. */
   readonly returned: number;
-  /** All of r0. */
+  /** r0, all 64 bits. */
   readonly r0: bigint;
-  /** The context as the program left it; empty for one that was given as bytes. */
+  /** The context after the run; empty for a context given as bytes. */
   readonly ctx: ContextValues;
-  /** The bytes of the context as the program left it. */
+  /** The bytes of the context after the run. */
   readonly contextBytes: Uint8Array;
-  /** The packet as the program left it. */
+  /** The packet after the run. */
   readonly packet: Uint8Array | undefined;
   /**
-   * For cgroup hooks: what the system call that ran into the hook gets, 0 or a
-   * negative error number. A program that returns 0 and has set no error gives
-   * `-EPERM`.
+   * For cgroup hooks: the result of the system call, 0 or a negative error number. `-EPERM` if the program
+   * returned 0 and set no error.
    */
   readonly retval: number | undefined;
-  /** Instructions that ran, an `lddw` counting as one. */
+  /** Instructions that ran; an `lddw` counts once. */
   readonly steps: number;
 }
 
-/** What helpers may know of the run that calls them. */
+/** The current run, as helpers see it. */
 export interface CurrentRun {
   readonly context: Region;
   readonly socket: SimulatedSocket | undefined;
@@ -98,26 +97,41 @@ const EPERM = 1;
 const DEFAULT_BUDGET = 1_000_000;
 
 /**
- * A simulated kernel: maps, sockets, clock, chance, and programs that run
- * against them one after another.
+ * A simulated kernel: maps, sockets, a clock, random numbers, and programs that run on them one after another.
+ *
+ * @example
+ * ```ts
+ * import { array, cgroup, PROCEED, u64 } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * const count = cgroup.connect4("count", (b) => {
+ *   b.lookup(calls, 0).ifFound((counter) => counter.value.atomicAdd(1));
+ *   return PROCEED;
+ * });
+ * const world = new World();
+ * world.run(count, { socket: world.socket() });
+ * world.run(count);
+ * console.log(world.map(calls).get(0)); // 2n
+ * ```
  */
 export class World implements Environment {
   readonly maps: SimulatedMaps;
-  /** The clock, in nanoseconds. */
+  /** The clock in nanoseconds. */
   time: bigint;
-  /** The CPU that programs run on, for per-CPU maps. */
+  /** The CPU that runs programs, for per-CPU maps. */
   cpu = 0;
   random: () => number;
   task: Task;
   readonly netnsCookie: bigint;
-  /** Lines that programs have printed with `bpf_trace_printk`. */
+  /** Lines printed with `bpf_trace_printk`. */
   readonly trace: string[] = [];
-  /** The run under way, for helpers. */
+  /** The current run, for helpers. */
   current: CurrentRun | undefined;
   readonly #machine: Machine;
   readonly #helpers: HelperTable;
   readonly #kernelFunctions: Readonly<Record<string, WorldHelper>>;
-  /** By number, with this world bound to them; null where there is none. */
+  /** By number, bound to this world; null for an unknown helper. */
   readonly #boundHelpers: (Helper | null)[] = [];
   #nextCookie = 1n;
   #countInstructions = true;
@@ -142,26 +156,27 @@ export class World implements Environment {
     this.#machine = new Machine(this, { checkUnsetStack: options.checkUnsetStack ?? true });
   }
 
-  /** User space's handle of a map. @throws {RangeError} for a type that is not simulated */
+  /** The user-space handle of a map. @throws {RangeError} for a type that is not simulated */
   map<D extends MapDefinition>(definition: D): SimulatedMap<D> {
     return this.maps.of(definition);
   }
 
-  /** Makes a socket. */
+  /** Creates a socket. */
   socket({ cookie, netnsCookie, ...fields }: SocketOptions = {}): SimulatedSocket {
     if (cookie !== undefined && cookie >= this.#nextCookie) this.#nextCookie = cookie + 1n;
     return new SimulatedSocket(cookie ?? this.#nextCookie++, netnsCookie ?? this.netnsCookie, fields);
   }
 
-  /** What the kernel does after `sock_release` has run: the socket's storage goes. */
+  /** Destroys a socket, as the kernel does after `sock_release`: its storage is deleted. */
   destroy(socket: SimulatedSocket): void {
     this.maps.forget(socket);
   }
 
   /**
    * Runs a program once.
-   * @throws {SimulationFault} where it does what it may not do
-   * @throws {RangeError} for a context or map that does not fit, {SchemaError} for a value in the context
+   * @throws {SimulationFault} if the program does something illegal
+   * @throws {RangeError} for a context or map that does not match the program
+   * @throws {SchemaError} for a value that does not fit its context field
    */
   run(source: Program | CompilableProgram, options: RunOptions = {}): RunResult {
     const program = finishedProgram(source);
@@ -182,7 +197,7 @@ export class World implements Environment {
       const open = this.#discardRecords();
       if (open !== undefined) {
         const exit = program.instructions.length - 1;
-        const reason = `the program has ended, and a record of ring buffer ${open} is neither submitted nor discarded`;
+        const reason = `the program ended, and a record of ring buffer ${open} is neither submitted nor discarded`;
         throw new SimulationFault(exit, program.instructions[exit]!, reason);
       }
       const returned = Number(BigInt.asIntN(32, r0));
@@ -201,13 +216,13 @@ export class World implements Environment {
     }
   }
 
-  /** What of a program the runs in this world have covered so far. */
+  /** The coverage of a program by all runs in this world so far. */
   coverage(source: Program | CompilableProgram): Coverage {
     const { instructions } = finishedProgram(source);
     return new Coverage(instructions, this.#machine.countersOf(instructions));
   }
 
-  /** For the machine: the helper of that number, with this world bound to it. */
+  /** For the machine: the helper with that number, bound to this world. */
   helper(number: number): Helper | undefined {
     let bound = this.#boundHelpers[number];
     if (bound === undefined) {
@@ -223,7 +238,7 @@ export class World implements Environment {
     return this.#bind(this.#kernelFunctions[name]);
   }
 
-  /** For the machine: what an `lddw` of a map, or of an address in its first value, refers to. */
+  /** For the machine: resolves an `lddw` of a map, or of an address in its first value. */
   reference({ reference }: Instruction): { region: Region; offset: number } | undefined {
     if (reference === undefined || (reference.kind !== "map" && reference.kind !== "map-value")) return undefined;
     const map = this.maps.named(reference.name);
@@ -234,12 +249,11 @@ export class World implements Environment {
     return first === undefined ? undefined : { region: first, offset: reference.offset };
   }
 
-  /** For the machine: the program that a tail call goes to. */
+  /** For the machine: the target of a tail call. */
   tailCall(call: HelperCall): TranslatedProgram | undefined {
     const { region } = call.pointer(2);
     const map = region instanceof MapRegion ? region.map : undefined;
-    if (!(map instanceof ProgramArray))
-      throw new ReasonForFault(`r2 points to ${region.name}, not to an array of programs`);
+    if (!(map instanceof ProgramArray)) throw new ReasonForFault(`r2 points to ${region.name}, not to a program array`);
     const target = map.get(call.u32(3));
     if (target === undefined) return undefined;
     for (const definition of target.maps) this.maps.of(definition);
@@ -263,7 +277,9 @@ export class World implements Environment {
     if (ctx instanceof Uint8Array) return new Region("the context", ctx.slice());
     if (layout === undefined) {
       if (Object.keys(ctx).length === 0) return new Region("the context", new Uint8Array(0));
-      throw new RangeError(`the simulator does not know the context of ${program.section}: give it as bytes`);
+      throw new RangeError(
+        `cannot encode the context of ${program.section}: the simulator does not know this hook; pass bytes`,
+      );
     }
     const bytes = encodeContext(layout, { ...defaultContext(program, layout, { socket, packet }), ...ctx });
     const { space } = this.#machine;
@@ -277,7 +293,10 @@ export class World implements Environment {
     return contextRegion(layout, bytes);
   }
 
-  /** Ends the records that a program has left open, which the verifier would have refused; the name of their ring buffer. */
+  /**
+   * Discards records that the program left unfinished, which the verifier would have refused.
+   * @returns the name of their ring buffer
+   */
   #discardRecords(): string | undefined {
     let open: string | undefined;
     for (const map of this.maps.all()) if (map instanceof RingBuffer && map.discardUnfinished()) open = map.name;
@@ -285,7 +304,7 @@ export class World implements Environment {
   }
 }
 
-/** The lowest bit of the result is the verdict; an error number that was set comes before the general one. */
+/** The lowest bit of the return value is the verdict; an error number set by the program overrides EPERM. */
 function systemCallResult(returned: number, retval: number): number {
   const isError = retval < 0 && retval >= -4095;
   return (returned & 1) === 0 && !isError ? -EPERM : retval;

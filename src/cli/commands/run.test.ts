@@ -32,7 +32,7 @@ test("takes memory, with white space of any kind, and the conformance suite's em
 test("anything wrong is one line on standard error and an exit code that is not 0", () => {
   const wrong: [args: string[], input: string, message: RegExp][] = [
     [[], LOAD, /instruction 0 \(r0 = \*\(u8 \*\)\(r1 \+ 1\)\): access through a null pointer \(at 0x1\)/],
-    [["--budget", "10"], "05 00 ff ff 00 00 00 00", /budget of 10 instructions is used up/],
+    [["--budget", "10"], "05 00 ff ff 00 00 00 00", /budget of 10 instructions is exhausted/],
   ];
   for (const [args, input, message] of wrong) {
     const { status, stdout, stderr } = run(args, input);

@@ -6,9 +6,8 @@ import { readArray, readField, writeArray, writeField } from "./presentation.ts"
 type Family = "inet" | "inet6" | number;
 
 /**
- * A context as a test writes it and reads it back. Which of the fields a hook
- * has, and may change, is as in the kernel; those not given are zero, or follow
- * from the hook and the socket.
+ * A context as a test writes and reads it. The hook determines the available and writable fields, as in the
+ * kernel. Fields not given follow from the hook and the socket, or are zero.
  */
 export interface ContextValues {
   userFamily?: Family;
@@ -27,7 +26,7 @@ export interface ContextValues {
   priority?: number;
   srcIp4?: string;
   srcIp6?: string;
-  /** The machine's own byte order in memory; the number is the port all the same. */
+  /** In host byte order in memory; here the plain port number, like the other ports. */
   srcPort?: number;
   dstPort?: number;
   dstIp4?: string;
@@ -58,7 +57,11 @@ type Entry = Fields[string];
 const isPointer = (entry: Entry): entry is ContextPointer => "pointer" in entry;
 const isArray = (entry: Entry): entry is ContextArray => "element" in entry;
 
-/** The memory of a context with these values. @throws {RangeError} for a field that it has not, {SchemaError} for a value that does not fit */
+/**
+ * Encodes a context.
+ * @throws {RangeError} for a field that the context lacks
+ * @throws {SchemaError} for a value that does not fit its field
+ */
 export function encodeContext(layout: ContextLayout, values: ContextValues): Uint8Array {
   const bytes = new Uint8Array(layout.size);
   const view = new DataView(bytes.buffer);
@@ -68,7 +71,7 @@ export function encodeContext(layout: ContextLayout, values: ContextValues): Uin
       const known = Object.entries(layout.fields)
         .filter(([, field]) => !isPointer(field))
         .map(([field]) => field);
-      throw new RangeError(`the context of ${layout.name} has no field ${name}, but ${known.join(", ")}`);
+      throw new RangeError(`cannot set field ${name} of a ${layout.name} context: its fields are ${known.join(", ")}`);
     }
     if (value === undefined) continue;
     if (isArray(entry)) writeArray(view, name, entry, value);
@@ -77,7 +80,7 @@ export function encodeContext(layout: ContextLayout, values: ContextValues): Uin
   return bytes;
 }
 
-/** The values that the memory of a context holds. */
+/** Decodes a context. */
 export function decodeContext(layout: ContextLayout, bytes: Uint8Array): ContextValues {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values: Record<string, unknown> = {};
@@ -89,17 +92,17 @@ export function decodeContext(layout: ContextLayout, bytes: Uint8Array): Context
 }
 
 /**
- * The region of a context, in which a program may do what its hook allows: read
- * inside the fields that the hook shows, write whole ones that it may change.
+ * The memory region of a context, with the hook's access rights: programs may read within readable fields, and
+ * write whole writable fields.
  */
 export function contextRegion(layout: ContextLayout, bytes: Uint8Array): Region {
   return new Region(`the context of ${layout.name}`, bytes, "read-write", new ContextGuard(layout, bytes));
 }
 
-/** The addresses of the packet stand in fields of 32 bits. */
+/** Packet addresses are in 32-bit fields. */
 const pointerSize = ({ pointer }: ContextPointer): 4 | 8 => (pointer === "packet" || pointer === "packet_end" ? 4 : 8);
 
-/** Puts an address where the context holds pointers of that kind. */
+/** Stores an address in every pointer field of that kind. */
 export function setPointers(layout: ContextLayout, bytes: Uint8Array, kind: string, address: bigint): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const entry of Object.values(layout.fields)) {
@@ -113,7 +116,7 @@ interface Extent {
   readonly name: string;
   readonly start: number;
   readonly end: number;
-  /** Bytes of a whole field. */
+  /** Bytes of one field or array element. */
   readonly unit: number;
   readonly writable: boolean;
   readonly field: ContextField | undefined;
@@ -132,20 +135,20 @@ class ContextGuard implements Guard {
 
   load(offset: number, size: number): string | undefined {
     return this.#find(offset, size) === undefined
-      ? `programs of ${this.#layout.name} have nothing to read there`
+      ? `${this.#layout.name} programs have no readable field there`
       : undefined;
   }
 
   store(offset: number, size: number): string | undefined {
     const extent = this.#find(offset, size);
-    if (extent === undefined) return `programs of ${this.#layout.name} have nothing to write there`;
-    if (!extent.writable) return `${extent.name} is read-only for programs of ${this.#layout.name}`;
+    if (extent === undefined) return `${this.#layout.name} programs have no writable field there`;
+    if (!extent.writable) return `${extent.name} is read-only for ${this.#layout.name} programs`;
     if (size % extent.unit !== 0 || (offset - extent.start) % size !== 0)
-      return `${extent.name} is written whole, as ${extent.unit} bytes`;
+      return `${extent.name} must be written whole, as ${extent.unit} bytes`;
     return undefined;
   }
 
-  /** A 16-bit number in a 32-bit field: the kernel keeps what the number has room for. */
+  /** For a 16-bit number in a 32-bit field, the kernel keeps only the number's bits. */
   stored(offset: number): void {
     const field = this.#extents.find(({ start, end }) => start <= offset && offset < end)?.field;
     if (field !== undefined && field.kind === "be16" && field.size === 4)

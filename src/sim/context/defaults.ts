@@ -5,8 +5,7 @@ import type { ContextValues } from "./context.ts";
 import type { ContextLayout } from "./layout.ts";
 
 /**
- * The values that a context starts with where the test gives none: the hook's
- * own and the socket's; for a packet, its length.
+ * Default values for a context: the hook's and the socket's; for a packet, its length.
  */
 export function defaultContext(
   program: Program,

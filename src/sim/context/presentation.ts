@@ -1,11 +1,11 @@
 /**
- * How fields of a context look to a test: addresses as text, ports as numbers,
- * families, socket types and protocols by name where they have one.
+ * The form of context fields in tests: addresses as text, ports as numbers, families, socket types and
+ * protocols by name if they have one.
  */
 import { ipv4, ipv6 } from "../../types/index.ts";
 import type { ContextArray, ContextField } from "../../hooks/index.ts";
 
-/** Names of the numbers of a field. */
+/** Names for a field's numbers. */
 type Names = Readonly<Record<string, number>>;
 
 const families: Names = { inet: 2, inet6: 10 };
@@ -31,7 +31,7 @@ export function readField(view: DataView, name: string, field: ContextField): st
   return Object.entries(named[name] ?? {}).find(([, value]) => value === number)?.[0] ?? number;
 }
 
-/** @throws {RangeError} where the value does not fit the field */
+/** @throws {RangeError} if the value does not fit the field */
 export function writeField(view: DataView, name: string, { offset, kind, size }: ContextField, value: unknown): void {
   if (kind === "be32") return ipv4.write(view, offset, value as string);
   const number = typeof value === "string" ? named[name]?.[value] : value;
@@ -40,7 +40,7 @@ export function writeField(view: DataView, name: string, { offset, kind, size }:
     (typeof number !== "number" && typeof number !== "bigint") ||
     BigInt.asUintN(bits, BigInt(number)) !== BigInt(number)
   ) {
-    throw new RangeError(`context field ${name} has ${bits} bits, and cannot be ${JSON.stringify(String(value))}`);
+    throw new RangeError(`cannot set context field ${name} to ${JSON.stringify(String(value))}: it has ${bits} bits`);
   }
   if (kind === "be16") view.setUint16(offset, Number(number));
   else if (size === 8) view.setBigUint64(offset, BigInt(number), true);
@@ -49,7 +49,7 @@ export function writeField(view: DataView, name: string, { offset, kind, size }:
   else view.setUint8(offset, Number(number));
 }
 
-/** An array of four words in network byte order is an IPv6 address; another array is one of numbers. */
+/** An array of four words in network byte order is an IPv6 address; any other array holds numbers. */
 export function readArray(view: DataView, name: string, { element, count }: ContextArray): string | unknown[] {
   if (element.kind === "be32" && count === 4) return ipv6.read(view, element.offset) as string;
   return Array.from({ length: count }, (_, i) =>
@@ -60,6 +60,6 @@ export function readArray(view: DataView, name: string, { element, count }: Cont
 export function writeArray(view: DataView, name: string, { element, count }: ContextArray, value: unknown): void {
   if (element.kind === "be32" && count === 4) return ipv6.write(view, element.offset, value as string);
   if (!Array.isArray(value) || value.length !== count)
-    throw new RangeError(`context field ${name} is an array of ${count}`);
+    throw new RangeError(`cannot set context field ${name}: it takes an array of ${count}`);
   value.forEach((part, i) => writeField(view, name, { ...element, offset: element.offset + i * element.size }, part));
 }

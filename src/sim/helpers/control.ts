@@ -1,4 +1,4 @@
-/** Helpers on the course of the program and the result of the system call under way. */
+/** Helpers for loops and for the result of the current system call. */
 import { Errno } from "../maps/errors.ts";
 import type { HelperTable } from "./helper.ts";
 

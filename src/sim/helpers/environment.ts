@@ -1,4 +1,4 @@
-/** Helpers about the time, the CPU, chance and the process under way. */
+/** Helpers for time, CPU, random numbers and the current process. */
 import type { HelperTable } from "./helper.ts";
 
 export const environmentHelpers: HelperTable = {

@@ -10,7 +10,7 @@ import { traceHelpers } from "./trace.ts";
 
 export type { HelperTable, WorldHelper } from "./helper.ts";
 
-/** All but `bpf_tail_call`, which the machine itself does. */
+/** All helpers except `bpf_tail_call`, which the machine implements. */
 export const builtInHelpers: HelperTable = {
   ...mapHelpers,
   ...ringBufferHelpers,

@@ -1,4 +1,4 @@
-/** Helpers on maps (bpf-helpers(7)). */
+/** Helpers for maps (bpf-helpers(7)). */
 import { ReasonForFault } from "../fault.ts";
 import type { HelperCall } from "../helper-call.ts";
 import { Errno } from "../maps/errors.ts";

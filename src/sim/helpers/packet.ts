@@ -1,4 +1,4 @@
-/** Helpers that copy from and to the packet. */
+/** Helpers that copy bytes from and to the packet. */
 import { ReasonForFault } from "../fault.ts";
 import type { HelperCall } from "../helper-call.ts";
 import type { World } from "../world.ts";
@@ -9,7 +9,7 @@ const EINVAL = -22;
 
 function packetOf(world: World): Uint8Array {
   const packet = world.current?.packet;
-  if (packet === undefined) throw new ReasonForFault("the run was given no packet");
+  if (packet === undefined) throw new ReasonForFault("the run has no packet");
   return packet;
 }
 

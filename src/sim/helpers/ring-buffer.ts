@@ -1,4 +1,4 @@
-/** Helpers on ring buffers. */
+/** Helpers for ring buffers. */
 import { ReasonForFault } from "../fault.ts";
 import type { HelperCall } from "../helper-call.ts";
 import { Errno } from "../maps/errors.ts";
@@ -9,7 +9,7 @@ import { mapArgument } from "./maps.ts";
 function ringBuffer(call: HelperCall): RingBuffer {
   const map = mapArgument(call);
   if (map instanceof RingBuffer) return map;
-  throw new ReasonForFault("the map that r1 points to is no ring buffer");
+  throw new ReasonForFault("the map that r1 points to is not a ring buffer");
 }
 
 function finish(call: HelperCall, state: "submitted" | "discarded"): void {

@@ -1,4 +1,4 @@
-/** Helpers on sockets, and on the result of the system call under way. */
+/** Helpers for sockets. */
 import { ReasonForFault } from "../fault.ts";
 import type { HelperCall } from "../helper-call.ts";
 import { SocketStorage } from "../maps/socket-storage.ts";
@@ -10,13 +10,13 @@ import { mapArgument } from "./maps.ts";
 /** `BPF_SK_STORAGE_GET_F_CREATE` */
 const CREATE = 1n;
 
-/** The socket that an argument points to, itself or as the context of its program; undefined for a null pointer. */
+/** The socket of an argument, which points to it or to the context; undefined for a null pointer. */
 function socketArgument(call: HelperCall, world: World, argument: 1 | 2): SimulatedSocket | undefined {
   if (call.isNull(argument)) return undefined;
   const { region } = call.pointer(argument);
   if (region instanceof SocketRegion) return region.socket;
   if (region === world.current?.context) {
-    if (world.current.socket === undefined) throw new ReasonForFault("the run was given no socket");
+    if (world.current.socket === undefined) throw new ReasonForFault("the run has no socket");
     return world.current.socket;
   }
   throw new ReasonForFault(`r${argument} points to ${region.name}, not to a socket or the context`);
@@ -25,7 +25,7 @@ function socketArgument(call: HelperCall, world: World, argument: 1 | 2): Simula
 function storage(call: HelperCall): SocketStorage {
   const map = mapArgument(call);
   if (map instanceof SocketStorage) return map;
-  throw new ReasonForFault("the map that r1 points to is no socket storage");
+  throw new ReasonForFault("the map that r1 points to is not a socket storage");
 }
 
 const ENOENT = -2;

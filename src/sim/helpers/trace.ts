@@ -1,4 +1,4 @@
-/** `bpf_trace_printk`, whose lines the simulated kernel collects. */
+/** `bpf_trace_printk`: the simulated kernel collects its lines. */
 import type { HelperCall } from "../helper-call.ts";
 import { Errno } from "../maps/errors.ts";
 import type { HelperTable } from "./helper.ts";
@@ -12,7 +12,7 @@ export const traceHelpers: HelperTable = {
     let next = 3;
     const line = format.replaceAll(conversion, (whole, long: string | undefined, kind: string | undefined) => {
       if (whole === "%%") return "%";
-      // The kernel refuses more arguments than the three that there are registers for.
+      // The kernel refuses more arguments than the three remaining registers.
       const argument = Math.min(next++, 5) as 3 | 4 | 5;
       return convert(call, argument, long === "" ? 32 : 64, kind ?? "p");
     });
@@ -39,7 +39,7 @@ function convert(call: HelperCall, argument: 3 | 4 | 5, bits: 32 | 64, kind: str
   }
 }
 
-/** Up to the zero that ends it, as the kernel reads it. */
+/** The text up to its terminating zero, like the kernel. */
 function stringAt(call: HelperCall, argument: 3 | 4 | 5): string {
   const { region, offset } = call.pointer(argument);
   return text(region.bytes.subarray(Math.max(0, offset)));

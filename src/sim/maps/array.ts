@@ -2,10 +2,10 @@ import { UpdateFlag } from "../../types/index.ts";
 import { Errno } from "./errors.ts";
 import { newElement, type Element, type Store, type StoreShape } from "./store.ts";
 
-/** An array: every element is there from the start, an update changes it in place, nothing can be deleted. */
+/** An array: every element exists from the start, updates happen in place, and elements cannot be deleted. */
 export class ArrayStore implements Store {
   readonly #shape: StoreShape;
-  /** Made when first looked at: an array may be large. */
+  /** Created on first access, since an array may be large. */
   readonly #elements = new Map<number, Element>();
 
   constructor(shape: StoreShape) {

@@ -1,4 +1,4 @@
-/** Error numbers that map operations give (`asm-generic/errno-base.h`). */
+/** Error numbers of map operations (`asm-generic/errno-base.h`). */
 export const Errno = {
   ENOENT: 2,
   E2BIG: 7,
@@ -10,14 +10,14 @@ export const Errno = {
 
 const names = new Map<number, string>(Object.entries(Errno).map(([name, number]) => [number, name]));
 
-/** A map operation of user space that the kernel would have refused. */
+/** A map operation of user space failed, as it would in the kernel. */
 export class SimulatedMapError extends Error {
   override readonly name = "SimulatedMapError";
-  /** Positive. */
+  /** The error number, positive. */
   readonly errno: number;
 
   constructor(operation: string, map: string, errno: number) {
-    super(`${operation} on map ${map}: ${names.get(errno) ?? `errno ${errno}`}`);
+    super(`cannot ${operation} an element of map ${map}: ${names.get(errno) ?? `errno ${errno}`}`);
     this.errno = errno;
   }
 }

@@ -2,9 +2,9 @@ import { Errno } from "./errors.ts";
 import { discard, newElement, updateRefusal, type Element, type Store, type StoreShape } from "./store.ts";
 
 /**
- * A hash table. An update of an element that is there puts a new value in its
- * place, as in the kernel: pointers to the old one are not to be used any more.
- * (There the memory may already belong to another key; here it is a fault.)
+ * A hash table. Updating an existing element replaces its value, as in the kernel, and pointers to the old
+ * value become invalid. In the kernel the old memory may already belong to another key; here using it is a
+ * fault.
  */
 export class HashStore implements Store {
   protected readonly shape: StoreShape;
@@ -50,19 +50,17 @@ export class HashStore implements Store {
     return this.table.values();
   }
 
-  /** Called before an element is added; 0, or the error of a full map. */
+  /** Called before an element is added. Returns 0, or the error for a full map. */
   protected makeRoom(): number {
     return this.table.size < this.shape.maxEntries ? 0 : -Errno.E2BIG;
   }
 }
 
 /**
- * A hash table that evicts. Here it is exact: a full map evicts the element
- * whose last use is longest ago, one at a time, where a use is a program's
- * lookup or any update, and user space's lookup is none. The kernel's is an
- * approximation: elements are only marked as used, a full map frees up to 128
- * unmarked ones at once, and each CPU keeps some free ones to itself, so there
- * a map may evict before it is full, and not the very oldest first.
+ * A hash table that evicts. The simulator is exact: a full map evicts its least recently used element. Lookups
+ * by programs and all updates count as use; lookups by user space do not. The kernel approximates: it only
+ * marks elements as used, frees up to 128 unmarked ones at once, and keeps free elements per CPU. It may
+ * therefore evict before the map is full, and not strictly the oldest element.
  */
 export class LruHashStore extends HashStore {
   override lookup(key: Uint8Array, use: boolean): Element | undefined {
@@ -91,14 +89,14 @@ export class LruHashStore extends HashStore {
     return 0;
   }
 
-  /** A JavaScript map keeps the order of insertion: the last used comes last. */
+  /** A JavaScript map keeps insertion order, so the last used element is last. */
   #touch(hashed: string | number, element: Element): void {
     this.table.delete(hashed);
     this.table.set(hashed, element);
   }
 }
 
-/** Equal for equal bytes, and only for them, among keys of one length. */
+/** A JavaScript map key for these bytes, unique among keys of one length. */
 export function hashKey(key: Uint8Array): string | number {
   if (key.length === 4) return key[0]! | (key[1]! << 8) | (key[2]! << 16) | (key[3]! << 24);
   let text = "";

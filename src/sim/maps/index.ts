@@ -1,4 +1,4 @@
-/** Maps of the simulated kernel, with the handles that user space has of them. */
+/** Maps of the simulated kernel, and their user-space handles. */
 export { SimulatedMapError } from "./errors.ts";
 export { KeyedMap, type KeyedMapValue } from "./keyed-map.ts";
 export { ProgramArray } from "./program-array.ts";

@@ -18,7 +18,7 @@ import type { Element, Store, StoreShape } from "./store.ts";
 
 type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
 
-/** What the values of a map are in TypeScript: for a per-CPU map an array with one for each CPU. */
+/** The TypeScript type of a map's values; for a per-CPU map, an array with one value per CPU. */
 export type KeyedMapValue<D extends MapDefinition> = D["type"] extends PerCpuType
   ? readonly Infer<D["value"]>[]
   : Infer<D["value"]>;
@@ -39,13 +39,23 @@ const isPerCpu = (type: MapType): boolean =>
   type === MapType.PERCPU_HASH || type === MapType.PERCPU_ARRAY || type === MapType.LRU_PERCPU_HASH;
 
 /**
- * A simulated map of keys and values: hash, array, LRU, per-CPU, LPM trie. To
- * user space it is what the loader's handle of a kernel map is: keys and values
- * are typed by the declaration.
+ * A simulated map of keys and values: hash, array, LRU, per-CPU or LPM trie. Its user-space API equals that of
+ * the loader's `TypedMap`.
+ *
+ * @example
+ * ```ts
+ * import { hash, u32, u64 } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const hits = hash("hits", { key: u32, value: u64, maxEntries: 16 });
+ * const map = new World().map(hits);
+ * map.set(1, 10n);
+ * console.log(map.get(1)); // 10n
+ * ```
  */
 export class KeyedMap<K = unknown, V = unknown> {
   readonly definition: MapDefinition;
-  /** What programs have a pointer to. */
+  /** The target of program pointers to this map. */
   readonly region: Region;
   readonly #store: Store;
   readonly #cpus: number;
@@ -54,7 +64,7 @@ export class KeyedMap<K = unknown, V = unknown> {
   constructor(definition: MapDefinition, cpus: number) {
     const { name, type, key, value, maxEntries, flags, initialValue } = definition;
     const make = stores[type];
-    if (make === undefined) throw new RangeError(`map ${name}: type ${type} has no keys and values to simulate`);
+    if (make === undefined) throw new RangeError(`cannot simulate map ${name}: type ${type} has no keys and values`);
     this.definition = definition;
     this.region = new MapRegion(name, this);
     this.#cpus = isPerCpu(type) ? cpus : 1;
@@ -74,7 +84,7 @@ export class KeyedMap<K = unknown, V = unknown> {
     return this.definition.name;
   }
 
-  /** The value of a key; undefined where there is none. */
+  /** The value of a key; undefined if the key is absent. */
   get(key: K): V | undefined {
     const element = this.#store.lookup(this.#encodeKey(key), false);
     return element === undefined ? undefined : this.#decode(element);
@@ -86,14 +96,16 @@ export class KeyedMap<K = unknown, V = unknown> {
 
   /**
    * Writes an element.
-   * @throws {SimulatedMapError} with `errno`: EEXIST or ENOENT as `flag` demands, E2BIG or ENOSPC where the map is full
-   * @throws {SchemaError} for a key or value that does not fit
+   * @throws {SimulatedMapError} with `errno`: EEXIST or ENOENT according to `flag`; E2BIG or ENOSPC if the map
+   * is full
+   * @throws {SchemaError} for a key or value that does not fit its schema
    */
   set(key: K, value: V, flag: UpdateFlag = UpdateFlag.ANY): void {
     const values = isPerCpu(this.definition.type) ? (value as readonly unknown[]) : [value];
     if (values.length !== this.#cpus) {
       throw new RangeError(
-        `map ${this.name}: a per-CPU value has one part for each of ${this.#cpus} CPUs, not ${values.length}`,
+        `cannot write a per-CPU value of ${values.length} parts to map ${this.name}: ` +
+          `the simulated kernel has ${this.#cpus} CPUs`,
       );
     }
     const error = this.#store.update(
@@ -104,12 +116,12 @@ export class KeyedMap<K = unknown, V = unknown> {
     if (error !== 0) throw new SimulatedMapError("update", this.name, -error);
   }
 
-  /** Writes many elements, creating or replacing each. @throws as `set` */
+  /** Writes many elements, creating or replacing each. Throws like `set`. */
   setMany(entries: Iterable<readonly [K, V]>): void {
     for (const [key, value] of entries) this.set(key, value);
   }
 
-  /** Removes an element; whether it was there. @throws {SimulatedMapError} arrays have no absent elements: EINVAL */
+  /** Removes an element; false if it was absent. @throws {SimulatedMapError} EINVAL for an array */
   delete(key: K): boolean {
     const error = this.#store.delete(this.#encodeKey(key));
     if (error === -2) return false;
@@ -131,31 +143,31 @@ export class KeyedMap<K = unknown, V = unknown> {
     for (const [key] of this.entries()) yield key;
   }
 
-  /** Elements at this moment; an array always has all of them. */
+  /** The number of elements; for an array, its size. */
   count(): number {
     let count = 0;
     for (const _ of this.#store.elements()) count++;
     return count;
   }
 
-  /** For helpers: the value of a key as memory, on one CPU. */
+  /** For helpers: the memory of a key's value, on one CPU. */
   valueOf(key: Uint8Array, cpu: number): Region | undefined {
     return this.#store.lookup(key, true)?.values[this.#cpus === 1 ? 0 : cpu];
   }
 
-  /** For helpers: writes the value of one CPU; 0 or a negative error number. */
+  /** For helpers: writes one CPU's value; returns 0 or a negative error number. */
   update(key: Uint8Array, value: Uint8Array, flags: number, cpu: number): number {
     const values = new Array<Uint8Array | undefined>(this.#cpus).fill(undefined);
     values[this.#cpus === 1 ? 0 : cpu] = value;
     return this.#store.update(key, values, flags);
   }
 
-  /** For helpers: 0 or a negative error number. */
+  /** For helpers: removes a key; returns 0 or a negative error number. */
   remove(key: Uint8Array): number {
     return this.#store.delete(key);
   }
 
-  /** For helpers: every key with the value of one CPU. */
+  /** For helpers: every key with one CPU's value. */
   elements(cpu: number): { key: Uint8Array; value: Region }[] {
     return [...this.#store.elements()].map(({ key, values }) => ({ key, value: values[this.#cpus === 1 ? 0 : cpu]! }));
   }

@@ -3,13 +3,12 @@ import { hashKey } from "./hash.ts";
 import { discard, newElement, updateRefusal, type Element, type Store, type StoreShape } from "./store.ts";
 
 /**
- * A trie of prefixes. A key is a `u32`, the length of the prefix in bits, and
- * the data it is of, most significant bit first. A lookup finds the longest
- * prefix of its own data that is no longer than its own length.
+ * A trie of prefixes. A key is a `u32` with the prefix length in bits, followed by the data, most significant
+ * bit first. A lookup finds the longest matching prefix that is no longer than the key's own length.
  */
 export class LpmTrieStore implements Store {
   readonly #shape: StoreShape;
-  /** By length of the prefix, then by its bits. */
+  /** By prefix length, then by the prefix's bits. */
   readonly #prefixes = new Map<number, Map<string | number, Element>>();
   #size = 0;
 

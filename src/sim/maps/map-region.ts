@@ -1,6 +1,6 @@
 import { Region } from "../memory/region.ts";
 
-/** What a program's pointer to a map points to; nothing that it could read. */
+/** The target of a program's pointer to a map; programs cannot access it. */
 export class MapRegion<M = unknown> extends Region {
   readonly map: M;
 

@@ -10,7 +10,8 @@ export class ProgramArray {
   readonly #programs = new Map<number, Program>();
 
   constructor(definition: MapDefinition) {
-    if (definition.type !== MapType.PROG_ARRAY) throw new RangeError(`map ${definition.name} is no array of programs`);
+    if (definition.type !== MapType.PROG_ARRAY)
+      throw new RangeError(`cannot simulate map ${definition.name} as a program array: it has another type`);
     this.definition = definition;
     this.region = new MapRegion(definition.name, this);
   }
@@ -23,15 +24,17 @@ export class ProgramArray {
     return this.#programs.get(index);
   }
 
-  /** @throws {RangeError} for an index that the array does not have */
+  /** @throws {RangeError} for an index outside the array */
   set(index: number, program: Program): void {
     if (!Number.isInteger(index) || index < 0 || index >= this.definition.maxEntries) {
-      throw new RangeError(`map ${this.name} has no index ${index}: it has ${this.definition.maxEntries}`);
+      throw new RangeError(
+        `cannot set program ${index} of map ${this.name}: it has ${this.definition.maxEntries} entries`,
+      );
     }
     this.#programs.set(index, program);
   }
 
-  /** Whether a program was there. */
+  /** Removes a program; false if there was none. */
   delete(index: number): boolean {
     return this.#programs.delete(index);
   }

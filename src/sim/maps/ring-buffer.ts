@@ -2,7 +2,7 @@ import { alignUp, decodeValue, MapType, type MapDefinition, type Schema } from "
 import { Region } from "../memory/region.ts";
 import { MapRegion } from "./map-region.ts";
 
-/** Bytes that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`). */
+/** Bytes of the kernel's header before each record (`BPF_RINGBUF_HDR_SZ`). */
 const HEADER_SIZE = 8;
 
 interface RingRecord {
@@ -10,7 +10,7 @@ interface RingRecord {
   state: "reserved" | "submitted" | "discarded";
 }
 
-/** A record between its reservation and its end. */
+/** A record from its reservation until it is submitted or discarded. */
 class RecordRegion extends Region {
   readonly ring: RingBuffer;
   record: RingRecord;
@@ -23,8 +23,8 @@ class RecordRegion extends Region {
 }
 
 /**
- * A simulated ring buffer. Records take their size rounded up to 8 bytes and 8
- * bytes of header; what user space has not read yet takes room.
+ * A simulated ring buffer. A record takes 8 bytes of header plus its size rounded up to 8 bytes, and occupies
+ * the space until user space reads it.
  */
 export class RingBuffer<V = unknown> {
   readonly definition: MapDefinition;
@@ -33,7 +33,8 @@ export class RingBuffer<V = unknown> {
   #used = 0;
 
   constructor(definition: MapDefinition) {
-    if (definition.type !== MapType.RINGBUF) throw new RangeError(`map ${definition.name} is no ring buffer`);
+    if (definition.type !== MapType.RINGBUF)
+      throw new RangeError(`cannot simulate map ${definition.name} as a ring buffer: it has another type`);
     this.definition = definition;
     this.region = new MapRegion(definition.name, this);
   }
@@ -42,12 +43,12 @@ export class RingBuffer<V = unknown> {
     return this.definition.name;
   }
 
-  /** Takes out what was submitted, in the order of reservation, up to the first record that is not finished. */
+  /** Removes and returns the submitted records, in reservation order, up to the first unfinished one. */
   read(): V[] {
     return this.readBytes().map((bytes) => decodeValue(this.definition.value as Schema<V>, bytes));
   }
 
-  /** The same, as bytes: records may be longer than the declared value. */
+  /** Like `read`, but as bytes, since records may be longer than the declared value. */
   readBytes(): Uint8Array[] {
     const read: Uint8Array[] = [];
     while (this.#records.length > 0 && this.#records[0]!.state !== "reserved") {
@@ -58,7 +59,7 @@ export class RingBuffer<V = unknown> {
     return read;
   }
 
-  /** For helpers: room for a record, or undefined where the buffer is full. */
+  /** For helpers: reserves a record; undefined if the buffer is full. */
   reserve(size: number): Region | undefined {
     const room = roomOf(size);
     if (this.#used + room > this.definition.maxEntries) return undefined;
@@ -68,7 +69,7 @@ export class RingBuffer<V = unknown> {
     return region;
   }
 
-  /** For helpers: finishes a reserved record; false for what is none. */
+  /** For helpers: finishes a reserved record; false if the region is not one. */
   static finish(region: Region, state: "submitted" | "discarded"): boolean {
     if (!(region instanceof RecordRegion) || region.record.state !== "reserved") return false;
     region.record.state = state;
@@ -76,7 +77,7 @@ export class RingBuffer<V = unknown> {
     return true;
   }
 
-  /** For the end of a run: discards what was reserved and never finished; whether there was anything. */
+  /** For the end of a run: discards unfinished records; returns whether there were any. */
   discardUnfinished(): boolean {
     const unfinished = this.#records.filter(({ state }) => state === "reserved");
     for (const { region } of unfinished) RingBuffer.finish(region, "discarded");

@@ -7,7 +7,7 @@ import { SocketStorage } from "./socket-storage.ts";
 
 type AnyMap = KeyedMap | SocketStorage | RingBuffer | ProgramArray;
 
-/** User space's handle of a simulated map, by its declaration. */
+/** The user-space handle for a map's declaration. */
 export type SimulatedMap<D extends MapDefinition> = D["type"] extends typeof MapType.SK_STORAGE
   ? SocketStorage<Infer<D["value"]>>
   : D["type"] extends typeof MapType.RINGBUF
@@ -16,10 +16,10 @@ export type SimulatedMap<D extends MapDefinition> = D["type"] extends typeof Map
       ? ProgramArray
       : KeyedMap<Infer<D["key"]>, KeyedMapValue<D>>;
 
-/** The maps of a simulated kernel, by name; made when they are first asked for. */
+/** The maps of a simulated kernel, by name; created on first use. */
 export class SimulatedMaps {
   readonly #maps = new Map<string, AnyMap>();
-  /** CPUs, for per-CPU maps. */
+  /** The number of CPUs, for per-CPU maps. */
   readonly cpus: number;
 
   constructor({ cpus = 1 }: { cpus?: number } = {}) {
@@ -28,7 +28,7 @@ export class SimulatedMaps {
 
   /**
    * The map of a declaration.
-   * @throws {RangeError} for a type that is not simulated, or where a map of that name has another shape
+   * @throws {RangeError} for a type that is not simulated, or if the name belongs to a map of another shape
    */
   of<D extends MapDefinition>(definition: D): SimulatedMap<D> {
     let map = this.#maps.get(definition.name);
@@ -37,7 +37,7 @@ export class SimulatedMaps {
     return map as unknown as SimulatedMap<D>;
   }
 
-  /** The map of a name, if it is there. */
+  /** The map with that name, if it exists. */
   named(name: string): AnyMap | undefined {
     return this.#maps.get(name);
   }
@@ -46,7 +46,7 @@ export class SimulatedMaps {
     return this.#maps.values();
   }
 
-  /** What goes with a socket. */
+  /** Removes everything that belongs to a socket. */
   forget(socket: SimulatedSocket): void {
     for (const map of this.#maps.values()) if (map instanceof SocketStorage) map.delete(socket);
   }
@@ -61,7 +61,7 @@ export class SimulatedMaps {
         return new ProgramArray(definition);
       default:
         if (isKeyedMap(definition.type)) return new KeyedMap(definition, this.cpus);
-        throw new RangeError(`map ${definition.name}: maps of type ${definition.type} are not simulated`);
+        throw new RangeError(`cannot simulate map ${definition.name}: type ${definition.type} is not supported`);
     }
   }
 }
@@ -70,5 +70,6 @@ function checkSameShape(one: MapDefinition, other: MapDefinition): void {
   const differs =
     (["type", "maxEntries", "flags"] as const).find((property) => one[property] !== other[property]) ??
     (one.key.size !== other.key.size ? "key" : one.value.size !== other.value.size ? "value" : undefined);
-  if (differs !== undefined) throw new RangeError(`map ${one.name} is declared twice, with another ${differs}`);
+  if (differs !== undefined)
+    throw new RangeError(`cannot use map ${one.name}: it is declared twice, with another ${differs}`);
 }

@@ -3,14 +3,15 @@ import { Region } from "../memory/region.ts";
 import type { SimulatedSocket } from "../socket.ts";
 import { MapRegion } from "./map-region.ts";
 
-/** A simulated map of values that hang on sockets. User space's key is the socket. */
+/** A simulated socket storage: one value per socket. User space uses the socket as the key. */
 export class SocketStorage<V = unknown> {
   readonly definition: MapDefinition;
   readonly region: Region;
   readonly #values = new Map<SimulatedSocket, Region>();
 
   constructor(definition: MapDefinition) {
-    if (definition.type !== MapType.SK_STORAGE) throw new RangeError(`map ${definition.name} is no socket storage`);
+    if (definition.type !== MapType.SK_STORAGE)
+      throw new RangeError(`cannot simulate map ${definition.name} as a socket storage: it has another type`);
     this.definition = definition;
     this.region = new MapRegion(definition.name, this);
   }
@@ -19,36 +20,36 @@ export class SocketStorage<V = unknown> {
     return this.definition.name;
   }
 
-  /** What hangs on a socket; undefined where nothing does. */
+  /** The value of a socket; undefined if it has none. */
   get(socket: SimulatedSocket): V | undefined {
     const value = this.#values.get(socket);
     return value === undefined ? undefined : decodeValue(this.definition.value as Schema<V>, value.bytes);
   }
 
-  /** @throws {SchemaError} for a value that does not fit */
+  /** @throws {SchemaError} for a value that does not fit its schema */
   set(socket: SimulatedSocket, value: V): void {
     const bytes = encodeValue(this.definition.value as Schema<V>, value);
     (this.valueOf(socket) ?? this.create(socket)).bytes.set(bytes);
   }
 
-  /** Whether there was something. */
+  /** Removes a socket's value; false if there was none. */
   delete(socket: SimulatedSocket): boolean {
     const value = this.#values.get(socket);
     value?.invalidate("which was deleted");
     return this.#values.delete(socket);
   }
 
-  /** Every socket that something hangs on. */
+  /** Every socket with a value. */
   *entries(): Generator<[SimulatedSocket, V], void, undefined> {
     for (const socket of [...this.#values.keys()]) yield [socket, this.get(socket)!];
   }
 
-  /** For helpers: a socket's value as memory. */
+  /** For helpers: the memory of a socket's value. */
   valueOf(socket: SimulatedSocket): Region | undefined {
     return this.#values.get(socket);
   }
 
-  /** For helpers: hangs a value on a socket, a copy of `initial` or zeroes. */
+  /** For helpers: creates a socket's value, a copy of `initial` or zeroes. */
   create(socket: SimulatedSocket, initial?: Uint8Array): Region {
     const value = new Region(
       `a value of socket storage ${this.name}`,

@@ -2,39 +2,42 @@ import { UpdateFlag } from "../../types/index.ts";
 import { Region, type Protection } from "../memory/region.ts";
 import { Errno } from "./errors.ts";
 
-/** A key and what belongs to it: one value, or one for each CPU. */
+/** A key and its value, or one value per CPU. */
 export interface Element {
   readonly key: Uint8Array;
   readonly values: readonly Region[];
 }
 
-/** What all kinds of maps are made with. Sizes in bytes. */
+/** What every kind of map needs at creation. Sizes are in bytes. */
 export interface StoreShape {
-  /** For faults. */
+  /** The map's name, for faults. */
   readonly name: string;
   readonly keySize: number;
   readonly valueSize: number;
   readonly maxEntries: number;
-  /** 1, or for a per-CPU map the number of CPUs. */
+  /** The number of CPUs for a per-CPU map, else 1. */
   readonly copies: number;
-  /** What programs may do with values. */
+  /** The access that programs have to values. */
   readonly protection: Protection;
 }
 
 /**
- * The elements of a map as bytes, with the rules of its type. `Update` and
- * `delete` give 0 or a negative error number, as the kernel's helpers do.
+ * The elements of a map as bytes, with the rules of its type. `update` and `delete` return 0 or a negative
+ * error number, like the kernel's helpers.
  */
 export interface Store {
-  /** `use` is a program's lookup, which makes an element recently used; user space's does not. */
+  /** `use` marks the element as recently used: true for programs, false for user space. */
   lookup(key: Uint8Array, use: boolean): Element | undefined;
-  /** `values` has one element, or one for each CPU; undefined is zeroes where the element is new, and no change where it is not. */
+  /**
+   * `values` has one value, or one per CPU. Undefined means zeroes for a new element and no change for an
+   * existing one.
+   */
   update(key: Uint8Array, values: readonly (Uint8Array | undefined)[], flags: number): number;
   delete(key: Uint8Array): number;
   elements(): Iterable<Element>;
 }
 
-/** Why flags do not allow an update; 0 where they do. */
+/** The error number of an update that its flags forbid; 0 if they allow it. */
 export function updateRefusal(flags: number, exists: boolean): number {
   if (flags > UpdateFlag.EXIST || flags < 0) return -Errno.EINVAL;
   if (flags === UpdateFlag.NOEXIST && exists) return -Errno.EEXIST;
@@ -57,7 +60,7 @@ function newValue({ name, valueSize, protection }: StoreShape, bytes: Uint8Array
   );
 }
 
-/** Makes pointers to the values useless. */
+/** Invalidates pointers to the element's values. */
 export function discard(element: Element, reason: string): void {
   for (const value of element.values) value.invalidate(reason);
 }

@@ -1,31 +1,31 @@
 import { ReasonForFault } from "../fault.ts";
 import { Region, REGION_START } from "./region.ts";
 
-/** Upper half of the address of the packet: its addresses fit 32 bits, as the context's fields for it do. */
+/** High half of the packet's address. Packet addresses fit 32 bits, like the context fields that hold them. */
 export const PACKET_HIGH = 0;
-/** Upper half of the address of the outermost stack frame; deeper ones follow. */
+/** High half of the outermost stack frame's address; deeper frames follow. */
 export const FIRST_FRAME_HIGH = 1;
-/** Most calls that can be open at once, the main function included (`MAX_CALL_FRAMES`). */
+/** The most open calls, including the main function (`MAX_CALL_FRAMES`). */
 export const MAX_CALL_DEPTH = 8;
 const FIRST_FREE_HIGH = FIRST_FRAME_HIGH + MAX_CALL_DEPTH;
 
 const noPacket = new Region("the packet", new Uint8Array(0), "none");
 
 /**
- * All memory that a run can reach. Regions get their address when they are
- * first pointed to, and lose it when the run ends.
+ * All memory that a run can reach. A region gets its address when a pointer to it is first made, and loses the
+ * address at the end of the run.
  */
 export class AddressSpace {
-  /** By the upper half of the address. Generated code reads it directly. */
+  /** By the high half of the address. Generated code reads it directly. */
   readonly regions: (Region | undefined)[] = new Array<Region | undefined>(FIRST_FREE_HIGH).fill(undefined);
-  /** Upper half of the result of the last `load`. */
+  /** High half of the result of the last `load`. */
   high = 0;
 
   constructor() {
     this.regions[PACKET_HIGH] = noPacket;
   }
 
-  /** Takes every region's address away but those of the stack frames. */
+  /** Removes the addresses of all regions except the stack frames. */
   reset(): void {
     this.regions.length = FIRST_FREE_HIGH;
     this.regions[PACKET_HIGH] = noPacket;
@@ -37,7 +37,7 @@ export class AddressSpace {
     this.regions[PACKET_HIGH] = packet;
   }
 
-  /** The upper half of the region's address, given now if it has none. */
+  /** The high half of the region's address, assigned now if it has none. */
   highOf(region: Region): number {
     if (region.owner === this && this.regions[region.high] === region) return region.high;
     region.owner = this;
@@ -50,8 +50,8 @@ export class AddressSpace {
   }
 
   /**
-   * The region of an address and how far from its start the address is.
-   * @throws {ReasonForFault} where no memory is there at all
+   * The region at an address, and the offset from its start.
+   * @throws {ReasonForFault} if there is no memory at the address
    */
   find(high: number, low: number): { region: Region; offset: number } {
     const region = this.regions[high];
@@ -61,8 +61,8 @@ export class AddressSpace {
   }
 
   /**
-   * The bytes at an address, for a helper that was given a pointer.
-   * @throws {ReasonForFault} where the program itself could not access them so
+   * The bytes at an address, for a helper with a pointer argument.
+   * @throws {ReasonForFault} if the program itself may not access them like that
    */
   bytesAt(high: number, low: number, size: number, access: "load" | "store"): Uint8Array {
     const { region, offset } = this.find(high, low);
@@ -73,8 +73,8 @@ export class AddressSpace {
   }
 
   /**
-   * The slow way to load: all checks. Gives the low half, unsigned sizes
-   * zero-extended, and leaves the upper one in `high`.
+   * A load with all checks, for accesses that the fast path does not cover. Returns the low half, zero-extended
+   * for sizes below 8, and leaves the high half in `high`.
    * @throws {ReasonForFault}
    */
   load(high: number, low: number, size: number): number {
@@ -87,7 +87,7 @@ export class AddressSpace {
   }
 
   /**
-   * The slow way to store.
+   * A store with all checks, for accesses that the fast path does not cover.
    * @throws {ReasonForFault}
    */
   store(high: number, low: number, size: number, valueLow: number, valueHigh: number): void {
@@ -104,7 +104,7 @@ export class AddressSpace {
   }
 }
 
-/** Why an access is not allowed; `undefined` where it is. */
+/** Why an access is not allowed; undefined if it is allowed. */
 function refusal(region: Region, offset: number, size: number, access: "load" | "store"): string | undefined {
   const { guard, protection } = region;
   const inside = offset >= 0 && offset + size <= region.bytes.length;
@@ -122,7 +122,7 @@ const accessText = (size: number, access: "load" | "store"): string =>
 
 function misplaced(region: Region, offset: number, size: number): string {
   if (region.gone !== undefined) return `in ${region.name}, ${region.gone}`;
-  if (region.protection === "none") return `in ${region.name}, which a program only hands to helpers`;
+  if (region.protection === "none") return `in ${region.name}, which programs can only pass to helpers`;
   if (offset < 0 || offset + size > region.bytes.length) {
     return `${distance(offset, size, region.bytes.length)} ${region.name} (${region.bytes.length} bytes)`;
   }
@@ -139,5 +139,5 @@ function wildAddress(high: number, low: number): string {
   const address = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
   if (address === 0n) return "access through a null pointer";
   if (address < 0x10000n) return `access through a null pointer (at 0x${address.toString(16)})`;
-  return `access at 0x${address.toString(16)}, where no memory is`;
+  return `access at 0x${address.toString(16)}, where there is no memory`;
 }

@@ -4,14 +4,13 @@ import { Region, type Guard } from "./region.ts";
 export const FRAME_SIZE = 512;
 
 /**
- * A stack frame, which knows what of it has been written: the kernel's verifier
- * refuses to read stack that was never set (before 6.1 for everyone, since then
- * for all but privileged programs).
+ * A stack frame that tracks which bytes were written. The kernel's verifier refuses to read unwritten stack:
+ * always before 6.1, and for unprivileged programs since.
  */
 export class StackFrame extends Region {
-  /** One bit for each byte, the lowest address in the lowest bit. */
+  /** One bit per byte, the lowest address in the lowest bit. */
   readonly written: Uint8Array;
-  /** The same memory in words of 4 bytes, for generated code. */
+  /** The same memory as 4-byte words, for generated code. */
   readonly words: Int32Array;
   readonly #checkUnset: boolean;
 
@@ -29,7 +28,7 @@ export class StackFrame extends Region {
     this.words = new Int32Array(bytes.buffer);
   }
 
-  /** As at the entry of a function: nothing is set; where that may be read all the same, it reads as zero. */
+  /** Prepares the frame for a function entry: no byte is written. If unwritten bytes may be read, they are zero. */
   clear(): void {
     if (!this.#checkUnset) this.bytes.fill(0);
     this.written.fill(0);

@@ -4,25 +4,25 @@ import { World } from "../world.ts";
 import { randomProgram, type InstructionChoice } from "./random-program.ts";
 
 export interface Comparison {
-  /** Programs that ran in both. */
+  /** Programs with equal results in both. */
   readonly agreed: number;
-  /** Programs that the kernel's verifier refused. */
+  /** Programs refused by the kernel's verifier. */
   readonly refused: number;
-  /** Instructions that ran in the simulator. */
+  /** Instructions run by the simulator. */
   readonly steps: number;
-  /** Why the first refused one was, if any was. */
+  /** Why the first refused program was refused. */
   readonly firstRefusal: string | undefined;
 }
 
-/** The simulator and the kernel came to different results. */
+/** The simulator and the kernel computed different results. */
 export class Disagreement extends Error {
   override readonly name = "Disagreement";
 }
 
 /**
- * Runs the programs of the seeds from `seed` on in the simulator and, by
- * `BPF_PROG_TEST_RUN`, in the kernel, which needs root.
- * @throws {Disagreement} at the first difference: of the result, or of any byte of the packet
+ * Runs the random programs of `count` seeds, starting at `seed`, in the simulator and in the kernel
+ * (`BPF_PROG_TEST_RUN`, needs root).
+ * @throws {Disagreement} at the first difference in the result or in any byte of the packet
  */
 export function compareWithKernel(
   seed: number,
@@ -44,7 +44,8 @@ export function compareWithKernel(
       const simulated = new World().run(program, { packet, coverage: false });
       if (simulated.returned !== inKernel.returned || Buffer.compare(simulated.packet!, inKernel.packet) !== 0) {
         throw new Disagreement(
-          `seed ${seed + i}: ${difference(simulated.returned, simulated.packet!, inKernel)}\n${formatListing(program.instructions)}`,
+          `seed ${seed + i}: ${difference(simulated.returned, simulated.packet!, inKernel)}\n` +
+            formatListing(program.instructions),
         );
       }
       steps += simulated.steps;

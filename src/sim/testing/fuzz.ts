@@ -1,7 +1,6 @@
 /**
- * `npm run fuzz:sim -- [COUNT] [SEED]`: random programs in the simulator and in
- * the running kernel, which must agree. Needs root. Program i is that of seed
- * SEED + i, so that one which differs is run again by its own number.
+ * `npm run fuzz:sim -- [COUNT] [SEED]`: compares random programs in the simulator and the running kernel. Needs
+ * root. Program i has the seed SEED + i; to run it again, pass that seed.
  */
 import { whyNoKernel } from "../../testing/index.ts";
 import { compareWithKernel, Disagreement } from "./differential.ts";

@@ -19,7 +19,7 @@ import { linux, VerifierError } from "../../kernel/index.ts";
 import { AttachType, ProgramType } from "../../types/index.ts";
 import type { InstructionChoice } from "./random-program.ts";
 
-/** Which instructions the running kernel takes: found by loading each kind once. */
+/** The instructions that the running kernel accepts, found by loading a program with each kind. */
 export function probeInstructions(): InstructionChoice {
   const onStack = [mov(r1, 1), store("u64", r10, -8, 1)];
   return {

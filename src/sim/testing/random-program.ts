@@ -1,12 +1,10 @@
 /**
- * Random programs that any verifier accepts, by the way they are made: every
- * register is set before it is read, memory is accessed at constant offsets
- * inside its bounds, loops end, nothing is unreachable, and no pointer is used
- * as a number.
+ * Random programs that every verifier accepts by construction: registers are set before use, memory accesses
+ * have constant offsets within bounds, loops end, all code is reachable, and pointers are never used as
+ * numbers.
  *
- * A program is for XDP. It gets a packet of `PACKET_SIZE` bytes, computes with
- * it, and at the end writes all its registers and its stack into the packet,
- * where the simulator and the kernel can be compared.
+ * The programs are XDP programs. A program gets a packet of `PACKET_SIZE` bytes, computes with it, and finally
+ * writes its registers and stack into the packet, where the simulator and the kernel are compared.
  */
 import {
   add,
@@ -82,16 +80,16 @@ import {
 import { AttachType, ProgramType } from "../../types/index.ts";
 import { seededRandom } from "../random.ts";
 
-/** Bytes. */
+/** Bytes of the packet. */
 export const PACKET_SIZE = 256;
-/** Bytes of the stack that a program uses, below the frame pointer. */
+/** Bytes of stack that a program uses, below the frame pointer. */
 const STACK_SIZE = 64;
 
-/** Which instructions may be used, beyond what Linux has had since 5.10. */
+/** Instructions to use beyond those of Linux 5.10. */
 export interface InstructionChoice {
   /** Signed division, sign extension, bswap, gotol: Linux 6.6. */
   readonly v4: boolean;
-  /** Atomic operations that fetch, exchange and compare: Linux 5.12. */
+  /** Atomic operations that fetch, exchange or compare: Linux 5.12. */
   readonly fetch: boolean;
   /** Linux 6.9. */
   readonly mayGoto: boolean;
@@ -99,7 +97,7 @@ export interface InstructionChoice {
   readonly acquireRelease: boolean;
 }
 
-/** The program of a seed, and the packet for it. */
+/** The program and packet of a seed. */
 export function randomProgram(seed: number, choice: InstructionChoice): { program: Program; packet: Uint8Array } {
   const random = new Random(seed);
   const writer = new ProgramWriter(random, choice);
@@ -134,7 +132,7 @@ class Random {
     return from[this.below(from.length)]!;
   }
 
-  /** Whole range, small numbers, and the edges. */
+  /** From the whole range, small numbers, and the edges. */
   immediate(): number {
     switch (this.below(4)) {
       case 0:
@@ -194,7 +192,7 @@ const atomicSizes = [
 ] as const;
 const atomics = [atomicAdd, atomicAnd, atomicOr, atomicXor];
 
-/** How much there may be in a program, so that the verifier does not walk through too many ways. */
+/** Size limits, so that the verifier does not have to walk too many paths. */
 const STATEMENTS = 24;
 const SUBPROGRAMS = 2;
 
@@ -204,7 +202,7 @@ class ProgramWriter {
   #labels = 0;
   /** r9 holds the packet's address in the main function. */
   #main = true;
-  /** Registers for numbers; all are set at any time. */
+  /** Registers that hold numbers; all are always set. */
   #numbers: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
   #subprograms: string[] = [];
 
@@ -239,7 +237,7 @@ class ProgramWriter {
       exit(),
     ];
     this.#main = false;
-    // Only those that are called, or else their code is unreachable.
+    // Only called subprograms, since the verifier refuses unreachable code.
     const called = this.#subprograms.filter((name) =>
       main.some((item) => "reference" in item && item.reference?.kind === "label" && item.reference.name === name),
     );
@@ -289,7 +287,7 @@ class ProgramWriter {
     return build(registers32[left]!, this.#random.chance(50) ? registers32[right]! : immediate, target);
   }
 
-  /** A few rounds, counted on the stack, where nothing else writes. */
+  /** A few iterations, counted in a stack slot that nothing else writes. */
   #loop(): Item[] {
     const again = `l${this.#labels++}`;
     const counter = -(STACK_SIZE + 8);
@@ -305,7 +303,7 @@ class ProgramWriter {
     ];
   }
 
-  /** Afterwards r1 to r5 hold nothing. */
+  /** Sets r1 to r5 afterwards, since a call clobbers them. */
   #call(): Item[] {
     return [
       callFunction(this.#random.pick(this.#subprograms)),
@@ -353,10 +351,11 @@ class ProgramWriter {
     const kind = random.below(packet ? 6 : 10);
     const choices = kind < 3 && this.#choice.v4 && random.chance(40) ? signedSizes : kind < 6 ? sizes : atomicSizes;
     const [type, size] = random.pick<readonly ["u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32", number]>(choices);
-    // The packet need not be aligned, the stack must be.
+    // Packet accesses may be unaligned; stack accesses may not.
     const offset = packet ? random.below(PACKET_SIZE - size) : size * random.below(STACK_SIZE / size) - STACK_SIZE;
     if (kind < 3) return [load(type, register, base, offset)];
-    if (type === "i8" || type === "i16" || type === "i32") throw new RangeError(`nothing is stored as ${type}`);
+    if (type === "i8" || type === "i16" || type === "i32")
+      throw new RangeError(`cannot store as ${type}: stores are unsigned`);
     if (kind < 5) return [store(type, base, offset, register)];
     if (kind === 5)
       return [store(type, base, offset, size === 8 || size === 4 ? random.immediate() : random.below(128))];
@@ -368,18 +367,17 @@ class ProgramWriter {
     if (this.#choice.acquireRelease && random.chance(25)) {
       return [random.pick([loadAcquire(type, register, r10, offset), storeRelease(type, r10, offset, register)])];
     }
-    // Before 5.12 there is nothing but addition.
+    // Before 5.12, addition is the only atomic operation.
     if (!this.#choice.fetch) return [atomicAdd(type, r10, offset, register)];
     if (!this.#main || random.chance(30)) return [random.pick(atomics)(type, r10, offset, register)];
     return [...this.#unknownSlot(offset), ...this.#fetching(type, offset, register)];
   }
 
   /**
-   * Puts a number into a slot of the stack that the verifier knows nothing of.
-   * Kernels without commit 179ee84a8911 ("bpf: Fix incorrect pruning due to
-   * atomic fetch precision tracking", 2026; 6.18 is one) believe that what a
-   * fetching operation reads from a known slot is the same on all ways that
-   * lead there, and take branches out that are gone in truth.
+   * Puts a number into a stack slot that the verifier cannot know. Kernels without commit 179ee84a8911 ("bpf:
+   * Fix incorrect pruning due to atomic fetch precision tracking", 2026; missing in 6.18) assume that a
+   * fetching operation reads the same value from a known slot on every path, and remove branches that are in
+   * fact taken.
    */
   #unknownSlot(offset: number): Item[] {
     const scratch = registers[this.#random.pick(this.#numbers)]!;
@@ -392,8 +390,9 @@ class ProgramWriter {
       case 0:
         return [exchange(type, r10, offset, register)];
       case 1:
-        // So that it succeeds as often as not. RFC 9669, section 5.3: r0 is zero-extended. Linux 6.18 on x86 leaves its upper
-        // half as it was where the exchange succeeds and the verifier has pruned what follows: that half is not compared.
+        // Succeeds half of the time. RFC 9669, section 5.3: r0 is zero-extended. Linux 6.18 on x86 leaves its
+        // upper half unchanged if the exchange succeeds and the verifier has pruned what follows, so that half
+        // is not compared.
         return [
           ...(random.chance(50) ? [load(type, r0, r10, offset)] : []),
           compareExchange(type, r10, offset, register),
@@ -405,7 +404,7 @@ class ProgramWriter {
   }
 }
 
-/** A builder with operands of one width, of which the types know only that there are two. */
+/** Calls a builder whose operands have one width, which the types cannot express. */
 function apply(build: typeof add, dst: Register | Register32, operand: Register | Register32 | number): Item {
   return dst.bits === 64 ? build(dst, operand as Register | number) : build(dst, operand as Register32 | number);
 }

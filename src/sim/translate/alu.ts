@@ -1,8 +1,8 @@
-/** Arithmetic and byte order instructions as JavaScript (RFC 9669, sections 4.1 and 4.2). */
+/** Translates arithmetic and byte order instructions to JavaScript (RFC 9669, sections 4.1 and 4.2). */
 import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { registerOperand, sourceOperand, unsigned, type Operand } from "./operand.ts";
 
-/** The statements of an instruction of class ALU or ALU64; `undefined` where it has none that is known. */
+/** The statements of an instruction of class ALU or ALU64; undefined for an unknown instruction. */
 export function translateArithmetic(instruction: Instruction): string | undefined {
   const wide = op.classOf(instruction.opcode) === op.BPF_ALU64;
   const operation = op.operationOf(instruction.opcode);
@@ -26,7 +26,7 @@ function narrowOperation(
   return value === undefined ? undefined : `${low}=${value};${high}=0;`;
 }
 
-/** JavaScript's own shifts take the count modulo 32, as the machine does. */
+/** JavaScript shifts take the count modulo 32, like the machine. */
 function narrowValue(operation: number, signed: boolean, low: string, by: string): string | undefined {
   switch (operation) {
     case op.BPF_ADD:
@@ -68,13 +68,20 @@ function wideOperation(
   const { low, high } = destination;
   switch (operation) {
     case op.BPF_ADD:
-      return `t=(${low}+${source.low})|0;${high}=(${high}+${source.high}+(${unsigned("t")}<${unsigned(low)}?1:0))|0;${low}=t;`;
+      return (
+        `t=(${low}+${source.low})|0;` +
+        `${high}=(${high}+${source.high}+(${unsigned("t")}<${unsigned(low)}?1:0))|0;${low}=t;`
+      );
     case op.BPF_SUB:
-      return `t=(${low}-${source.low})|0;${high}=(${high}-${source.high}-(${unsigned(low)}<${unsigned(source.low)}?1:0))|0;${low}=t;`;
+      return (
+        `t=(${low}-${source.low})|0;` +
+        `${high}=(${high}-${source.high}-(${unsigned(low)}<${unsigned(source.low)}?1:0))|0;${low}=t;`
+      );
     case op.BPF_MUL:
       return (
         `t=Math.imul(${low},${source.low});` +
-        `${high}=(A.multiplyHigh(${low},${source.low},t)+Math.imul(${high},${source.low})+Math.imul(${low},${source.high}))|0;${low}=t;`
+        `${high}=(A.multiplyHigh(${low},${source.low},t)+Math.imul(${high},${source.low})` +
+        `+Math.imul(${low},${source.high}))|0;${low}=t;`
       );
     case op.BPF_DIV:
       return viaResult(signed ? "divideSigned" : "divide", destination, source);
@@ -119,19 +126,25 @@ function shiftByConstant(operation: number, { low, high }: Operand, count: numbe
 }
 
 function shiftByRegister(operation: number, destination: Operand, by: string): string {
-  // JavaScript takes counts modulo 32, so 32-t may stand as -t, and t-32 as t.
+  // JavaScript takes counts modulo 32, so 32-t can be written as -t, and t-32 as t.
   const { low, high } = destination;
   const head = `t=${by}&63;`;
   switch (operation) {
     case op.BPF_LSH:
-      return `${head}if(t>31){${high}=${low}<<t;${low}=0;}else if(t!==0){${high}=(${high}<<t)|(${low}>>>-t);${low}<<=t;}`;
+      return (
+        `${head}if(t>31){${high}=${low}<<t;${low}=0;}` +
+        `else if(t!==0){${high}=(${high}<<t)|(${low}>>>-t);${low}<<=t;}`
+      );
     case op.BPF_RSH:
       return (
         `${head}if(t>31){${low}=(${high}>>>t)|0;${high}=0;}` +
         `else if(t!==0){${low}=(${low}>>>t)|(${high}<<-t);${high}=(${high}>>>t)|0;}`
       );
     default:
-      return `${head}if(t>31){${low}=${high}>>t;${high}>>=31;}else if(t!==0){${low}=(${low}>>>t)|(${high}<<-t);${high}>>=t;}`;
+      return (
+        `${head}if(t>31){${low}=${high}>>t;${high}>>=31;}` +
+        `else if(t!==0){${low}=(${low}>>>t)|(${high}<<-t);${high}>>=t;}`
+      );
   }
 }
 

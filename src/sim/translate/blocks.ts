@@ -1,12 +1,12 @@
 import { opcodes as op } from "../../asm/index.ts";
 import type { TranslatedProgram } from "./program.ts";
 
-/** Instructions that run one after another, without a jump into them or out of them but at the end. */
+/** A basic block: jumps enter only at its first instruction and leave only at its last. */
 export interface Block {
   readonly indexes: readonly number[];
 }
 
-/** The blocks that a function consists of, those reachable from `entry`; the entry's comes first. */
+/** The basic blocks of a function that are reachable from `entry`, which comes first. */
 export function findBlocks(program: TranslatedProgram, entry: number): Block[] {
   const starts = new Set<number>([entry]);
   const reached = new Set<number>();
@@ -38,11 +38,11 @@ export function findBlocks(program: TranslatedProgram, entry: number): Block[] {
 }
 
 interface Flow {
-  /** Whether the next instruction may follow. */
+  /** Whether control may continue at the next instruction. */
   readonly falls: boolean;
   /** Whether a block ends here. */
   readonly ends: boolean;
-  /** Where else it may go; -1 is out of the program. */
+  /** A jump's target; -1 if it is outside the program. */
   readonly target?: number;
 }
 
@@ -55,7 +55,7 @@ function flowOf(program: TranslatedProgram, index: number): Flow {
     case op.BPF_JMP32:
       break;
     case op.BPF_LD:
-      // May end the program, so what follows must not have been counted yet.
+      // A packet load may end the program, so later instructions must not be counted yet.
       return opcode === op.LDDW ? straight : { falls: true, ends: true };
     default:
       return straight;
@@ -70,7 +70,7 @@ function flowOf(program: TranslatedProgram, index: number): Flow {
       return { falls: false, ends: true, target: program.target(index, immediate) };
     case op.CALL:
     case op.CALLX:
-      // Budget and steps are counted block by block: a callee sees what has run, not what is to come.
+      // Steps are counted per block. A call ends the block, so the callee sees only the steps that ran.
       return { falls: true, ends: true };
     default:
       return { falls: true, ends: true, target: program.target(index, offset) };

@@ -8,25 +8,24 @@ import { sizeInBytes, translateAccess } from "./memory.ts";
 import { literal, registerOperand } from "./operand.ts";
 import type { TranslatedProgram } from "./program.ts";
 
-/** Number of the helper after which, if all goes well, nothing of the function runs any more. */
+/** Number of the tail call helper, which does not return if it succeeds. */
 export const TAIL_CALL = 12;
 
-/** What r1 to r5 hold after a call, which leaves them undefined: no address, and easy to recognise. */
+/** The value of r1 to r5 after a call, which leaves them undefined: not an address, and easy to recognise. */
 const POISON = 0x6b6b_6b6b;
 const clobber = [1, 2, 3, 4, 5].map((register) => `l${register}=h${register}=${POISON};`).join("");
 const callArguments = "l1,h1,l2,h2,l3,h3,l4,h4,l5,h5";
 
-/** How many times `may_goto` goes on before it jumps (`BPF_MAX_LOOPS`). */
+/** Iterations of `may_goto` before it jumps (`BPF_MAX_LOOPS`). */
 const MAX_LOOPS = 8 * 1024 * 1024;
 
 /**
- * The body of a JavaScript function that gives the translation of the BPF
- * function at `entry`: `U` is the program, `A` the arithmetic.
+ * The body of a JavaScript function that returns the translation of the BPF function at `entry`. Its
+ * parameters: `U` the program, `A` the arithmetic.
  *
- * The variables of the result: `l0`/`h0` to `l9`/`h9` registers, `n` steps, `B`
- * budget, `b` the block to go on with, `R` the regions, `F` the stack frame,
- * `S` its words, `W` its bitmap of what is set, `X` the counters, `g` what is
- * left to `may_goto`, `m`, `o`, `t` scratch.
+ * Variables of the translation: `l0`/`h0` to `l9`/`h9` registers, `n` steps, `B` budget, `b` the next block,
+ * `R` the regions, `F` the stack frame, `S` its words, `W` its bitmap of written bytes, `X` the counters, `g`
+ * the remaining iterations of `may_goto`; `m`, `o` and `t` are scratch.
  */
 export function translateFunction(program: TranslatedProgram, entry: number): string {
   const blocks = findBlocks(program, entry);
@@ -52,7 +51,7 @@ class FunctionWriter {
   readonly #program: TranslatedProgram;
   readonly #numbers: ReadonlyMap<number, number>;
   readonly #ownStack: boolean;
-  /** Entries of the functions that this one calls. */
+  /** Entries of the called functions. */
   readonly callees = new Set<number>();
 
   constructor(program: TranslatedProgram, numbers: ReadonlyMap<number, number>, ownStack: boolean) {
@@ -74,20 +73,20 @@ class FunctionWriter {
     return this.#program.coverage ? `X.executed[${index}]++;` : "";
   }
 
-  /** What comes after the last instruction of a block, where that has not settled it. */
+  /** Continues after the last instruction of a block, unless that instruction jumped or returned. */
   #end(last: number, number: number): string {
     const { opcode } = this.#program.instructions[last]!;
     if (opcode === op.GOTO || opcode === op.GOTOL || opcode === op.EXIT) return "";
     return this.#goto(last, last + 1, number);
   }
 
-  /** Goes on at an instruction; `number` is the block whose case ends here, if it does. */
+  /** Continues at an instruction. `number` is the current block, if its case ends here. */
   #goto(from: number, to: number, number?: number): string {
     const block = this.#numbers.get(to);
     if (block === undefined) {
       return this.#fault(
         from,
-        to < 0 ? "it jumps out of the program" : "the program goes on past its last instruction",
+        to < 0 ? "the instruction jumps out of the program" : "the program runs past its last instruction",
       );
     }
     if (number !== undefined && block === number + 1) return "";
@@ -101,7 +100,7 @@ class FunctionWriter {
   #instruction(index: number): string {
     const instruction = this.#program.instructions[index]!;
     const text = this.#translate(instruction, index);
-    return text ?? this.#fault(index, "the simulator has no such instruction");
+    return text ?? this.#fault(index, "the simulator does not know this instruction");
   }
 
   #translate(instruction: Instruction, index: number): string | undefined {
@@ -135,7 +134,7 @@ class FunctionWriter {
     return `${low}=M.reference(U,${index});${high}=M.high;`;
   }
 
-  /** Legacy packet access (RFC 9669, section 5.5): what lies outside the packet ends the program with 0. */
+  /** Legacy packet access (RFC 9669, section 5.5): an access outside the packet ends the program with 0. */
   #packet(instruction: Instruction, index: number): string {
     const size = sizeInBytes(instruction.opcode);
     const relative = op.modeOf(instruction.opcode) === op.BPF_IND ? registerOperand(instruction.src).low : "0";
@@ -189,7 +188,7 @@ class FunctionWriter {
     );
   }
 
-  /** A call in the midst of what every call needs before and after it. */
+  /** Wraps a call with the code that every call needs. */
   #around(call: string): string {
     return `M.steps=n;l0=${call};h0=M.high;n=M.steps;${clobber}`;
   }

@@ -1,8 +1,8 @@
-/** Conditions of jumps as JavaScript (RFC 9669, section 4.3). */
+/** Translates jump conditions to JavaScript (RFC 9669, section 4.3). */
 import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { registerOperand, sourceOperand, unsigned, type Operand } from "./operand.ts";
 
-/** The condition under which a conditional jump of class JMP or JMP32 is taken; `undefined` where it is none. */
+/** The condition of a conditional jump of class JMP or JMP32; undefined for another instruction. */
 export function translateCondition(instruction: Instruction): string | undefined {
   const wide = op.classOf(instruction.opcode) === op.BPF_JMP;
   const left = registerOperand(instruction.dst);
@@ -41,7 +41,7 @@ function narrowCondition(operation: number, left: string, right: string): string
 }
 
 function wideCondition(operation: number, left: Operand, right: Operand): string | undefined {
-  /** Equal upper halves leave the decision to the lower ones, which are always unsigned. */
+  /** If the high halves are equal, the low halves decide, always unsigned. */
   const order = (comparison: string, half: (expression: string) => string) =>
     `(${left.high}===${right.high}?${unsigned(left.low)}${comparison}${unsigned(right.low)}` +
     `:${half(left.high)}${comparison}${half(right.high)})`;

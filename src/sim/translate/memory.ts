@@ -1,4 +1,4 @@
-/** Loads, stores and atomic operations as JavaScript (RFC 9669, section 5). */
+/** Translates loads, stores and atomic operations to JavaScript (RFC 9669, section 5). */
 import { type Instruction, opcodes as op } from "../../asm/index.ts";
 import { REGION_START } from "../memory/region.ts";
 import { FRAME_SIZE } from "../memory/stack-frame.ts";
@@ -19,7 +19,7 @@ export function sizeInBytes(opcode: number): Size {
   }
 }
 
-/** The statements of an instruction of class LDX, ST or STX; `undefined` where it has none that is known. */
+/** The statements of an instruction of class LDX, ST or STX; undefined for an unknown instruction. */
 export function translateAccess(instruction: Instruction, index: number): string | undefined {
   const { opcode } = instruction;
   const size = sizeInBytes(opcode);
@@ -35,8 +35,8 @@ export function translateAccess(instruction: Instruction, index: number): string
 }
 
 /**
- * Where a constant offset from the frame pointer leads, if that is aligned and
- * inside the frame: index of the first byte, and which bits say that it is set.
+ * The frame slot at a constant offset from the frame pointer: index of its first byte, and its bits in the
+ * bitmap of written bytes. Undefined if the access is unaligned or outside the frame.
  */
 function frameSlot(
   base: number,
@@ -55,15 +55,14 @@ const address = (base: number, offset: number): string => {
 
 function load({ dst, src, offset }: Instruction, index: number, size: Size, signed: boolean): string {
   const target = registerOperand(dst);
-  const extend = signed
-    ? `${size === 4 ? "" : `${target.low}=(${target.low}<<${32 - 8 * size})>>${32 - 8 * size};`}${target.high}=${target.low}>>31;`
-    : size === 8
-      ? ""
-      : `${target.high}=0;`;
-  const slow = `${target.low}=M.load(U,${index},${address(src, offset)},${size});${size === 8 ? `${target.high}=M.high;` : ""}`;
+  const narrow = size === 4 ? "" : `${target.low}=(${target.low}<<${32 - 8 * size})>>${32 - 8 * size};`;
+  const extend = signed ? `${narrow}${target.high}=${target.low}>>31;` : size === 8 ? "" : `${target.high}=0;`;
+  const highHalf = size === 8 ? `${target.high}=M.high;` : "";
+  const slow = `${target.low}=M.load(U,${index},${address(src, offset)},${size});${highHalf}`;
   const slot = frameSlot(src, offset, size);
   if (slot !== undefined) {
-    return `if((${slot.written}&${slot.mask})!==${slot.mask}){${slow}}else{${loadFrame(target, slot.at, size)}}${extend}`;
+    const fast = loadFrame(target, slot.at, size);
+    return `if((${slot.written}&${slot.mask})!==${slot.mask}){${slow}}else{${fast}}${extend}`;
   }
   if (src === 10) return slow + extend;
   const base = registerOperand(src);
@@ -139,7 +138,7 @@ function storeRegion({ low, high }: Operand, size: Size): string {
 
 function atomic(instruction: Instruction, index: number, size: Size): string {
   const { dst, src, offset, immediate } = instruction;
-  // One thread of execution: a plain access is as ordered as any can be.
+  // Execution is single-threaded, so plain accesses are fully ordered.
   if (immediate === op.BPF_LOAD_ACQ) return load(instruction, index, size, false);
   if (immediate === op.BPF_STORE_REL) return store(instruction, index, size, registerOperand(src));
   const value = registerOperand(src);

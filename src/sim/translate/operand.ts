@@ -3,15 +3,15 @@ import { FRAME_SIZE } from "../memory/stack-frame.ts";
 import { REGION_START } from "../memory/region.ts";
 
 /**
- * A 64-bit operand as two JavaScript expressions of 32-bit signed numbers. A
- * register is a pair of variables of the generated function.
+ * A 64-bit operand as two JavaScript expressions for signed 32-bit halves. A register is a pair of variables of
+ * the generated function.
  */
 export interface Operand {
   readonly low: string;
   readonly high: string;
 }
 
-/** The pair of variables of a register; the frame pointer is a constant of its function. */
+/** The pair of variables of a register; the frame pointer is constant within a function. */
 export function registerOperand(number: number): Operand {
   return number === 10
     ? { low: String(REGION_START + FRAME_SIZE), high: "h10" }
@@ -30,12 +30,12 @@ export function sourceOperand(instruction: Instruction): Operand {
     : immediateOperand(instruction.immediate);
 }
 
-/** A signed 32-bit number, safe behind any operator. */
+/** A signed 32-bit number, parenthesised if negative so that it can follow any operator. */
 export function literal(value: number): string {
   return value < 0 ? `(${value})` : String(value);
 }
 
-/** An expression as an unsigned number. */
+/** An expression converted to unsigned. */
 export function unsigned(expression: string): string {
   const number = Number(expression.replace(/[()]/g, ""));
   return Number.isNaN(number) ? `(${expression}>>>0)` : String(number >>> 0);

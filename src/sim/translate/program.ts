@@ -4,9 +4,8 @@ import type { Machine } from "../machine.ts";
 import { translateFunction } from "./function.ts";
 
 /**
- * A function of a program as JavaScript: takes the depth of the call and the
- * halves of r1 to r5, gives the lower half of r0 and leaves the upper one in
- * `machine.high`.
+ * The JavaScript translation of a BPF function. Takes the call depth and the halves of r1 to r5; returns the
+ * low half of r0 and leaves the high half in `machine.high`.
  */
 export type TranslatedFunction = (
   machine: Machine,
@@ -24,15 +23,15 @@ export type TranslatedFunction = (
 ) => number;
 
 export interface TranslationOptions {
-  /** Count how often each instruction runs and each conditional jump is taken. */
+  /** Counts how often each instruction runs and each conditional jump is taken. */
   readonly coverage: boolean;
 }
 
-/** A program made ready to run. */
+/** A program translated for execution. */
 export class TranslatedProgram {
   readonly instructions: readonly Instruction[];
   readonly coverage: boolean;
-  /** Slot of each instruction: jumps count in slots, and an `lddw` takes two. */
+  /** The slot of each instruction: jumps count slots, and an `lddw` takes two. */
   readonly slots: Int32Array;
   readonly #indexes: Int32Array;
   readonly #functions = new Map<number, TranslatedFunction>();
@@ -50,17 +49,17 @@ export class TranslatedProgram {
     this.slots.forEach((slot, index) => (this.#indexes[slot] = index));
   }
 
-  /** The instruction that starts `distance` slots after the one that follows `index`; -1 where none does. */
+  /** The instruction `distance` slots after the one following `index`; -1 if no instruction starts there. */
   target(index: number, distance: number): number {
     const next = this.slots[index]! + (this.instructions[index]!.opcode === opcodes.LDDW ? 2 : 1);
     return this.#indexes[next + distance] ?? -1;
   }
 
-  /** The function that starts at an instruction, translated when it is first asked for. */
+  /** The function that starts at an instruction, translated on first use. */
   function(entry: number): TranslatedFunction {
     let translated = this.#functions.get(entry);
     if (translated === undefined) {
-      // oxlint-disable-next-line typescript/no-implied-eval -- the text is the translation made here, of checked instructions
+      // oxlint-disable-next-line typescript/no-implied-eval -- the text is translateFunction's output
       const make = new Function("U", "A", translateFunction(this, entry)) as (
         program: TranslatedProgram,
         operations: typeof arithmetic,
@@ -75,7 +74,7 @@ export class TranslatedProgram {
 const plain = new WeakMap<readonly Instruction[], TranslatedProgram>();
 const counting = new WeakMap<readonly Instruction[], TranslatedProgram>();
 
-/** Translates a list of instructions, once: the same list gives the same translation. */
+/** Translates an instruction list; repeated calls return the same translation. */
 export function translateProgram(instructions: readonly Instruction[], options: TranslationOptions): TranslatedProgram {
   const cache = options.coverage ? counting : plain;
   let translated = cache.get(instructions);
