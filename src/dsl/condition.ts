@@ -16,10 +16,15 @@ type Test =
 export class Condition {
   readonly #emitter: Emitter;
   readonly #test: Test;
+  readonly #use: () => void;
 
   private constructor(emitter: Emitter, test: Test) {
     this.#emitter = emitter;
     this.#test = test;
+    this.#use = emitter.expectUse(
+      "this condition",
+      "give it to b.if(condition, () => …), or to another condition's .and(…) or .or(…)",
+    );
   }
 
   static compare(emitter: Emitter, comparison: Comparison, left: Value, right: Value): Condition {
@@ -33,20 +38,30 @@ export class Condition {
 
   /** Both. Given as a function, the second is only computed where the first is true. */
   and(second: Condition | (() => Condition)): Condition {
-    return new Condition(this.#emitter, { op: "and", first: this, second });
+    return this.#joined("and", second, this.and);
   }
 
   /** Either. Given as a function, the second is only computed where the first is false. */
   or(second: Condition | (() => Condition)): Condition {
-    return new Condition(this.#emitter, { op: "or", first: this, second });
+    return this.#joined("or", second, this.or);
   }
 
   not(): Condition {
+    this.#emitter.mark(this.not);
+    this.#use();
     return new Condition(this.#emitter, { op: "not", operand: this });
+  }
+
+  #joined(op: "and" | "or", second: Condition | (() => Condition), method: Function): Condition {
+    this.#emitter.mark(method);
+    this.#use();
+    if (typeof second !== "function") second.#use();
+    return new Condition(this.#emitter, { op, first: this, second });
   }
 
   /** Writes the jumps to `then` where it is true and to `otherwise` where not. */
   branch(then: OpenBlock, otherwise: OpenBlock): void {
+    this.#use();
     const { ssa } = this.#emitter;
     const test = this.#test;
     switch (test.op) {

@@ -4,6 +4,7 @@ import { scalarShape, type ScalarKind } from "../types/index.ts";
 import { BuildError } from "./errors.ts";
 import { captureSource } from "./source.ts";
 import type { SsaBuilder } from "./ssa.ts";
+import { checkUsage } from "./usage/check.ts";
 
 /**
  * A stretch of the program whose values are known everywhere in it: the whole
@@ -29,6 +30,11 @@ export class Emitter {
   readonly ssa: SsaBuilder;
   #region: Region = { parent: undefined, closed: false };
   #source: SourceLocation | undefined;
+  readonly #unused = new Set<{
+    readonly what: string;
+    readonly remedy: string;
+    readonly source: SourceLocation | undefined;
+  }>();
 
   constructor(ssa: SsaBuilder) {
     this.ssa = ssa;
@@ -65,7 +71,34 @@ export class Emitter {
    * all that it writes. Where the DSL itself called it, the line stays.
    */
   mark(method: Function): void {
+    const source = captureSource(method);
+    if (source === undefined) return;
+    this.#source = source;
+    checkUsage(source, method);
+    if (this.ssa.current.dead) throw unreachable(source);
+  }
+
+  /** Goes back to the line that called `method`, for what the DSL writes after the program's own callback. */
+  resume(method: Function): void {
     this.#source = captureSource(method) ?? this.#source;
+  }
+
+  /**
+   * Notes that a value was made that the program must use.
+   * @param remedy what to write, for the error of `checkUsed`
+   * @returns to be called when it is used
+   */
+  expectUse(what: string, remedy: string): () => void {
+    const entry = { what, remedy, source: this.#source };
+    this.#unused.add(entry);
+    return () => void this.#unused.delete(entry);
+  }
+
+  /** @throws {BuildError} where a value that had to be used was not */
+  checkUsed(): void {
+    for (const { what, remedy, source } of this.#unused) {
+      throw new BuildError(`${what} is never used, so the program does not depend on it: ${remedy}`, source);
+    }
   }
 
   /** The line of the program that is being written. */
@@ -100,6 +133,13 @@ export class Emitter {
     this.checkAlive(place.region, "this memory");
     this.emitVoid({ op: "store", size, space: place.space, address: place.address, offset: place.offset, value });
   }
+}
+
+function unreachable(source: SourceLocation): BuildError {
+  return new BuildError(
+    "this never runs: on every way here the program has returned or left the loop; move it before that, or delete it",
+    source,
+  );
 }
 
 /** The place `offset` bytes further on. */

@@ -55,6 +55,7 @@ export class FunctionTable {
     const ssa = new SsaBuilder(name, parameters);
     const emitter = new Emitter(ssa);
     const result = body(this.#builder(emitter, helpers, this), emitter, ssa.parameters);
+    emitter.checkUsed();
     if (!ssa.current.dead) {
       if (result === undefined) throw new BuildError(`${name} ends without a result: return one, such as PROCEED`);
       ssa.return(result, emitter.source);

@@ -124,7 +124,7 @@ export class BuilderImplementation {
     this.#loops.pop();
     ssa.jump(next, undefined);
     ssa.enter(next);
-    this.emitter.mark(this.loop);
+    this.emitter.resume(this.loop);
     index.set(index.get().add(1));
     ssa.jump(header, undefined);
     ssa.seal(header);
@@ -166,7 +166,7 @@ export class BuilderImplementation {
       "i64",
     );
     const name = this.#loopCallback(memory.schema, body);
-    this.emitter.mark(this.bpfLoop);
+    this.emitter.resume(this.bpfLoop);
     const result = callHelper(
       this.emitter,
       "bpf_loop",

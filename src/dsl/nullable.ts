@@ -26,11 +26,13 @@ export class Nullable<out V extends Schema, in R = never> {
   readonly #emitter: Emitter;
   readonly #schema: V;
   readonly #finding: Finding;
+  readonly #use: () => void;
 
   private constructor(emitter: Emitter, schema: V, finding: Finding) {
     this.#emitter = emitter;
     this.#schema = schema;
     this.#finding = finding;
+    this.#use = emitter.expectUse("what this looks for", "write .orReturn(…), .orElse(…), .ifFound(…) or .match(…)");
   }
 
   /** An address that a helper gave: null where it found nothing. */
@@ -121,6 +123,7 @@ export class Nullable<out V extends Schema, in R = never> {
   match(found: (value: Ref<V>) => void, missing?: () => void): void {
     const { ssa } = this.#emitter;
     this.#emitter.mark(this.match);
+    this.#use();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     const after = missing === undefined ? absent : ssa.createBlock();
@@ -138,6 +141,8 @@ export class Nullable<out V extends Schema, in R = never> {
 
   /** True where something was found, for who does not need what it is. */
   isFound(): Condition {
+    this.#emitter.mark(this.isFound);
+    this.#use();
     return Condition.branching(this.#emitter, (there, absent) => this.#finding.branch(there, absent));
   }
 
@@ -160,6 +165,7 @@ export class Nullable<out V extends Schema, in R = never> {
   orElse(missing: () => void): Ref<V> {
     const { ssa } = this.#emitter;
     this.#emitter.mark(this.orElse);
+    this.#use();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     this.#finding.branch(there, absent);

@@ -65,6 +65,7 @@ rules("a lookup that may be null has no fields", () => {
       const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort });
       // @ts-expect-error a lookup's fields are behind .orReturn(), .ifFound() and .match()
       void found.count;
+      found.ifFound(() => {});
       return PROCEED;
     }),
   );

@@ -31,18 +31,41 @@ export function withSourceCapture<T>(enabled: boolean, action: () => T): T {
 /** Where `method` was called from; undefined when capture is off, and where it is the DSL itself that called. */
 export function captureSource(method: Function): SourceLocation | undefined {
   if (!capturing) return undefined;
-  const { stackTraceLimit, prepareStackTrace } = Error;
-  Error.stackTraceLimit = 1;
-  Error.prepareStackTrace = firstFrame;
-  const holder: { stack?: unknown } = {};
-  Error.captureStackTrace(holder, method);
-  const frame = holder.stack as NodeJS.CallSite | undefined;
-  Error.stackTraceLimit = stackTraceLimit;
-  Error.prepareStackTrace = prepareStackTrace;
+  const [frame] = framesAbove(method, 1);
   return frame && resolve(frame);
 }
 
-const firstFrame = (_error: Error, frames: readonly NodeJS.CallSite[]): NodeJS.CallSite | undefined => frames[0];
+/**
+ * The places that led to the call of `method`, the innermost first: the call
+ * itself, the call of the function that it stands in, and so on up to the first
+ * frame that is not the program's own.
+ */
+export function captureCallers(method: Function): readonly SourceLocation[] {
+  const locations: SourceLocation[] = [];
+  for (const frame of framesAbove(method, MOST_CALLERS)) {
+    const location = resolve(frame);
+    if (location === undefined) break;
+    locations.push(location);
+  }
+  return locations;
+}
+
+/** How deep functions of a program may nest for their callers to be found. */
+const MOST_CALLERS = 16;
+
+function framesAbove(method: Function, limit: number): readonly NodeJS.CallSite[] {
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  Error.stackTraceLimit = limit;
+  Error.prepareStackTrace = allFrames;
+  const holder: { stack?: unknown } = {};
+  Error.captureStackTrace(holder, method);
+  const frames = holder.stack as readonly NodeJS.CallSite[];
+  Error.stackTraceLimit = stackTraceLimit;
+  Error.prepareStackTrace = prepareStackTrace;
+  return frames;
+}
+
+const allFrames = (_error: Error, frames: readonly NodeJS.CallSite[]): readonly NodeJS.CallSite[] => frames;
 
 function isProgram(file: string): boolean {
   return (

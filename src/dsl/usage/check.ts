@@ -1,0 +1,47 @@
+/** Refuses TypeScript that decides by a value which only the running program has. */
+import type { SourceLocation } from "../../asm/instruction.ts";
+import { BuildError } from "../errors.ts";
+import { captureCallers } from "../source.ts";
+import { remedyFor } from "./remedies.ts";
+import { syntaxTreeOf } from "./syntax.ts";
+import { usageOf, type Usage } from "./usage.ts";
+
+const fine: Usage = { kind: "fine" };
+
+/** By place, since a place is asked for each time that it runs. */
+const known = new WeakMap<SourceLocation, { readonly certain: Usage; readonly optional: Usage }>();
+
+/**
+ * Looks at the text around the call of a method of the DSL.
+ * @param source the place of the call
+ * @param method the method, by which the callers are found where a function returns its value
+ * @throws {BuildError} where the value is treated as one of the building process
+ */
+export function checkUsage(source: SourceLocation, method: Function): void {
+  let usage = usageAt(source, false);
+  if (usage.kind === "returned") {
+    let optional = usage.optional;
+    for (const caller of captureCallers(method).slice(1)) {
+      source = caller;
+      usage = usageAt(caller, optional);
+      if (usage.kind !== "returned") break;
+      optional = usage.optional;
+    }
+  }
+  if (usage.kind !== "misused") return;
+  const { construct, line, column } = usage;
+  throw new BuildError(remedyFor(construct), { file: source.file, line, column });
+}
+
+function usageAt(source: SourceLocation, optional: boolean): Usage {
+  let usages = known.get(source);
+  if (usages === undefined)
+    known.set(source, (usages = { certain: find(source, false), optional: find(source, true) }));
+  return optional ? usages.optional : usages.certain;
+}
+
+function find({ file, line, column }: SourceLocation, optional: boolean): Usage {
+  const tree = syntaxTreeOf(file);
+  const expression = tree?.expressionAt(line, column ?? 0);
+  return tree === undefined || expression === undefined ? fine : usageOf(tree, expression, optional);
+}
