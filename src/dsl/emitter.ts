@@ -4,7 +4,7 @@ import { scalarShape, type ScalarKind } from "../types/index.ts";
 import { BuildError } from "./errors.ts";
 import { captureSource } from "./source.ts";
 import type { SsaBuilder } from "./ssa.ts";
-import { checkUsage } from "./usage/check.ts";
+import { checkReachable, checkUsage } from "./usage/check.ts";
 
 /**
  * A stretch of the program whose values are known everywhere in it: the whole
@@ -75,7 +75,7 @@ export class Emitter {
     if (source === undefined) return;
     this.#source = source;
     checkUsage(source, method);
-    if (this.ssa.current.dead) throw unreachable(source);
+    if (this.ssa.current.dead) checkReachable(source);
   }
 
   /** Goes back to the line that called `method`, for what the DSL writes after the program's own callback. */
@@ -133,13 +133,6 @@ export class Emitter {
     this.checkAlive(place.region, "this memory");
     this.emitVoid({ op: "store", size, space: place.space, address: place.address, offset: place.offset, value });
   }
-}
-
-function unreachable(source: SourceLocation): BuildError {
-  return new BuildError(
-    "this never runs: on every way here the program has returned or left the loop; move it before that, or delete it",
-    source,
-  );
 }
 
 /** The place `offset` bytes further on. */

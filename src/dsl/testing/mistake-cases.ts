@@ -233,6 +233,24 @@ export const mistakeCases: readonly MistakeCase[] = [
     build: "this never runs",
   },
   {
+    title: "return twice",
+    mistake: `b.return(PROCEED);\nb.return(REJECT);\n${end}`,
+    instead: `b.return(PROCEED);\n${end}`,
+    build: "this never runs",
+  },
+  {
+    title: "go on after leaving a loop",
+    mistake: `b.loop(4, (i) => {\n  b.break();\n  b.update(blocked, i, 1);\n});\n${end}`,
+    instead: `b.loop(4, (i) => {\n  b.update(blocked, i, 1);\n  b.break();\n});\n${end}`,
+    build: "this never runs",
+  },
+  {
+    title: "go on in a nested block after the program has returned",
+    mistake: `b.return(PROCEED);\nfor (const key of [1, 2]) {\n  b.update(blocked, key, 1);\n}\n${end}`,
+    instead: `for (const key of [1, 2]) {\n  b.update(blocked, key, 1);\n}\n${end}`,
+    build: "this never runs",
+  },
+  {
     title: "go on after both branches have returned",
     mistake: `b.if(\n  ctx.protocol.eq(6),\n  () => b.return(REJECT),\n  () => b.return(PROCEED),\n);\nb.update(blocked, 1, 1);\n${end}`,
     instead: `b.if(ctx.protocol.eq(6), () => b.return(REJECT));\nb.update(blocked, 1, 1);\n${end}`,
@@ -277,6 +295,10 @@ export const rightPrograms: readonly { readonly title: string; readonly body: st
   {
     title: "a loop of the building process",
     body: `for (const protocol of [6, 17]) b.if(ctx.protocol.eq(protocol), () => b.return(REJECT));\n${end}`,
+  },
+  {
+    title: "an end that the building process chooses, and another behind it",
+    body: `const refuse = () => b.return(REJECT);\nb.if(ctx.protocol.eq(6), () => {\n  if (always) refuse();\n  b.update(blocked, 1, 1);\n  b.return(PROCEED);\n});\n${end}`,
   },
   {
     title: "a second half that is a function",

@@ -4,7 +4,7 @@ import { BuildError } from "../errors.ts";
 import { captureCallers } from "../source.ts";
 import { remedyFor } from "./remedies.ts";
 import { syntaxTreeOf } from "./syntax.ts";
-import { usageOf, type Usage } from "./usage.ts";
+import { followsAnEnd, usageOf, type Usage } from "./usage.ts";
 
 const fine: Usage = { kind: "fine" };
 
@@ -31,6 +31,20 @@ export function checkUsage(source: SourceLocation, method: Function): void {
   if (usage.kind !== "misused") return;
   const { construct, line, column } = usage;
   throw new BuildError(remedyFor(construct), { file: source.file, line, column });
+}
+
+/**
+ * Looks for an end of the program before the call, where the call is not reached.
+ * @throws {BuildError} where the text says that it never is, whatever the building process chooses
+ */
+export function checkReachable(source: SourceLocation): void {
+  const tree = syntaxTreeOf(source.file);
+  const expression = tree?.expressionAt(source.line, source.column ?? 0);
+  if (tree === undefined || expression === undefined || !followsAnEnd(tree, expression)) return;
+  throw new BuildError(
+    "this never runs: the program has returned or left the loop before; move it up, or delete it",
+    source,
+  );
 }
 
 function usageAt(source: SourceLocation, optional: boolean): Usage {

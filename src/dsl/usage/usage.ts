@@ -181,3 +181,43 @@ function hasOtherReturns(tree: SyntaxTree, statement: SyntaxNode): boolean {
   const ownsBlock = owner !== undefined && /Function/.test(owner.type) && owner["body"] === body;
   return !ownsBlock || statements.at(-1) !== statement || tree.returns(owner) !== 1;
 }
+
+/**
+ * Whether a statement before the one around `node`, in the same block, ends the
+ * program or the round of the loop on every way, by its own text. A function
+ * that ends the program is no such statement: which one is called, and whether,
+ * is a choice of the building process.
+ */
+export function followsAnEnd(tree: SyntaxTree, node: SyntaxNode): boolean {
+  for (let inner = node, outer = tree.parent(node); outer !== undefined; inner = outer, outer = tree.parent(outer)) {
+    if (/Function/.test(outer.type)) return false;
+    const statements =
+      outer.type === "BlockStatement" || outer.type === "Program" ? (outer["body"] as SyntaxNode[]) : [];
+    if (statements.slice(0, statements.indexOf(inner)).some(ends)) return true;
+  }
+  return false;
+}
+
+/** Calls of the builder that end the program or the round of a loop. */
+const ending: ReadonlySet<string> = new Set(["return", "break", "continue"]);
+
+/** Calls that run one of two functions. */
+const branching: ReadonlySet<string> = new Set(["if", "match"]);
+
+function ends(node: SyntaxNode): boolean {
+  if (node.type === "ExpressionStatement") return ends(node["expression"] as SyntaxNode);
+  if (node.type !== "CallExpression") return false;
+  const callee = node["callee"] as SyntaxNode;
+  const property = callee.type === "MemberExpression" ? (callee["property"] as SyntaxNode) : undefined;
+  const method = property?.["name"] as string | undefined;
+  if (method === undefined) return false;
+  if (ending.has(method)) return true;
+  if (!branching.has(method)) return false;
+  const branches = (node["arguments"] as SyntaxNode[]).filter(({ type }) => type === "ArrowFunctionExpression");
+  return branches.length === 2 && branches.every(endsInside);
+}
+
+function endsInside(fn: SyntaxNode): boolean {
+  const body = fn["body"] as SyntaxNode;
+  return body.type === "BlockStatement" ? (body["body"] as SyntaxNode[]).some(ends) : ends(body);
+}
