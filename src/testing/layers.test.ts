@@ -1,0 +1,185 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { checkLayers, readLayers } from "./layers.ts";
+
+const test = suite("layers");
+
+const top = fileURLToPath(new URL("../..", import.meta.url));
+const read = (path: string): string => readFileSync(top + path, "utf8");
+
+/** Findings of the tree that are known, by key and count. None of them may grow. */
+const known: Readonly<Record<string, number>> = {
+  "bench past src/lb/index.ts": 1,
+  "cycle of programs/testing/logic/case.ts, programs/testing/logic/views.ts": 1,
+  "cycle of src/asm/text/parse-assignment.ts, src/asm/text/parse-instruction.ts": 1,
+  "cycle of src/asm/text/parse-assignment.ts, src/asm/text/parse-instruction.ts, src/asm/text/parse-wide.ts": 1,
+  "cycle of src/asm/text/parse-atomic.ts, src/asm/text/parse-instruction.ts": 1,
+  "cycle of src/compiler/machine, src/compiler/passes": 1,
+  "cycle of src/dsl/builder.ts, src/dsl/subprogram.ts": 1,
+  "cycle of src/dsl/functions.ts, src/dsl/implementation.ts": 1,
+  "cycle of src/dsl/helpers.ts, src/dsl/hooks": 1,
+  "cycle of src/lb/apply, src/lb/host, src/lb/observe": 1,
+  "cycle of src/lb/apply, src/lb/model": 1,
+  "cycle of src/lb/model, src/lb/plan": 1,
+  "cycle of src/lb/model, src/lb/sources": 1,
+  "cycle of src/sim/context, src/sim/socket.ts": 1,
+  "cycle of src/sim/helper-call.ts, src/sim/machine.ts": 1,
+  "cycle of src/sim/helpers, src/sim/world.ts": 1,
+  "cycle of src/sim/machine.ts, src/sim/translate": 1,
+  "cycle of src/sim/translate/blocks.ts, src/sim/translate/function.ts, src/sim/translate/program.ts": 1,
+  "cycle of verifier-tests/kernels, verifier-tests/report": 1,
+  "docs past src/lb/index.ts": 2,
+  "src/cli past src/btf/index.ts": 1,
+  "src/cli past src/compiler/index.ts": 2,
+  "src/cli past src/elf/index.ts": 2,
+  "src/cli past src/lb/index.ts": 13,
+  "src/cli past src/sim/index.ts": 3,
+  "src/dsl past src/compiler/index.ts": 12,
+  "src/lb imports src/asm": 1,
+  "src/lb imports src/dsl": 1,
+  "src/lb past src/lb/host/index.ts": 2,
+  "src/lb past src/lb/observe/index.ts": 7,
+  "src/lb past src/lb/plan/index.ts": 3,
+  "src/lb/apply imports src/lb/observe": 1,
+  "src/lb/apply past programs/index.ts": 4,
+  "src/lb/apply past src/lb/observe/index.ts": 1,
+  "src/lb/apply past src/lb/plan/index.ts": 3,
+  "src/lb/host imports src/asm": 1,
+  "src/lb/host imports src/dsl": 1,
+  "src/lb/host imports src/lb/apply": 1,
+  "src/lb/host imports src/lb/plan": 1,
+  "src/lb/host imports src/lb/sources": 2,
+  "src/lb/host past programs/index.ts": 1,
+  "src/lb/model imports src/lb/apply": 1,
+  "src/lb/model imports src/lb/plan": 1,
+  "src/lb/model imports src/lb/sources": 4,
+  "src/lb/model past programs/index.ts": 2,
+  "src/lb/observe past programs/index.ts": 7,
+  "src/lb/plan imports src/lb/apply": 3,
+  "src/lb/plan imports src/loader": 1,
+  "src/lb/plan past programs/index.ts": 3,
+  "src/lb/sources imports src/lb/apply": 1,
+  "src/lb/sources imports src/lb/plan": 1,
+  "src/loader past src/btf/index.ts": 1,
+  "src/loader past src/kernel/index.ts": 1,
+  "src/sim imports src/dsl": 6,
+  "src/sim past src/dsl/index.ts": 6,
+  "verifier-tests past src/compiler/index.ts": 1,
+  "verifier-tests past src/dsl/index.ts": 3,
+  "verifier-tests past src/kernel/index.ts": 12,
+  "verifier-tests past src/lb/index.ts": 2,
+  "verifier-tests past src/loader/index.ts": 1,
+};
+
+test("the tree keeps the layers of docs/architecture.md", () => {
+  const paths = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--deduplicate", "*.ts"], {
+    cwd: top,
+    encoding: "utf8",
+  });
+  const { exports } = JSON.parse(read("package.json")) as { exports: Record<string, { default: string }> };
+  const doors = new Map<string, string>();
+  for (const [door, file] of Object.entries(exports)) {
+    const source = /^\.\/dist\/(.*)\.js$/.exec(file.default);
+    if (source !== null) doors.set(door.replace(".", "tsbpf"), `${source[1]}.ts`);
+  }
+  const files = new Map<string, string>();
+  for (const path of paths.trim().split("\n")) if (existsSync(top + path)) files.set(path, read(path));
+  const findings = checkLayers({ files, doors }, readLayers(read("docs/architecture.md")));
+  const counts = new Map<string, number>();
+  for (const { key } of findings) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const grown = findings.filter(({ key }) => counts.get(key)! > (known[key] ?? 0));
+  assert.is(grown.map(({ text }) => text).join("\n"), "");
+});
+
+/** The table of such a page, of folders and what they import. */
+const table = (rows: Readonly<Record<string, string>>): string =>
+  [
+    "| folder | what is in it | imports |",
+    "| --- | --- | --- |",
+    ...Object.entries(rows).map(([folder, imports]) => `| \`${folder}\` | … | ${imports} |`),
+    "",
+  ].join("\n");
+
+/** What the check finds in a tree of a few files. */
+function findingsIn(files: Readonly<Record<string, string>>): string[] {
+  const markdown = table({
+    "src/low": "nothing",
+    "src/high": "`low`",
+    apps: "the package's doors",
+    bench: "everything",
+  });
+  const doors = new Map([["tsbpf/high", "src/high/index.ts"]]);
+  return checkLayers({ files: new Map(Object.entries(files)), doors }, readLayers(markdown)).map(({ text }) => text);
+}
+
+const tree = {
+  "src/low/index.ts": 'export { a } from "./a.ts";',
+  "src/low/a.ts": "export const a = 1;",
+  "src/high/index.ts": 'import { a } from "../low/index.ts";',
+  "apps/app.ts": 'import { high } from "tsbpf/high";',
+};
+
+test("a tree that keeps the layers has no findings", () => assert.equal(findingsIn(tree), []));
+
+for (const [what, path, text, finding] of [
+  ["an import against the table", "src/low/a.ts", 'import "../high/index.ts";', "src/low may not import src/high"],
+  [
+    "a type import against the table",
+    "src/low/a.ts",
+    '\nimport type { H } from "../high/index.ts";',
+    "src/low/a.ts:2 imports",
+  ],
+  [
+    "a folder entered past its index.ts",
+    "src/high/b.ts",
+    'import { a } from "../low/a.ts";',
+    "import src/low/index.ts",
+  ],
+  [
+    "a test that enters a folder past its index.ts",
+    "src/high/b.test.ts",
+    'import "../low/a.ts";',
+    "import src/low/index.ts",
+  ],
+  [
+    "a cycle between two files",
+    "src/low/a.ts",
+    'import "./index.ts";',
+    "src/low/index.ts → src/low/a.ts → src/low/index.ts",
+  ],
+  ["a file in no folder of the table", "src/other/x.ts", "", "src/other/x.ts is in no folder of the table"],
+  [
+    "a program that goes past the package's doors",
+    "apps/b.ts",
+    'import "../src/low/index.ts";',
+    "the package's doors only",
+  ],
+  ["test support in use", "src/high/b.ts", 'import "../low/testing/t.ts";', "only tests import test support"],
+] as const) {
+  test(`${what} is found`, () => {
+    const found = findingsIn({ ...tree, "src/low/testing/t.ts": "", [path]: text });
+    assert.ok(found.length > 0 && found[0]!.includes(finding), found.join("\n"));
+  });
+}
+
+test("tests and folders that import everything are free of the table", () => {
+  assert.equal(
+    findingsIn({
+      ...tree,
+      "src/low/a.test.ts": 'import "../high/index.ts";',
+      "bench/b.ts": 'import "../src/low/index.ts";',
+    }),
+    [],
+  );
+});
+
+test("a table that cannot be read is an error that names the row", () => {
+  assert.throws(() => readLayers(""), /has no table with the heading/);
+  assert.throws(() => readLayers(table({ a: "all of it" })), /row a: "imports" takes .* but it is "all of it"/);
+  assert.throws(() => readLayers(table({ a: "`b`" })), /row a: src\/b has no row of its own/);
+});
+
+test.run();
