@@ -22,3 +22,4 @@ export { fieldOf, findMember, resolveType, sizeOf, skipModifiers, type FoundMemb
 export { addArray, addSchema, identifier } from "./schema.ts";
 export { bytes, schemaOf, sectionSchema } from "./to-schema.ts";
 export type { BtfComposite, BtfEnum, BtfInt, BtfMember, BtfParameter, BtfType } from "./type.ts";
+export { sourcePath, SourceText } from "./source-text.ts";

@@ -1,4 +1,4 @@
-import type { Comparison, Value } from "../compiler/ir/ir.ts";
+import type { Comparison, Value } from "../compiler/index.ts";
 import type { Emitter } from "./emitter.ts";
 import type { OpenBlock } from "./ssa.ts";
 

@@ -1,5 +1,5 @@
 /** A program's context as the program sees it: the fields that the hook declares, with the rights that it gives. */
-import type { Value } from "../compiler/ir/ir.ts";
+import type { Value } from "../compiler/index.ts";
 import type { address4, address6, ContextArray, ContextField, ContextFields, ContextPointer } from "../hooks/index.ts";
 import { placeAt, type Emitter } from "./emitter.ts";
 import { Ipv6Value, type Ipv6, type Ipv6Field } from "./ipv6.ts";

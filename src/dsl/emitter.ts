@@ -1,5 +1,5 @@
 import type { SourceLocation } from "../asm/index.ts";
-import type { AccessSize, Operation, Space, Value, ValueType } from "../compiler/ir/ir.ts";
+import type { AccessSize, Operation, Space, Value, ValueType } from "../compiler/index.ts";
 import { scalarShape, type ScalarKind } from "../types/index.ts";
 import { BuildError } from "./errors.ts";
 import { captureSource } from "./source.ts";

@@ -1,4 +1,4 @@
-import type { IrFunction, Value, ValueType } from "../compiler/ir/ir.ts";
+import type { IrFunction, Value, ValueType } from "../compiler/index.ts";
 import { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { HelperMethod } from "./helpers/index.ts";

@@ -1,5 +1,5 @@
 import type { Item } from "../asm/index.ts";
-import type { Value } from "../compiler/ir/ir.ts";
+import type { Value } from "../compiler/index.ts";
 import {
   schemaDifference,
   UpdateFlag,

@@ -6,7 +6,7 @@ export type { Builder, BuilderWith, CoreBuilder, Mutable } from "./builder.ts";
 export type { Condition } from "./condition.ts";
 export { AddressFamily, Errno, Protocol, SocketType } from "./constants.ts";
 export { BuildError } from "./errors.ts";
-export type { HelperFamily, HelperMethod, Helpers } from "./helpers/index.ts";
+export { methodsOf, type HelperFamily, type HelperMethod, type Helpers } from "./helpers/index.ts";
 export type { AnyContext, KernelPointer, Socket } from "./kernel-pointer.ts";
 export type { Ipv6, Ipv6Field } from "./ipv6.ts";
 export type { Nullable } from "./nullable.ts";

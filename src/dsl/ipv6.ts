@@ -1,4 +1,4 @@
-import type { Value } from "../compiler/ir/ir.ts";
+import type { Value } from "../compiler/index.ts";
 import { encodeValue, ipv6 } from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import { placeAt, type Emitter, type Place, type Region } from "./emitter.ts";

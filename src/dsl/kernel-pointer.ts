@@ -1,4 +1,4 @@
-import type { Value } from "../compiler/ir/ir.ts";
+import type { Value } from "../compiler/index.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 

@@ -1,4 +1,4 @@
-import type { Value } from "../compiler/ir/ir.ts";
+import type { Value } from "../compiler/index.ts";
 import type { Schema } from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import type { Emitter } from "./emitter.ts";

@@ -1,6 +1,5 @@
-import { compile, type CompileOptions } from "../compiler/index.ts";
+import { compile, type CompileOptions, type IrModule, type Operation } from "../compiler/index.ts";
 import type { Program } from "../asm/index.ts";
-import type { IrModule, Operation } from "../compiler/ir/ir.ts";
 import type { Hook } from "../hooks/index.ts";
 import { mapDifference, type MapDefinition } from "../types/index.ts";
 import type { Builder } from "./builder.ts";

@@ -1,4 +1,4 @@
-import type { AccessSize, Value } from "../compiler/ir/ir.ts";
+import type { AccessSize, Value } from "../compiler/index.ts";
 import {
   schemaDifference,
   type ArraySchema,

@@ -1,4 +1,4 @@
-import type { BinaryOperator, Comparison, Value } from "../compiler/ir/ir.ts";
+import type { BinaryOperator, Comparison, Value } from "../compiler/index.ts";
 import {
   scalarShape,
   type BigEndianKind,

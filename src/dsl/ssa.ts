@@ -10,7 +10,7 @@ import type {
   Terminator,
   Value,
   ValueType,
-} from "../compiler/ir/ir.ts";
+} from "../compiler/index.ts";
 
 /** A name that may be given a new value along the way; its values are joined by block parameters. */
 export interface Variable {

@@ -1,4 +1,4 @@
-import type { IrFunction } from "../compiler/ir/ir.ts";
+import type { IrFunction } from "../compiler/index.ts";
 import type { ScalarKind, ScalarSchema } from "../types/index.ts";
 import type { BuilderWith } from "./builder.ts";
 import { valueType, type Emitter } from "./emitter.ts";

@@ -4,3 +4,4 @@ export { ElfError } from "./error.ts";
 export { readObject, type ObjectFile, type ReadOptions } from "./read.ts";
 export { writeObject, type WriteOptions } from "./write.ts";
 export { sectionMeaning, type SectionMeaning } from "./section-names.ts";
+export { parseElf } from "./file.ts";

@@ -70,3 +70,8 @@ export {
   type SocketQuery,
 } from "./sock-diag-message.ts";
 export { isOnFileSystem, mountBpfFileSystem, mounts, parseMounts, unmount, type Mount } from "./mounts.ts";
+export { pageSize, pageSizeIn } from "./page-size.ts";
+/** For tests of what the kernel accepts, which make calls that the functions above would not. */
+export { bpf } from "./bpf.ts";
+export { programAttachAttr } from "./bpf-attr.ts";
+export { addressOf, syscall } from "./ffi.ts";

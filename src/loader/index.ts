@@ -4,7 +4,7 @@ export { Collection, load, type LoadedMap, type LoadOptions } from "./collection
 export { kernelElementCount } from "./element-count.ts";
 export { LoaderError } from "./error.ts";
 export { LoadedProgram } from "./loaded-program.ts";
-export { mapDifferences } from "./map-create.ts";
+export { createDeclaredMap, mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
 export { cgroupRoot, checkHost, checkManager, openCgroup } from "./preconditions.ts";
 export { readRingBuffer, RingBufferReader, type RingBufferDefinition } from "./ring-buffer-reader.ts";

@@ -1,5 +1,5 @@
 import { encode, isWide, type Program, SLOT_SIZE } from "../asm/index.ts";
-import { kernelBtf } from "../btf/kernel.ts";
+import { kernelBtf } from "../btf/index.ts";
 import { LoaderError } from "./error.ts";
 
 /** Resolves the references of instructions. */

@@ -20,8 +20,7 @@ import {
   store,
   type Item,
 } from "../asm/index.ts";
-import { openRingBuffer, testRunProgram } from "../kernel/index.ts";
-import { pageSize, pageSizeIn } from "../kernel/page-size.ts";
+import { openRingBuffer, pageSize, pageSizeIn, testRunProgram } from "../kernel/index.ts";
 import { kernelSuite } from "../testing/index.ts";
 import { array, ProgramType, ringbuf, struct, u32, u64 } from "../types/index.ts";
 import { load, readRingBuffer } from "./index.ts";

@@ -10,3 +10,4 @@ export type { Helper, HelperCall, HelperResult } from "./helper-call.ts";
 export { builtInHelpers, type HelperTable, type WorldHelper } from "./helpers/index.ts";
 export { execute, type Execution } from "./execute.ts";
 export * from "./maps/index.ts";
+export { seededRandom } from "./random.ts";

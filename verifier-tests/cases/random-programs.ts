@@ -1,6 +1,6 @@
 /** Random programs: what the compiler makes of them is accepted, and does in the kernel what evaluating them directly gives. */
 import fc from "fast-check";
-import { printModule } from "../../src/compiler/ir/print.ts";
+import { printModule } from "../../src/compiler/index.ts";
 import { hasLaterAtomics } from "../../src/compiler/testing/check-random-programs.ts";
 import { moduleOf, randomProgram } from "../../src/compiler/testing/random-module.ts";
 import { expected, input, KernelRunner } from "../../src/compiler/testing/run-in-kernel.ts";

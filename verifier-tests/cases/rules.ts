@@ -34,7 +34,7 @@ import {
   type Item,
 } from "../../src/asm/index.ts";
 import { linux, type Fd } from "../../src/kernel/index.ts";
-import { createDeclaredMap } from "../../src/loader/map-create.ts";
+import { createDeclaredMap } from "../../src/loader/index.ts";
 import { AttachType, MapType, ProgramType, skStorage, u64 } from "../../src/types/index.ts";
 import { accepted, refused, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
 import {

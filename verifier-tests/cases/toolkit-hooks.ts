@@ -5,7 +5,7 @@
  * not is.
  */
 import { call, exit, load, mov, r0, r1, r2, store, type HelperName, type StoreType } from "../../src/asm/index.ts";
-import { methodsOf } from "../../src/dsl/helpers/index.ts";
+import { methodsOf } from "../../src/dsl/index.ts";
 import { allHooks, type ContextField, type ContextFields, type Hook as ToolkitHook } from "../../src/hooks/index.ts";
 import { observed, type Case, type Expectation, type PerKernel } from "../suite/case.ts";
 import { setRetval } from "../suite/features.ts";

@@ -1,5 +1,5 @@
 /** What the kernel lets a process do with fewer capabilities than root has. */
-import { addressOf, syscall } from "../../src/kernel/ffi.ts";
+import { addressOf, syscall } from "../../src/kernel/index.ts";
 
 /** capget(2) and capset(2), by architecture. */
 const numbers: Readonly<Partial<Record<NodeJS.Architecture, { capget: number; capset: number }>>> = {

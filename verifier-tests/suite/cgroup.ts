@@ -1,8 +1,6 @@
 /** A cgroup of a case's own, and sockets in it. */
 import { mkdirSync, rmdirSync } from "node:fs";
-import { attachProgram, createLink, openDirectory, type Fd } from "../../src/kernel/index.ts";
-import { bpf } from "../../src/kernel/bpf.ts";
-import { programAttachAttr } from "../../src/kernel/bpf-attr.ts";
+import { attachProgram, bpf, createLink, type Fd, openDirectory, programAttachAttr } from "../../src/kernel/index.ts";
 import { ownCgroup } from "../../src/lb/host/cgroup-path.ts";
 import { enterCgroup, withCgroup } from "../../src/testing/index.ts";
 import type { Item } from "../../src/asm/index.ts";

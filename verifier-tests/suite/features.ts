@@ -26,7 +26,7 @@ import {
   type HelperName,
   type Item,
 } from "../../src/asm/index.ts";
-import { createLink } from "../../src/kernel/links.ts";
+import { createLink } from "../../src/kernel/index.ts";
 import { kernelElementCount, load as loadMaps } from "../../src/loader/index.ts";
 import { AttachType, hash, MapFlag, MapType, ProgramType, u32 } from "../../src/types/index.ts";
 import type { Feature, Outcome } from "./case.ts";

@@ -1,10 +1,6 @@
 /** Loads programs of the raw assembler, and tells acceptance from refusal. */
 import { encode, program, type Item } from "../../src/asm/index.ts";
-import { BpfError } from "../../src/kernel/bpf-error.ts";
-import type { Fd } from "../../src/kernel/fd.ts";
-import { createMap } from "../../src/kernel/maps.ts";
-import { loadProgram } from "../../src/kernel/programs.ts";
-import { VerifierError } from "../../src/kernel/verifier-error.ts";
+import { BpfError, createMap, type Fd, loadProgram, VerifierError } from "../../src/kernel/index.ts";
 import { MapType } from "../../src/types/index.ts";
 import type { Outcome } from "./case.ts";
 import type { Hook } from "./hooks.ts";

@@ -1,6 +1,6 @@
 /** A network of the suite's own: nothing that a case sends gets out of it. */
 import { execFileSync } from "node:child_process";
-import { syscall } from "../../src/kernel/ffi.ts";
+import { syscall } from "../../src/kernel/index.ts";
 
 /** unshare(2), by architecture. */
 const unshareNumber: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 272, arm64: 97 };

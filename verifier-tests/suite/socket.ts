@@ -4,8 +4,7 @@
  * at that moment. Node's own sockets have none of this.
  */
 import { closeSync } from "node:fs";
-import { addressOf, syscall } from "../../src/kernel/ffi.ts";
-import { Errno, errnoName } from "../../src/kernel/errno.ts";
+import { addressOf, Errno, errnoName, syscall } from "../../src/kernel/index.ts";
 import { decodeValue, encodeValue, ipv4, ipv6 } from "../../src/types/index.ts";
 
 type Call =

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { encode, type Program } from "../../asm/index.ts";
-import { printModule } from "../../compiler/ir/print.ts";
+import { printModule } from "../../compiler/index.ts";
 import { ElfError, writeObject } from "../../elf/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { formatHex } from "../hex.ts";

@@ -6,9 +6,7 @@
  */
 import { Command } from "commander";
 import { decode } from "../../asm/index.ts";
-import { execute } from "../../sim/execute.ts";
-import type { Helper } from "../../sim/helper-call.ts";
-import { seededRandom } from "../../sim/random.ts";
+import { execute, type Helper, seededRandom } from "../../sim/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { formatHex, parseHex } from "../hex.ts";
 

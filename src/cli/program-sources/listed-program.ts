@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { formatListing, type Instruction, type SourceLocation } from "../../asm/index.ts";
-import { sourcePath, SourceText } from "../../btf/source-text.ts";
+import { sourcePath, SourceText } from "../../btf/index.ts";
 
 /** A program as `disasm` shows it, wherever it comes from. */
 export interface ListedProgram {

@@ -1,6 +1,5 @@
 import { decode, isWide, SLOT_SIZE } from "../../asm/index.ts";
-import { ElfError } from "../../elf/error.ts";
-import { parseElf } from "../../elf/file.ts";
+import { ElfError, parseElf } from "../../elf/index.ts";
 import type { ListedProgram } from "./listed-program.ts";
 
 /**

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { IrModule } from "../../compiler/ir/ir.ts";
+import type { IrModule } from "../../compiler/index.ts";
 import type { Program } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
 

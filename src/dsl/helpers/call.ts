@@ -1,6 +1,6 @@
 /** What the families of helpers are made with. */
 import { helperNumber, type HelperName } from "../../asm/index.ts";
-import type { Effects, Value, ValueType } from "../../compiler/ir/ir.ts";
+import type { Effects, Value, ValueType } from "../../compiler/index.ts";
 import { schemaDifference, type MapDefinition, type Schema } from "../../types/index.ts";
 import type { Emitter } from "../emitter.ts";
 import { pointerValue } from "../kernel-pointer.ts";

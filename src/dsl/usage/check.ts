@@ -1,5 +1,5 @@
 /** Refuses TypeScript that decides by a value which only the running program has. */
-import type { SourceLocation } from "../../asm/instruction.ts";
+import type { SourceLocation } from "../../asm/index.ts";
 import { BuildError } from "../errors.ts";
 import { captureCallers } from "../source.ts";
 import { remedyFor } from "./remedies.ts";
