@@ -43,7 +43,9 @@ export type Reference =
   /** `lddw` of a subprogram's address, for a helper that calls back (BPF_PSEUDO_FUNC). */
   | { readonly kind: "function"; readonly name: string }
   /** A call of a kernel function by its BTF name (BPF_PSEUDO_KFUNC_CALL). */
-  | { readonly kind: "kernel-function"; readonly name: string };
+  | { readonly kind: "kernel-function"; readonly name: string }
+  /** A call that every verifier refuses, in place of an access to what the target kernel lacks; `name` says what. */
+  | { readonly kind: "missing"; readonly name: string };
 
 /** Marks the place of the instruction that follows it. */
 export interface Label {

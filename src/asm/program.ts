@@ -29,6 +29,11 @@ export interface Program<out T extends string = string> {
   readonly maps: readonly MapDefinition[];
   /** Licence told to the kernel; some helpers ask for a GPL-compatible one. */
   readonly license: string;
+  /**
+   * Why the program cannot be loaded: it came from an object file and uses
+   * something that is not supported. Absent for every other program.
+   */
+  readonly unsupported?: Error;
 }
 
 export interface ProgramFunction {

@@ -83,6 +83,15 @@ export class Btf {
     return this.#names.find(name);
   }
 
+  /**
+   * The ids of all types with this name, whatever the flavour of either
+   * (`task_struct___old` and `task_struct` are flavours of one name), rising.
+   */
+  flavoursOf(name: string): number[] {
+    this.#names ??= this.#indexNames();
+    return this.#names.findFlavours(name);
+  }
+
   /** The id of the first type of this kind and name. */
   find(kind: BtfKindName, name: string): number | undefined {
     return this.named(name).find((id) => this.kind(id) === kind);

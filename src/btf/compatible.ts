@@ -1,36 +1,43 @@
 /**
- * When a type of one BTF may stand for a type of another (the rules of CO-RE,
- * as libbpf's relo_core.c has them: names decide, sizes and order do not).
+ * Whether a type of one BTF can stand for a type of another: CO-RE's rules, as
+ * in `__bpf_core_types_are_compat` and its neighbours in libbpf's relo_core.c.
  */
 import type { Btf } from "./btf.ts";
-import { BtfError } from "./format.ts";
+import { essentialName } from "./flavour.ts";
+import { BtfError, type BtfKindName } from "./format.ts";
 import { MAX_DEPTH, skipModifiers } from "./resolve.ts";
-import type { BtfType } from "./type.ts";
+import type { BtfComposite, BtfEnum, BtfType } from "./type.ts";
 
-const isEnum = (type: BtfType) => type.kind === "enum" || type.kind === "enum64";
-const isComposite = (type: BtfType) => type.kind === "struct" || type.kind === "union";
+/** More comparisons than any sensible type takes; malformed BTF can ask for more. */
+const MAX_STEPS = 10_000;
 
-/** A name without its flavour: `task_struct___old` means `task_struct`. */
-export function essentialName(name: string): string {
-  const flavour = name.indexOf("___");
-  return flavour > 0 ? name.slice(0, flavour) : name;
+const isEnum = (type: BtfType): type is BtfEnum => type.kind === "enum" || type.kind === "enum64";
+const isComposite = (type: BtfType): type is BtfComposite => type.kind === "struct" || type.kind === "union";
+
+/** Whether two kinds are the same to CO-RE: an `enum` may have become an `enum64`. */
+export function kindsAreCompatible(a: BtfKindName, b: BtfKindName): boolean {
+  const wide = (kind: BtfKindName) => (kind === "enum64" ? "enum" : kind);
+  return wide(a) === wide(b);
 }
 
-/** Whether a field of type `a` can be read as one of type `b`. */
+/** Whether a field of type `a` can be read as one of type `b`. @throws {BtfError} for endless types */
 export function fieldsAreCompatible(local: Btf, a: number, target: Btf, b: number): boolean {
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const from = local.type(skipModifiers(local, a));
     const to = target.type(skipModifiers(target, b));
     if (isComposite(from) && isComposite(to)) return true;
-    if (isEnum(from) && isEnum(to)) return sameName(from, to);
-    if (from.kind !== to.kind) return false;
+    if (!kindsAreCompatible(from.kind, to.kind)) return false;
     switch (from.kind) {
       case "ptr":
       case "int":
       case "float":
         return true;
       case "fwd":
-        return sameName(from, to);
+      case "enum":
+      case "enum64": {
+        const [one, other] = [nameOf(from), nameOf(to)];
+        return one === "" || other === "" || one === other;
+      }
       case "array":
         a = from.element;
         b = (to as typeof from).element;
@@ -42,93 +49,130 @@ export function fieldsAreCompatible(local: Btf, a: number, target: Btf, b: numbe
   throw new BtfError(`type ${a}: arrays within each other go round`);
 }
 
-function sameName(from: BtfType, to: BtfType): boolean {
-  const [a, b] = [from, to].map((type) => ("name" in type ? essentialName(type.name) : ""));
-  return a === "" || b === "" || a === b;
-}
+const nameOf = (type: BtfType) => ("name" in type ? essentialName(type.name) : "");
 
-/** Whether a type is there, taken loosely: of the same kind, and so all that it points to or takes. */
+/**
+ * Whether type `a` exists as type `b`: both are of one kind, and so is whatever
+ * they point to or take. The caller has compared the names.
+ * @throws {BtfError} for endless types
+ */
 export function areCompatible(local: Btf, a: number, target: Btf, b: number): boolean {
-  return new Comparison(local, target, false).same(a, b, 0);
+  return compatible(local, a, target, b, { left: MAX_STEPS });
 }
 
-/** Whether every member or enumerator of a type is there in the other with a type that matches, too. */
+function compatible(local: Btf, a: number, target: Btf, b: number, steps: { left: number }): boolean {
+  if (!kindsAreCompatible(local.kind(a), target.kind(b))) return false;
+  while (steps.left-- > 0) {
+    const from = local.type(skipModifiers(local, a));
+    const to = target.type(skipModifiers(target, b));
+    if (!kindsAreCompatible(from.kind, to.kind)) return false;
+    switch (from.kind) {
+      case "void":
+      case "struct":
+      case "union":
+      case "enum":
+      case "enum64":
+      case "fwd":
+      case "int":
+        return true;
+      case "ptr":
+        a = from.type;
+        b = (to as typeof from).type;
+        break;
+      case "array":
+        a = from.element;
+        b = (to as typeof from).element;
+        break;
+      case "func_proto": {
+        const other = to as typeof from;
+        if (from.parameters.length !== other.parameters.length) return false;
+        for (const [i, { type }] of from.parameters.entries()) {
+          const [one, two] = [skipModifiers(local, type), skipModifiers(target, other.parameters[i]!.type)];
+          if (!compatible(local, one, target, two, steps)) return false;
+        }
+        a = from.returns;
+        b = other.returns;
+        break;
+      }
+      default:
+        return false;
+    }
+  }
+  throw new BtfError(`type ${a} goes on without end`);
+}
+
+/**
+ * Whether every member or enumerator of type `a` is in type `b`, with a type
+ * that matches too. What is behind a pointer is compared by kind and name.
+ * @throws {BtfError} for endless types
+ */
 export function matches(local: Btf, a: number, target: Btf, b: number): boolean {
-  return new Comparison(local, target, true).same(a, b, 0);
+  return new Matching(local, target).match(a, b, false, 0);
 }
 
-/** More than any comparison of sense takes; malformed BTF can ask for more. */
-const MAX_PAIRS = 10_000;
-
-class Comparison {
+class Matching {
   readonly #local: Btf;
   readonly #target: Btf;
-  readonly #members: boolean;
-  /** Pairs that were compared; true for those that are being, since structs point to each other. */
-  readonly #seen = new Map<string, boolean>();
+  #steps = 0;
 
-  constructor(local: Btf, target: Btf, members: boolean) {
+  constructor(local: Btf, target: Btf) {
     this.#local = local;
     this.#target = target;
-    this.#members = members;
   }
 
-  same(a: number, b: number, depth: number): boolean {
-    const localId = skipModifiers(this.#local, a);
-    const targetId = skipModifiers(this.#target, b);
-    const pair = `${localId} ${targetId}`;
-    const before = this.#seen.get(pair);
-    if (before !== undefined) return before;
-    if (this.#seen.size > MAX_PAIRS || depth > MAX_DEPTH) throw new BtfError(`type ${a} goes on without end`);
-    this.#seen.set(pair, true);
-    const result = this.#compare(this.#local.type(localId), this.#target.type(targetId), depth);
-    this.#seen.set(pair, result);
-    return result;
-  }
-
-  #compare(from: BtfType, to: BtfType, depth: number): boolean {
-    if (isEnum(from) && isEnum(to)) return !this.#members || this.#enumerators(from, to);
-    if (from.kind !== to.kind) {
-      return this.#members && ((from.kind === "fwd" && isComposite(to)) || (isComposite(from) && to.kind === "fwd"));
-    }
+  match(a: number, b: number, behindPointer: boolean, depth: number): boolean {
+    if (depth > MAX_DEPTH || ++this.#steps > MAX_STEPS) throw new BtfError(`type ${a} goes on without end`);
+    const from = this.#local.type(skipModifiers(this.#local, a));
+    const to = this.#target.type(skipModifiers(this.#target, b));
+    if (nameOf(from) !== nameOf(to)) return false;
+    if (isEnum(from)) return isEnum(to) && enumeratorsMatch(from, to);
+    if (behindPointer && from.kind === "fwd" && isComposite(to)) return from.union === (to.kind === "union");
+    if (behindPointer && isComposite(from) && to.kind === "fwd") return to.union === (from.kind === "union");
+    if (from.kind !== to.kind) return false;
+    const same = (one: number, other: number, pointed = behindPointer) => this.match(one, other, pointed, depth + 1);
     switch (from.kind) {
-      case "ptr":
-        return this.same(from.type, (to as typeof from).type, depth + 1);
-      case "array": {
-        const other = to as typeof from;
-        return (!this.#members || from.length === other.length) && this.same(from.element, other.element, depth + 1);
+      case "void":
+        return true;
+      case "fwd":
+        return from.union === (to as typeof from).union;
+      case "struct":
+      case "union": {
+        if (behindPointer) return true;
+        const { members } = to as BtfComposite;
+        return (
+          from.members.length <= members.length &&
+          from.members.every(({ name, type }) =>
+            members.some((other) => essentialName(other.name) === essentialName(name) && same(type, other.type)),
+          )
+        );
       }
+      case "int": {
+        const other = to as typeof from;
+        return from.size === other.size && (from.encoding === "signed") === (other.encoding === "signed");
+      }
+      case "ptr":
+        return same(from.type, (to as typeof from).type, true);
+      case "array":
+        return from.length === (to as typeof from).length && same(from.element, (to as typeof from).element);
       case "func_proto": {
         const other = to as typeof from;
         return (
           from.parameters.length === other.parameters.length &&
-          this.same(from.returns, other.returns, depth + 1) &&
-          from.parameters.every((parameter, i) => this.same(parameter.type, other.parameters[i]!.type, depth + 1))
-        );
-      }
-      case "int":
-        return (
-          !this.#members || (from.size === (to as typeof from).size && from.encoding === (to as typeof from).encoding)
-        );
-      case "struct":
-      case "union": {
-        if (!this.#members) return true;
-        const other = to as typeof from;
-        // What is only pointed to is compared by name.
-        if (depth > 0 && from.name !== "") return from.name === other.name;
-        return from.members.every((member) =>
-          other.members.some(
-            (candidate) => candidate.name === member.name && this.same(member.type, candidate.type, depth + 1),
-          ),
+          from.parameters.every(({ type }, i) => same(type, other.parameters[i]!.type)) &&
+          same(from.returns, other.returns)
         );
       }
       default:
-        return true;
+        return false;
     }
   }
+}
 
-  #enumerators(from: BtfType, to: BtfType): boolean {
-    if (!("values" in from) || !("values" in to)) return false;
-    return from.values.every(({ name }) => to.values.some((other) => other.name === name));
-  }
+function enumeratorsMatch(from: BtfEnum, to: BtfEnum): boolean {
+  const names = new Set(to.values.map(({ name }) => essentialName(name)));
+  return (
+    from.size === to.size &&
+    from.values.length <= to.values.length &&
+    from.values.every(({ name }) => names.has(essentialName(name)))
+  );
 }

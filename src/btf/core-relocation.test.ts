@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Btf, BtfBuilder, BtfError, CoreKind, resolveCore, type BtfMember } from "./index.ts";
+import { Btf, BtfBuilder, BtfError, CoreKind, CoreRelocations, type BtfMember } from "./index.ts";
 
 const test = suite("btf: CO-RE");
 
@@ -19,7 +19,12 @@ function sides() {
 }
 
 const ask = (local: BtfBuilder, target: BtfBuilder, type: number, access: string, kind: number) =>
-  resolveCore({ offset: 0, type, access, kind }, new Btf(local.encode()), () => new Btf(target.encode()));
+  new CoreRelocations(new Btf(local.encode()), () => new Btf(target.encode())).resolve({
+    offset: 0,
+    type,
+    access,
+    kind,
+  });
 
 const field = () => {
   const { local, target, l, t } = sides();
@@ -72,7 +77,13 @@ const { BYTE_OFFSET, BYTE_SIZE, EXISTS, SIGNED, LSHIFT, RSHIFT } = {
   RSHIFT: CoreKind.FIELD_RSHIFT_U64,
 };
 
-const fields: readonly [title: string, access: string, kind: number, local: bigint, target: bigint | undefined][] = [
+const fields: readonly [
+  title: string,
+  access: string,
+  kind: number,
+  local: bigint | undefined,
+  target: bigint | undefined,
+][] = [
   ["a member of an array's element: other element size, other place", "0:0:1:0", BYTE_OFFSET, 8n, 32n],
   ["the second member, moved to the front", "0:0:1:1", BYTE_OFFSET, 12n, 36n],
   ["an element that the target's array has not", "0:0:3:0", BYTE_OFFSET, 24n, undefined],
@@ -80,9 +91,9 @@ const fields: readonly [title: string, access: string, kind: number, local: bigi
   ["a member that moved into an anonymous union", "0:1", BYTE_OFFSET, 32n, 0n],
   ["its size", "0:1", BYTE_SIZE, 4n, 8n],
   ["the next struct of an array of them", "1:1", BYTE_OFFSET, 80n, 56n],
-  ["a bit field: bytes to load", "0:2", BYTE_OFFSET, 36n, 8n],
-  ["their number", "0:2", BYTE_SIZE, 4n, 4n],
-  ["left shift", "0:2", LSHIFT, 61n, 54n],
+  ["a bit field: bytes to load", "0:2", BYTE_OFFSET, undefined, 8n],
+  ["their number", "0:2", BYTE_SIZE, undefined, 4n],
+  ["left shift", "0:2", LSHIFT, undefined, 54n],
   ["right shift", "0:2", RSHIFT, 61n, 59n],
   ["sign of an unsigned member", "0:1", SIGNED, 0n, 0n],
   ["sign of a signed one", "0:0:0:0", SIGNED, 1n, 1n],
@@ -100,8 +111,8 @@ for (const [title, access, kind, wantLocal, wantTarget] of fields) {
 
 test("a member that grew is to be loaded with its new size", () => {
   const { local, target, outer } = field();
-  assert.equal(ask(local, target, outer, "0:1", BYTE_OFFSET).resize, { local: 4, target: 8, zeroExtends: true });
-  assert.equal(ask(local, target, outer, "0:0:0:0", BYTE_OFFSET).resize, { local: 4, target: 4, zeroExtends: false });
+  assert.equal(ask(local, target, outer, "0:1", BYTE_OFFSET).resize, { local: 4, target: 8, safe: true });
+  assert.equal(ask(local, target, outer, "0:0:0:0", BYTE_OFFSET).resize, { local: 4, target: 4, safe: true });
 });
 
 test("the access is told in words", () => {
@@ -117,7 +128,8 @@ test("types: whether they are there, their size and id", () => {
   assert.is(ask(local, target, outer, "0", CoreKind.TYPE_ID_TARGET).target, BigInt(targetOuter));
   assert.is(ask(local, target, outer, "0", CoreKind.TYPE_ID_LOCAL).target, BigInt(outer));
   assert.is(ask(local, target, lost, "0", CoreKind.TYPE_EXISTS).target, 0n);
-  assert.is(ask(local, target, lost, "0", CoreKind.TYPE_SIZE).target, undefined);
+  assert.is(ask(local, target, lost, "0", CoreKind.TYPE_SIZE).target, 0n, "as bpf_core_read.h documents");
+  assert.is(ask(local, target, lost, "0", CoreKind.TYPE_ID_TARGET).target, 0n);
   assert.is(ask(local, target, lost, "0", CoreKind.TYPE_MATCHES).target, 0n);
 });
 
@@ -165,6 +177,50 @@ test("enumerators by name, whatever their number, in 32 and 64 bits", () => {
   );
 });
 
+test("all accesses to one local type are answered from the same target type", () => {
+  const { local, target, l, t } = sides();
+  const fields = ["both", "first", "second"].map((name, i) => member(name, l.u32, 32 * i));
+  const id = local.add({ kind: "struct", name: "split___mine", size: 12, members: fields });
+  const other = local.add({ kind: "struct", name: "split", size: 12, members: fields });
+  target.add({
+    kind: "struct",
+    name: "split",
+    size: 8,
+    members: [member("both", t.u32, 0), member("first", t.u32, 32)],
+  });
+  target.add({
+    kind: "struct",
+    name: "split___2",
+    size: 16,
+    members: [member("second", t.u32, 64), member("both", t.u32, 96)],
+  });
+  const relocations = new CoreRelocations(new Btf(local.encode()), () => new Btf(target.encode()));
+  const offset = (type: number, access: string) =>
+    relocations.resolve({ offset: 0, type, access, kind: BYTE_OFFSET }).target;
+  const exists = (type: number, access: string) =>
+    relocations.resolve({ offset: 0, type, access, kind: EXISTS }).target;
+  assert.is(offset(id, "0:1"), 4n, "only the first of the two has it");
+  assert.is(offset(id, "0:2"), undefined, "only the second has it, and the first was chosen");
+  assert.is(exists(id, "0:2"), 0n);
+  assert.is(offset(id, "0:0"), 0n, "both have it, at different places");
+  assert.is(offset(other, "0:2"), 8n, "another flavour chooses for itself");
+  assert.is(offset(other, "0:0"), 12n);
+});
+
+test("an access to a typedef of a nameless struct is found by the typedef's name", () => {
+  const { local, target, l, t } = sides();
+  const nameless = (b: BtfBuilder, members: BtfMember[]) =>
+    b.add({
+      kind: "typedef",
+      name: "pair_t",
+      type: b.add({ kind: "struct", name: "", size: 4 * members.length, members }),
+    });
+  const id = nameless(local, [member("a", l.int, 0), member("b", l.int, 32)]);
+  nameless(target, [member("new", t.int, 0), member("a", t.int, 32), member("b", t.int, 64)]);
+  const result = ask(local, target, id, "0:1", BYTE_OFFSET);
+  assert.equal([result.local, result.target, result.text], [4n, 8n, "pair_t.b"]);
+});
+
 test("two types of one name that differ in the answer are an error, and no matter where they agree", () => {
   const { local, target, l, t } = sides();
   const id = local.add({
@@ -188,7 +244,7 @@ const faults: readonly [access: string, kind: number, message: RegExp][] = [
   ["0:9", BYTE_OFFSET, /member 9 of struct outer___v2, which has 4/],
   ["0:1:0", BYTE_OFFSET, /goes into struct outer___v2\.count, a int/],
   ["0", 13, /kind 13 is not known/],
-  ["0", CoreKind.ENUMVAL_VALUE, /enumerator 0 of struct outer___v2, which there is not/],
+  ["0", CoreKind.ENUMVAL_VALUE, /enumerator 0 of struct outer___v2, which is absent/],
 ];
 
 for (const [access, kind, message] of faults) {

@@ -6,12 +6,12 @@ import {
   Btf,
   BtfError,
   CoreKind,
+  CoreRelocations,
   declaration,
   definition,
   encodeBtfExt,
   findMember,
   parseBtfExt,
-  resolveCore,
   schemaOf,
   sectionSchema,
   sizeOf,
@@ -49,12 +49,15 @@ function interrogate(btf: Btf): number {
     ask(() => skipModifiers(btf, id));
     ask(() => findMember(btf, id, "word"));
     ask(() => schemaOf(btf, id));
-    ask(() => sectionSchema(btf, id, "x", 8));
+    ask(() => {
+      const type = btf.type(id);
+      return type.kind === "datasec" ? sectionSchema(btf, "x", { variables: type.variables, size: 8 }) : undefined;
+    });
     ask(() => btf.find("struct", btf.name(id)));
     // One kind of relocation for each type, another one each time: all of them would take a minute.
     const kind = coreKinds[turn++ % coreKinds.length]!;
-    ask(() => resolveCore({ offset: 0, type: id, access: "0:1", kind }, btf, () => intact));
-    ask(() => resolveCore({ offset: 0, type: id, access: "0:2:0", kind }, intact, () => btf));
+    ask(() => new CoreRelocations(btf, () => intact).resolve({ offset: 0, type: id, access: "0:1", kind }));
+    ask(() => new CoreRelocations(intact, () => btf).resolve({ offset: 0, type: id, access: "0:2:0", kind }));
   }
   return answers;
 }

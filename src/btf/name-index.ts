@@ -1,18 +1,21 @@
+import { essentialName } from "./flavour.ts";
+
 /**
- * From a name to the types that bear it: a hash table with chains, in typed
- * arrays. A `Map` of a hundred thousand strings takes ten times the memory and
- * the time to build, and dies with most of its strings never asked for.
+ * A hash table from names to type ids, with chains, in typed arrays. A `Map` of
+ * a hundred thousand strings takes ten times the memory and the time to build,
+ * and most of its strings would never be looked up. Flavours of one name
+ * (`task_struct___old`) share a chain.
  */
 export class NameIndex {
   readonly #strings: Uint8Array;
-  /** Of each type id, the offset of its name; 0 for none. */
+  /** By type id: the offset of its name; 0 for none. */
   readonly #names: Uint32Array;
-  /** Of each hash, the first id, 0 for none; and of each id, the next one with the same hash. */
+  /** By hash: the first id, or 0. By id: the next id with the same hash, or 0. */
   readonly #heads: Uint32Array;
   readonly #next: Uint32Array;
   readonly #mask: number;
 
-  /** `strings` are zero-terminated, the last one too. */
+  /** Every string in `strings` ends with a zero byte. */
   constructor(strings: Uint8Array, names: Uint32Array) {
     this.#strings = strings;
     this.#names = names;
@@ -32,18 +35,47 @@ export class NameIndex {
   /** The ids of the types with this name, rising. */
   find(name: string): number[] {
     const wanted = Buffer.from(`${name}\0`);
-    const ids: number[] = [];
-    for (let id = this.#heads[hash(wanted, 0) & this.#mask]!; id !== 0; id = this.#next[id]!) {
+    return this.#chain(wanted).filter((id) => {
       const start = this.#names[id]!;
-      if (wanted.equals(this.#strings.subarray(start, start + wanted.length))) ids.push(id);
-    }
+      return wanted.equals(this.#strings.subarray(start, start + wanted.length));
+    });
+  }
+
+  /** The ids of the types with this name apart from flavours on either side, rising. */
+  findFlavours(name: string): number[] {
+    const essential = essentialName(name);
+    return this.#chain(Buffer.from(`${essential}\0`)).filter((id) => {
+      const start = this.#names[id]!;
+      const text = this.#strings.subarray(start, this.#strings.indexOf(0, start));
+      return essentialName(Buffer.from(text).toString()) === essential;
+    });
+  }
+
+  #chain(name: Uint8Array): number[] {
+    const ids: number[] = [];
+    for (let id = this.#heads[hash(name, 0) & this.#mask]!; id !== 0; id = this.#next[id]!) ids.push(id);
     return ids;
   }
 }
 
-/** FNV-1a over a zero-terminated string. */
+const UNDERSCORE = 0x5f;
+
+/** FNV-1a over a zero-terminated name without its flavour. */
 function hash(bytes: Uint8Array, start: number): number {
   let value = 0x811c9dc5;
-  for (let at = start; bytes[at] !== 0; at++) value = Math.imul(value ^ bytes[at]!, 0x01000193);
+  let essential: number | undefined;
+  /** Underscores just passed, and the hash before them. */
+  let run = 0;
+  let beforeRun = value;
+  for (let at = start; bytes[at] !== 0; at++) {
+    if (bytes[at] === UNDERSCORE) {
+      if (run++ === 0) beforeRun = value;
+    } else {
+      if (run === 3 && at - 3 > start) essential = beforeRun;
+      run = 0;
+    }
+    value = Math.imul(value ^ bytes[at]!, 0x01000193);
+  }
+  value = essential ?? value;
   return (value ^ (value >>> 15)) >>> 0;
 }

@@ -18,7 +18,7 @@ import {
 } from "../types/index.ts";
 import type { Btf } from "./btf.ts";
 import { BtfError } from "./format.ts";
-import { resolveType, sizeOf } from "./resolve.ts";
+import { sizeOf } from "./resolve.ts";
 import type { BtfComposite } from "./type.ts";
 
 /** Nothing that a program keeps in a map is larger: the kernel allocates values in one piece. */
@@ -103,6 +103,7 @@ class Converter {
 
   #struct(type: BtfComposite): Schema | undefined {
     const layout: FieldLayout[] = [];
+    const unique = uniqueNames();
     for (const [i, member] of type.members.entries()) {
       if (member.bits !== 0 || member.offset % 8 !== 0) return undefined;
       const offset = member.offset / 8;
@@ -110,7 +111,7 @@ class Converter {
         throw new BtfError(`member ${member.name} of struct ${type.name} ends behind the struct`);
       }
       layout.push({
-        name: member.name === "" ? `anonymous${i}` : member.name,
+        name: unique(member.name === "" ? `anonymous${i}` : member.name),
         schema: this.#part(member.type),
         offset,
       });
@@ -119,23 +120,59 @@ class Converter {
   }
 }
 
-/** Variables of a section as one struct, which is what the value of the map that holds them is. */
-export function sectionSchema(btf: Btf, id: number, name: string, size: number): Schema {
-  const section = resolveType(btf, id);
-  if (section.kind !== "datasec") throw new BtfError(`type ${id} is a ${section.kind}, not a section of variables`);
+/** Gives each name once: a second `count` becomes `count_2`. */
+function uniqueNames(): (name: string) => string {
+  const taken = new Set<string>();
+  return (name) => {
+    let free = name;
+    for (let i = 2; taken.has(free); i++) free = `${name}_${i}`;
+    taken.add(free);
+    return free;
+  };
+}
+
+/** The variables of a section and what the section holds. */
+export interface SectionContent {
+  readonly variables: readonly { readonly type: number; readonly offset: number; readonly size: number }[];
+  /** Bytes. */
+  readonly size: number;
+  /** The initial bytes; absent where all are zero. */
+  readonly data?: Uint8Array;
+}
+
+/**
+ * The variables of a section as one struct: the value of the map that holds
+ * them. A second variable of one name (`static` in two functions or files) is
+ * `NAME_2`; bytes that are not zero and belong to no variable are `bytes_OFFSET`,
+ * so writing back what was read changes nothing. Where variables overlap, the
+ * whole section is an array of bytes.
+ * @throws {BtfError} where a variable ends behind the section
+ */
+export function sectionSchema(btf: Btf, name: string, { variables, size, data }: SectionContent): Schema {
+  const sorted = [...variables].sort((a, b) => a.offset - b.offset);
   const layout: FieldLayout[] = [];
-  for (const variable of section.variables) {
+  const unique = uniqueNames();
+  let end = 0;
+  const fillTo = (offset: number) => {
+    if (data?.subarray(end, offset).some((byte) => byte !== 0))
+      layout.push({ name: unique(`bytes_${end}`), schema: bytes(offset - end), offset: end });
+  };
+  for (const variable of sorted) {
     if (variable.offset + variable.size > size) {
       throw new BtfError(
         `variable ${btf.name(variable.type)} ends at byte ${variable.offset + variable.size} of a section of ${size}`,
       );
     }
+    if (variable.offset < end) return bytes(size);
+    fillTo(variable.offset);
     const schema = schemaOf(btf, variable.type);
     layout.push({
-      name: btf.name(variable.type),
+      name: unique(btf.name(variable.type)),
       schema: schema.size === variable.size ? schema : bytes(variable.size),
       offset: variable.offset,
     });
+    end = variable.offset + variable.size;
   }
+  fillTo(size);
   return structWithLayout(name, layout, size);
 }

@@ -1,19 +1,23 @@
 /** Sections of code: their functions, and their instructions with source lines and CO-RE relocations applied. */
 import { AsmError, decode, isWide, SLOT_SIZE, type Instruction } from "../asm/index.ts";
-import { BtfError, type Btf, type BtfExt } from "../btf/index.ts";
+import { BtfError, type Btf, type BtfExt, type CoreRecord, type CoreRelocations } from "../btf/index.ts";
 import { relocateCore } from "./core.ts";
 import { ElfError } from "./error.ts";
 import type { ElfFile, Relocation, Section } from "./file.ts";
 import { SHF_EXECINSTR, SHT_PROGBITS, STB_LOCAL, STT_FUNC } from "./format.ts";
 
+/** A function of a section of code. */
 export interface CodeFunction {
   readonly name: string;
   readonly section: CodeSection;
-  /** Visible outside of the file; main programs are. */
+  /** Visible outside the file, as every main program is. */
   readonly global: boolean;
   /** Bytes from the start of the section. */
   readonly offset: number;
+  /** Bytes. */
   readonly size: number;
+  /** Why the function cannot be used. */
+  readonly fault?: ElfError;
 }
 
 export interface CodeSection {
@@ -24,71 +28,115 @@ export interface CodeSection {
   readonly instructions: ReadonlyMap<number, Instruction>;
   /** By the byte offset of the instruction that they apply to. */
   readonly relocations: ReadonlyMap<number, Relocation>;
+  /** Why an instruction cannot be used, by byte offset. */
+  readonly faults: ReadonlyMap<number, ElfError>;
 }
 
-/** What is known beside the code. */
+/** The object's types, and what they say about its code. */
 export interface CodeContext {
   readonly btf: Btf;
   readonly ext: BtfExt;
-  /** The kernel's types, for CO-RE; asked for only if needed. */
-  readonly target: () => Btf;
 }
 
 export const isCode = (section: Section) =>
   section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.size > 0;
 
-/** The code of a section. @throws {ElfError} which names the section, and the function if it is about one. */
-export function readCode(elf: ElfFile, section: Section, context: CodeContext): CodeSection {
+/**
+ * Reads the sections of code, with source lines and CO-RE relocations applied.
+ * What is wrong in one function or instruction is noted there, and does not
+ * affect the others.
+ * @returns the sections by number
+ */
+export function readCode(
+  elf: ElfFile,
+  context: CodeContext,
+  relocations: CoreRelocations,
+): ReadonlyMap<number, CodeSection> {
+  const sections = new Map<number, MutableSection>();
+  for (const section of elf.sections)
+    if (isCode(section)) sections.set(section.index, readSection(elf, section, context));
+  // In the order of the records: each answer narrows the next ones.
+  for (const [name, records] of context.ext.core) {
+    const code = [...sections.values()].find((section) => section.name === name);
+    if (code !== undefined) for (const record of records) relocate(code, record, relocations);
+  }
+  return sections;
+}
+
+interface MutableSection extends CodeSection {
+  readonly functions: Map<number, CodeFunction>;
+  readonly instructions: Map<number, Instruction>;
+  readonly faults: Map<number, ElfError>;
+}
+
+function readSection(elf: ElfFile, section: Section, context: CodeContext): MutableSection {
   const fail = (reason: string, symbol?: string, cause?: unknown) =>
     new ElfError(reason, { section: section.name, ...(symbol === undefined ? {} : { symbol }), cause });
-  let decoded: Instruction[];
-  try {
-    decoded = decode(section.data);
-  } catch (error) {
-    throw error instanceof AsmError ? fail(error.message, undefined, error) : error;
-  }
   const instructions = new Map<number, Instruction>();
-  let offset = 0;
-  for (const instruction of decoded) {
-    instructions.set(offset, instruction);
-    offset += isWide(instruction) ? 2 * SLOT_SIZE : SLOT_SIZE;
-  }
-  addSources(instructions, section.name, context);
-  for (const record of context.ext.core.get(section.name) ?? []) {
-    const instruction = instructions.get(record.offset);
-    if (instruction === undefined)
-      throw fail(`a CO-RE relocation at byte ${record.offset}, where no instruction begins`);
-    try {
-      relocateCore(instruction, record, context.btf, context.target).forEach((each, i) =>
-        instructions.set(record.offset + i * SLOT_SIZE, each),
-      );
-    } catch (error) {
-      throw error instanceof BtfError
-        ? fail(`CO-RE relocation at byte ${record.offset}: ${error.message}`, undefined, error)
-        : error;
+  const faults = new Map<number, ElfError>();
+  /** What is wrong with the section as a whole. */
+  let broken: ElfError | undefined;
+  try {
+    let offset = 0;
+    for (const instruction of decode(section.data)) {
+      instructions.set(offset, instruction);
+      offset += isWide(instruction) ? 2 * SLOT_SIZE : SLOT_SIZE;
     }
+    addSources(instructions, section.name, context);
+  } catch (error) {
+    if (!(error instanceof AsmError) && !(error instanceof BtfError)) throw error;
+    broken = fail(error.message, undefined, error);
   }
   const relocations = new Map<number, Relocation>();
   for (const relocation of elf.relocations.get(section.index) ?? []) {
     if (!instructions.has(relocation.offset))
-      throw fail(`a relocation at byte ${relocation.offset}, where no instruction begins`, relocation.symbol.name);
+      broken ??= fail(`a relocation at byte ${relocation.offset}, where no instruction begins`, relocation.symbol.name);
     relocations.set(relocation.offset, relocation);
   }
+  for (const { offset } of context.ext.core.get(section.name) ?? []) {
+    if (!instructions.has(offset)) broken ??= fail(`a CO-RE relocation at byte ${offset}, where no instruction begins`);
+  }
   const functions = new Map<number, CodeFunction>();
-  const code: CodeSection = { name: section.name, functions, instructions, relocations };
+  const code: MutableSection = { name: section.name, functions, instructions, relocations, faults };
   for (const symbol of elf.symbols) {
     if (symbol.section !== section || symbol.type !== STT_FUNC) continue;
     const { name, value, size } = symbol;
     const end = value + size;
-    if (size === 0 || !instructions.has(value) || (end !== section.size && !instructions.has(end))) {
-      throw fail(
-        `it is said to take bytes ${value} to ${end}, which are no whole instructions of the section's ${section.size} bytes`,
-        name,
-      );
-    }
-    functions.set(value, { name, section: code, global: symbol.binding !== STB_LOCAL, offset: value, size });
+    const isWhole = size !== 0 && instructions.has(value) && (end === section.size || instructions.has(end));
+    const fault =
+      broken ??
+      (isWhole
+        ? undefined
+        : fail(
+            `its symbol says bytes ${value} to ${end}, which are not whole instructions of the section's ${section.size} bytes`,
+            name,
+          ));
+    functions.set(value, {
+      name,
+      section: code,
+      global: symbol.binding !== STB_LOCAL,
+      offset: value,
+      size,
+      ...(fault && { fault }),
+    });
   }
   return code;
+}
+
+function relocate(code: MutableSection, record: CoreRecord, relocations: CoreRelocations): void {
+  const instruction = code.instructions.get(record.offset);
+  if (instruction === undefined) return;
+  try {
+    relocateCore(instruction, relocations.resolve(record)).forEach((each, i) =>
+      code.instructions.set(record.offset + i * SLOT_SIZE, each),
+    );
+  } catch (error) {
+    if (!(error instanceof BtfError)) throw error;
+    const { source } = instruction;
+    const place = source === undefined ? `at byte ${record.offset}` : `at ${source.file}:${source.line}`;
+    const reason = `CO-RE relocation ${place}: ${error.message}`;
+    code.faults.set(record.offset, new ElfError(reason, { section: code.name, cause: error }));
+  }
 }
 
 /** line_info as each instruction's source: a record holds until the next one. */

@@ -14,7 +14,7 @@ import {
   w0,
   type Instruction,
 } from "../asm/index.ts";
-import { Btf, BtfBuilder, BtfError, CoreKind } from "../btf/index.ts";
+import { Btf, BtfBuilder, BtfError, CoreKind, CoreRelocations } from "../btf/index.ts";
 import { relocateCore } from "./core.ts";
 
 const test = suite("elf: CO-RE in instructions");
@@ -41,7 +41,8 @@ function relocate(
   kind: number = CoreKind.FIELD_BYTE_OFFSET,
   from = local,
 ): readonly Instruction[] {
-  return relocateCore(instruction, { offset: 0, type: from.id, access: "0:0", kind }, from.btf, () => target);
+  const record = { offset: 0, type: from.id, access: "0:0", kind };
+  return relocateCore(instruction, new CoreRelocations(from.btf, () => target).resolve(record));
 }
 const text = (...given: Parameters<typeof relocate>) =>
   relocate(...given).map((instruction) => formatInstruction(instruction));
@@ -61,15 +62,14 @@ test("the number goes into the field that the instruction has for it", () => {
 test("a field of another size is loaded with its size, as long as that gives the same number", () => {
   assert.equal(text(load("u32", r1, r2, 8), structWith(8, "unsigned", 16).btf), ["r1 = *(u64 *)(r2 + 16)"]);
   assert.equal(text(load("u32", r1, r2, 8), structWith(2, "unsigned", 2).btf), ["r1 = *(u16 *)(r2 + 2)"]);
-  assert.equal(
-    text(load("u8", r1, r2, 8), structWith(8, "unsigned", 16).btf),
-    ["r1 = *(u8 *)(r2 + 16)"],
-    "a part of it stays a part",
-  );
   assert.throws(
-    () => relocate(load("u32", r1, r2, 8), structWith(8, "signed", 16).btf),
+    () => relocate(load("u8", r1, r2, 8), structWith(8, "unsigned", 16).btf),
     (error: unknown) => error instanceof BtfError && /struct s\.field has 8 bytes in place of 4/.test(error.message),
+    "a load of a part of it",
   );
+  const signed = relocate(load("u32", r1, r2, 8), structWith(8, "signed", 16).btf)[0]!;
+  assert.is(formatInstruction(signed), "call unknown#195896080", "refused only where the program gets there");
+  assert.match((signed.reference as { name: string }).name, /struct s\.field has 8 bytes in the target kernel, not 4/);
 });
 
 test("what the target has not is a call that the verifier refuses, in as many slots", () => {
@@ -78,8 +78,14 @@ test("what the target has not is a call that the verifier refuses, in as many sl
   const source = { file: "/a.c", line: 3, column: 4, text: "  return s->field;" };
   assert.equal(relocate({ ...load("u32", r1, r2, 8), source }, nothing)[0]!.source, {
     ...source,
-    text: "/* CO-RE: there is no struct s.field on the target */ return s->field;",
+    text: "/* the target kernel has no struct s.field (CO-RE) */ return s->field;",
   });
+});
+
+test("an instruction with another value than the object's own types give is an error", () => {
+  const wrong = /the instruction holds 12, and the object's types say 8/;
+  for (const instruction of [load("u32", r1, r2, 12), store("u32", r1, 12, 5), add(r1, 12), lddw(r0, 12)])
+    assert.throws(() => relocate(instruction, moved), wrong);
 });
 
 test("what an instruction cannot hold is an error", () => {

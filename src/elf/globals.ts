@@ -4,6 +4,7 @@ import { MapFlag, MapType, u32, type MapDefinition } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 import type { ElfFile, Section } from "./file.ts";
 import { SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS } from "./format.ts";
+import { sectionVariables } from "./variables.ts";
 
 /** Whether a section holds variables: `.data`, `.bss`, `.rodata`, and each followed by `.` and a name of its own. */
 export function isDataSection(section: Section): boolean {
@@ -20,29 +21,31 @@ export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: str
   const relocated = elf.relocations.get(section.index)?.[0];
   if (relocated !== undefined) {
     throw new ElfError(
-      "a variable is initialised with the address of this symbol, which is not supported: addresses are known only in the program",
-      {
-        section: section.name,
-        symbol: relocated.symbol.name,
-      },
+      "a variable is initialised with the address of this symbol, which is not supported: the kernel knows addresses only in programs. Assign it in the program instead",
+      { section: section.name, symbol: relocated.symbol.name },
     );
   }
   if (section.size === 0 || section.size > MAX_SIZE)
     throw new ElfError(`a data section of ${section.size} bytes cannot be a map's value`, { section: section.name });
   const readOnly = section.name.startsWith(".rodata");
-  const type = btf.find("datasec", section.name);
+  // What only takes room in the file is zero, and so is a new array map.
+  const data = section.type === SHT_NOBITS ? undefined : section.data;
+  const variables = sectionVariables(elf, section, btf);
   return Object.freeze({
     name: mapName(prefix + section.name),
     type: MapType.ARRAY,
     key: u32,
     value:
-      type === undefined
+      variables === undefined
         ? bytes(section.size)
-        : sectionSchema(btf, type, section.name.replace(/^\./, ""), section.size),
+        : sectionSchema(btf, section.name.replace(/^\./, ""), {
+            variables,
+            size: section.size,
+            ...(data === undefined ? {} : { data }),
+          }),
     maxEntries: 1,
     flags: readOnly ? MapFlag.RDONLY_PROG : 0,
-    // What only takes room in the file is zero, and so is a new array map.
-    ...(section.type === SHT_NOBITS ? {} : { initialValue: section.data }),
+    ...(data === undefined ? {} : { initialValue: data }),
     ...(readOnly ? { frozen: true } : {}),
   });
 }
@@ -51,6 +54,6 @@ export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: str
 const MAX_SIZE = 0x7fff_ffff;
 
 /** Map names have only letters, digits, `_` and `.`. */
-function mapName(name: string): string {
+export function mapName(name: string): string {
   return name.replace(/[^A-Za-z0-9_.]/g, "_");
 }

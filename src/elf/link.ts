@@ -1,20 +1,24 @@
-/** Makes a program of a main function: what it calls is put behind it, and references are resolved or named. */
-import { type Instruction, isWide, opcodes, type Program, type ProgramFunction, SLOT_SIZE } from "../asm/index.ts";
+/** Makes a program from a main function: puts the functions it calls behind it, and resolves or names its references. */
+import { isWide, opcodes, SLOT_SIZE, type Instruction, type Program, type ProgramFunction } from "../asm/index.ts";
 import type { MapDefinition } from "../types/index.ts";
 import type { CodeFunction, CodeSection } from "./code.ts";
 import { ElfError } from "./error.ts";
 import type { Relocation, Section } from "./file.ts";
-import { R_BPF_64_32, R_BPF_64_64, STB_WEAK } from "./format.ts";
+import type { Externs } from "./externs.ts";
+import { R_BPF_64_32, R_BPF_64_64 } from "./format.ts";
+
+const { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, LDDW } = opcodes;
 
 /** What relocations may point to. */
 export interface LinkContext {
   /** By section number. */
   readonly code: ReadonlyMap<number, CodeSection>;
-  /** Maps of section `.maps`, by their byte offset in it. */
-  readonly maps: ReadonlyMap<number, MapDefinition>;
   readonly mapsSection: number | undefined;
-  /** The map of a data section; undefined where the section is no data section. @throws {ElfError} */
+  /** The map at a byte offset of section `.maps`; undefined where none begins. @throws {ElfError} for a map that is not supported */
+  readonly mapAt: (offset: number) => MapDefinition | undefined;
+  /** The map of a data section; undefined for other sections. @throws {ElfError} */
   readonly globals: (section: Section) => MapDefinition | undefined;
+  readonly externs: Externs;
 }
 
 export type Linked = Pick<Program, "instructions" | "functions" | "maps">;
@@ -23,10 +27,10 @@ export type Linked = Pick<Program, "instructions" | "functions" | "maps">;
 const MAX_CALL_DEPTH = 256;
 
 /**
- * The instructions of a main function and of all that it calls, each function
- * once, the main one first and each callee as soon as its caller is through: the
- * order that libbpf gives them.
- * @throws {ElfError} which names the section, and the symbol that cannot be resolved.
+ * The instructions of a main function and of every function it calls, each once:
+ * the main one first, then each callee right after its first caller, in libbpf's
+ * order.
+ * @throws {ElfError} which names the section, and the symbol that cannot be resolved
  */
 export function link(main: CodeFunction, context: LinkContext): Linked {
   const functions: ProgramFunction[] = [];
@@ -37,8 +41,9 @@ export function link(main: CodeFunction, context: LinkContext): Linked {
   const open: { readonly index: number; readonly slot: number; readonly target: CodeFunction }[] = [];
   let slot = 0;
   const place = (current: CodeFunction, depth: number): void => {
+    if (current.fault !== undefined) throw current.fault;
     if (depth > MAX_CALL_DEPTH)
-      throw new ElfError("it is called at a depth that no kernel allows", {
+      throw new ElfError("it is called more deeply than any kernel allows", {
         section: current.section.name,
         symbol: current.name,
       });
@@ -46,6 +51,8 @@ export function link(main: CodeFunction, context: LinkContext): Linked {
     places.set(current, slot);
     const called: CodeFunction[] = [];
     for (const { at, instruction } of bodyOf(current)) {
+      const fault = current.section.faults.get(at);
+      if (fault !== undefined) throw fault;
       const resolved = resolve(instruction, at, current, context);
       if (resolved.map !== undefined) maps.set(resolved.map.name, resolved.map);
       if (resolved.target !== undefined) {
@@ -64,10 +71,12 @@ export function link(main: CodeFunction, context: LinkContext): Linked {
   return { instructions, functions, maps: [...maps.values()] };
 }
 
-function* bodyOf(of: CodeFunction): Generator<{ at: number; instruction: Instruction }> {
+/** The instructions of a function, with their byte offsets in the section. */
+export function* bodyOf(of: CodeFunction): Generator<{ at: number; instruction: Instruction }> {
   const { instructions } = of.section;
   for (let at = of.offset; at < of.offset + of.size; ) {
-    const instruction = instructions.get(at)!;
+    const instruction = instructions.get(at);
+    if (instruction === undefined) return;
     yield { at, instruction };
     at += isWide(instruction) ? 2 * SLOT_SIZE : SLOT_SIZE;
   }
@@ -85,8 +94,8 @@ function resolve(instruction: Instruction, at: number, current: CodeFunction, co
   const section = current.section;
   if (relocation === undefined) {
     // Within a section, a compiler may resolve calls by itself.
-    const call = instruction.opcode === opcodes.CALL && instruction.src === opcodes.BPF_PSEUDO_CALL;
-    const address = instruction.opcode === opcodes.LDDW && instruction.src === opcodes.BPF_PSEUDO_FUNC;
+    const call = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL;
+    const address = instruction.opcode === LDDW && instruction.src === BPF_PSEUDO_FUNC;
     if (!call && !address) return { instruction };
     return {
       instruction,
@@ -95,9 +104,9 @@ function resolve(instruction: Instruction, at: number, current: CodeFunction, co
   }
   const { symbol, type } = relocation;
   const fail = (reason: string) => new ElfError(reason, { section: section.name, symbol: symbol.name });
-  if (instruction.opcode === opcodes.CALL && type === R_BPF_64_32)
+  if (instruction.opcode === CALL && type === R_BPF_64_32)
     return resolveCall(instruction, relocation, current, context, fail);
-  if (instruction.opcode === opcodes.LDDW && type === R_BPF_64_64)
+  if (instruction.opcode === LDDW && type === R_BPF_64_64)
     return resolveLoad(instruction, relocation, current, context, fail);
   throw fail(
     `relocation type ${type} in ${current.name} on an instruction with opcode 0x${instruction.opcode.toString(16)} is not supported`,
@@ -115,19 +124,12 @@ function resolveCall(
 ): Resolved {
   if (symbol.section === undefined) {
     if (symbol.name === "") throw fail(`${current.name} calls a symbol without a name`);
-    return {
-      instruction: {
-        ...instruction,
-        src: opcodes.BPF_PSEUDO_KFUNC_CALL,
-        immediate: 0,
-        reference: { kind: "kernel-function", name: symbol.name },
-      },
-    };
+    return { instruction: context.externs.call(instruction, symbol) };
   }
   const code = context.code.get(symbol.section.index);
   if (code === undefined) throw fail(`${current.name} calls into section ${symbol.section.name}, which holds no code`);
   const target = functionAt(code, symbol.value + (instruction.immediate + 1) * SLOT_SIZE, current, symbol.name);
-  return { instruction: { ...instruction, src: opcodes.BPF_PSEUDO_CALL }, target };
+  return { instruction: { ...instruction, src: BPF_PSEUDO_CALL }, target };
 }
 
 function resolveLoad(
@@ -138,20 +140,15 @@ function resolveLoad(
   fail: Fail,
 ): Resolved {
   const { section } = symbol;
-  if (section === undefined) {
-    if (symbol.binding === STB_WEAK) return { instruction: { ...instruction, src: 0, immediate: 0, immediateHigh: 0 } };
-    throw fail(
-      `${current.name} refers to an external variable, which is not supported: neither kernel symbols (__ksym) nor kernel configuration (__kconfig) are`,
-    );
-  }
+  if (section === undefined) return context.externs.load(instruction, symbol, current.section.name);
   const offset = symbol.value + instruction.immediate;
   if (section.index === context.mapsSection) {
-    const map = context.maps.get(offset);
+    const map = context.mapAt(offset);
     if (map === undefined) throw fail(`${current.name} refers to byte ${offset} of section .maps, where no map begins`);
     return {
       instruction: {
         ...instruction,
-        src: opcodes.BPF_PSEUDO_MAP_FD,
+        src: BPF_PSEUDO_MAP_FD,
         immediate: 0,
         immediateHigh: 0,
         reference: { kind: "map", name: map.name },
@@ -162,7 +159,7 @@ function resolveLoad(
   const code = context.code.get(section.index);
   if (code !== undefined) {
     const target = functionAt(code, offset, current, symbol.name);
-    return { instruction: { ...instruction, src: opcodes.BPF_PSEUDO_FUNC, immediate: 0, immediateHigh: 0 }, target };
+    return { instruction: { ...instruction, src: BPF_PSEUDO_FUNC, immediate: 0, immediateHigh: 0 }, target };
   }
   const map = context.globals(section);
   if (map === undefined) {
@@ -178,7 +175,7 @@ function resolveLoad(
     throw fail(`${current.name} refers to byte ${offset} of ${section.name}, which has ${map.value.size}`);
   const reference = { kind: "map-value", name: map.name, offset } as const;
   return {
-    instruction: { ...instruction, src: opcodes.BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference },
+    instruction: { ...instruction, src: BPF_PSEUDO_MAP_VALUE, immediate: 0, immediateHigh: offset, reference },
     map,
   };
 }

@@ -107,8 +107,13 @@ test("what the kernel has not may not be reached, and the error says where it is
     () => load(programs),
     (error: unknown) => {
       if (!(error instanceof VerifierError)) throw error;
+      assert.match(
+        error.message,
+        /text\.bpf\.c:\d+:\d+\): the target kernel has no struct task_struct\.never_was_there/,
+      );
       assert.match(error.reason, /invalid func.*#195896080/);
-      assert.match(error.source?.text ?? "", /there is no struct task_struct\.never_was_there on the target/);
+      assert.match(error.source?.text ?? "", /the target kernel has no struct task_struct\.never_was_there/);
+      assert.match(error.hint ?? "", /bpf_core_field_exists/);
       return true;
     },
   );

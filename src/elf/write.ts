@@ -173,6 +173,7 @@ function openReference(
       throw fail(
         `it refers to label ${reference.name}, which is not resolved: pass the program through the assembler first`,
       );
+    case "missing":
     case undefined:
       if (bare.opcode === opcodes.LDDW && bare.src !== 0) {
         throw fail(

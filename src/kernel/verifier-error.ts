@@ -12,7 +12,7 @@ export class VerifierError extends BpfError {
   override readonly name = "VerifierError";
   /** The verifier's whole log. */
   readonly log: string;
-  /** The verifier's objection, in its own words. */
+  /** The verifier's objection, in its own words; after what this kernel lacks, where that is the cause. */
   readonly reason: string;
   /** The instruction's position in 8-byte slots, as the log counts (an `lddw` takes two). */
   readonly slot: number | undefined;
@@ -24,13 +24,16 @@ export class VerifierError extends BpfError {
   readonly steps: readonly VerifierStep[];
 
   constructor(program: string, errno: number, log: string, instructions: readonly Instruction[] = []) {
-    const { reason, slot, steps, suggestion } = parseVerifierLog(log);
+    const { reason: complaint, slot, steps, suggestion } = parseVerifierLog(log);
     const instructionIndex = slot === undefined ? undefined : indexOfSlot(instructions, slot);
-    const source = instructionIndex === undefined ? undefined : instructions[instructionIndex]?.source;
+    const instruction = instructionIndex === undefined ? undefined : instructions[instructionIndex];
+    const source = instruction?.source;
+    const missing = instruction?.reference?.kind === "missing" ? instruction.reference.name : undefined;
+    const reason = missing === undefined ? complaint : `${missing} (${complaint})`;
     const where = `${slot === undefined ? "" : ` at instruction ${slot}`}${source ? ` (${sourceText(source)})` : ""}`;
     super("BPF_PROG_LOAD", `program ${program}`, errno, {
       reason: `the verifier refuses it${where}: ${reason}`,
-      hint: verifierHint(reason) ?? suggestion,
+      hint: missing === undefined ? (verifierHint(complaint) ?? suggestion) : MISSING_HINT,
     });
     this.log = log;
     this.reason = reason;
@@ -52,6 +55,9 @@ export class VerifierError extends BpfError {
     return [this.message, ...steps, ...(this.hint === undefined ? [] : [`hint: ${this.hint}`])].join("\n");
   }
 }
+
+const MISSING_HINT =
+  "the program gets there on this kernel: check first that it is there (bpf_core_field_exists, bpf_core_type_exists, bpf_ksym_exists, …)";
 
 function indexOfSlot(instructions: readonly Instruction[], slot: number): number | undefined {
   let at = 0;

@@ -39,7 +39,8 @@ export interface LoadOptions {
  *
  * @throws {VerifierError} if the verifier refuses a program
  * @throws {BpfError} if the kernel refuses another step
- * @throws {LoaderError} if declarations contradict each other, or a pinned map differs from its declaration
+ * @throws {LoaderError} if declarations contradict each other, a pinned map differs from its declaration, or a
+ * program is unsupported (`Program.unsupported`)
  * @example
  * ```ts
  * import { array, cgroup, load, PROCEED, u64 } from "tsbpf";
@@ -61,6 +62,7 @@ export function load<T extends string = string>(
   const programs = sources.map((source) =>
     "compile" in source ? source.compile({ isa: instructionSetLevel(kernel) }) : source,
   );
+  for (const program of programs) checkSupported(program);
   const withBtf = options.btf ?? true;
   const definitions = declaredMaps(programs, options);
   return Rollback.run((rollback) => {
@@ -86,6 +88,14 @@ export function load<T extends string = string>(
       loaded.set(program.name, new LoadedProgram(program, { fd: keep(fd), log }, kernel));
     }
     return new Collection(loaded, maps, kernel);
+  });
+}
+
+function checkSupported({ name, unsupported }: Program): void {
+  if (unsupported === undefined) return;
+  throw new LoaderError(`program ${name} cannot be loaded: ${unsupported.message}`, {
+    hint: "the file's other programs can: load those whose `unsupported` is undefined",
+    cause: unsupported,
   });
 }
 

@@ -37,6 +37,7 @@ export function relocate(program: Program, numbers: Numbers): Uint8Array {
         throw new LoaderError(
           `cannot load program ${program.name}: label ${reference.name} is not resolved; assemble the program first`,
         );
+      case "missing":
       case undefined:
         break;
     }

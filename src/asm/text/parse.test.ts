@@ -169,6 +169,16 @@ Disassembly of section .text:
   );
 });
 
+test("llvm-objdump's heading may name any path", () => {
+  for (const path of ["./dir/at.o", "/tmp/a b/at.o", "at-1.o", "12/x.o", "dir/exit.o"])
+    assert.is(
+      hexOf(
+        `\n${path}:\tfile format elf64-bpf\n\nDisassembly of section .text:\n\n       0:\t95 00 00 00 00 00 00 00\texit\n`,
+      ),
+      "9500000000000000",
+    );
+});
+
 test("what llvm-mc prints can be pasted", () => {
   assert.is(
     hexOf(`	.text

@@ -50,6 +50,7 @@ export function readAssembly(
   const scanner = new Scanner(text, file);
   const parser = new InstructionParser(scanner);
   const labels = new Set<string>();
+  const mayHaveHeading = text.includes(":\tfile format elf64-");
   let line = 0;
   let lineStart = 0;
   /** The slot that the next line ought to show, if lines show slots. */
@@ -67,7 +68,7 @@ export function readAssembly(
         lineStart = end + 1;
       }
     }
-    if (scanner.atLineEnd() || skipPrefix(parser)) {
+    if (scanner.atLineEnd() || (mayHaveHeading && isFileHeading(scanner)) || skipPrefix(parser)) {
       scanner.skipLine();
       continue;
     }
@@ -90,11 +91,6 @@ export function readAssembly(
       const word = scanner.word();
       if (word !== "" && scanner.code() === 58) {
         scanner.position++;
-        if (scanner.acceptWord("file")) {
-          // objdump's heading: prog.o: file format elf64-bpf
-          scanner.skipLine();
-          continue;
-        }
         define(scanner, labels, word, start);
         take({ label: word });
         continue;
@@ -203,6 +199,13 @@ function skipLiveRegisters(scanner: Scanner): void {
   scanner.skip();
   registers.lastIndex = scanner.position;
   if (registers.test(scanner.text)) scanner.position = registers.lastIndex;
+}
+
+/** Whether this is objdump's heading, which names the file by any path: `./dir/prog.o:	file format elf64-bpf`. */
+function isFileHeading(scanner: Scanner): boolean {
+  const heading = /[^\n]*:\tfile format elf64-/y;
+  heading.lastIndex = scanner.position;
+  return heading.test(scanner.text);
 }
 
 /** `<name>:`. */

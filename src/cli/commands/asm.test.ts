@@ -166,9 +166,21 @@ objects("programs by name, with their source; other sections as they stand", asy
     compile();
     assert.is(
       await run(disasm, object, "--section", "fentry/x"),
-      "; section fentry/x, not relocated (section fentry/x, symbol other: this section name says no program type that can be loaded by its name alone " +
-        "(programs attached to kernel functions, such as fentry, lsm, iter and struct_ops, and flags such as xdp.frags are not supported))\nother:\n  w0 = 0\n  exit\n",
+      "; section fentry/x, program other, which cannot be loaded (section fentry/x, symbol other: the section's name gives no program type that can be loaded " +
+        "from the name alone: programs for a kernel function or type (fentry, fexit, fmod_ret, lsm, tp_btf, iter, freplace, struct_ops) and flags such as " +
+        "xdp.frags are not supported)\nother:\n  w0 = 0                                        ; a.c:7\n  exit\n",
     );
+    assert.match(
+      await run(disasm, object),
+      /^; section xdp, program pass\npass:\n {2}w0 = 2[^]*\n; section fentry\/x, program other, which cannot be loaded/,
+      "one unsupported section leaves the others",
+    );
+    writeFileSync(
+      join(directory, "a.c"),
+      `struct ops { int (*init)(void); };\n__attribute__((section(".struct_ops"), used)) struct ops mine;\n`,
+    );
+    compile();
+    await refused(CommandError, /no program in it: section \.struct_ops: it defines kernel operations/, disasm, object);
     writeFileSync(
       join(directory, "a.c"),
       `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n`,
@@ -185,7 +197,7 @@ objects("programs by name, with their source; other sections as they stand", asy
     await refused(CommandError, /there is no program in it/, disasm, object);
     assert.is(
       await run(disasm, object, "--section", ".text"),
-      "; section .text, not relocated (no program that is loaded from here)\nf:\n  exit\n",
+      "; section .text, not relocated (no program is loaded from here)\nf:\n  exit\n",
     );
   } finally {
     rmSync(directory, { recursive: true });

@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import { linux, VerifierError } from "../../kernel/index.ts";
-import { instructionSetLevel, load } from "../../loader/index.ts";
+import { instructionSetLevel, load, LoaderError } from "../../loader/index.ts";
 import type { Program } from "../../asm/index.ts";
 import { jsonOption } from "../options.ts";
 import { colors, count, print, printJson, printTable } from "../output.ts";
+import { chosenObjectPrograms, isElfFile } from "../program-sources/object.ts";
 import {
   chosenPrograms,
   failure,
@@ -32,16 +33,18 @@ type Verdict = Readonly<
       log: string;
     }
   | { name: string; section: string; accepted: false; error: VerifierError }
+  /** Refused before it comes to the verifier. */
+  | { name: string; section: string; accepted: false; reason: string }
 >;
 
 export function command(): Command {
   return new Command("check")
     .description(
-      "Have this kernel's verifier look at the programs that a TypeScript file exports. They are loaded and let go again:\n" +
-        "nothing is attached. For a program that is refused, the reason, the line of TypeScript and the steps before it are\n" +
-        "shown, and the exit code is 1.",
+      "Have this kernel's verifier look at the programs that a TypeScript file exports, or an object file holds. They are\n" +
+        "loaded and let go again: nothing is attached. For a program that is refused, the reason, the line of source and the\n" +
+        "steps before it are shown, and the exit code is 1.",
     )
-    .argument("<file>", "TypeScript file")
+    .argument("<file>", "TypeScript file, or object file as clang makes it")
     .option("--program <name...>", "only these programs")
     .option("--log", "print the verifier's log whole", false)
     .option("--trace", "print it with every state that the verifier went through", false)
@@ -50,12 +53,18 @@ export function command(): Command {
 }
 
 async function run(file: string, { program: names, log, trace, json }: Flags): Promise<void> {
-  const verdicts = chosenPrograms(file, await importPrograms(file), names).map((exported) =>
-    check(file, exported, trace ? 2 : log ? 1 : 4),
-  );
+  const verdicts = (await programsOf(file, names)).map((exported) => check(file, exported, trace ? 2 : log ? 1 : 4));
   if (json) await printJson(verdicts.map(toJson));
   else await report(verdicts, log || trace);
   if (verdicts.some(({ accepted }) => !accepted)) process.exitCode = 1;
+}
+
+async function programsOf(file: string, names: readonly string[] | undefined): Promise<readonly ExportedProgram[]> {
+  if (!isElfFile(file)) return chosenPrograms(file, await importPrograms(file), names);
+  const { programs, object } = await chosenObjectPrograms(file, names);
+  const told = new Set(object.programs.map(({ unsupported }) => unsupported));
+  for (const error of object.unsupported) if (!told.has(error)) process.stderr.write(`note: ${error.message}\n`);
+  return programs;
 }
 
 function check(file: string, exported: ExportedProgram, logLevel: 1 | 2 | 4): Verdict {
@@ -79,6 +88,7 @@ function check(file: string, exported: ExportedProgram, logLevel: 1 | 2 | 4): Ve
     // Statistics alone do not say what led to a refusal.
     if (error instanceof VerifierError && logLevel === 4) return check(file, exported, 1);
     if (error instanceof VerifierError) return { name, section, accepted: false, error };
+    if (error instanceof LoaderError) return { name, section, accepted: false, reason: error.message };
     throw error;
   }
 }
@@ -99,7 +109,7 @@ async function report(verdicts: readonly Verdict[], withLog: boolean): Promise<v
   if (withLog) {
     for (const verdict of verdicts)
       await print(
-        `${colors.bold(verdict.name)}\n${(verdict.accepted ? verdict.log : verdict.error.log).trimEnd()}\n\n`,
+        `${colors.bold(verdict.name)}\n${(verdict.accepted ? verdict.log : "error" in verdict ? verdict.error.log : verdict.reason).trimEnd()}\n\n`,
       );
   }
   if (accepted.length > 0) {
@@ -121,12 +131,14 @@ async function report(verdicts: readonly Verdict[], withLog: boolean): Promise<v
     );
   }
   for (const verdict of verdicts) {
-    if (!verdict.accepted) await print(`${accepted.length > 0 ? "\n" : ""}${refusalText(verdict.error, colors)}`);
+    if (verdict.accepted) continue;
+    const text = "error" in verdict ? refusalText(verdict.error, colors) : `${verdict.reason}\n`;
+    await print(`${accepted.length > 0 ? "\n" : ""}${text}`);
   }
 }
 
 function toJson(verdict: Verdict): unknown {
-  if (verdict.accepted) return verdict;
+  if (!("error" in verdict)) return verdict;
   const { reason, source, instructionIndex, slot, steps, hint, log } = verdict.error;
   return { ...verdict, error: { reason, source, instructionIndex, slot, steps, hint, log } };
 }

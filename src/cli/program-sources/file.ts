@@ -4,6 +4,7 @@ import { AsmError, decode, type Program } from "../../asm/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { parseHex } from "../hex.ts";
 import type { ListedProgram } from "./listed-program.ts";
+import { isElf, orCommandError, readPrograms } from "./object.ts";
 
 /** A file as it is named in messages and read: `-` is standard input. */
 export function readInput(file: string): { name: string; bytes: Buffer } {
@@ -18,7 +19,7 @@ export function readInput(file: string): { name: string; bytes: Buffer } {
 /** @throws {CommandError} */
 export async function programsInFile(file: string, section: string | undefined): Promise<ListedProgram[]> {
   const { name, bytes } = readInput(file);
-  if (bytes.subarray(0, 4).equals(Buffer.from([0x7f, 0x45, 0x4c, 0x46]))) return programsInObject(name, bytes, section);
+  if (isElf(bytes)) return programsInObject(name, bytes, section);
   if (section !== undefined) throw new UsageError(`--section is for object files, and ${name} is none`);
   try {
     return [{ instructions: decode(isHex(bytes) ? parseHex(bytes.toString("latin1")) : bytes), labels: new Map() }];
@@ -33,25 +34,9 @@ export async function programsInFile(file: string, section: string | undefined):
 const isHex = (bytes: Buffer): boolean => /^[\s0-9a-fA-F]*$/.test(bytes.toString("latin1"));
 
 async function programsInObject(name: string, bytes: Buffer, section: string | undefined): Promise<ListedProgram[]> {
+  if (section === undefined) return (await readPrograms(name, bytes, { target: "self" })).programs.map(listed);
   const { ElfError, readObject } = await import("../../elf/index.ts");
-  const attempt = <T>(what: () => T): T => {
-    try {
-      return what();
-    } catch (error) {
-      if (error instanceof ElfError || error instanceof AsmError)
-        throw new CommandError(`${name}: ${error.message}`, { cause: error });
-      throw error;
-    }
-  };
-  if (section === undefined) {
-    const { programs } = attempt(() => readObject(bytes, { target: "self" }));
-    if (programs.length === 0)
-      throw new CommandError(`${name}: there is no program in it`, {
-        hint: "--section shows any section, .text for one",
-      });
-    return programs.map(listed);
-  }
-  let reason = "no program that is loaded from here";
+  let reason = "no program is loaded from here";
   try {
     const programs = readObject(bytes, { target: "self" }).programs.filter((program) => program.section === section);
     if (programs.length > 0) return programs.map(listed);
@@ -60,11 +45,11 @@ async function programsInObject(name: string, bytes: Buffer, section: string | u
     reason = error.message;
   }
   const { codeInSection } = await import("./section.ts");
-  return [attempt(() => codeInSection(bytes, section, reason))];
+  return [await orCommandError(name, () => codeInSection(bytes, section, reason))];
 }
 
-const listed = ({ name, section, instructions, functions }: Program): ListedProgram => ({
-  title: `section ${section}, program ${name}`,
+const listed = ({ name, section, instructions, functions, unsupported }: Program): ListedProgram => ({
+  title: `section ${section}, program ${name}${unsupported === undefined ? "" : `, which cannot be loaded (${unsupported.message})`}`,
   instructions,
   labels: new Map(functions.map(({ name, start }) => [start, name])),
 });

@@ -1,0 +1,64 @@
+/** Programs in object files. */
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { AsmError, type Program } from "../../asm/index.ts";
+import type { ObjectFile, ReadOptions } from "../../elf/index.ts";
+import { CommandError } from "../errors.ts";
+
+const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+/** Whether bytes are an ELF file. */
+export const isElf = (bytes: Uint8Array): boolean => MAGIC.equals(bytes.subarray(0, 4));
+
+/** Whether a path names an ELF file; false for what cannot be read. */
+export function isElfFile(path: string): boolean {
+  try {
+    const file = openSync(path, "r");
+    const start = Buffer.alloc(MAGIC.length);
+    try {
+      return readSync(file, start) === start.length && isElf(start);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** An object file with at least one program. @throws {CommandError} which says what the file holds instead */
+export async function readPrograms(name: string, bytes: Uint8Array, options: ReadOptions = {}): Promise<ObjectFile> {
+  const { readObject } = await import("../../elf/index.ts");
+  const object = await orCommandError(name, () => readObject(bytes, options));
+  if (object.programs.length > 0) return object;
+  const held = object.unsupported.map(({ message }) => message).join("; ");
+  throw new CommandError(`${name}: there is no program in it${held === "" ? "" : `: ${held}`}`, {
+    hint: "`tsbpf disasm --section NAME` shows any section, .text for one",
+  });
+}
+
+/** Does something with an object file, whose faults are the user's to see. @throws {CommandError} */
+export async function orCommandError<T>(name: string, work: () => T): Promise<T> {
+  const { ElfError } = await import("../../elf/index.ts");
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ElfError || error instanceof AsmError)
+      throw new CommandError(`${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * The programs of an object file that a command is to work on: all, or those named.
+ * @throws {CommandError} where the file has none, or none of a name
+ */
+export async function chosenObjectPrograms(
+  file: string,
+  names: readonly string[] | undefined,
+): Promise<{ readonly programs: readonly Program[]; readonly object: ObjectFile }> {
+  const object = await readPrograms(file, readFileSync(file));
+  const known = object.programs.map(({ name }) => name);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new CommandError(`${file} has no program ${unknown}`, { hint: `it has ${known.join(", ")}` });
+  return { programs: object.programs.filter(({ name }) => names?.includes(name) ?? true), object };
+}
