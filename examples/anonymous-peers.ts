@@ -22,7 +22,7 @@ const peer6 = cgroup.getpeername6("hide_peer6", (b, ctx) => {
   const address = ctx.userIp6;
   b.if(
     address.isV4Mapped(),
-    () => address.setV4Mapped(address.v4().and(NETWORK)),
+    () => address.v4().set(address.v4().and(NETWORK)),
     () => address.set("::"),
   );
   count(b);

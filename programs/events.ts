@@ -2,23 +2,7 @@
  * What is told of each translation while somebody listens: programs are built
  * for it then, and take the place of those that are not.
  */
-import {
-  be16,
-  ipv6,
-  percpuArray,
-  ringbuf,
-  struct,
-  u16,
-  u32,
-  u64,
-  u8,
-  type BuilderWith,
-  type Field,
-  type Ipv6,
-  type Ipv6Field,
-  type Scalar,
-} from "tsbpf";
-import { maps4 } from "./maps.ts";
+import { be16, ipv6, percpuArray, ringbuf, struct, u16, u32, u64, u8, type BuilderWith, type Scalar } from "tsbpf";
 import type { DataPathOptions } from "./options.ts";
 import type { Endpoint, SocketAddress } from "./socket-address.ts";
 
@@ -89,13 +73,8 @@ export function tell(
 ): void {
   if (!telling) return;
   const { revNatIndex, translated } = about();
-  const { maps, context, protocol, address, port } = to;
+  const { context, protocol, address, port } = to;
   const event = b.zeroed(Event);
-  const write = (target: Ipv6Field, value: Field<"be32"> | Scalar<"be32">) => {
-    if (maps === maps4) target.setV4Mapped(value);
-    // Of IPv6: `maps6` says why the type is another.
-    else target.set(value as unknown as Ipv6);
-  };
   event.time.set(b.ktimeGetNs());
   event.cookie.set(b.getSocketCookie(context));
   event.cgroupId.set(b.getCurrentCgroupId());
@@ -104,10 +83,10 @@ export function tell(
   event.protocol.set(protocol.to(u8));
   event.kind.set(kind);
   event.revNatIndex.set(revNatIndex);
-  write(event.original, address);
+  event.original.set(address);
   event.originalPort.set(port);
   if (translated !== undefined) {
-    write(event.translated, translated.address);
+    event.translated.set(translated.address);
     event.translatedPort.set(translated.port);
   }
   b.if(b.ringbufOutput(events, event).ne(0), () => {

@@ -24,6 +24,7 @@ import {
   u32,
   u64,
   u8,
+  type IpAddressSchema,
 } from "tsbpf";
 import { FILTER_WORDS } from "./service-filter.ts";
 
@@ -103,7 +104,10 @@ export const Counters = struct("lb_counters", {
 export type Counters = typeof Counters;
 
 /** The maps of one address family. */
-function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "" | "6"; reverse: "ipv4" | "ipv6" }) {
+function mapsOf(
+  address: IpAddressSchema,
+  family: { prefix: "lb4" | "lb6"; suffix: "" | "6"; reverse: "ipv4" | "ipv6" },
+) {
   const { prefix, suffix, reverse } = family;
 
   /** A service's front end. */
@@ -233,12 +237,7 @@ function mapsOf(address: typeof ipv4, family: { prefix: "lb4" | "lb6"; suffix: "
 }
 
 export const maps4 = mapsOf(ipv4, { prefix: "lb4", suffix: "", reverse: "ipv4" });
-
-/**
- * Both families' addresses are text in user space, and opaque to the programs'
- * shared steps, which only compare, copy and store them. So one type serves.
- */
-export const maps6 = mapsOf(ipv6 as unknown as typeof ipv4, { prefix: "lb6", suffix: "6", reverse: "ipv6" });
+export const maps6 = mapsOf(ipv6, { prefix: "lb6", suffix: "6", reverse: "ipv6" });
 
 /** The maps of an address family, and what they hold. */
 export type Maps = typeof maps4;

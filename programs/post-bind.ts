@@ -1,15 +1,4 @@
-import {
-  cgroup,
-  PROCEED,
-  REJECT,
-  ipv4,
-  u16,
-  u8,
-  type AnyContext,
-  type BuilderWith,
-  type Scalar,
-  type Constant,
-} from "tsbpf";
+import { cgroup, PROCEED, REJECT, u16, u8, type AnyContext, type BuilderWith, type Scalar } from "tsbpf";
 import { maps4, maps6, Scope, type Maps } from "./maps.ts";
 import { isOfHost } from "./network-namespace.ts";
 import type { DataPathOptions } from "./options.ts";
@@ -20,23 +9,22 @@ import type { DataPathOptions } from "./options.ts";
  */
 export const postBind4 = (options: DataPathOptions) =>
   cgroup.postBind4("post_bind4", (b, ctx) => {
-    refuseNodePort(b, maps4, ipv4("0.0.0.0"), ctx, options);
+    refuseNodePort(b, maps4, "0.0.0.0", ctx, options);
     return PROCEED;
   });
 
 /** The same for IPv6 sockets, which IPv4 clients reach too. */
 export const postBind6 = (options: DataPathOptions) =>
   cgroup.postBind6("post_bind6", (b, ctx) => {
-    refuseNodePort(b, maps4, ipv4("0.0.0.0"), ctx, options);
-    // Text is what stands for an IPv6 address here; `maps6` says why the type is another.
-    refuseNodePort(b, maps6, "::" as unknown as Constant<"be32">, ctx, options);
+    refuseNodePort(b, maps4, "0.0.0.0", ctx, options);
+    refuseNodePort(b, maps6, "::", ctx, options);
     return PROCEED;
   });
 
 function refuseNodePort(
   b: BuilderWith<"getNetnsCookie", 0 | 1>,
   { services }: Maps,
-  unspecified: Constant<"be32">,
+  unspecified: string,
   ctx: AnyContext & { readonly srcPort: Scalar<"u32">; readonly protocol: Scalar<"u32"> },
   options: DataPathOptions,
 ): void {

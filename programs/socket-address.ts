@@ -3,6 +3,8 @@ import {
   u64,
   type AnyContext,
   type Field,
+  type IpAddress,
+  type IpAddressField,
   type Ipv6,
   type KernelPointer,
   type Scalar,
@@ -14,7 +16,7 @@ import { FILTER_FACTOR, FILTER_FACTOR_32, FILTER_PORT_SHIFT, type FilterPlace } 
 
 /** An address and port, wherever they are: in a flow, a slot, a service's key. */
 export interface Endpoint {
-  readonly address: Scalar<"be32">;
+  readonly address: IpAddress;
   readonly port: Scalar<"be16">;
 }
 
@@ -29,7 +31,7 @@ export interface SocketAddress {
   /** IP protocol number. */
   readonly protocol: Scalar<"u32">;
   /** Of `maps`' family; read anew each time that it is named. */
-  readonly address: Field<"be32">;
+  readonly address: IpAddressField;
   readonly port: Field<"be16">;
   /** Of the address and port, in `maps`' service filter. The bit's upper bits are of no meaning. */
   readonly filterPlace: FilterPlace<Scalar<"u32">, Scalar<"u64">>;
@@ -44,12 +46,12 @@ export const ipv4Address = (ctx: SockAddr4): SocketAddress =>
     () => placeOfIpv4(ctx.userIp4, ctx.userPort),
   );
 
-/** An IPv6 socket's address; see `maps6` for why its type is that of an IPv4 one. */
+/** An IPv6 socket's address. */
 export const ipv6Address = (ctx: SockAddr6): SocketAddress =>
   addressOf(
     ctx,
     maps6,
-    () => ctx.userIp6 as unknown as Field<"be32">,
+    () => ctx.userIp6,
     () => placeOfIpv6(ctx.userIp6, ctx.userPort),
   );
 
@@ -58,19 +60,14 @@ export const mappedAddress = (ctx: SockAddr6): SocketAddress =>
   addressOf(
     ctx,
     maps4,
-    () => {
-      const address = ctx.userIp6;
-      return Object.assign(address.v4(), {
-        set: (value: Scalar<"be32">) => address.setV4Mapped(value),
-      }) as Field<"be32">;
-    },
+    () => ctx.userIp6.v4(),
     () => placeOfIpv4(ctx.userIp6.v4(), ctx.userPort),
   );
 
 function addressOf(
   ctx: SockAddr4 | SockAddr6,
   maps: Maps,
-  address: () => Field<"be32">,
+  address: () => IpAddressField,
   filterPlace: () => SocketAddress["filterPlace"],
 ): SocketAddress {
   return {

@@ -8,6 +8,7 @@ export { AddressFamily, Errno, Protocol, SocketType } from "./constants.ts";
 export { BuildError } from "./errors.ts";
 export { methodsOf, type HelperFamily, type HelperMethod, type Helpers } from "./helpers/index.ts";
 export type { AnyContext, KernelPointer, Socket } from "./kernel-pointer.ts";
+export type { IpAddress, IpAddressField } from "./ip-address.ts";
 export type { Ipv6, Ipv6Field } from "./ipv6.ts";
 export type { Nullable } from "./nullable.ts";
 export { define, type BuildOptions, type ProgramOptions, type ProgramSource } from "./program.ts";

@@ -3,13 +3,14 @@ import { encodeValue, ipv6 } from "../types/index.ts";
 import { Condition } from "./condition.ts";
 import { placeAt, type Emitter, type Place, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
-import { ScalarValue, type Scalar } from "./scalar.ts";
+import type { IpAddress } from "./ip-address.ts";
+import { operandValue, ScalarValue, type Field, type Scalar } from "./scalar.ts";
 
 /**
  * An IPv6 address. It is the value at the point where it was made and never
  * changes, though it takes two registers.
  */
-export interface Ipv6 {
+export interface Ipv6 extends IpAddress {
   readonly kind: "ipv6";
   eq(other: Ipv6 | string): Condition;
   ne(other: Ipv6 | string): Condition;
@@ -23,9 +24,10 @@ export interface Ipv6 {
 
 /** An IPv6 address in memory: its value as it was read when it was named, and the right to write it. */
 export interface Ipv6Field extends Ipv6 {
-  set(value: Ipv6 | string): void;
-  /** Writes the IPv4-mapped form of an IPv4 address. */
-  setV4Mapped(value: Scalar<"be32">): void;
+  /** The IPv4 address that a mapped one stands for; `.set()` writes the mapped form of another. */
+  v4(): Field<"be32">;
+  /** Writes an address; an IPv4 one in its mapped form. */
+  set(value: IpAddress | string): void;
 }
 
 /** The upper and the lower eight bytes, as a little-endian machine loads them. */
@@ -75,14 +77,14 @@ export class Ipv6Value {
     );
   }
 
-  v4(): ScalarValue {
+  v4(): MappedIpv4 {
     this.#emitter.mark(this.v4);
     const [, low] = this.use();
     const last = this.#emitter.emit(
       { op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) },
       "i64",
     );
-    return new ScalarValue(this.#emitter, "be32", this.#emitter.emit({ op: "truncate", operand: last }, "i32"));
+    return new MappedIpv4(this.#emitter, this.#emitter.emit({ op: "truncate", operand: last }, "i32"), this.#place);
   }
 
   halves(): readonly [ScalarValue, ScalarValue] {
@@ -95,25 +97,35 @@ export class Ipv6Value {
     this.#emitter.mark(this.set);
     writeIpv6(this.#emitter, this.#place, value);
   }
+}
 
-  setV4Mapped(value: ScalarValue): void {
-    this.#emitter.mark(this.setV4Mapped);
-    const wide = this.#emitter.emit({ op: "extend", bits: 32, signed: false, operand: value.use() }, "i64");
-    const last = this.#emitter.emit(
-      { op: "binary", operator: "lsh", left: wide, right: this.#emitter.constant("i64", 32n) },
-      "i64",
-    );
-    const low = this.#emitter.emit(
-      { op: "binary", operator: "or", left: last, right: this.#emitter.constant("i64", MAPPED) },
-      "i64",
-    );
-    storeHalves(this.#emitter, this.#place, [this.#emitter.constant("i64", 0n), low]);
+/** The IPv4 address in a mapped one, at the place of the mapped one. */
+class MappedIpv4 extends ScalarValue {
+  readonly #place: Place;
+
+  constructor(emitter: Emitter, value: Value, place: Place) {
+    super(emitter, "be32", value);
+    this.#place = place;
+  }
+
+  set(value: unknown): void {
+    this.emitter.mark(this.set);
+    storeHalves(this.emitter, this.#place, mappedHalves(this.emitter, operandValue(this.emitter, "be32", value)));
   }
 }
 
-/** Writes an address, given as a value or as text, to a place. */
+/** Writes an address, given as a value of either family or as text, to a place. */
 export function writeIpv6(emitter: Emitter, place: Place, value: unknown): void {
-  storeHalves(emitter, place, ipv6Halves(emitter, value));
+  const isIpv4 = value instanceof ScalarValue && value.kind === "be32";
+  storeHalves(emitter, place, isIpv4 ? mappedHalves(emitter, value.use()) : ipv6Halves(emitter, value));
+}
+
+/** The mapped form of an IPv4 address. */
+function mappedHalves(emitter: Emitter, address: Value): Halves {
+  const wide = emitter.emit({ op: "extend", bits: 32, signed: false, operand: address }, "i64");
+  const last = emitter.emit({ op: "binary", operator: "lsh", left: wide, right: emitter.constant("i64", 32n) }, "i64");
+  const low = emitter.emit({ op: "binary", operator: "or", left: last, right: emitter.constant("i64", MAPPED) }, "i64");
+  return [emitter.constant("i64", 0n), low];
 }
 
 function storeHalves(emitter: Emitter, place: Place, [high, low]: Halves): void {
@@ -129,6 +141,11 @@ function storeHalves(emitter: Emitter, place: Place, [high, low]: Halves): void 
 
 function ipv6Halves(emitter: Emitter, value: unknown): Halves {
   if (value instanceof Ipv6Value) return value.use();
+  if (value instanceof ScalarValue)
+    throw new BuildError(
+      "an IPv6 address and an IPv4 address do not mix: compare addresses of one family",
+      emitter.source,
+    );
   if (typeof value !== "string") throw new BuildError(`${String(value)} is no IPv6 address`, emitter.source);
   const view = new DataView(encodeValue(ipv6, value).buffer);
   return [emitter.constant("i64", view.getBigInt64(0, true)), emitter.constant("i64", view.getBigInt64(8, true))];

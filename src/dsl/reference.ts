@@ -2,6 +2,7 @@ import type { AccessSize, Value } from "../compiler/index.ts";
 import {
   schemaDifference,
   type ArraySchema,
+  type IpAddressSchema,
   type Ipv6Schema,
   type Fields,
   type ScalarKind,
@@ -12,7 +13,8 @@ import {
 import { Condition } from "./condition.ts";
 import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
-import { Ipv6Value, writeIpv6, type Ipv6, type Ipv6Field } from "./ipv6.ts";
+import type { IpAddress, IpAddressField } from "./ip-address.ts";
+import { Ipv6Value, writeIpv6, type Ipv6Field } from "./ipv6.ts";
 import { FieldValue, operandValue, ScalarValue, type Field, type Operand, type Scalar } from "./scalar.ts";
 
 /** Where a reference keeps its memory: a symbol, so that it cannot collide with a field's name. */
@@ -54,14 +56,21 @@ export interface ScalarRef<K extends ScalarKind> extends InMemory<ScalarSchema<K
   readonly value: Field<K>;
 }
 
-type Part<S extends Schema> = S extends ScalarSchema<infer K> ? Field<K> : S extends Ipv6Schema ? Ipv6Field : Ref<S>;
+type Part<S extends Schema> =
+  S extends ScalarSchema<infer K>
+    ? Field<K>
+    : S extends Ipv6Schema
+      ? Ipv6Field
+      : S extends IpAddressSchema
+        ? IpAddressField
+        : Ref<S>;
 
 /** What a value in memory may be set from: every field of a struct, every element of an array, or a reference to copy. */
 export type Init<S extends Schema> =
   S extends ScalarSchema<infer K>
     ? Operand<K>
-    : S extends Ipv6Schema
-      ? Ipv6 | string
+    : S extends IpAddressSchema
+      ? IpAddress | string
       : S extends StructSchema<infer F>
         ? { readonly [N in keyof F]: Init<F[N]> } | Ref<S>
         : S extends ArraySchema<infer E>

@@ -9,7 +9,20 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { be16, hash, ipv4, ringbuf, skStorage, struct, u16, u32, u64, u8 } from "../types/index.ts";
+import {
+  be16,
+  hash,
+  ipv4,
+  ipv6,
+  ringbuf,
+  skStorage,
+  struct,
+  u16,
+  u32,
+  u64,
+  u8,
+  type IpAddressSchema,
+} from "../types/index.ts";
 import {
   BuildError,
   cgroup,
@@ -18,7 +31,9 @@ import {
   xdp,
   XdpAction,
   type BuilderOf,
+  type BuilderWith,
   type ContextOf,
+  type IpAddress,
   type Ref,
   type Scalar,
 } from "./index.ts";
@@ -424,6 +439,71 @@ rules("an error names the line of the program", () => {
     const line = new Error().stack!.match(/rules\.test\.ts:(\d+)/)![1]!;
     assert.is(Number(line) - (error as BuildError).source!.line, 8);
   }
+});
+
+rules("addresses of either family compare and are written within one family", () => {
+  const Entry = (address: IpAddressSchema) => struct("rules_entry", { address });
+  const same = (b: BuilderWith, left: IpAddress, right: IpAddress | string) => b.if(left.eq(right), () => {});
+  const error = built(
+    cgroup.connect6("good", (b, ctx) => {
+      const [entry4, entry6] = [b.zeroed(Entry(ipv4)), b.zeroed(Entry(ipv6))];
+      same(b, ctx.userIp6, entry6.address);
+      same(b, ctx.userIp6, "2001:db8::1");
+      same(b, ctx.userIp6.v4(), entry4.address);
+      same(b, ctx.userIp6.v4(), "192.0.2.1");
+      entry4.address.set(ctx.userIp6.v4());
+      // An IPv6 field takes an IPv4 address in its mapped form.
+      ctx.userIp6.set(entry4.address);
+      return PROCEED;
+    }),
+  );
+  assert.is(error, undefined);
+
+  const mixed = built(
+    cgroup.connect6("p", (b, ctx) => {
+      same(b, ctx.userIp6, ctx.userIp6.v4());
+      return PROCEED;
+    }),
+  );
+  assert.match(mixed!, /an IPv6 address and an IPv4 address do not mix/);
+  const mixedTheOtherWay = built(
+    cgroup.connect6("p", (b, ctx) => {
+      same(b, ctx.userIp6.v4(), ctx.userIp6);
+      return PROCEED;
+    }),
+  );
+  assert.match(mixedTheOtherWay!, /an IPv4 address and an IPv6 address do not mix/);
+  const otherFamily = built(
+    cgroup.connect4("p", (b, ctx) => {
+      same(b, ctx.userIp4, "2001:db8::1");
+      return PROCEED;
+    }),
+  );
+  assert.match(otherFamily!, /"2001:db8::1" is not an IPv4 address/);
+});
+
+rules("an address that may be of either family is compared and written as a whole", () => {
+  const either = (address: IpAddress) => address;
+  built(
+    cgroup.connect6("p", (b, ctx) => {
+      const address = either(ctx.userIp6.v4());
+      // @ts-expect-error a number of 16 bits is no address
+      either(ctx.userPort);
+      // @ts-expect-error an address has no arithmetic
+      void address.and;
+      // @ts-expect-error the address may be an IPv6 one: a be32 takes an IPv4 address alone
+      ctx.userIp6.v4().set(address);
+      // @ts-expect-error likewise in a comparison
+      b.if(ctx.userIp6.v4().eq(address), () => {});
+      // @ts-expect-error an IPv6 address is compared with another
+      b.if(ctx.userIp6.eq(address), () => {});
+      // @ts-expect-error text stands for an address, not for a be32
+      ctx.userIp6.v4().set("192.0.2.1");
+      // @ts-expect-error only a field can be written
+      void address.set;
+      return PROCEED;
+    }),
+  );
 });
 
 rules.run();

@@ -1,5 +1,6 @@
 import type { BinaryOperator, Comparison, Value } from "../compiler/index.ts";
 import {
+  ipv4,
   scalarShape,
   type BigEndianKind,
   type Constant,
@@ -297,7 +298,20 @@ export function operandValue(emitter: Emitter, kind: ScalarKind, operand: unknow
     if (operand.kind !== kind) throw new BuildError(`${kind} and ${operand.kind} do not mix`, emitter.source);
     return operand.use();
   }
-  return emitter.constant(valueType(kind), rawConstant(emitter, kind, operand));
+  if (
+    kind === "be32" &&
+    operand !== null &&
+    typeof operand === "object" &&
+    "kind" in operand &&
+    operand.kind === "ipv6"
+  )
+    throw new BuildError(
+      "an IPv4 address and an IPv6 address do not mix: compare addresses of one family",
+      emitter.source,
+    );
+  // Text stands for an `IpAddress` that this build has as an IPv4 one.
+  const constant = kind === "be32" && typeof operand === "string" ? ipv4(operand) : operand;
+  return emitter.constant(valueType(kind), rawConstant(emitter, kind, constant));
 }
 
 /** A literal or `Constant` as the bits that a register holds for it. */

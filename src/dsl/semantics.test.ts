@@ -33,12 +33,20 @@ import {
   u8,
   type GlobalVariable,
 } from "../types/index.ts";
-import { socketFilter, subprogram, type BuilderWith, type Scalar } from "./index.ts";
+import {
+  socketFilter,
+  subprogram,
+  type IpAddress,
+  type IpAddressField,
+  type BuilderWith,
+  type Scalar,
+} from "./index.ts";
 
 type Filter = Parameters<typeof socketFilter>[1];
 
 const Pair = struct("pair", { first: u32, second: u64 });
 const Mixed = struct("mixed", { small: u8, port: be16, address: ipv4, wide: u64, list: arrayOf(u16, 3) });
+const V4 = struct("v4", { address: ipv4 });
 const V6 = struct("v6", { address: ipv6, port: be16 });
 const table = hash("table", { key: Pair, value: Mixed, maxEntries: 8 });
 const byAddress = hash("by_address", { key: V6, value: u32, maxEntries: 8 });
@@ -322,13 +330,35 @@ const cases: Readonly<
         () => sum.set(sum.get().add(20)),
       );
       b.if(key.address.isV4Mapped(), () => b.return(8));
-      key.address.setV4Mapped(b.struct(struct("v4", { address: ipv4 }), { address: ipv4("192.0.2.33") }).address);
+      key.address.v4().set(b.struct(V4, { address: ipv4("192.0.2.33") }).address);
       b.if(
         key.address.isV4Mapped().and(() => key.address.eq("::ffff:192.0.2.33")),
         () => sum.set(sum.get().add(300)),
       );
       b.if(key.address.v4().eq(be32(0xc000_0221)), () => sum.set(sum.get().add(4000)));
       b.delete(byAddress, { address: "2001:db8::1", port: be16(53) });
+      return sum.get();
+    },
+  },
+  "addresses of either family": {
+    returns: 1 + 20 + 300 + 4000,
+    filter: (b) => {
+      const sum = b.variable(u32, 0);
+      const count = (address: IpAddress, other: IpAddress, text: string, each: number) =>
+        b.if(
+          address.eq(text).and(() => address.ne(other)),
+          () => sum.set(sum.get().add(each)),
+        );
+      const write = (field: IpAddressField, text: string) => field.set(text);
+      const [one, other] = [b.struct(V6, { address: "2001:db8::1", port: be16(53) }), b.zeroed(V6)];
+      const [one4, other4] = [b.struct(V4, { address: ipv4("192.0.2.33") }), b.zeroed(V4)];
+      count(one.address, other.address, "2001:db8::1", 1);
+      count(one4.address, other4.address, "192.0.2.33", 20);
+      write(other4.address, "192.0.2.34");
+      other.address.set(other4.address);
+      count(other.address, one.address, "::ffff:192.0.2.34", 300);
+      write(other.address.v4(), "192.0.2.35");
+      count(other.address.v4(), one4.address, "192.0.2.35", 4000);
       return sum.get();
     },
   },

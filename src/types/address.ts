@@ -1,14 +1,43 @@
 import { isIPv6 } from "node:net";
 import type { ArraySchema } from "./array.ts";
-import { be32, scalar } from "./scalar.ts";
-import { SchemaError } from "./schema.ts";
+import { be32, scalar, type ScalarType } from "./scalar.ts";
+import { SchemaError, type Schema } from "./schema.ts";
 
-/** An IPv4 address: `be32` for a program, `"192.0.2.1"` in user space. */
-export const ipv4 = scalar<"be32", string>("be32", {
+/**
+ * The schema of an IP address whose family is chosen at build time: `ipv4` or
+ * `ipv6`. Programs see fields of it as `IpAddress`, user space as text. So one
+ * declaration makes the maps of both families, and one function serves them.
+ *
+ * @example
+ * ```ts
+ * import { be16, hash, ipv4, ipv6, struct, u32, type IpAddressSchema } from "tsbpf";
+ *
+ * const countersOf = (name: string, address: IpAddressSchema) =>
+ *   hash(name, { key: struct(`${name}_key`, { address, port: be16 }), value: u32, maxEntries: 1024 });
+ *
+ * export const counters = { ipv4: countersOf("counters4", ipv4), ipv6: countersOf("counters6", ipv6) };
+ * ```
+ */
+export interface IpAddressSchema extends Schema<string> {
+  readonly kind: "scalar" | "array";
+  readonly presentation: "ipv4" | "ipv6";
+}
+
+/** The schema of an IPv4 address, and the function that makes a constant of its text. */
+export interface Ipv4Schema extends ScalarType<"be32", string> {
+  readonly presentation: "ipv4";
+}
+
+const dotted = scalar<"be32", string>("be32", {
   name: "ipv4",
   fromNumber: (value) => `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`,
   toNumber: parseIpv4,
 });
+
+/** An IPv4 address: `be32` for a program, `"192.0.2.1"` in user space. */
+export const ipv4: Ipv4Schema = Object.freeze(
+  Object.assign((text: string) => dotted(text), dotted, { presentation: "ipv4" as const }),
+);
 
 /** By hand: keys of large maps are made of them, and this takes a tenth of the time of `isIPv4` and `split`. */
 function parseIpv4(text: string): number {

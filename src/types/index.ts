@@ -34,7 +34,7 @@ export {
 } from "./struct.ts";
 export { mapDifference, schemaDifference } from "./difference.ts";
 export type { Mistake } from "./mistake.ts";
-export { ipv4, ipv6, withoutMapping, type Ipv6Schema } from "./address.ts";
+export { ipv4, ipv6, withoutMapping, type IpAddressSchema, type Ipv4Schema, type Ipv6Schema } from "./address.ts";
 export {
   array,
   global,
