@@ -7,7 +7,7 @@ import { validate } from "./ir/validate.ts";
 import { allocateRegisters } from "./machine/allocate.ts";
 import { layOutFrame } from "./machine/frame.ts";
 import { emit } from "./machine/layout.ts";
-import type { InstructionSet } from "./machine/instruction-set.ts";
+import type { InstructionSet } from "./instruction-set.ts";
 import { lower } from "./machine/lower.ts";
 import type { MachineFunction } from "./machine/machine.ts";
 import { printMachine } from "./machine/print.ts";

@@ -23,6 +23,7 @@ export {
   SimulatedMaps,
   SimulatedSocket,
   type SimulateOptions,
+  type SimulatedKernel,
   type Simulation,
   SimulationFault,
   type SocketFields,

@@ -1,5 +1,5 @@
 import { toSigned, toUnsigned } from "./arithmetic.ts";
-import type { Machine } from "./machine.ts";
+import type { AddressSpace } from "./memory/address-space.ts";
 import { Region, REGION_START } from "./memory/region.ts";
 
 /**
@@ -11,6 +11,29 @@ export type HelperResult = number | bigint | Region | undefined | void;
 /** A helper function of the simulated kernel. */
 export type Helper = (call: HelperCall) => HelperResult;
 
+/** The machine that calls a helper. */
+export interface CallingMachine {
+  readonly space: AddressSpace;
+  /** High half of the last 64-bit result. */
+  high: number;
+  /** Calls the function at an address, for helpers with callbacks. */
+  callFunction(
+    low: number,
+    high: number,
+    depth: number,
+    l1: number,
+    h1: number,
+    l2: number,
+    h2: number,
+    l3: number,
+    h3: number,
+    l4: number,
+    h4: number,
+    l5: number,
+    h5: number,
+  ): number;
+}
+
 /** The number of an argument and its register. */
 type Argument = 1 | 2 | 3 | 4 | 5;
 
@@ -19,12 +42,12 @@ type Argument = 1 | 2 | 3 | 4 | 5;
  * call.
  */
 export class HelperCall {
-  readonly machine: Machine;
+  readonly machine: CallingMachine;
   readonly #depth: number;
   readonly #halves: readonly number[];
 
   constructor(
-    machine: Machine,
+    machine: CallingMachine,
     depth: number,
     l1: number,
     h1: number,

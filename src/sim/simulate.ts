@@ -1,7 +1,7 @@
 import type { CompilableProgram, Program } from "../asm/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { SimulatedMaps } from "./maps/index.ts";
-import { SimulatedSocket, type SocketOptions } from "./socket.ts";
+import { SimulatedSocket, type SocketOptions } from "./context/socket.ts";
 import { World, type RunOptions, type RunResult, type WorldOptions } from "./world.ts";
 
 export interface SimulateOptions extends Omit<RunOptions, "socket" | "coverage">, WorldOptions {

@@ -7,30 +7,22 @@ import { layoutOf, type ContextLayout } from "./context/layout.ts";
 import { Coverage } from "./coverage.ts";
 import { ReasonForFault, SimulationFault } from "./fault.ts";
 import type { Helper, HelperCall } from "./helper-call.ts";
-import { builtInHelpers, type HelperTable, type WorldHelper } from "./helpers/index.ts";
+import {
+  builtInHelpers,
+  type CurrentRun,
+  type HelperTable,
+  type SimulatedKernel,
+  type Task,
+  type WorldHelper,
+} from "./helpers/index.ts";
 import { Machine, type Environment } from "./machine.ts";
 import { MapRegion } from "./maps/map-region.ts";
 import { KeyedMap, ProgramArray, RingBuffer, SimulatedMaps, type SimulatedMap } from "./maps/index.ts";
 import { Region } from "./memory/region.ts";
 import { finishedProgram } from "./program-source.ts";
 import { seededRandom } from "./random.ts";
-import { SimulatedSocket, SocketRegion, type SocketOptions } from "./socket.ts";
+import { SimulatedSocket, SocketRegion, type SocketOptions } from "./context/socket.ts";
 import { translateProgram, type TranslatedProgram } from "./translate/program.ts";
-
-/** The current process of a run. */
-export interface Task {
-  /** The process id (the kernel's thread group id). */
-  readonly pid: number;
-  /** The thread id. */
-  readonly tid: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Up to 15 bytes. */
-  readonly comm: string;
-  readonly cgroupId: bigint;
-  /** Ids of the cgroups above `cgroupId`, starting at the root. */
-  readonly ancestorCgroupIds: readonly bigint[];
-}
 
 export interface WorldOptions {
   /** Existing maps to use, for example another world's. */
@@ -85,14 +77,6 @@ export interface RunResult {
   readonly steps: number;
 }
 
-/** The current run, as helpers see it. */
-export interface CurrentRun {
-  readonly context: Region;
-  readonly socket: SimulatedSocket | undefined;
-  readonly packet: Uint8Array | undefined;
-  retval: number;
-}
-
 const EPERM = 1;
 const DEFAULT_BUDGET = 1_000_000;
 
@@ -115,7 +99,7 @@ const DEFAULT_BUDGET = 1_000_000;
  * console.log(world.map(calls).get(0)); // 2n
  * ```
  */
-export class World implements Environment {
+export class World implements Environment, SimulatedKernel {
   readonly maps: SimulatedMaps;
   /** The clock in nanoseconds. */
   time: bigint;

@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { CommandError } from "../../src/cli/errors.ts";
 import { packageLists, type PackageLists } from "./apt.ts";
 import { availableKernels, kernelPackagePattern, suites, type KernelPackages } from "./catalogue.ts";
-import type { Release } from "./release.ts";
+import type { Release } from "../release.ts";
 import { run } from "./run.ts";
 
 /** Where everything that is downloaded or built for the guests lies. */

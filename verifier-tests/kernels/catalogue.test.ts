@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { UsageError } from "../../src/cli/errors.ts";
 import { availableKernels, chooseKernels, type KernelChoice } from "./catalogue.ts";
-import { compareReleases, isAtLeast, majorMinor } from "./release.ts";
+import { compareReleases, isAtLeast, majorMinor } from "../release.ts";
 
 const test = suite("which kernels");
 

@@ -1,5 +1,5 @@
 /** Which kernels can be had, and which of them a `--kernel` argument means. */
-import { compareReleases, majorMinor, type Release } from "./release.ts";
+import { compareReleases, majorMinor, type Release } from "../release.ts";
 import { UsageError } from "../../src/cli/errors.ts";
 
 /**

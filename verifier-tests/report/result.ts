@@ -1,5 +1,5 @@
 /** What a run of the suite gives, in a form that crosses from guest to host as JSON. */
-import type { Release } from "../kernels/release.ts";
+import type { Release } from "../release.ts";
 
 /**
  * - `pass`: it was accepted, and did what it should;

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, writeFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compareReleases, majorMinor, type Release } from "../kernels/release.ts";
+import { compareReleases, majorMinor, type Release } from "../release.ts";
 import { shortRelease } from "./matrix.ts";
 import type { CaseResult, KernelResult, VerifierStatistics } from "./result.ts";
 

@@ -1,5 +1,5 @@
 /** The table of cases: what is tried, and what each kernel is expected to make of it. */
-import { compareReleases, majorMinor, type Release } from "../kernels/release.ts";
+import { compareReleases, majorMinor, type Release } from "../release.ts";
 import type { VerifierStatistics } from "../report/result.ts";
 
 /** One line of the table. */

@@ -1,5 +1,5 @@
 /** What an outcome means: pure, so that the judge is itself tested without a kernel. */
-import { isAtLeast, type Release } from "../kernels/release.ts";
+import { isAtLeast, type Release } from "../release.ts";
 import type { CaseResult } from "../report/result.ts";
 import { onKernel, type Case, type Expectation, type Feature, type Outcome } from "./case.ts";
 

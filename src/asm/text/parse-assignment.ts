@@ -1,15 +1,15 @@
 /** Instructions that begin with a register: `r1 += 22`, `r1 = *(u32 *)(r6 + 4)`, `r0 = cmpxchg_64(r1 + 0, r0, r2)`. */
 import type { Instruction } from "../instruction.ts";
 import * as op from "../opcode.ts";
-import type { InstructionParser } from "./parse-instruction.ts";
 import { parseFetch, parseLoadAcquire } from "./parse-atomic.ts";
 import { parenthesizedAddress, pointerType, registerOf, sizeField, unsigned, W } from "./parse-operands.ts";
+import type { ParserState } from "./parser-state.ts";
 import { parseWide } from "./parse-wide.ts";
 
 const OPERATORS = "an operator: = += -= *= /= %= s/= s%= &= |= ^= <<= >>= s>>=";
 
 /** The rest of an instruction that begins with `register` (as `Scanner.register` gives it). */
-export function parseAssignment(parser: InstructionParser, register: number): Instruction {
+export function parseAssignment(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   const { text } = scanner;
   let code = scanner.skip();
@@ -60,7 +60,7 @@ function operationOf(code: number, length: number): number {
 }
 
 /** What follows `rN =`. */
-function parseMove(parser: InstructionParser, register: number): Instruction {
+function parseMove(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   const wide = register < W;
   const number = register & 15;
@@ -111,7 +111,7 @@ function parseMove(parser: InstructionParser, register: number): Instruction {
 }
 
 /** `r1 = 5`, or `r1 = 5 ll`. */
-function parseNumber(parser: InstructionParser, register: number): Instruction {
+function parseNumber(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   const start = scanner.position;
   const value = scanner.number("a number");
@@ -146,7 +146,7 @@ function parseNumber(parser: InstructionParser, register: number): Instruction {
 }
 
 /** `(s8)`, `(s16)`, or for whole registers `(s32)`. */
-function castBits(parser: InstructionParser, wide: boolean): number {
+function castBits(parser: ParserState, wide: boolean): number {
   const { scanner } = parser;
   scanner.position++;
   scanner.skip();
@@ -158,7 +158,7 @@ function castBits(parser: InstructionParser, wide: boolean): number {
   return bits;
 }
 
-function sameRegister(parser: InstructionParser, register: number): void {
+function sameRegister(parser: ParserState, register: number): void {
   const { scanner } = parser;
   scanner.skip();
   const start = scanner.position;
@@ -166,7 +166,7 @@ function sameRegister(parser: InstructionParser, register: number): void {
     throw scanner.expected(`${register < W ? "r" : "w"}${register & 15}, the register on the left`, start);
 }
 
-function parseSwap(parser: InstructionParser, opcode: number, register: number, bits: number): Instruction {
+function parseSwap(parser: ParserState, opcode: number, register: number, bits: number): Instruction {
   if (bits === 64 && register >= W)
     throw parser.scanner.error("64 bits are swapped in a 64-bit register: expected r0 to r10");
   sameRegister(parser, register);
@@ -174,7 +174,7 @@ function parseSwap(parser: InstructionParser, opcode: number, register: number, 
 }
 
 /** `*(u32 *)(r6 + 4)` or `*(u32 *)skb[4]`. */
-function parseLoad(parser: InstructionParser, register: number): Instruction {
+function parseLoad(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   scanner.position++;
   scanner.skip();
@@ -195,7 +195,7 @@ function parseLoad(parser: InstructionParser, register: number): Instruction {
   );
 }
 
-function parsePacketLoad(parser: InstructionParser, register: number, bits: number, start: number): Instruction {
+function parsePacketLoad(parser: ParserState, register: number, bits: number, start: number): Instruction {
   const { scanner } = parser;
   if ((register & 15) !== 0) throw scanner.error("a packet load goes to register 0: expected r0", start);
   if (bits !== 8 && bits !== 16 && bits !== 32)
@@ -222,7 +222,7 @@ function parsePacketLoad(parser: InstructionParser, register: number, bits: numb
 }
 
 /** `addr_space_cast(r2, 1, 0)`. */
-function parseAddressSpaceCast(parser: InstructionParser, register: number, start: number): Instruction {
+function parseAddressSpaceCast(parser: ParserState, register: number, start: number): Instruction {
   const { scanner } = parser;
   if (register >= W) throw scanner.error("an address takes a 64-bit register: expected r0 to r10", start);
   scanner.expect(40, '"("');

@@ -1,12 +1,12 @@
 /** Atomic operations and the ordered loads and stores. */
 import type { Instruction } from "../instruction.ts";
 import * as op from "../opcode.ts";
-import type { InstructionParser } from "./parse-instruction.ts";
 import { address, parenthesizedAddress, pointerType, registerFor, sizeField, W } from "./parse-operands.ts";
+import type { ParserState } from "./parser-state.ts";
 import type { Scanner } from "./scanner.ts";
 
 /** What follows `lock`: `*(u64 *)(r1 + 0) += r2`. */
-export function parseLock(parser: InstructionParser): Instruction {
+export function parseLock(parser: ParserState): Instruction {
   const { scanner } = parser;
   scanner.expect(42, '"*"');
   const bits = atomicType(scanner);
@@ -42,7 +42,7 @@ export function parseLock(parser: InstructionParser): Instruction {
 }
 
 /** `load_acquire((u64 *)(r1 + 0))`. */
-export function parseLoadAcquire(parser: InstructionParser, register: number, start: number): Instruction {
+export function parseLoadAcquire(parser: ParserState, register: number, start: number): Instruction {
   const { scanner } = parser;
   scanner.expect(40, '"("');
   const bits = orderedType(scanner);
@@ -68,7 +68,7 @@ const fetchOperations: Readonly<Record<string, number>> = {
  * `cmpxchg32_32(r1 + 0, w0, w2)`, and the verifier's `atomic64_xchg((u64 *)(r1 +0), r2)`.
  */
 export function parseFetch(
-  parser: InstructionParser,
+  parser: ParserState,
   register: number,
   start: number,
   name: string,
@@ -109,7 +109,7 @@ export function parseFetch(
 }
 
 /** What follows `store_release`: `((u64 *)(r1 + 0), r2)`. */
-export function parseStoreRelease(parser: InstructionParser): Instruction {
+export function parseStoreRelease(parser: ParserState): Instruction {
   const { scanner } = parser;
   scanner.expect(40, '"("');
   const bits = orderedType(scanner);

@@ -1,14 +1,14 @@
 /** 64-bit immediates that are no plain numbers: maps, subprograms, kernel variables. */
 import type { Instruction, Reference } from "../instruction.ts";
 import * as op from "../opcode.ts";
-import type { InstructionParser } from "./parse-instruction.ts";
 import { W } from "./parse-operands.ts";
+import type { ParserState } from "./parser-state.ts";
 import type { Scanner } from "./scanner.ts";
 
 const OPERANDS = "a register, a number, a load, or map[…], subprog[…], btf[…]";
 
 /** What follows `rN =` and `word`, which stands at `start`. */
-export function parseWide(parser: InstructionParser, register: number, word: string, start: number): Instruction {
+export function parseWide(parser: ParserState, register: number, word: string, start: number): Instruction {
   const { scanner } = parser;
   if (register >= W) throw scanner.expected("a 32-bit register (w0 to w10), a number or a load", start);
   let instruction: Instruction;
@@ -37,7 +37,7 @@ export function parseWide(parser: InstructionParser, register: number, word: str
 }
 
 /** `map[services]`, `map[fd:5]`, `map[idx:0]`, each perhaps with `[0]+4`: the value at byte 4. */
-function parseMap(parser: InstructionParser, register: number): Instruction {
+function parseMap(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   scanner.position++;
   scanner.skip();
@@ -90,7 +90,7 @@ function parseMap(parser: InstructionParser, register: number): Instruction {
 }
 
 /** `subprog[callback]` or `subprog[+3]`. */
-function parseSubprogram(parser: InstructionParser, register: number): Instruction {
+function parseSubprogram(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   scanner.position++;
   const instruction = scanner.atNumber()
@@ -100,7 +100,7 @@ function parseSubprogram(parser: InstructionParser, register: number): Instructi
   return instruction;
 }
 
-function label(parser: InstructionParser): string {
+function label(parser: ParserState): string {
   const { scanner } = parser;
   scanner.skip();
   const start = scanner.position;
@@ -110,7 +110,7 @@ function label(parser: InstructionParser): string {
 }
 
 /** `btf[id:7]` or `btf[fd:3, id:7]`. */
-function parseKernelVariable(parser: InstructionParser, register: number): Instruction {
+function parseKernelVariable(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   scanner.position++;
   let module = 0;

@@ -3,7 +3,7 @@ import { type Instruction, isLabel, type Item, type Label, makeInstruction } fro
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Comparison } from "../ir/ir.ts";
 import type { Frame } from "./frame.ts";
-import type { InstructionSet } from "./instruction-set.ts";
+import type { InstructionSet } from "../instruction-set.ts";
 import {
   successorsOf,
   type MachineBlock,

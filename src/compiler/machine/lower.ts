@@ -1,6 +1,6 @@
 /** Instruction selection: from SSA values to two-address instructions over virtual registers. */
 import type { Block, IrFunction, Operation, Value } from "../ir/ir.ts";
-import type { InstructionSet } from "./instruction-set.ts";
+import type { InstructionSet } from "../instruction-set.ts";
 import { binary, extend, lowHalf } from "./lower-arithmetic.ts";
 import { compare, lowerTerminator } from "./lower-control-flow.ts";
 import { atomic, compareExchange, load, store } from "./lower-memory.ts";

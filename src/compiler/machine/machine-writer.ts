@@ -6,7 +6,7 @@
 import type { SourceLocation } from "../../asm/index.ts";
 import { controlFlow, definitionsOf, loopDepths, useCounts, type ControlFlow } from "../ir/analysis.ts";
 import type { IrFunction, IrInstruction, Operation, StackSlot, Value } from "../ir/ir.ts";
-import type { InstructionSet } from "./instruction-set.ts";
+import type { InstructionSet } from "../instruction-set.ts";
 import {
   FIRST_VIRTUAL,
   FRAME_POINTER,

@@ -2,7 +2,7 @@
  * After register allocation: jumps to blocks that only jump on, blocks that
  * follow each other, and equal ends of blocks are put together.
  */
-import { evaluateComparison } from "../passes/arithmetic.ts";
+import { evaluateComparison } from "../ir/evaluate.ts";
 import {
   forEachDefinition,
   isCall,

@@ -1,7 +1,7 @@
 /** Where the upper half of a 32-bit number's register matters. */
 import { definitionsOf, forEachOperand } from "../ir/analysis.ts";
 import type { IrFunction, Value } from "../ir/ir.ts";
-import type { InstructionSet } from "./instruction-set.ts";
+import type { InstructionSet } from "../instruction-set.ts";
 
 /** By value id, whether the upper half of an i32's register is read anywhere. */
 export function wholeReads(fn: IrFunction, isa: InstructionSet): Uint8Array {

@@ -13,7 +13,7 @@ import {
   withoutUnreachable,
 } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
-import { evaluateComparison, widthOf } from "./arithmetic.ts";
+import { evaluateComparison, widthOf } from "../ir/evaluate.ts";
 
 export function simplifyControlFlow(fn: IrFunction): IrFunction {
   for (;;) {

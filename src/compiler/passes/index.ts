@@ -1,6 +1,6 @@
 /** Which passes run, and in what order. */
 import type { IrFunction } from "../ir/ir.ts";
-import type { InstructionSet } from "../machine/instruction-set.ts";
+import type { InstructionSet } from "../instruction-set.ts";
 import { simplifyControlFlow } from "./control-flow.ts";
 import { removeDeadCode } from "./dead-code.ts";
 import { removeDeadStores } from "./dead-stores.ts";

@@ -2,7 +2,7 @@
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { BinaryOperator, Comparison, Operation, Value, ValueType } from "../ir/ir.ts";
 import { bitLength, type Definitions, type SignificantBits } from "../ir/significant-bits.ts";
-import { evaluateBinary, evaluateByteswap, evaluateComparison, evaluateExtend, widthOf } from "./arithmetic.ts";
+import { evaluateBinary, evaluateByteswap, evaluateComparison, evaluateExtend, widthOf } from "../ir/evaluate.ts";
 
 /** What the rules ask, and how they bring in further instructions. */
 export interface SimplifyContext extends Definitions {

@@ -26,7 +26,7 @@ import type {
   ValueType,
 } from "../ir/ir.ts";
 import { SignificantBits } from "../ir/significant-bits.ts";
-import { widthOf } from "./arithmetic.ts";
+import { widthOf } from "../ir/evaluate.ts";
 import { commutativeOperators, constantOf, simplify, simplifyComparison, type SimplifyContext } from "./simplify.ts";
 
 export function numberValues(fn: IrFunction): IrFunction {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { IrModule, Operation } from "../ir/ir.ts";
 import { printModule } from "../ir/print.ts";
-import type { InstructionSet } from "../machine/instruction-set.ts";
+import type { InstructionSet } from "../instruction-set.ts";
 import { moduleOf, randomProgram } from "./random-module.ts";
 import { expected, input, KernelRunner } from "./run-in-kernel.ts";
 

@@ -1,5 +1,5 @@
 /** Runs the intermediate form directly: what the compiled program's results are compared with. */
-import { evaluateBinary, evaluateByteswap, evaluateComparison, evaluateExtend, widthOf } from "../passes/arithmetic.ts";
+import { evaluateBinary, evaluateByteswap, evaluateComparison, evaluateExtend, widthOf } from "../ir/evaluate.ts";
 import type { AccessSize, IrFunction, IrModule, Operation, Target, Value } from "../ir/ir.ts";
 
 /** A place in memory; numbers are unsigned bigints. */

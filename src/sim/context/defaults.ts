@@ -1,6 +1,6 @@
 import type { Program } from "../../asm/index.ts";
 import { hookOf } from "../../hooks/index.ts";
-import type { SimulatedSocket } from "../socket.ts";
+import type { SimulatedSocket } from "./socket.ts";
 import type { ContextValues } from "./context.ts";
 import type { ContextLayout } from "./layout.ts";
 

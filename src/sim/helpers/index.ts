@@ -8,7 +8,7 @@ import { ringBufferHelpers } from "./ring-buffer.ts";
 import { socketHelpers } from "./socket.ts";
 import { traceHelpers } from "./trace.ts";
 
-export type { HelperTable, WorldHelper } from "./helper.ts";
+export type { CurrentRun, HelperTable, SimulatedKernel, Task, WorldHelper } from "./helper.ts";
 
 /** All helpers except `bpf_tail_call`, which the machine implements. */
 export const builtInHelpers: HelperTable = {

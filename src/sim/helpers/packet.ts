@@ -1,19 +1,24 @@
 /** Helpers that copy bytes from and to the packet. */
 import { ReasonForFault } from "../fault.ts";
 import type { HelperCall } from "../helper-call.ts";
-import type { World } from "../world.ts";
-import type { HelperTable, WorldHelper } from "./helper.ts";
+import type { HelperTable, WorldHelper, SimulatedKernel } from "./helper.ts";
 
 const EFAULT = -14;
 const EINVAL = -22;
 
-function packetOf(world: World): Uint8Array {
+function packetOf(world: SimulatedKernel): Uint8Array {
   const packet = world.current?.packet;
   if (packet === undefined) throw new ReasonForFault("the run has no packet");
   return packet;
 }
 
-function copy(world: World, offset: number, size: number, failure: number, move: (part: Uint8Array) => void): number {
+function copy(
+  world: SimulatedKernel,
+  offset: number,
+  size: number,
+  failure: number,
+  move: (part: Uint8Array) => void,
+): number {
   const packet = packetOf(world);
   if (offset + size > packet.length) return failure;
   move(packet.subarray(offset, offset + size));

@@ -2,16 +2,15 @@
 import { ReasonForFault } from "../fault.ts";
 import type { HelperCall } from "../helper-call.ts";
 import { SocketStorage } from "../maps/socket-storage.ts";
-import { SocketRegion, type SimulatedSocket } from "../socket.ts";
-import type { World } from "../world.ts";
-import type { HelperTable } from "./helper.ts";
+import { SocketRegion, type SimulatedSocket } from "../context/socket.ts";
+import type { HelperTable, SimulatedKernel } from "./helper.ts";
 import { mapArgument } from "./maps.ts";
 
 /** `BPF_SK_STORAGE_GET_F_CREATE` */
 const CREATE = 1n;
 
 /** The socket of an argument, which points to it or to the context; undefined for a null pointer. */
-function socketArgument(call: HelperCall, world: World, argument: 1 | 2): SimulatedSocket | undefined {
+function socketArgument(call: HelperCall, world: SimulatedKernel, argument: 1 | 2): SimulatedSocket | undefined {
   if (call.isNull(argument)) return undefined;
   const { region } = call.pointer(argument);
   if (region instanceof SocketRegion) return region.socket;

@@ -1,5 +1,5 @@
 import { MapType, type Infer, type MapDefinition } from "../../types/index.ts";
-import type { SimulatedSocket } from "../socket.ts";
+import type { SimulatedSocket } from "../context/socket.ts";
 import { isKeyedMap, KeyedMap, type KeyedMapValue } from "./keyed-map.ts";
 import { ProgramArray } from "./program-array.ts";
 import { RingBuffer } from "./ring-buffer.ts";

@@ -1,6 +1,6 @@
 import { decodeValue, encodeValue, MapType, type MapDefinition, type Schema } from "../../types/index.ts";
 import { Region } from "../memory/region.ts";
-import type { SimulatedSocket } from "../socket.ts";
+import type { SimulatedSocket } from "../context/socket.ts";
 import { MapRegion } from "./map-region.ts";
 
 /** A simulated socket storage: one value per socket. User space uses the socket as the key. */

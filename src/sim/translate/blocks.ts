@@ -1,5 +1,5 @@
 import { opcodes as op } from "../../asm/index.ts";
-import type { TranslatedProgram } from "./program.ts";
+import type { ProgramCode } from "./code.ts";
 
 /** A basic block: jumps enter only at its first instruction and leave only at its last. */
 export interface Block {
@@ -7,7 +7,7 @@ export interface Block {
 }
 
 /** The basic blocks of a function that are reachable from `entry`, which comes first. */
-export function findBlocks(program: TranslatedProgram, entry: number): Block[] {
+export function findBlocks(program: ProgramCode, entry: number): Block[] {
   const starts = new Set<number>([entry]);
   const reached = new Set<number>();
   const open = [entry];
@@ -48,7 +48,7 @@ interface Flow {
 
 const straight: Flow = { falls: true, ends: false };
 
-function flowOf(program: TranslatedProgram, index: number): Flow {
+function flowOf(program: ProgramCode, index: number): Flow {
   const { opcode, offset, immediate } = program.instructions[index]!;
   switch (op.classOf(opcode)) {
     case op.BPF_JMP:

@@ -3,10 +3,10 @@ import { MAX_CALL_DEPTH } from "../memory/address-space.ts";
 import { REGION_START } from "../memory/region.ts";
 import { translateArithmetic } from "./alu.ts";
 import { findBlocks, type Block } from "./blocks.ts";
+import type { ProgramCode } from "./code.ts";
 import { translateCondition } from "./jump.ts";
 import { sizeInBytes, translateAccess } from "./memory.ts";
 import { literal, registerOperand } from "./operand.ts";
-import type { TranslatedProgram } from "./program.ts";
 
 /** Number of the tail call helper, which does not return if it succeeds. */
 export const TAIL_CALL = 12;
@@ -27,7 +27,7 @@ const MAX_LOOPS = 8 * 1024 * 1024;
  * `R` the regions, `F` the stack frame, `S` its words, `W` its bitmap of written bytes, `X` the counters, `g`
  * the remaining iterations of `may_goto`; `m`, `o` and `t` are scratch.
  */
-export function translateFunction(program: TranslatedProgram, entry: number): string {
+export function translateFunction(program: ProgramCode, entry: number): string {
   const blocks = findBlocks(program, entry);
   const numbers = new Map(blocks.map((block, number) => [block.indexes[0]!, number]));
   const used = blocks.flatMap((block) => block.indexes.map((index) => program.instructions[index]!));
@@ -48,13 +48,13 @@ ${body}});`;
 }
 
 class FunctionWriter {
-  readonly #program: TranslatedProgram;
+  readonly #program: ProgramCode;
   readonly #numbers: ReadonlyMap<number, number>;
   readonly #ownStack: boolean;
   /** Entries of the called functions. */
   readonly callees = new Set<number>();
 
-  constructor(program: TranslatedProgram, numbers: ReadonlyMap<number, number>, ownStack: boolean) {
+  constructor(program: ProgramCode, numbers: ReadonlyMap<number, number>, ownStack: boolean) {
     this.#program = program;
     this.#numbers = numbers;
     this.#ownStack = ownStack;

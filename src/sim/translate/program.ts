@@ -1,14 +1,20 @@
-import { type Instruction, opcodes } from "../../asm/index.ts";
+import type { Instruction } from "../../asm/index.ts";
 import * as arithmetic from "../arithmetic.ts";
-import type { Machine } from "../machine.ts";
+import { ProgramCode, type TranslationOptions } from "./code.ts";
 import { translateFunction } from "./function.ts";
+
+/** What every machine has that runs translations; their text names more members of `Machine`, which no type checks. */
+export interface RunningMachine {
+  /** High half of the last 64-bit result. */
+  high: number;
+}
 
 /**
  * The JavaScript translation of a BPF function. Takes the call depth and the halves of r1 to r5; returns the
  * low half of r0 and leaves the high half in `machine.high`.
  */
 export type TranslatedFunction = (
-  machine: Machine,
+  machine: RunningMachine,
   depth: number,
   l1: number,
   h1: number,
@@ -22,38 +28,9 @@ export type TranslatedFunction = (
   h5: number,
 ) => number;
 
-export interface TranslationOptions {
-  /** Counts how often each instruction runs and each conditional jump is taken. */
-  readonly coverage: boolean;
-}
-
 /** A program translated for execution. */
-export class TranslatedProgram {
-  readonly instructions: readonly Instruction[];
-  readonly coverage: boolean;
-  /** The slot of each instruction: jumps count slots, and an `lddw` takes two. */
-  readonly slots: Int32Array;
-  readonly #indexes: Int32Array;
+export class TranslatedProgram extends ProgramCode {
   readonly #functions = new Map<number, TranslatedFunction>();
-
-  constructor(instructions: readonly Instruction[], { coverage }: TranslationOptions) {
-    this.instructions = instructions;
-    this.coverage = coverage;
-    this.slots = new Int32Array(instructions.length);
-    let slot = 0;
-    instructions.forEach((instruction, index) => {
-      this.slots[index] = slot;
-      slot += instruction.opcode === opcodes.LDDW ? 2 : 1;
-    });
-    this.#indexes = new Int32Array(slot).fill(-1);
-    this.slots.forEach((slot, index) => (this.#indexes[slot] = index));
-  }
-
-  /** The instruction `distance` slots after the one following `index`; -1 if no instruction starts there. */
-  target(index: number, distance: number): number {
-    const next = this.slots[index]! + (this.instructions[index]!.opcode === opcodes.LDDW ? 2 : 1);
-    return this.#indexes[next + distance] ?? -1;
-  }
 
   /** The function that starts at an instruction, translated on first use. */
   function(entry: number): TranslatedFunction {

@@ -1,5 +1,5 @@
 /** What operations give for constants: RFC 9669, sections 4.1, 4.2 and 4.3. Numbers are unsigned, of the type's width. */
-import type { BinaryOperator, Comparison, ValueType } from "../ir/ir.ts";
+import type { BinaryOperator, Comparison, ValueType } from "./ir.ts";
 
 export const widthOf = (type: ValueType): 32 | 64 => (type === "i32" ? 32 : 64);
 

@@ -1,6 +1,6 @@
-import { encodeContext, type ContextValues } from "./context/context.ts";
-import { socketLayout } from "./context/layout.ts";
-import { Region } from "./memory/region.ts";
+import { encodeContext, type ContextValues } from "./context.ts";
+import { socketLayout } from "./layout.ts";
+import { Region } from "../memory/region.ts";
 
 /** What programs can read of a socket besides its cookie (`struct bpf_sock`). */
 export type SocketFields = Pick<
