@@ -1,4 +1,4 @@
-/** The quickstart as a newcomer runs it: load, demo, and the line that load prints. */
+/** The quickstart as a newcomer runs it: load, demo, and the command that load prints. */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -12,10 +12,13 @@ const tsbpf = [process.execPath, ...TSX, fileURLToPath(new URL("tsbpf.ts", impor
 
 const askOverUdp = `
   const socket = require("dgram").createSocket("udp4");
-  socket.on("message", (data, { address, port }) => { console.log(\`\${data}from \${address}:\${port}\`); socket.close(); });
+  socket.on("message", (data, { address, port }) => {
+    console.log(\`\${data}from \${address}:\${port}\`);
+    socket.close();
+  });
   socket.send("hello", 80, "127.20.0.1");`;
 
-test("the line that load prints reaches a backend; Ctrl-C stops the backends", () =>
+test("the command that load prints reaches a backend; Ctrl-C stops the backends", () =>
   withCgroup((cgroup) =>
     withPins(OWNER, (pins) =>
       withNetworkNamespace([], async (networkNamespace) => {

@@ -1,7 +1,7 @@
-/** A failure that the user can understand and mend: printed as one line, never as a stack trace. Exit code 1. */
+/** A failure that the user can fix: printed as one line, without a stack trace. Exit code 1. */
 export class CommandError extends Error {
   override readonly name: string = "CommandError";
-  /** What to do about it, printed on a line of its own. */
+  /** What to do about it, printed on its own line. */
   readonly hint: string | undefined;
 
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
@@ -10,7 +10,7 @@ export class CommandError extends Error {
   }
 }
 
-/** The command was called wrongly. Exit code 2. */
+/** A usage error. Exit code 2. */
 export class UsageError extends CommandError {
   override readonly name = "UsageError";
 }

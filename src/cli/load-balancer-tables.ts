@@ -2,11 +2,11 @@
 import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/observe/status.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
-/** Backends that a table shows of one service, and addresses. */
+/** Backends and addresses shown per service. */
 const BACKENDS_SHOWN = 4;
 const ADDRESSES_SHOWN = 2;
 
-/** Programs; with their runs where the kernel has counted some. */
+/** Prints the programs, with their runs if the kernel has counted any. */
 export async function printPrograms(programs: readonly ProgramStatus[]): Promise<void> {
   const counted = programs.some(({ runs }) => runs !== undefined);
   await printTable(
@@ -34,7 +34,7 @@ export async function printPrograms(programs: readonly ProgramStatus[]): Promise
   );
 }
 
-/** Maps with how full they are, and how that is known. */
+/** Prints the maps, with their use and its source. */
 export async function printMaps(
   maps: readonly Pick<MapStatus, "name" | "type" | "use" | "maxEntries">[],
 ): Promise<void> {
@@ -45,14 +45,14 @@ export async function printMaps(
   await printUseNote(maps);
 }
 
-/** Columns of how full a map is. */
+/** Columns for the use of a map. */
 export const useColumns = [
   { header: "USED", align: "right" },
   { header: "ENTRIES", align: "right" },
   { header: "FULL", align: "right" },
 ] as const;
 
-/** What stands in these columns. */
+/** The cells of these columns. */
 export function useCells({
   use,
   maxEntries,
@@ -64,22 +64,22 @@ export function useCells({
   ];
 }
 
-/** Says how that is known. */
+/** Prints where the use comes from. */
 export async function printUseNote(maps: readonly Pick<MapStatus, "use">[]): Promise<void> {
   const walked = maps.some(({ use }) => use?.countedBy === "walk");
   await print(
     colors.dim(
       walked
-        ? "used: counted by walking through the maps; from Linux 6.6 on the kernel keeps count\n"
-        : "used: by the kernel's own count; slots by the services that have them\n",
+        ? "used: counted by walking the maps; Linux 6.6 and newer keep a count\n"
+        : "used: counted by the kernel; slots by their services\n",
     ),
   );
 }
 
-/** Who is left alone; nothing where nobody is. */
+/** Prints the exempt cgroups and network namespaces, if any. */
 export async function printOptOut({ cgroups, networkNamespaces }: Status["optOut"]): Promise<void> {
   const parts = [
-    ...cgroups.map((path) => `cgroup ${path ?? "that is gone, or not to be seen from here"}`),
+    ...cgroups.map((path) => `cgroup ${path ?? "(gone, or not visible from here)"}`),
     ...(networkNamespaces.length === 0
       ? []
       : [
@@ -91,7 +91,7 @@ export async function printOptOut({ cgroups, networkNamespaces }: Status["optOut
   if (parts.length > 0) await print(`Left alone: ${parts.join(", ")}\n\n`);
 }
 
-/** Services; with `limit`, the first of them and how many more there are. */
+/** Prints the services; with `limit`, only the first ones and the number of the rest. */
 export async function printServices(services: readonly ServiceStatus[], limit = Infinity): Promise<void> {
   if (services.length === 0) return print("no services\n");
   const counted = services.some(({ counters }) => counters !== undefined);
@@ -121,24 +121,25 @@ export async function printServices(services: readonly ServiceStatus[], limit = 
   if (services.length > limit) await print(colors.dim(`and ${count(services.length - limit)} more\n`));
 }
 
-/** Between which backends a client's call is decided, and how. */
+/** The candidate backends of a call, and how one is chosen. */
 function choiceText({ backends, nodeLocal, localRedirect, algorithm, affinityTimeout }: ServiceStatus): string {
   return [
     backendsText(backends),
-    ...(localRedirect ? ["this node's, in place of the address"] : nodeLocal ? ["this node's alone"] : []),
+    ...(localRedirect ? ["redirected to this node's"] : nodeLocal ? ["this node's only"] : []),
     ...(algorithm === "maglev" ? ["chosen by the client's address"] : []),
-    ...(affinityTimeout > 0 ? [`each client keeps its own for ${affinityTimeout} s`] : []),
+    ...(affinityTimeout > 0 ? [`clients keep theirs for ${affinityTimeout} s`] : []),
   ].join("; ");
 }
 
-/** Without any that takes connections, the service refuses them. */
+/** A service without a backend that takes connections refuses them. */
 function backendsText(backends: readonly BackendStatus[]): string {
   const list = listText(backends.map(backendText), BACKENDS_SHOWN);
   if (backends.some(({ state }) => state === "active" || state === "terminating")) return list;
-  return `none${backends.length > 0 ? " in service" : ""}: refuses connections${backends.length > 0 ? ` (${list})` : ""}`;
+  const inService = backends.length > 0 ? " in service" : "";
+  return `none${inService}: refuses connections${backends.length > 0 ? ` (${list})` : ""}`;
 }
 
-/** `20.0.0.1:80 (weight 3, terminating)`; what is as usual is not said. */
+/** `20.0.0.1:80 (weight 3, terminating)`; default values are omitted. */
 function backendText({ endpoint, weight, state }: BackendStatus): string {
   const remarks = [...(weight === 1 ? [] : [`weight ${weight}`]), ...(state === "active" ? [] : [state])];
   return remarks.length === 0 ? endpoint : `${endpoint} (${remarks.join(", ")})`;

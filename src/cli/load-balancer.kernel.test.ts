@@ -46,7 +46,7 @@ const BACKENDS = ["20.0.0.1", "20.0.0.2", "20.0.0.3"];
 
 const tsbpf = (...args: readonly string[]): Promise<Outcome> => runIn({}, process.execPath, ...TSX, CLI, ...args);
 
-/** Runs the command, which has to succeed. */
+/** Runs the command and expects success. */
 async function done(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await tsbpf(...args);
   assert.is(status, 0, `tsbpf ${args.join(" ")}: ${stderr}`);
@@ -56,11 +56,11 @@ async function done(...args: readonly string[]): Promise<string> {
 interface Places {
   readonly cgroup: string;
   readonly pins: string;
-  /** Writes a configuration file; gives its path. */
+  /** Writes a configuration file and returns its path. */
   readonly config: (text: string) => string;
 }
 
-/** Everything that a load balancer of its own needs. */
+/** Provides a cgroup, a pin directory and configuration files for one load balancer. */
 async function withPlaces(work: (places: Places) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "tsbpf-test-"));
   let made = 0;
@@ -76,20 +76,25 @@ async function withPlaces(work: (places: Places) => Promise<void>): Promise<void
   }
 }
 
-/** Small maps, since all of this machine's tests share its memory. */
+/** Small maps, since all tests share this machine's memory. */
 const SIZES =
-  "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024, services6: 64, slots6: 256, backends6: 256, cilium_lb6_reverse_sk: 1024 }";
+  "maps: { services: 64, slots: 256, backends: 256, cilium_lb4_reverse_sk: 1024, " +
+  "services6: 64, slots6: 256, backends6: 256, cilium_lb6_reverse_sk: 1024 }";
 
-const bothProtocols = (backends: readonly string[]) => `services:
-${["tcp", "udp"].map((protocol) => `  - { name: web-${protocol}, address: 100.0.0.1, port: 80, protocol: ${protocol}, backends: [${backends.map((address) => `"${address}:80"`).join(", ")}] }`).join("\n")}
-${SIZES}
-`;
+const bothProtocols = (backends: readonly string[]) => {
+  const list = backends.map((address) => `"${address}:80"`).join(", ");
+  const services = ["tcp", "udp"].map(
+    (protocol) =>
+      `  - { name: web-${protocol}, address: 100.0.0.1, port: 80, protocol: ${protocol}, backends: [${list}] }`,
+  );
+  return `services:\n${services.join("\n")}\n${SIZES}\n`;
+};
 
-/** Loads both services without the command, whose start takes longer than the work. */
+/** Loads both services without the command, whose start takes longer than the load. */
 const load = (backends: readonly string[], { cgroup, pins }: { cgroup: string; pins: string }): Promise<LoadResult> =>
   loadLoadBalancer({ config: parseConfig(bothProtocols(backends), "test"), cgroup, pins });
 
-test("loads, balances without a process of its own, shows what it does, and leaves nothing", () =>
+test("loads, balances without a running process, shows its state, and leaves nothing behind", () =>
   withPlaces(async ({ cgroup, pins, config }) => {
     const { status } = JSON.parse(
       await done("load", "--json", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins),
@@ -179,7 +184,7 @@ test("loads, balances without a process of its own, shows what it does, and leav
     assert.is(await unloadLoadBalancer(pins), undefined);
   }));
 
-test("a reload under traffic loses no request, and sends none to a backend that it has removed", () =>
+test("a reload under traffic loses no request, and sends none to a removed backend", () =>
   withPlaces(async ({ cgroup, pins }) => {
     const sets = [BACKENDS, ["20.0.0.1"], ["20.0.0.2", "20.0.0.3"], ["20.0.0.3"], ["20.0.0.1", "20.0.0.2"]];
     await load(sets.at(-1)!, { cgroup, pins });
@@ -197,7 +202,7 @@ test("a reload under traffic loses no request, and sends none to a backend that 
     });
   }));
 
-test("a loader that is killed leaves traffic going, and the next one finishes its work", () =>
+test("killing a loader does not interrupt traffic, and the next load finishes its work", () =>
   withPlaces(async ({ cgroup, pins }) => {
     await load(["20.0.0.1"], { cgroup, pins });
     await withTraffic({ cgroup }, async (traffic) => {
@@ -229,7 +234,7 @@ test("a loader that is killed leaves traffic going, and the next one finishes it
     });
   }));
 
-/** Loads two configurations in turn, until it is killed. */
+/** Loads two configurations alternately until it is killed. */
 const endlessLoads = `
   const { loadLoadBalancer, parseConfig } = await import(${JSON.stringify(new URL("../lb/index.ts", import.meta.url))});
   const [first, second, cgroup, pins] = process.argv.slice(1);
@@ -240,7 +245,7 @@ const endlessLoads = `
   }
 `;
 
-test("what cannot be loaded is said in one line, and changes nothing", () =>
+test("a failed load is one line of error, and changes nothing", () =>
   withPlaces(async ({ cgroup, pins, config }) => {
     await load(["20.0.0.1"], { cgroup, pins });
     const before = snapshot(pins);
@@ -307,12 +312,13 @@ test("what cannot be loaded is said in one line, and changes nothing", () =>
     }
   }));
 
-test("says of each kind of service what it does, and who is not there to be left alone", () =>
+test("describes each kind of service, and reports exempt cgroups that do not exist", () =>
   withPlaces(async ({ cgroup, pins, config }) => {
     const backends = '[{ address: "20.0.0.1:80", node: here }, { address: "20.0.0.2:80", node: elsewhere }]';
     const text = `node: here
 services:
-  - { name: table, address: 100.0.0.1, port: 80, hostPort: 8080, hostIP: 127.0.0.1, protocol: tcp, algorithm: maglev, internalTrafficPolicy: local, backends: ${backends} }
+  - { name: table, address: 100.0.0.1, port: 80, hostPort: 8080, hostIP: 127.0.0.1, protocol: tcp,
+      algorithm: maglev, internalTrafficPolicy: local, backends: ${backends} }
   - { name: redirect, address: 100.0.0.2, port: 53, protocol: udp, localRedirect: true, backends: ${backends} }
   - { name: elsewhere, address: 100.0.0.3, port: 53, protocol: udp, localRedirect: true, backends: ["20.0.0.1:53"] }
 options: { maglevTableSize: 251 }
@@ -325,11 +331,11 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     );
     assert.match(
       loaded,
-      /^table +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80; this node's alone; chosen by the client's address$/m,
+      /^table +100\.0\.0\.1:80 +tcp +20\.0\.0\.1:80; this node's only; chosen by the client's address$/m,
     );
-    assert.match(loaded, /^redirect +100\.0\.0\.2:53 +udp +20\.0\.0\.1:80; this node's, in place of the address$/m);
+    assert.match(loaded, /^redirect +100\.0\.0\.2:53 +udp +20\.0\.0\.1:80; redirected to this node's$/m);
     assert.match(loaded, /^Services: 2 added$/m);
-    assert.match(loaded, /^Without a backend on this node, their addresses left as they are: elsewhere$/m);
+    assert.match(loaded, /^Not balanced, for lack of a backend on this node: elsewhere$/m);
     const before = snapshot(pins);
     const refused = await tsbpf(
       "load",
@@ -343,7 +349,8 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.is(refused.status, 1);
     assert.is(
       refused.stderr,
-      `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`,
+      `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ` +
+        `${cgroupRoot()}\n`,
     );
     assert.equal(snapshot(pins), before);
     assert.not.match(await done("status", "--pin", pins), "Left alone");
@@ -362,7 +369,7 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.equal(loadBalancerStatus(pins)!.optOut.cgroups, [undefined]);
     await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
     const after = snapshot(pins);
-    // In a cgroup namespace, whose root lies nobody knows how deep.
+    // In a cgroup namespace, where the depth of the root is unknown.
     const inside = await runIn(
       { cgroup },
       "unshare",
@@ -384,19 +391,24 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.is(inside.status, 1);
     assert.match(
       inside.stderr,
-      `error: optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${cgroupRoot()} is a cgroup below it\nhint: `,
+      `error: optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${cgroupRoot()} is a ` +
+        `cgroup below it\nhint: `,
     );
     assert.equal(snapshot(pins), after);
   }));
 
-test("where one program cannot be attached, everything is as it was, and a first load leaves nothing", () =>
+test("if one program cannot be attached, everything is restored, and a first load leaves nothing behind", () =>
   withPlaces(async ({ cgroup, pins }) => {
     const backends =
-      '[{ address: "20.0.0.1:80", weight: 4 }, { address: "20.0.0.2:80", weight: 6, state: terminating }, { address: "20.0.0.3:80", weight: 2, state: maintenance }]';
+      '[{ address: "20.0.0.1:80", weight: 4 }, { address: "20.0.0.2:80", weight: 6, state: terminating }, ' +
+      '{ address: "20.0.0.3:80", weight: 2, state: maintenance }]';
     const services = `services:
-  - { name: web-tcp, address: 100.0.0.1, port: 80, nodePort: 30080, protocol: tcp, affinity: { timeout: 60 }, backends: ${backends} }
+  - { name: web-tcp, address: 100.0.0.1, port: 80, nodePort: 30080, protocol: tcp,
+      affinity: { timeout: 60 }, backends: ${backends} }
   - { name: other, nodePort: 30081, protocol: udp, backends: ["20.0.0.1:80"] }
-  - { name: table, address: 100.0.0.2, port: 80, hostPort: 8080, internalTrafficPolicy: local, protocol: tcp, algorithm: maglev, skipSelf: true, backends: [{ address: "192.0.2.9:80", node: here, weight: 2 }, "20.0.0.3:80"] }
+  - { name: table, address: 100.0.0.2, port: 80, hostPort: 8080, internalTrafficPolicy: local, protocol: tcp,
+      algorithm: maglev, skipSelf: true,
+      backends: [{ address: "192.0.2.9:80", node: here, weight: 2 }, "20.0.0.3:80"] }
 node: here
 options: { maglevTableSize: 251 }
 `;
@@ -408,16 +420,16 @@ options: { maglevTableSize: 251 }
         const before = { ...snapshot(pins), maps: contents(pins) };
         assert.ok(
           Object.values(before.maps).every((entries) => entries.length > 0),
-          "there is something to be restored",
+          "every map has content to restore",
         );
-        /** The same features with other values, and none of them. */
+        /** The same features with other values, and no features. */
         const others = [
           services.replace("maglevTableSize: 251", "maglevTableSize: 509").replace("192.0.2.9:80", "192.0.2.8:80") +
             optOut.replace(/cgroups: .*?]/, `cgroups: [${basename(full)}]`).replace(container, "/proc/self/ns/net") +
             sizes,
           bothProtocols(["20.0.0.3"]).replace(SIZES, sizes),
         ].map((text) => parseConfig(text, "test"));
-        // The kernel takes 64 programs on one hook.
+        // The kernel allows 64 programs per hook.
         const program = loadProgram({
           name: "proceed",
           type: ProgramType.CGROUP_SOCK_ADDR,
@@ -448,18 +460,18 @@ options: { maglevTableSize: 251 }
     );
   }));
 
-test("says so when the cgroup is gone, and attaches to another", () =>
+test("reports that the cgroup is gone, and attaches to another", () =>
   withPlaces(async ({ cgroup, pins }) => {
     await withCgroup((shortLived) => load(BACKENDS, { cgroup: shortLived, pins }));
     await eventually(() => assert.ok(loadBalancerStatus(pins)!.programs.every(({ attached }) => !attached)));
     const { status, stderr } = await tsbpf("status", "--pin", pins);
     assert.is(status, 1);
-    assert.match(stderr, "pinned, but attached to nothing: the cgroup is gone\nhint: load again");
+    assert.match(stderr, "pinned, but not attached: the cgroup is gone\nhint: load again");
     assert.equal((await load(BACKENDS, { cgroup, pins })).services, { added: 0, changed: 0, removed: 0, unchanged: 2 });
     assert.ok(loadBalancerStatus(pins)!.programs.every((program) => program.attached && program.cgroup === cgroup));
   }));
 
-test("mounts the BPF file system where it is not, and says so where cgroup v2 is not, or privileges are missing", () =>
+test("mounts the BPF file system if needed, and reports missing cgroup v2 or privileges", () =>
   withPlaces(async ({ cgroup, pins, config }) => {
     const command = [process.execPath, ...TSX, CLI, "load", "--config", config(bothProtocols([])), "--pin", pins];
     const mounted = await runIn(
@@ -468,7 +480,8 @@ test("mounts the BPF file system where it is not, and says so where cgroup v2 is
       "--mount",
       "sh",
       "-c",
-      'while umount /sys/fs/bpf 2>/dev/null; do :; done; "$@" && ls "$0/maps" && grep -c " /sys/fs/bpf bpf " /proc/self/mounts',
+      "while umount /sys/fs/bpf 2>/dev/null; do :; done; " +
+        '"$@" && ls "$0/maps" && grep -c " /sys/fs/bpf bpf " /proc/self/mounts',
       pins,
       ...command,
       "--cgroup",
@@ -507,13 +520,16 @@ test("mounts the BPF file system where it is not, and says so where cgroup v2 is
     );
   }));
 
-/** What a failing load must not change. */
+/** State that a failed load must not change. */
 function snapshot(pins: string) {
   const { services, programs } = loadBalancerStatus(pins)!;
   return { services, programs };
 }
 
-/** What programs find in the maps: services with their slots in order, wherever these are, and who is left alone or chooses by what. */
+/**
+ * The map contents as programs see them: services with their slots in order, independent of position, and the
+ * settings for exemption and Maglev.
+ */
 function contents(pins: string): Record<string, string[]> {
   const entries = <K, V>(name: string) => {
     using map = openPinnedMap(pins, name);
@@ -544,15 +560,15 @@ function contents(pins: string): Record<string, string[]> {
   return Object.fromEntries([["services", services.sort()], ...plain]);
 }
 
-/** A client that asks the service all the time. */
+/** A client that queries the service continuously. */
 interface Traffic {
-  /** From now on, only these backends may answer what is asked; what was asked before may have been meant for others. */
+  /** From now on only these backends may answer new requests; earlier requests may still get answers from others. */
   allow(backends: readonly string[]): Promise<void>;
   /** Ends the traffic. */
   result(): Promise<{ readonly requests: number; readonly wrong: readonly string[] }>;
 }
 
-/** Starts servers at all backends' addresses and clients of the service, in the cgroup and a network namespace of their own. */
+/** Starts servers at all backend addresses, and clients of the service, in the cgroup and a new network namespace. */
 async function withTraffic(
   place: { readonly cgroup: string },
   work: (traffic: Traffic) => Promise<void>,
@@ -589,8 +605,8 @@ async function withTraffic(
 }
 
 /**
- * Asks over TCP, over an unconnected UDP socket that stays, over a fresh one and
- * over a connected one each time, in turn. Each server answers with its address.
+ * Sends requests in turn over TCP, a long-lived unconnected UDP socket, a fresh unconnected one, and a fresh
+ * connected one. Each server answers with its address.
  */
 const trafficScript = String.raw`
   import dgram from "node:dgram";
@@ -599,7 +615,8 @@ const trafficScript = String.raw`
 
   const SERVICE = { address: "100.0.0.1", port: 80 };
   for (const address of process.argv.slice(1)) {
-    await new Promise((listening) => net.createServer((socket) => socket.on("error", () => {}).end(address)).listen(80, address, listening));
+    const tcp = net.createServer((socket) => socket.on("error", () => {}).end(address));
+    await new Promise((listening) => tcp.listen(80, address, listening));
     const server = dgram.createSocket("udp4");
     server.on("message", (question, from) => server.send(question + " " + address, from.port, from.address));
     await new Promise((listening) => server.bind(80, address, listening));
@@ -608,7 +625,8 @@ const trafficScript = String.raw`
   const epochs = [];
   const answers = [];
   const wrong = [];
-  const within = (promise) => Promise.race([promise, new Promise((_, fail) => setTimeout(() => fail(new Error("no answer")), 2000))]);
+  const timeout = () => new Promise((_, fail) => setTimeout(() => fail(new Error("no answer")), 2000));
+  const within = (promise) => Promise.race([promise, timeout()]);
 
   const overTcp = () => new Promise((resolve, reject) => {
     let text = "";
@@ -622,8 +640,8 @@ const trafficScript = String.raw`
       const [asked, address] = String(answer).split(" ");
       if (asked !== question) return;
       socket.off("message", listener);
-      if (from.address !== SERVICE.address || from.port !== SERVICE.port) reject(new Error("answer from " + from.address + ":" + from.port));
-      else resolve(address);
+      if (from.address === SERVICE.address && from.port === SERVICE.port) resolve(address);
+      else reject(new Error("answer from " + from.address + ":" + from.port));
     };
     socket.on("message", listener).on("error", reject);
     if (connected) socket.send(question);
@@ -639,7 +657,12 @@ const trafficScript = String.raw`
     await new Promise((connected, fail) => socket.on("error", fail).connect(SERVICE.port, SERVICE.address, connected));
     try { return await overUdp(socket, true); } finally { socket.close(); }
   };
-  const ways = { tcp: overTcp, "lasting UDP": () => overUdp(lasting, false), "fresh UDP": overFresh, "connected UDP": overConnected };
+  const ways = {
+    tcp: overTcp,
+    "lasting UDP": () => overUdp(lasting, false),
+    "fresh UDP": overFresh,
+    "connected UDP": overConnected,
+  };
 
   let going = true;
   const all = (async () => {
@@ -666,10 +689,11 @@ const trafficScript = String.raw`
     if (end) {
       going = false;
       await all;
-      // What was asked during a change may get the answer of before or of afterwards.
+      // A request during a change may be answered according to the old or the new state.
       for (const { way, address, start, end } of answers) {
         const allowed = epochs.slice(Math.max(start - 1, 0), end + 1).flat();
-        if (!allowed.includes(address)) wrong.push(way + ": answered by " + address + " instead of " + allowed.join(", "));
+        if (allowed.includes(address)) continue;
+        wrong.push(way + ": answered by " + address + " instead of " + allowed.join(", "));
       }
       console.log(JSON.stringify({ requests: answers.length, wrong: [...new Set(wrong)] }));
     }

@@ -1,4 +1,4 @@
-/** `tsbpf monitor` and `tsbpf metrics`: what they print, and how the first ends. */
+/** `tsbpf monitor` and `tsbpf metrics`: their output, and how monitor ends. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmdirSync } from "node:fs";
@@ -19,7 +19,7 @@ const test = toolSuite("command: monitor, metrics", ["python3"], { kernel: true 
 const CLI = fileURLToPath(new URL("tsbpf.ts", import.meta.url));
 const tsbpf = [...TSX, CLI] as const;
 
-/** What a subcommand prints, in this process. */
+/** Runs a subcommand in this process and returns its output. */
 const monitor = (...args: readonly string[]) => runCommand(monitorCommand(), ...args);
 const metrics = (...args: readonly string[]) => runCommand(metricsCommand(), ...args);
 const statusText = (pins: string) => runCommand(statusCommand(), "--pin", pins);
@@ -56,12 +56,12 @@ const ask = async ({ client }: Loaded): Promise<void> => {
   await socket.close();
 };
 
-/** A monitor that listens, with what it has printed so far. */
+/** A running monitor and its output so far. */
 interface Listener {
   readonly child: ChildProcess;
   stdout: string;
   stderr: string;
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it. */
   readonly end: Promise<number | NodeJS.Signals>;
 }
 
@@ -78,20 +78,20 @@ async function listen({ pins, status }: Loaded, ...args: readonly string[]): Pro
   const ended = { yes: false };
   void listener.end.then(() => (ended.yes = true));
   while (status().events !== "on") {
-    if (ended.yes) throw new Error(`it does not listen: ${listener.stderr}`);
+    if (ended.yes) throw new Error(`the monitor did not start: ${listener.stderr}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return listener;
 }
 
-test("prints an event a line, and puts the plain programs back when it is interrupted", () =>
+test("prints one event per line, and restores the plain programs when interrupted", () =>
   withServices(async (loaded) => {
     const { status } = loaded;
     const before = status().programs.map(({ id }) => id);
     const listener = await listen(loaded);
     await ask(loaded);
     await eventually(() => assert.is(listener.stdout.split("\n").length, 6));
-    assert.match(await statusText(loaded.pins), /^Events are on: tsbpf monitor listens/m);
+    assert.match(await statusText(loaded.pins), /^Events are on for tsbpf monitor/m);
     listener.child.kill("SIGINT");
     assert.is(await listener.end, 0);
     assert.is(listener.stderr, "");
@@ -113,10 +113,10 @@ test("prints an event a line, and puts the plain programs back when it is interr
     );
   }));
 
-test("JSON a line, filters, and an end after so many", () =>
+test("--json, filters and --count", () =>
   withServices(async (loaded) => {
     const { client, place, pins, status } = loaded;
-    /** What is printed while there is a refused connect and an exchange, which would come after it. */
+    /** The output during a refused connect and, after it, an exchange. */
     const printed = async (...args: readonly string[]) => {
       const output = monitor("--json", "--pin", pins, ...args);
       await eventually(() => assert.is(status().events, "on"));
@@ -177,7 +177,7 @@ test("JSON a line, filters, and an end after so many", () =>
     }
   }));
 
-test("whoever reads it may go, or stop reading", () =>
+test("the reader of the output may exit, or stop reading", () =>
   withServices(async (loaded) => {
     const { status } = loaded;
     const gone = await listen(loaded);
@@ -189,14 +189,14 @@ test("whoever reads it may go, or stop reading", () =>
     const stalled = await listen(loaded);
     stalled.child.stdout!.pause();
     const socket = await loaded.client.open("udp");
-    // More than the pipe and this process's buffers hold.
+    // More than the pipe and the process's buffers can hold.
     for (let i = 0; i < 2_500; i++) await socket.send("hello", DNS);
     stalled.child.kill("SIGTERM");
     assert.is(await stalled.end, 0);
     assert.is(status().events, "off");
   }));
 
-test("one that was killed is seen, and the next load puts the plain programs in place; one that listens says so of a load, and of the end", () =>
+test("a killed monitor is reported, and the next load restores the programs; a running one reports loads", () =>
   withServices(async (loaded) => {
     const { status, pins, load } = loaded;
     const killed = await listen(loaded);
@@ -204,28 +204,34 @@ test("one that was killed is seen, and the next load puts the plain programs in 
     killed.child.kill("SIGKILL");
     assert.is(await killed.end, "SIGKILL");
     assert.is(status().events, "left on");
-    assert.match(await statusText(pins), /^Events are on, but nobody listens/m);
+    assert.match(await statusText(pins), /^Events are on, but no monitor is running/m);
     await load(config);
     assert.is(status().events, "off");
 
     const listener = await listen(loaded);
     await load(config);
-    await eventually(() => assert.match(listener.stderr, /loaded anew meanwhile: listening again/));
+    await eventually(() => assert.match(listener.stderr, /reloaded: listening again/));
     await ask(loaded);
     await eventually(() => assert.match(listener.stdout, "post-reverse"));
     await unloadLoadBalancer(pins);
     assert.is(await listener.end, 0);
-    assert.match(listener.stderr, /unloaded meanwhile/);
+    assert.match(listener.stderr, /unloaded: stopping/);
     await rejects(monitor("--pin", pins), refused(/nothing is loaded/));
   }));
 
-test("wrong calls are told from failures", () =>
+test("usage errors differ from failures", () =>
   withServices(async ({ pins }) => {
     const wrong = (error: unknown) => error instanceof CommanderError;
     await rejects(monitor("--pin", pins, "--count", "none"), wrong);
     await rejects(monitor("--pin", pins, "--protocol", "sctp"), wrong);
-    await rejects(monitor("--pin", pins, "--service", "nobody"), refused(/there is no service "nobody"/));
-    await rejects(monitor("--pin", pins, "--cgroup", "/nowhere"), refused(/there is no cgroup/));
+    await rejects(
+      monitor("--pin", pins, "--service", "nobody"),
+      refused(/cannot monitor service "nobody": there is no such service/),
+    );
+    await rejects(
+      monitor("--pin", pins, "--cgroup", "/nowhere"),
+      refused(/cannot monitor cgroup \/nowhere: there is no such cgroup/),
+    );
     await rejects(metrics("--pin", pins, "--json", "--prometheus"), wrong);
   }));
 

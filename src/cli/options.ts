@@ -1,10 +1,10 @@
-/** Options that several subcommands have. */
+/** Options shared by several subcommands. */
 import { Option } from "commander";
 
-/** Where programs, links and maps are pinned if nothing else is said. */
+/** The default directory for the pins of programs, links and maps. */
 export const DEFAULT_PINS = "/sys/fs/bpf/tsbpf";
 
 export const pinOption = (): Option =>
-  new Option("--pin <directory>", "directory of the pins, on a BPF file system").default(DEFAULT_PINS);
+  new Option("--pin <directory>", "pin directory, on a BPF file system").default(DEFAULT_PINS);
 
-export const jsonOption = (): Option => new Option("--json", "print one JSON document for other programs to read");
+export const jsonOption = (): Option => new Option("--json", "print one JSON document");

@@ -1,17 +1,17 @@
-/** What commands print on standard output. */
+/** Output of commands on standard output. */
 import { once } from "node:events";
 import { colorsFor } from "./colors.ts";
 import { formatTable, type Column } from "./table.ts";
 
 export const colors = colorsFor(process.stdout);
 
-// Whoever reads us may stop early, as `head` does: then there is nothing left to do but what commands do at their end.
+// The reader may stop early, like `head`: then exit, and let exit handlers run.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });
 
-/** Writes, and waits where the reader is slower: a large output is never held in memory. */
+/** Writes text and waits for a slower reader, so that large outputs are not buffered in memory. */
 export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
@@ -20,12 +20,12 @@ export async function printTable(columns: readonly Column[], rows: readonly (rea
   await print(formatTable(columns, rows, colors.bold));
 }
 
-/** One JSON document. 64-bit numbers become strings, since readers of JSON round them. */
+/** Prints one JSON document. 64-bit numbers become strings, since JSON readers round them. */
 export async function printJson(value: unknown): Promise<void> {
   await print(`${toJson(value, 2)}\n`);
 }
 
-/** JSON of a value that may hold bigints. */
+/** JSON of a value that may contain bigints. */
 export function toJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? String(part) : part), indent);
 }

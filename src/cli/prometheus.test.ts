@@ -4,7 +4,7 @@ import { formatPrometheus } from "./prometheus.ts";
 
 const test = suite("Prometheus' text format");
 
-test("help, type and samples; labels are escaped, 64 bits are not rounded", () => {
+test("help, type and samples; labels are escaped, 64-bit values are exact", () => {
   assert.is(
     formatPrometheus([
       {

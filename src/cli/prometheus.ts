@@ -1,15 +1,15 @@
-/** Measurements in the text format that Prometheus reads (OpenMetrics' predecessor, version 0.0.4). */
+/** Metrics in Prometheus' text format (version 0.0.4, the predecessor of OpenMetrics). */
 
-/** One measurement with its values. */
+/** One metric with its samples. */
 export interface PrometheusMetric {
-  /** Letters, digits and underscores; a counter's ends in `_total`. */
+  /** Letters, digits and underscores; the name of a counter ends in `_total`. */
   readonly name: string;
   readonly type: "counter" | "gauge";
   readonly help: string;
   readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number | bigint }[];
 }
 
-/** The text, each line ended by a newline. */
+/** The metrics as text; every line ends in a newline. */
 export function formatPrometheus(metrics: readonly PrometheusMetric[]): string {
   return metrics
     .map(({ name, type, help, samples }) =>

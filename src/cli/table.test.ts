@@ -4,7 +4,7 @@ import { formatTable } from "./table.ts";
 
 const test = suite("table");
 
-test("puts text to the left, numbers to the right, and nothing behind the last column", () => {
+test("aligns text left and numbers right, without trailing blanks", () => {
   assert.is(
     formatTable(
       [{ header: "map" }, { header: "entries", align: "right" }, { header: "type" }],
@@ -17,7 +17,7 @@ test("puts text to the left, numbers to the right, and nothing behind the last c
   );
 });
 
-test("emphasis does not count as width", () => {
+test("emphasis has no width", () => {
   assert.is(
     formatTable([{ header: "a" }, { header: "b" }], [["1234", "5"]], (text) => `<b>${text}</b>`),
     "<b>a</b>     <b>b</b>\n1234  5\n",

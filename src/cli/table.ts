@@ -1,14 +1,14 @@
-/** Tables for people: columns under headers, two blanks between them. */
+/** Tables for people: columns with headers, separated by two blanks. */
 
 export interface Column {
   readonly header: string;
-  /** Numbers go to the right. */
+  /** Use `right` for numbers. */
   readonly align?: "left" | "right";
 }
 
 /**
- * Lays out rows of cells; every line ends in a newline. `emphasise` marks the
- * headers, as a terminal's bold does, and must not change their width.
+ * Lays out rows of cells; every line ends in a newline. `emphasise` marks the headers, for example in bold, and
+ * must not change their width.
  */
 export function formatTable(
   columns: readonly Column[],
@@ -24,7 +24,7 @@ export function formatTable(
       .map(({ align }, i) => {
         const text = row[i] ?? "";
         const padding = " ".repeat(widths[i]! - width(text));
-        // Nothing behind the last column.
+        // No padding after the last column.
         return align === "right" ? padding + mark(text) : mark(text) + (i === columns.length - 1 ? "" : padding);
       })
       .join("  ")
@@ -40,12 +40,12 @@ export function formatTable(
     .join("");
 }
 
-/** Code points, which is what a terminal shows of most scripts. */
+/** Code points, which is the width of most scripts on a terminal. */
 function width(text: string): number {
   return [...text].length;
 }
 
-/** Control characters escaped: what comes from a map must not command the terminal. */
+/** Escapes control characters, so that map contents cannot control the terminal. */
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /**
- * The `tsbpf` command. Only the subcommand that was asked for is imported, so
- * that a short one starts quickly.
+ * The `tsbpf` command. Imports only the requested subcommand, so that short ones start quickly.
  *
- * Exit codes: 0 done, 1 failed, 2 called wrongly.
+ * Exit codes: 0 success, 1 failure, 2 usage error.
  */
 import { Command, CommanderError } from "commander";
 import { commands } from "./commands/index.ts";

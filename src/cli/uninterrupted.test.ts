@@ -5,7 +5,7 @@ import { TSX } from "../testing/index.ts";
 
 const test = suite("uninterrupted");
 
-/** Runs a script with `uninterrupted`; what it printed, and which signal ended it. */
+/** Runs a script with `uninterrupted`; returns its output and the signal that ended it. */
 function run(script: string): Promise<{ output: string; signal: NodeJS.Signals | null }> {
   const module = JSON.stringify(new URL("uninterrupted.ts", import.meta.url));
   const child = spawn(
@@ -18,7 +18,7 @@ function run(script: string): Promise<{ output: string; signal: NodeJS.Signals |
   return new Promise((resolve) => child.on("close", (_, signal) => resolve({ output, signal })));
 }
 
-test("an interrupt takes effect when the work is done, even work that never waits", async () => {
+test("an interrupt takes effect after the work, even if the work never yields", async () => {
   const { output, signal } = await run(`
     await uninterrupted(async () => {
       process.kill(process.pid, "SIGINT");
@@ -32,7 +32,7 @@ test("an interrupt takes effect when the work is done, even work that never wait
   assert.is(output, "done\n");
 });
 
-test("without an interrupt, and after it, everything is as ever", async () => {
+test("signals work as usual without an interrupt and afterwards", async () => {
   const { output, signal } = await run(`
     console.log(await uninterrupted(async () => 7) + " " + process.listenerCount("SIGINT"));
     process.kill(process.pid, "SIGTERM");

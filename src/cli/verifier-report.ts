@@ -1,6 +1,6 @@
 import type { Colors } from "picocolors/types.js";
 
-/** An error of the verifier's, by its form: what prints errors should not have to import the kernel's. */
+/** A verifier error, recognized by its shape, so that printing errors does not import the kernel folder. */
 export interface Refusal {
   readonly reason: string;
   summary(): string;
@@ -9,7 +9,7 @@ export interface Refusal {
 export const isRefusal = (error: unknown): error is Error & Refusal =>
   error instanceof Error && "reason" in error && "summary" in error && typeof error.summary === "function";
 
-/** What the verifier refuses and what led there: the reason and the instruction at fault stand out on a terminal. */
+/** The verifier's refusal and the steps before it; a terminal highlights the reason and the offending instruction. */
 export function refusalText(error: Refusal, colors: Colors): string {
   const lines = error
     .summary()

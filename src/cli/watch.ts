@@ -1,13 +1,12 @@
 import { statSync, watch, type FSWatcher } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 
-/** Milliseconds without a further change before work begins: an editor saves in several steps. */
+/** Milliseconds to wait after a change for further ones, since editors save in several steps. */
 const QUIET = 60;
 
 /**
- * Does `work`, and does it again whenever one of the files that it says it
- * depends on is saved, until the process is interrupted. Directories are
- * watched, since editors replace files rather than write them.
+ * Runs `work`, and again whenever one of the files that it returns is saved, until the process is interrupted.
+ * Watches directories, since editors replace files instead of writing them.
  */
 export async function watchFiles(
   work: () => Promise<readonly string[]>,
@@ -20,12 +19,12 @@ export async function watchFiles(
   }
 }
 
-/** When a file was last written, in milliseconds; never, if it is not there. */
+/** The time of a file's last change in milliseconds; 0 if the file does not exist. */
 function modified(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** The first of the files that is saved, once saving has come to rest. */
+/** The first file to be saved, once saving is complete. */
 function nextChange(files: readonly string[]): Promise<string> {
   const byDirectory = new Map<string, Set<string>>();
   for (const file of files) {

@@ -5,10 +5,7 @@ import { eventually } from "./eventually.ts";
 
 let made = 0;
 
-/**
- * Runs `work` with the path of a new, empty cgroup, and takes the cgroup away
- * afterwards, together with what still runs in it.
- */
+/** Runs `work` with the path of a new, empty cgroup, then kills its processes and removes it. */
 export async function withCgroup<T>(work: (cgroup: string) => T | Promise<T>): Promise<T> {
   const cgroup = join(cgroupRoot(), `tsbpf-test-${process.pid}-${made++}`);
   mkdirSync(cgroup);
@@ -19,7 +16,7 @@ export async function withCgroup<T>(work: (cgroup: string) => T | Promise<T>): P
   }
 }
 
-/** Takes a cgroup away; processes in it are killed. */
+/** Kills the processes of a cgroup and removes it. */
 export async function removeCgroup(cgroup: string): Promise<void> {
   await eventually(() => {
     for (const pid of readFileSync(join(cgroup, "cgroup.procs"), "utf8").split("\n")) {
@@ -29,7 +26,7 @@ export async function removeCgroup(cgroup: string): Promise<void> {
   });
 }
 
-/** Puts a process into a cgroup. */
+/** Moves a process into a cgroup. */
 export function enterCgroup(cgroup: string, pid: number = process.pid): void {
   writeFileSync(join(cgroup, "cgroup.procs"), String(pid));
 }

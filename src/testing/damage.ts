@@ -1,20 +1,20 @@
-/** Ways to spoil a file, always the same ones, so that a failure can be seen again. */
+/** Damages files reproducibly. */
 
-/** The file cut off after each of its bytes but the last. */
+/** Every proper prefix of the file. */
 export function* truncated(bytes: Uint8Array): Generator<Uint8Array> {
   for (let length = 0; length < bytes.length; length++) yield new Uint8Array(bytes.subarray(0, length));
 }
 
 /**
- * `count` copies with one to four places changed: a bit turned over, a byte or a
- * 32-bit word replaced by a random one or by one from the edges of its range.
+ * `count` copies with one to four changes each: a flipped bit, or a byte or 32-bit word replaced by a random or
+ * extreme value.
  */
 export function* damaged(bytes: Uint8Array, count: number, seed = 1): Generator<Uint8Array> {
   const random = randomNumbers(seed);
   const below = (limit: number) => random() % limit;
   const edges = [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
   for (let i = 0; i < count; i++) {
-    const copy = new Uint8Array(bytes); // of a `Buffer`, `slice` would not copy
+    const copy = new Uint8Array(bytes); // a Buffer's `slice` would not copy
     const view = new DataView(copy.buffer, copy.byteOffset, copy.byteLength);
     for (let changes = 1 + below(4); changes > 0; changes--) {
       const at = below(copy.length);
@@ -28,7 +28,7 @@ export function* damaged(bytes: Uint8Array, count: number, seed = 1): Generator<
   }
 }
 
-/** Numbers of 32 bits (xorshift). */
+/** Random 32-bit numbers (xorshift). */
 function randomNumbers(seed: number): () => number {
   let state = (seed * 2654435761) | 1;
   return () => {

@@ -16,7 +16,7 @@ import {
 } from "../kernel/index.ts";
 import { MapType, UpdateFlag } from "../types/index.ts";
 
-/** What a `FakeKernel` holds under an id. */
+/** An object of a `FakeKernel`. */
 export type FakeObject =
   | { readonly kind: "map"; readonly id: number; readonly create: MapCreate; readonly elements: Map<string, Buffer> }
   | { readonly kind: "program"; readonly id: number; readonly load: ProgramLoad }
@@ -25,17 +25,16 @@ export type FakeObject =
 
 type Kind = FakeObject["kind"];
 
-/** What shall go wrong: the name of a `Kernel` function to the errno, or to what decides by the arguments. */
+/** Injected failures: an errno for a `Kernel` function, or a function that decides by the arguments. */
 export type Failures = { [N in keyof Kernel]?: number | ((...args: Parameters<Kernel[N]>) => number | undefined) };
 
 /**
- * A kernel in memory, for tests of what the loader does around the kernel. It
- * verifies nothing and runs nothing; pins are ordinary files that hold an id,
- * so any directory will do as a BPF file system.
+ * A kernel in memory, for tests of the loader. It verifies and runs nothing. Pins are ordinary files that
+ * contain an id, so any directory serves as a BPF file system.
  */
 export class FakeKernel {
   readonly objects = new Map<number, FakeObject>();
-  /** Descriptors that are open, and the object behind each. */
+  /** The open descriptors and the objects behind them. */
   readonly descriptors = new Map<number, number>();
   failures: Failures = {};
   /** Whether maps have batch operations. */
@@ -43,7 +42,7 @@ export class FakeKernel {
   effectiveCapabilities = 1n << 21n;
   mountPoints: readonly { source: string; directory: string; type: string; options: string[] }[] = [];
   #nextId = 1;
-  // Far above any real descriptor, so that a mistake shows.
+  // Far above real descriptors, so that a mix-up shows.
   #nextDescriptor = 1_000_000;
 
   readonly kernel: Kernel = this.#failing({
@@ -117,15 +116,15 @@ export class FakeKernel {
     capabilities: () => this.effectiveCapabilities,
   });
 
-  /** The id of the cgroup that every link of this kernel is on. */
+  /** The cgroup id of every link of this kernel. */
   cgroupId = 0n;
 
-  /** Ids of the objects of a kind that were ever made. */
+  /** Ids of all objects of a kind ever created. */
   ids(kind: Kind): number[] {
     return [...this.objects.values()].filter((object) => object.kind === kind).map(({ id }) => id);
   }
 
-  /** Kinds of the objects behind the descriptors that are open. */
+  /** The kinds of the objects behind open descriptors. */
   openKinds(): string[] {
     return [...this.descriptors.values()].map((id) => this.objects.get(id)?.kind ?? "directory").sort();
   }
@@ -143,8 +142,7 @@ export class FakeKernel {
 
   #get<K extends Kind>(fd: Fd, kind: K): Extract<FakeObject, { kind: K }> {
     const object = this.objects.get(this.descriptors.get(fd.number) ?? -1);
-    if (object?.kind !== kind)
-      throw new BpfError("fake", `descriptor ${fd.number}, which should be a ${kind}`, Errno.EBADF);
+    if (object?.kind !== kind) throw new BpfError("fake", `descriptor ${fd.number}, expected a ${kind}`, Errno.EBADF);
     return object as Extract<FakeObject, { kind: K }>;
   }
 
@@ -195,7 +193,7 @@ class FakeElements implements MapElements {
   readonly #batches: () => boolean;
   #keys: string[] = [];
   #place = 0;
-  /** The keys that walks under way have yet to come to. */
+  /** The remaining keys of walks in progress. */
   readonly #walks = new WeakMap<BatchCursor, string[]>();
 
   constructor(elements: Map<string, Buffer>, shape: MapShape, batches: () => boolean) {
@@ -235,7 +233,7 @@ class FakeElements implements MapElements {
   }
 
   nextKey(first: boolean): boolean {
-    // Found by its place, which is where the walk left it unless the map changed.
+    // The position is known from the walk unless the map changed.
     if (first) this.#keys = [...this.#elements.keys()];
     const current = this.key.toString("latin1");
     if (!first && this.#keys[this.#place] !== current) {

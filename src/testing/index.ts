@@ -1,4 +1,4 @@
-/** For tests on the running kernel: places of their own, taken away afterwards. */
+/** Helpers for tests on the running kernel: isolated resources that are removed afterwards. */
 export { withBpfFileSystem } from "./bpf-file-system.ts";
 export { enterCgroup, removeCgroup, withCgroup } from "./cgroup.ts";
 export { damaged, truncated } from "./damage.ts";

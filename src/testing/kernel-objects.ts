@@ -1,9 +1,8 @@
 import { mapInfo, objectIds, openById, programInfo, type Fd } from "../kernel/index.ts";
 
 /**
- * Names of the programs and maps in the kernel that match, with repetitions,
- * sorted: whether something stays behind is asked by names that only one test
- * uses, since others may load programs at the same time.
+ * The sorted names, with repetitions, of the kernel's programs and maps that match. To check for leftovers, use
+ * names unique to the test, since others may load programs at the same time.
  */
 export function kernelObjects(name: RegExp): { programs: string[]; maps: string[] } {
   const names = (kind: "program" | "map", nameOf: (fd: Fd) => string) =>

@@ -1,6 +1,6 @@
 import { suite, type Test } from "uvu";
 
-/** Why tests on the kernel cannot run here; undefined where they can. */
+/** Why kernel tests cannot run here; undefined if they can. */
 export function whyNoKernel(): string | undefined {
   if (process.platform !== "linux") return `this is ${process.platform}, not Linux`;
   if (process.getuid?.() !== 0) return "this is not root";
@@ -8,8 +8,8 @@ export function whyNoKernel(): string | undefined {
 }
 
 /**
- * A suite of tests that load programs into the kernel. Where that cannot be,
- * its tests are skipped, and a line on standard error says so.
+ * A suite of tests that load programs into the kernel. If that is impossible here, its tests are skipped with a
+ * line on standard error.
  */
 export function kernelSuite<T = Record<string, unknown>>(name: string): Test<T> {
   const real = suite<T>(name);

@@ -3,9 +3,8 @@ import { execFileSync } from "node:child_process";
 let made = 0;
 
 /**
- * Runs `work` with the name of a new network namespace, and takes it away
- * afterwards. Its loopback is up, and bears the addresses given beside its own;
- * nothing leads out of it.
+ * Runs `work` with the name of a new, isolated network namespace, then removes it. Its loopback interface is up
+ * and has the given addresses in addition to its own.
  * @param addresses IPv4 or IPv6, without prefix length
  */
 export async function withNetworkNamespace<T>(
@@ -18,7 +17,7 @@ export async function withNetworkNamespace<T>(
   try {
     ip("-n", name, "link", "set", "lo", "up");
     for (const address of addresses) {
-      // Without duplicate address detection, which would keep an IPv6 address from use for a second.
+      // Without duplicate address detection, which delays the use of an IPv6 address by a second.
       const options = address.includes(":") ? ["nodad"] : [];
       ip("-n", name, "address", "add", `${address}/${address.includes(":") ? 128 : 32}`, "dev", "lo", ...options);
     }

@@ -3,10 +3,7 @@ import { PinDirectory } from "../loader/index.ts";
 
 let made = 0;
 
-/**
- * Runs `work` with a path for pins that does not exist yet, below /sys/fs/bpf,
- * and takes away what it has left there.
- */
+/** Runs `work` with a path below /sys/fs/bpf that does not exist yet, then removes the pins there. */
 export async function withPins<T>(owner: string, work: (directory: string) => T | Promise<T>): Promise<T> {
   const directory = `/sys/fs/bpf/tsbpf-test-${process.pid}-${made++}`;
   try {

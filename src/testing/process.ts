@@ -1,20 +1,20 @@
 import { spawn, type ChildProcess } from "node:child_process";
 
 export interface Place {
-  /** The cgroup that the process starts in. */
+  /** The cgroup to start in. */
   readonly cgroup?: string | undefined;
-  /** Name of the network namespace that it starts in. */
+  /** The name of the network namespace to start in. */
   readonly networkNamespace?: string | undefined;
 }
 
 export interface Outcome {
-  /** Exit code; 128 where a signal ended it. */
+  /** The exit code; 128 if a signal ended the process. */
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Starts a program in a cgroup and a network namespace; it is there before its first instruction. */
+/** Starts a program that is in the cgroup and network namespace from its first instruction on. */
 export function startIn(place: Place, command: string, ...args: readonly string[]): ChildProcess {
   const enter = place.networkNamespace === undefined ? [] : ["nsenter", `--net=/run/netns/${place.networkNamespace}`];
   const script = place.cgroup === undefined ? 'exec "$@"' : 'echo $$ > "$0/cgroup.procs" && exec "$@"';
@@ -23,7 +23,7 @@ export function startIn(place: Place, command: string, ...args: readonly string[
   });
 }
 
-/** Runs a program to its end. */
+/** Runs a program to completion. */
 export async function runIn(place: Place, command: string, ...args: readonly string[]): Promise<Outcome> {
   const child = startIn(place, command, ...args);
   child.stdin!.end();
@@ -38,9 +38,8 @@ export async function runIn(place: Place, command: string, ...args: readonly str
 }
 
 /**
- * Runs JavaScript (an ES module's text) in a Node of its own, and gives what it
- * printed, parsed as JSON.
- * @throws {Error} with its error output, where it fails
+ * Runs the text of an ES module in a new Node process and returns its output, parsed as JSON.
+ * @throws {Error} with its error output, if it fails
  */
 export async function runScriptIn<T>(place: Place, script: string): Promise<T> {
   const { status, stdout, stderr } = await runIn(place, process.execPath, "--input-type=module", "--eval", script);

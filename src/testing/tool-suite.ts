@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { suite, type Test } from "uvu";
 import { whyNoKernel } from "./kernel-suite.ts";
 
-/** Whether a command is there to be run. */
+/** Whether a command is installed. */
 export function hasTool(name: string): boolean {
   try {
     execFileSync("sh", ["-c", 'command -v "$0"', name], { stdio: "ignore" });
@@ -13,9 +13,8 @@ export function hasTool(name: string): boolean {
 }
 
 /**
- * A suite of tests that ask other people's tools. Where one of them is absent,
- * or `kernel` is asked for and cannot be used, its tests are skipped, and a line
- * on standard error says so.
+ * A suite of tests that use external tools. If a tool is missing, or `kernel` is required and unavailable, its
+ * tests are skipped with a line on standard error.
  */
 export function toolSuite(name: string, tools: readonly string[], options: { readonly kernel?: boolean } = {}): Test {
   const real = suite(name);
@@ -27,7 +26,7 @@ export function toolSuite(name: string, tools: readonly string[], options: { rea
   return Object.assign(((title, test) => real.skip(title, test)) as Test, real);
 }
 
-/** What a tool printed. @throws {Error} with its error output, where it fails. */
+/** Runs a tool and returns its output. @throws {Error} with its error output, if it fails */
 export function runTool(name: string, ...args: readonly string[]): string {
   return execFileSync(name, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 28 });
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
-// A child process runs the toolkit's sources as well, whatever its working directory is.
+// Makes child processes run the toolkit's sources too, in any working directory.
 process.env["TSX_TSCONFIG_PATH"] ??= fileURLToPath(new URL("../../tsconfig.json", import.meta.url));
 
-/** Arguments with which Node runs TypeScript, for child processes of tests. */
+/** Node arguments that run TypeScript, for child processes of tests. */
 export const TSX: readonly [string, string] = ["--import", import.meta.resolve("tsx")];

@@ -15,7 +15,7 @@ import { command as disasm } from "./disasm.ts";
 const test = suite<{ directory: string }>("cli: asm, disasm");
 
 const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
-/** In a process of its own, as a user does. */
+/** Runs the command in its own process, like a user. */
 function tsbpf(input: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...TSX, TSBPF, ...args], {
     input,
@@ -52,17 +52,18 @@ test.before((context) => {
 });
 test.after((context) => rmSync(context.directory, { recursive: true }));
 
-test("standard input to hexadecimal digits, a line for each instruction, and back", () => {
+test("standard input to hexadecimal digits, one line per instruction, and back", () => {
   assert.equal(tsbpf(TEXT, "asm"), { status: 0, stdout: HEX, stderr: "" });
   assert.equal(tsbpf(HEX, "disasm", "-"), { status: 0, stdout: LISTING, stderr: "" });
 });
 
-test("a failure is one line with the place, and exit code 1", () => {
+test("a failure is one line with the position, and exit code 1", () => {
   assert.equal(tsbpf("exit\n  r1 = \n", "asm"), {
     status: 1,
     stdout: "",
     stderr:
-      "error: standard input:2:8: expected a register, a number, a load, or map[…], subprog[…], btf[…], but found the end of the line\n",
+      "error: standard input:2:8: expected a register, a number, a load, or map[…], subprog[…], btf[…], " +
+      "but found the end of the line\n",
   });
 });
 
@@ -77,7 +78,7 @@ test("files in, raw bytes out, and back", async ({ directory }) => {
   assert.is(await run(disasm, source), LISTING);
 });
 
-test("disasm prints JSON if asked to", async ({ directory }) => {
+test("disasm --json prints JSON", async ({ directory }) => {
   const file = join(directory, "json.hex");
   writeFileSync(file, "9500000000000000");
   assert.equal(JSON.parse(await run(disasm, file, "--json")), [
@@ -85,7 +86,7 @@ test("disasm prints JSON if asked to", async ({ directory }) => {
   ]);
 });
 
-test("bad input is refused with its name and place", async ({ directory }) => {
+test("bad input is refused with its name and position", async ({ directory }) => {
   const file = (name: string, content: string | Buffer): string => {
     writeFileSync(join(directory, name), content);
     return join(directory, name);
@@ -98,7 +99,7 @@ test("bad input is refused with its name and place", async ({ directory }) => {
   );
   await refused(
     CommandError,
-    /odd\.hex: 3 hexadecimal digits are no whole number of bytes$/,
+    /odd\.hex: 3 hexadecimal digits are not a whole number of bytes$/,
     disasm,
     file("odd.hex", "950"),
   );
@@ -112,7 +113,7 @@ test("bad input is refused with its name and place", async ({ directory }) => {
   await refused(CommandError, /^cannot write .*ENOENT/, asm, file("ok.s", "exit"), "-o", join(directory, "none", "x"));
   await refused(
     CommandError,
-    /cannot show connect9: there is no such file, and no program of that name is pinned in \/nowhere$/,
+    /cannot find connect9: it is neither a file nor a program pinned in \/nowhere$/,
     disasm,
     "connect9",
     "--pin",
@@ -126,20 +127,20 @@ test("bad input is refused with its name and place", async ({ directory }) => {
   );
 });
 
-test("jumps become long where asked", async ({ directory }) => {
+test("--long-jumps makes jumps long", async ({ directory }) => {
   const source = join(directory, "long.s");
   writeFileSync(source, `goto x\n${"exit\n".repeat(32_768)}x: exit`);
   assert.ok((await run(asm, source, "--long-jumps")).startsWith("0600000000800000\n"));
 });
 
-test("wrong usage is told", async ({ directory }) => {
+test("usage errors", async ({ directory }) => {
   await refused(UsageError, /--id takes a program's id/, disasm, "--id", "x");
   await refused(UsageError, /give one of: a file, --id, --pinned/, disasm, "--id", "1", "--pinned", "/x");
   await refused(UsageError, /--section is for object files/, disasm, "--section", "x", "--id", "1");
   writeFileSync(join(directory, "a.hex"), HEX);
   await refused(
     UsageError,
-    /--section is for object files, and .*a\.hex is none/,
+    /--section is for object files, and .*a\.hex is not one/,
     disasm,
     join(directory, "a.hex"),
     "--section",
@@ -152,7 +153,7 @@ test.run();
 
 const objects = toolSuite("cli: disasm of object files", ["clang-19", "llvm-mc-19"]);
 
-objects("programs by name, with their source; other sections as they stand", async () => {
+objects("programs by name, with their source; other sections unrelocated", async () => {
   const directory = mkdtempSync(join(tmpdir(), "tsbpf-disasm-"));
   try {
     const object = join(directory, "a.o");
@@ -180,7 +181,12 @@ objects("programs by name, with their source; other sections as they stand", asy
       `struct ops { int (*init)(void); };\n__attribute__((section(".struct_ops"), used)) struct ops mine;\n`,
     );
     compile();
-    await refused(CommandError, /no program in it: section \.struct_ops: it defines kernel operations/, disasm, object);
+    await refused(
+      CommandError,
+      /it contains no program: section \.struct_ops: it defines kernel operations/,
+      disasm,
+      object,
+    );
     writeFileSync(
       join(directory, "a.c"),
       `__attribute__((section("xdp"), used)) int pass(void *ctx)\n{\n\treturn 2;\n}\n`,
@@ -190,14 +196,21 @@ objects("programs by name, with their source; other sections as they stand", asy
       "; section xdp, program pass\npass:\n  w0 = 2                                        ; a.c:3\n  exit\n";
     assert.is(await run(disasm, object), listing);
     assert.is(await run(disasm, object, "--section", "xdp"), listing);
-    await refused(CommandError, /there is no section nothing in it, but .*xdp/, disasm, object, "--section", "nothing");
+    await refused(
+      CommandError,
+      /it has no section nothing; its sections are .*xdp/,
+      disasm,
+      object,
+      "--section",
+      "nothing",
+    );
 
     writeFileSync(join(directory, "a.s"), "f:\nexit\n");
     runTool("llvm-mc-19", "-triple=bpfel", "-filetype=obj", join(directory, "a.s"), "-o", object);
-    await refused(CommandError, /there is no program in it/, disasm, object);
+    await refused(CommandError, /it contains no program/, disasm, object);
     assert.is(
       await run(disasm, object, "--section", ".text"),
-      "; section .text, not relocated (no program is loaded from here)\nf:\n  exit\n",
+      "; section .text, not relocated (no program is loaded from it)\nf:\n  exit\n",
     );
   } finally {
     rmSync(directory, { recursive: true });

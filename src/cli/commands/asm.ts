@@ -14,13 +14,15 @@ interface Flags {
 export function command(): Command {
   return new Command("asm")
     .description(
-      "Assemble text in the syntax of the verifier's log and of LLVM (llvm-objdump -d may be pasted) to bytes: in\n" +
-        "hexadecimal digits on standard output, a line for each instruction, or raw in a file. References to maps and\n" +
-        "kernel functions by name, which only loading resolves, become the number 0.",
+      "Assemble text in the syntax of the verifier's log and of LLVM (the output of llvm-objdump -d works too). " +
+        "Prints\n" +
+        "hexadecimal digits, one line per instruction; with --output, writes raw bytes. References to maps and " +
+        "kernel\n" +
+        "functions by name are resolved only by loading: here they become 0.",
     )
-    .argument("[file]", "assembly; standard input where it is absent or -", "-")
+    .argument("[file]", "assembly file; - or none reads standard input", "-")
     .option("-o, --output <file>", "write raw bytes to this file")
-    .option("--long-jumps", "turn jumps beyond 16 bits into gotol (Linux 6.6)", false)
+    .option("--long-jumps", "encode jumps beyond 16 bits as gotol (Linux 6.6)", false)
     .action(assembleFile);
 }
 
@@ -41,7 +43,7 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
   }
 }
 
-/** A line for each instruction. */
+/** One line per instruction. */
 function hexLines(bytes: Uint8Array): string {
   const lines: string[] = [];
   for (let position = 0; position < bytes.length; ) {

@@ -44,12 +44,13 @@ test.before((context) => {
   file("functions.ts", "export function makePrograms() { return []; }\n");
   file(
     "fails.ts",
-    `import { cgroup } from "${TOOLKIT}";\nexport const sad = cgroup.connect4("sad", () => {\n  throw new Error("no idea");\n});\n`,
+    `import { cgroup } from "${TOOLKIT}";\n` +
+      `export const sad = cgroup.connect4("sad", () => {\n  throw new Error("no idea");\n});\n`,
   );
 });
 test.after((context) => rmSync(context.directory, { recursive: true }));
 
-/** In a process of its own, as a user does. */
+/** Runs the command in its own process, like a user. */
 function tsbpf(cwd: string, ...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...TSX, TSBPF, "build", ...args], {
     cwd,
@@ -61,7 +62,7 @@ function tsbpf(cwd: string, ...args: readonly string[]): { status: number | null
 
 const run = (...args: readonly string[]) => runCommand(command(), ...args);
 
-test("an object file with all programs of a file, each once, and their lines", ({ directory }) => {
+test("an object file has every program of a file once, with source lines", ({ directory }) => {
   const { status, stdout, stderr } = tsbpf(directory, "programs.ts");
   assert.equal([status, stderr], [0, ""]);
   assert.match(stdout, /^PROGRAM +SECTION +INSTRUCTIONS +FUNCTIONS +MAPS\n/);
@@ -78,7 +79,7 @@ test("an object file with all programs of a file, each once, and their lines", (
   assert.ok(lines.includes("b.lookup(hits, 0).ifFound((found) => found.value.atomicAdd(1));"), String(lines));
 });
 
-test("a chosen program, a chosen file, as JSON, without the text of lines", async ({ directory }) => {
+test("--program, --output, --json and --no-source-text", async ({ directory }) => {
   const output = join(directory, "one.o");
   const document = JSON.parse(
     await run(join(directory, "programs.ts"), "--program", "count", "-o", output, "--json", "--no-source-text"),
@@ -98,7 +99,7 @@ test("a chosen program, a chosen file, as JSON, without the text of lines", asyn
   assert.not.ok(bytes.includes("ifFound"));
 });
 
-test("other forms: assembly, bytes, intermediate form", async ({ directory }) => {
+test("--emit: assembly, bytes, intermediate form", async ({ directory }) => {
   const file = join(directory, "programs.ts");
   const output = join(directory, "raw.bin");
   assert.is(
@@ -115,10 +116,10 @@ test("other forms: assembly, bytes, intermediate form", async ({ directory }) =>
 });
 
 const refused: readonly [args: readonly [string, ...string[]], message: RegExp, hint?: RegExp][] = [
-  [["absent.ts"], /^cannot read .*absent\.ts: there is no such file$/],
+  [["absent.ts"], /^cannot read .*absent\.ts: no such file$/],
   [["bad-syntax.ts"], /^cannot import .*bad-syntax\.ts: [^]*bad-syntax\.ts:1:13/],
   [["functions.ts"], /^.*functions\.ts exports no programs$/, /^it exports functions \(makePrograms\)/],
-  [["fails.ts"], /^.*fails\.ts: program sad cannot be built: no idea \(at .*fails\.ts:3:9\)$/],
+  [["fails.ts"], /^.*fails\.ts: cannot build program sad: no idea \(at .*fails\.ts:3:9\)$/],
   [["programs.ts", "--program", "zero"], /^.*programs\.ts exports no program zero$/, /^it exports count, raw$/],
   [["programs.ts", "-o", "/no/such/directory/x.o"], /^cannot write \/no\/such\/directory\/x\.o: ENOENT/],
   [["programs.ts", "--emit", "ir"], /^.*programs\.ts: program raw is written in assembly/],
@@ -134,7 +135,7 @@ for (const [[file, ...options], message, hint] of refused) {
   });
 }
 
-test("wrong usage is told from failure", async ({ directory }) => {
+test("usage errors differ from failures", async ({ directory }) => {
   for (const [args, kind] of [
     [[join(directory, "programs.ts"), "--emit", "bytes", "-o", "x"], UsageError],
     [[join(directory, "programs.ts"), "--emit", "nothing"], CommanderError],
@@ -146,13 +147,13 @@ test("wrong usage is told from failure", async ({ directory }) => {
   }
 });
 
-test("an error of the file itself is said in a line, with its place, and no stack trace", ({ directory }) => {
+test("an error thrown by the file is one line with its position, without a stack trace", ({ directory }) => {
   const { status, stdout, stderr } = tsbpf(directory, "throws.ts");
   assert.equal([status, stdout], [1, ""]);
   assert.match(stderr, /^error: cannot import throws\.ts: the disk is on fire \(at .*throws\.ts:2:7\)\n$/);
 });
 
-test("--watch builds again when a file that is imported is saved, also after a failure", async ({ directory }) => {
+test("--watch rebuilds when an imported file is saved, even after a failed build", async ({ directory }) => {
   const limit = join(directory, "limit.ts");
   const output = join(directory, "watched.o");
   const entries = () => readObject(readFileSync(output)).maps[0]!.maxEntries;
@@ -164,7 +165,7 @@ test("--watch builds again when a file that is imported is saved, also after a f
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   try {
     await eventually(() => assert.is(entries(), 5), 20_000);
-    // Only once the first build is over is it known which files to look at; one saved meanwhile is seen as well.
+    // The files to watch are known only after the first build; a save in between is noticed too.
     writeFileSync(limit, "export const limit = ;\n");
     await eventually(() => assert.match(errors, /limit\.ts has changed[^]*error: cannot import programs\.ts/), 20_000);
     writeFileSync(limit, "export const limit = 7;\n");

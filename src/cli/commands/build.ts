@@ -39,53 +39,54 @@ interface Flags {
 export function command(): Command {
   return new Command("build")
     .description(
-      "Build the programs that a TypeScript file exports (one by one or in arrays): to an object file that libbpf, bpftool\n" +
-        "and cilium/ebpf load, or with --emit to something that people read.",
+      "Build the programs that a TypeScript file exports, singly or in arrays. Writes an object file for libbpf, " +
+        "bpftool\n" +
+        "and cilium/ebpf; with --emit, prints a form for people.",
     )
     .argument("<file>", "TypeScript file")
     .option("--program <name...>", "only these programs")
     .option(
       "-o, --output <file>",
-      "file to write; for an object file, the name of FILE with .bpf.o in the current directory if absent; with --emit, standard output",
+      "output file; defaults to standard output with --emit, else to FILE.bpf.o in the current directory",
     )
     .addOption(
       new Option(
         "--emit <form>",
-        "intermediate form, assembly, or instructions in hexadecimal digits (raw in a file)",
+        "print the intermediate form, assembly, or hexadecimal digits (raw bytes with --output)",
       ).choices(FORMS),
     )
     .option(
       "--stage <name>",
-      "with --emit ir: the form after this stage of the compiler, or after each with `all`; as it was built if absent",
+      "with --emit ir: the form after this compiler stage, or after every stage with `all`; default: before the first",
     )
     .addOption(
-      new Option("--cpu <version>", "instruction set, as clang's -mcpu names them")
+      new Option("--cpu <version>", "instruction set, as in clang's -mcpu")
         .choices(["v1", "v2", "v3", "v4"])
         .default("v3"),
     )
-    .option("--no-sources", "leave out which line of TypeScript each instruction is of")
-    .option("--no-source-text", "name the lines, but leave out their text")
-    .option("--watch", "build again whenever the file, or one that it imports, is saved", false)
+    .option("--no-sources", "omit the source line of each instruction")
+    .option("--no-source-text", "omit the text of source lines, but not their numbers")
+    .option("--watch", "rebuild when the file, or a file that it imports, is saved", false)
     .addOption(jsonOption())
     .action(run);
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
   if (flags.json && flags.emit !== undefined && flags.output === undefined)
-    throw new UsageError("--json and --emit both write to standard output: give --output for the one");
-  if (flags.stage !== undefined && flags.emit !== "ir") throw new UsageError("--stage is for --emit ir");
+    throw new UsageError("--json and --emit both write to standard output: add --output");
+  if (flags.stage !== undefined && flags.emit !== "ir") throw new UsageError("--stage needs --emit ir");
   if (flags.watch) return buildOnChange(file);
   try {
     await build(file, flags);
   } finally {
-    // The process that watches wants to know what for.
+    // Tells the watching process which files to watch.
     if (process.env[WATCHED] !== undefined) process.send?.(importedFiles());
   }
 }
 
 const WATCHED = "TSBPF_WATCHED";
 
-/** Each build is a process of its own, since Node imports a module but once. */
+/** Each build runs in its own process, because Node imports a module only once. */
 async function buildOnChange(file: string): Promise<never> {
   const options = process.argv.slice(2).filter((argument) => argument !== "--watch");
   return watchFiles(
@@ -114,10 +115,12 @@ async function emit(file: string, exported: readonly ExportedProgram[], flags: F
     case "bytes": {
       const programs = exported.map((each) => compile(file, each, flags));
       if (output === undefined) return deliver(programs.map(hexLines).join("\n"), exported, flags);
-      if (programs.length > 1)
+      if (programs.length > 1) {
+        const names = exported.map(({ name }) => name).join(", ");
         throw new UsageError(
-          `${programs.length} programs do not go into one file of bytes: choose one with --program (${exported.map(({ name }) => name).join(", ")})`,
+          `cannot write ${programs.length} programs to one file of bytes: choose one with --program (${names})`,
         );
+      }
       return deliver(encode(programs[0]!.instructions), exported, flags);
     }
     case undefined: {
@@ -142,7 +145,7 @@ function compile(file: string, exported: ExportedProgram, { cpu, sources }: Flag
   try {
     return exported.compile({ isa: Number(cpu.slice(1)), sources });
   } catch (error) {
-    throw failure(`${file}: program ${exported.name} cannot be built`, error);
+    throw failure(`${file}: cannot build program ${exported.name}`, error);
   }
 }
 
@@ -150,17 +153,17 @@ function intermediateForm(file: string, exported: ExportedProgram, flags: Flags)
   const { sources, stage } = flags;
   if (isProgram(exported))
     throw new CommandError(`${file}: program ${exported.name} is written in assembly and has no intermediate form`, {
-      hint: "choose others with --program, or use --emit asm",
+      hint: "choose other programs with --program, or use --emit asm",
     });
   try {
     if (stage !== undefined) return stages(exported, stage, flags);
     return `; program ${exported.name}\n${printModule(exported.build({ sources }))}`;
   } catch (error) {
-    throw failure(`${file}: program ${exported.name} cannot be built`, error);
+    throw failure(`${file}: cannot build program ${exported.name}`, error);
   }
 }
 
-/** The form after one stage of the compiler, or after each. */
+/** The form after one compiler stage, or after each. */
 function stages(exported: BuildableProgram, wanted: string, { cpu, sources }: Flags): string {
   const found: { name: string; text: string }[] = [];
   exported.compile({
@@ -172,7 +175,7 @@ function stages(exported: BuildableProgram, wanted: string, { cpu, sources }: Fl
   if (chosen.length === 0) {
     const names = [...new Set(found.map(({ name }) => name.slice(name.indexOf(": ") + 2)))];
     throw new CommandError(
-      `the compiler has no stage ${JSON.stringify(wanted)} that changes program ${exported.name}`,
+      `cannot show stage ${JSON.stringify(wanted)} of program ${exported.name}: no such stage changes it`,
       { hint: `its stages are: ${names.join(", ")}` },
     );
   }
@@ -187,7 +190,7 @@ function listing({ name, section, instructions, functions }: Program): string {
   });
 }
 
-/** A line for each instruction, as `tsbpf asm` prints them. */
+/** One line per instruction, like `tsbpf asm`. */
 function hexLines({ instructions }: Program): string {
   return instructions.map((instruction) => `${formatHex(encode([instruction]))}\n`).join("");
 }

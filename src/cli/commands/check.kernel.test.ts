@@ -9,17 +9,19 @@ const test = kernelSuite("cli: check");
 
 const TSBPF = fileURLToPath(new URL("../tsbpf.ts", import.meta.url));
 const DOOR = new URL("../../index.ts", import.meta.url).href;
+const ASSEMBLER = new URL("../../asm/index.ts", import.meta.url).href;
 
 const FILE = `
-import { asm, AttachType, cgroup, hash, PROCEED, ProgramType, u32 } from "${DOOR}";
+import { AttachType, cgroup, hash, PROCEED, ProgramType, u32 } from "${DOOR}";
+import { add, at, call, exit, load, loadMap, mov, program, r0, r1, r2, r10, store } from "${ASSEMBLER}";
 const numbers = hash("numbers", { key: u32, value: u32, maxEntries: 4 });
 export const good = cgroup.connect4("good", (b) => {
   b.lookup(numbers, 0).ifFound((number) => number.value.set(1));
   return PROCEED;
 });
-const { add, at, call, exit, load, loadMap, mov, program, r0, r1, r2, r10, store } = asm;
 export const bad = program({
-  name: "bad", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT, section: "cgroup/connect4", maps: [numbers],
+  name: "bad", type: ProgramType.CGROUP_SOCK_ADDR, expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+  section: "cgroup/connect4", maps: [numbers],
   items: [
     store("u32", r10, -4, 0), mov(r2, r10), add(r2, -4), loadMap(r1, numbers), call("bpf_map_lookup_elem"),
     at({ file: "/project/bad.ts", line: 12, column: 3 }, load("u32", r0, r0, 0)), mov(r0, 1), exit(),
@@ -37,7 +39,7 @@ const check = (...args: readonly string[]) =>
     });
   });
 
-test("what is accepted in a table; what is refused with the line, the steps before it and what to do", () => {
+test("accepted programs are a table; refusals have the line, the steps before it and a hint", () => {
   const { status, stdout, stderr } = check();
   assert.is(status, 1, stderr);
   assert.match(
@@ -53,7 +55,7 @@ test("what is accepted in a table; what is refused with the line, the steps befo
   assert.match(stdout, /\nhint: the pointer may be null here/);
 });
 
-test("a program by name; the whole log; JSON", () => {
+test("--program, --log and --json", () => {
   const good = check("--program", "good", "--log");
   assert.is(good.status, 0, good.stderr);
   assert.match(good.stdout, /^good\n[^]*processed \d+ insns[^]*\nPROGRAM/);

@@ -21,7 +21,7 @@ interface Flags {
   readonly json?: true;
 }
 
-/** What the kernel makes of a program. */
+/** The kernel's verdict on a program. */
 type Verdict = Readonly<
   | {
       name: string;
@@ -40,14 +40,14 @@ type Verdict = Readonly<
 export function command(): Command {
   return new Command("check")
     .description(
-      "Have this kernel's verifier look at the programs that a TypeScript file exports, or an object file holds. They are\n" +
-        "loaded and let go again: nothing is attached. For a program that is refused, the reason, the line of source and the\n" +
-        "steps before it are shown, and the exit code is 1.",
+      "Verify the programs of a TypeScript file or an object file with this kernel's verifier. The programs are loaded\n" +
+        "and discarded, never attached. For a refused program, prints the reason, the source line and the steps\n" +
+        "before it, and exits with code 1.",
     )
-    .argument("<file>", "TypeScript file, or object file as clang makes it")
+    .argument("<file>", "TypeScript file, or object file made by clang")
     .option("--program <name...>", "only these programs")
-    .option("--log", "print the verifier's log whole", false)
-    .option("--trace", "print it with every state that the verifier went through", false)
+    .option("--log", "print the whole verifier log", false)
+    .option("--trace", "print the log with every state of the verifier", false)
     .addOption(jsonOption())
     .action(run);
 }
@@ -85,7 +85,7 @@ function check(file: string, exported: ExportedProgram, logLevel: 1 | 2 | 4): Ve
       log,
     };
   } catch (error) {
-    // Statistics alone do not say what led to a refusal.
+    // Statistics alone lack the steps before the refusal.
     if (error instanceof VerifierError && logLevel === 4) return check(file, exported, 1);
     if (error instanceof VerifierError) return { name, section, accepted: false, error };
     if (error instanceof LoaderError) return { name, section, accepted: false, reason: error.message };
@@ -93,14 +93,14 @@ function check(file: string, exported: ExportedProgram, logLevel: 1 | 2 | 4): Ve
   }
 }
 
-/** For the instruction set that this kernel has, as the loader would. */
+/** Compiles for this kernel's instruction set, like the loader. */
 function compile(file: string, exported: ExportedProgram): Program {
   if (isProgram(exported)) return exported;
   const isa = instructionSetLevel();
   try {
     return exported.compile({ isa });
   } catch (error) {
-    throw failure(`${file}: program ${exported.name} cannot be built`, error);
+    throw failure(`${file}: cannot build program ${exported.name}`, error);
   }
 }
 

@@ -35,7 +35,7 @@ async function serve(config: string): Promise<void> {
       }
     }
     if (servers.length === 0)
-      throw new CommandError(`${config} names no TCP or UDP backend on a loopback address, so there is none to run`);
+      throw new CommandError(`cannot run backends: ${config} has no TCP or UDP backend on a loopback address`);
     await print("Running; Ctrl-C stops them.\n");
     await stopped;
   } catch (error) {
@@ -48,7 +48,7 @@ async function serve(config: string): Promise<void> {
   }
 }
 
-/** Closes the connection with each answer, so that the next request chooses a backend anew. */
+/** Closes the connection after each answer, so that the next request selects a backend again. */
 async function serveTcp(address: string, port: number, name: string): Promise<{ close(): unknown }> {
   const server = createServer((_request, response) =>
     response.setHeader("connection", "close").end(`hello from ${name}\n`),

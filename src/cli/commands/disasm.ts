@@ -21,26 +21,24 @@ interface Flags {
 export function command(): Command {
   return new Command("disasm")
     .description(
-      "Print a program as assembly, which `tsbpf asm` reads back: from a file of hexadecimal digits or raw bytes, from an\n" +
-        "object file, or from the running kernel, as its verifier left it. Where the source is known, it is in comments.",
+      "Print a program as assembly for `tsbpf asm`. The program comes from a file of hexadecimal digits or raw " +
+        "bytes, from\n" +
+        "an object file, or from the running kernel, after verification. Known source lines appear as comments.",
     )
-    .argument(
-      "[file]",
-      "the program, or the name of one of the load balancer's that are loaded; standard input where it is absent or -",
-    )
-    .option("--section <name>", "of an object file, only this section")
+    .argument("[file]", "a file, or the name of a loaded program of the load balancer; - or none reads standard input")
+    .option("--section <name>", "only this section of an object file")
     .option("--id <id>", "the loaded program with this id", programId)
-    .option("--pinned <path>", "the program, or the link's program, that is pinned here")
+    .option("--pinned <path>", "the pinned program, or the program of the pinned link")
     .addOption(pinOption())
-    .option("--slots", "begin each line with the number of its slot, as the verifier's log does", false)
-    .option("--source", "put the lines of source between the instructions, where they are known", false)
+    .option("--slots", "begin each line with its slot number, like the verifier's log", false)
+    .option("--source", "print known source lines between the instructions", false)
     .addOption(jsonOption())
     .action(disassemble);
 }
 
 function programId(text: string): number {
   if (!/^[1-9]\d{0,9}$/.test(text))
-    throw new UsageError(`--id takes a program's id, a whole number from 1 on, not ${JSON.stringify(text)}`);
+    throw new UsageError(`--id takes a program's id, a whole number above 0, not ${JSON.stringify(text)}`);
   return Number(text);
 }
 
@@ -52,17 +50,14 @@ async function disassemble(file: string | undefined, flags: Flags): Promise<void
     await print(`${index === 0 ? "" : "\n"}${listProgram(program, { slots, sources: source })}`);
 }
 
-/** The pin of the load balancer's program of this name; undefined for what names a file. */
+/** The pin of the load balancer's program with this name; undefined if the name is that of a file. */
 function loadedProgram(name: string, pins: string): string | undefined {
   if (!/^\w+$/.test(name) || existsSync(name)) return undefined;
   const path = join(pins, "programs", name);
   if (existsSync(path)) return path;
-  throw new CommandError(
-    `cannot show ${name}: there is no such file, and no program of that name is pinned in ${pins}`,
-    {
-      hint: "`tsbpf status` names the load balancer's programs; --pinned and --id show any other",
-    },
-  );
+  throw new CommandError(`cannot find ${name}: it is neither a file nor a program pinned in ${pins}`, {
+    hint: "`tsbpf status` lists the load balancer's programs; use --pinned or --id for others",
+  });
 }
 
 async function find(file: string | undefined, { section, id, pinned, pin }: Flags): Promise<ListedProgram[]> {
@@ -71,7 +66,7 @@ async function find(file: string | undefined, { section, id, pinned, pin }: Flag
   const path = pinned ?? (file === undefined ? undefined : loadedProgram(file, pin));
   if (id === undefined && path === undefined) return programsInFile(file ?? "-", section);
   if (section !== undefined) throw new UsageError("--section is for object files");
-  // Only this needs the kernel.
+  // Imported only here, since it needs the kernel.
   const { pinnedProgram, programById } = await import("../program-sources/loaded.ts");
   return [id !== undefined ? programById(id) : pinnedProgram(path!)];
 }

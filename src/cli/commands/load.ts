@@ -14,18 +14,20 @@ interface Options {
   readonly json?: true;
 }
 
-/** Services that the table shows; `status` shows all. */
+/** The number of services in the table; `status` shows all. */
 const SERVICES_SHOWN = 20;
 
 export function command(): Command {
   return new Command("load")
     .description(
-      "Load the load balancer, or replace the one that is loaded: build its programs for this kernel, attach them to a cgroup, and give it " +
-        "the services of a configuration file.\n\nFrom then on every process in the cgroup that connects or sends to a service address talks to " +
-        "one of its backends, whether this command still runs or not.",
+      "Load the load balancer, or replace the loaded one: build its programs for this kernel, attach them to a " +
+        "cgroup, " +
+        "and configure the services of a file.\n\nFrom then on every process in the cgroup that connects or " +
+        "sends to a " +
+        "service address reaches one of its backends, even after this command ends.",
     )
     .option("--config <file>", "the services, as YAML (default: the quickstart's, examples/quickstart.yaml)")
-    .option("--cgroup <directory>", "the cgroup whose processes are balanced (default: the root of cgroup v2)")
+    .option("--cgroup <directory>", "balance the processes in this cgroup (default: the root of cgroup v2)")
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ config, cgroup, pin, json }: Options) => {
@@ -59,9 +61,7 @@ async function report(
   await printServices(status.services, SERVICES_SHOWN);
   await print(`\nServices: ${text === "" ? "none" : text}\n`);
   if (withoutLocalBackends.length > 0)
-    await print(
-      `Without a backend on this node, their addresses left as they are: ${withoutLocalBackends.join(", ")}\n`,
-    );
+    await print(`Not balanced, for lack of a backend on this node: ${withoutLocalBackends.join(", ")}\n`);
   if (closedSockets > 0)
     await print(`Closed ${closedSockets === 1 ? "1 socket" : `${count(closedSockets)} sockets`} of removed backends\n`);
   const service = status.services.find(
@@ -71,7 +71,7 @@ async function report(
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
 }
 
-/** A line for a shell that talks to a service. */
+/** A shell command that talks to a service. */
 function trial({ frontEnds, protocol }: ServiceStatus, cgroup: string): string {
   const [, address, port] = /^\[?(.*?)\]?:(\d+)$/.exec(frontEnds[0]!)!;
   const talk =

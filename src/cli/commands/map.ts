@@ -16,18 +16,18 @@ interface DumpOptions extends Options {
 
 export function command(): Command {
   const list = new Command("list")
-    .description("List the load balancer's maps: types of keys and values, and how full each is.")
+    .description("List the load balancer's maps: their types, keys, values and use.")
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(listMaps);
   const dump = new Command("dump")
-    .description("Print the elements of a map. It may change meanwhile.")
+    .description("Print the elements of a map, which may change during the output.")
     .addArgument(new Argument("<name>", "the map's name, as in the list"))
-    .option("--all", "of an array, also the elements that are all zero")
+    .option("--all", "include all-zero elements of an array")
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(dumpMap);
-  return new Command("map").description("Look into the load balancer's maps.").addCommand(list).addCommand(dump);
+  return new Command("map").description("Inspect the load balancer's maps.").addCommand(list).addCommand(dump);
 }
 
 async function listMaps({ pin, json }: Options): Promise<void> {
@@ -40,7 +40,7 @@ async function listMaps({ pin, json }: Options): Promise<void> {
   await printUseNote(maps);
 }
 
-/** Elements that are written at once. */
+/** Elements per write. */
 const CHUNK = 256;
 
 async function dumpMap(name: string, { pin, json, all }: DumpOptions): Promise<void> {
@@ -64,7 +64,7 @@ async function dumpMap(name: string, { pin, json, all }: DumpOptions): Promise<v
   if (progress && printed >= CHUNK) process.stderr.write("\n");
 }
 
-/** `address=100.0.0.1 port=80` for a struct; anything else as JSON has it. */
+/** `address=100.0.0.1 port=80` for a struct; JSON for other values. */
 function text(value: unknown): string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return plain(value);
   return Object.entries(value)

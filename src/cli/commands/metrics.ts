@@ -13,42 +13,45 @@ interface Options {
   readonly prometheus?: true;
 }
 
-/** What each counter counts, as a sentence, and as the head of a column. */
+/** The meaning of each counter: a column header and a sentence. */
 const counters: Readonly<Record<Counter, { readonly header: string; readonly help: string }>> = {
-  translated: { header: "TRANSLATED", help: "Connects and datagrams that were sent to a backend." },
-  noBackend: { header: "NO BACKEND", help: "Connects and datagrams that were refused for want of a backend." },
+  translated: { header: "TRANSLATED", help: "Connects and datagrams sent to a backend." },
+  noBackend: { header: "NO BACKEND", help: "Connects and datagrams refused because the service had no backend." },
   leftAlone: {
     header: "LEFT ALONE",
-    help: "Connects and datagrams that were left alone, since their socket is not to be balanced.",
+    help: "Connects and datagrams left untranslated because their socket is exempt from balancing.",
   },
   tornValues: {
     header: "TORN",
-    help: "Connects and datagrams that were refused since the service changed each time that it was looked at.",
+    help: "Connects and datagrams refused because the service changed during every lookup.",
   },
-  replies: { header: "REPLIES", help: "Replies and peers that were shown as the service." },
-  reverseMisses: { header: "REVERSE MISSES", help: "Replies whose service was gone, or another." },
-  reverseUpdateFailed: { header: "REVERSE FAILED", help: "Reverse entries that could not be written." },
+  replies: { header: "REPLIES", help: "Replies and peer addresses translated to the service." },
+  reverseMisses: {
+    header: "REVERSE MISSES",
+    help: "Replies left untranslated because their service was gone or replaced.",
+  },
+  reverseUpdateFailed: { header: "REVERSE FAILED", help: "Reverse NAT entries that could not be written." },
   reverseEvicted: {
     header: "REVERSE EVICTED",
-    help: "Reverse entries that were gone when their socket was closed: the map was full, and has evicted them.",
+    help: "Reverse NAT entries evicted from a full map before their socket closed.",
   },
-  affinityUpdateFailed: { header: "AFFINITY FAILED", help: "Clients whose backend could not be kept." },
+  affinityUpdateFailed: { header: "AFFINITY FAILED", help: "Clients whose backend could not be remembered." },
   connectionUpdateFailed: {
     header: "CONNECTIONS FAILED",
-    help: "Connections that could not be noted, and will not be closed with their backend.",
+    help: "Connections that could not be recorded, and so stay open when their backend is removed.",
   },
 };
 
-/** Shown in any case; the others where there is something to show. */
+/** Counters that are always shown; others appear if they are above zero. */
 const ALWAYS: ReadonlySet<Counter> = new Set<Counter>(["translated", "noBackend", "replies"]);
 
 export function command(): Command {
   return new Command("metrics")
     .description(
-      "Show what the programs have counted, summed over all CPUs: for each service since it is there, and how full the maps are. " +
-        "The programs count where the configuration has options.metrics.",
+      "Show the programs' counters, summed over all CPUs: per service since it was added, and the use of the maps. " +
+        "The programs count only if the configuration has options.metrics.",
     )
-    .addOption(new Option("--prometheus", "print it in Prometheus' text format").conflicts("json"))
+    .addOption(new Option("--prometheus", "print Prometheus' text format").conflicts("json"))
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ pin, json, prometheus }: Options) => {
@@ -101,7 +104,7 @@ function prometheusMetrics({ services, withoutService, maps }: Metrics): Prometh
           labels: { service: name, family, protocol },
           value: totals[counter],
         })),
-        // What no service could be named for.
+        // Counts that belong to no service.
         { labels: { service: "", family: "", protocol: "" }, value: withoutService[counter] },
       ],
     }),
@@ -111,13 +114,13 @@ function prometheusMetrics({ services, withoutService, maps }: Metrics): Prometh
     {
       name: "tsbpf_map_entries",
       type: "gauge",
-      help: "Elements that a map holds.",
+      help: "Elements in a map.",
       samples: maps.map(({ name, used }) => ({ labels: { map: name }, value: used })),
     },
     {
       name: "tsbpf_map_max_entries",
       type: "gauge",
-      help: "Elements that it has room for.",
+      help: "Capacity of a map in elements.",
       samples: maps.map(({ name, maxEntries }) => ({ labels: { map: name }, value: maxEntries })),
     },
   ];

@@ -21,7 +21,7 @@ interface Options {
   readonly count?: number;
 }
 
-/** Milliseconds between looks for events, and for what has become of the programs. */
+/** Milliseconds between reads of events, and between checks of the programs. */
 const READ_INTERVAL = 20;
 const CHECK_INTERVAL = 200;
 
@@ -30,17 +30,20 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export function command(): Command {
   return new Command("monitor")
     .description(
-      "Print each translation as it happens: a line when a socket asks for a service (pre-forward), one when it is sent to a backend " +
-        "(post-forward; without one the call was refused), and the same for what comes back (pre-reverse, post-reverse).\n\n" +
-        "For as long as it runs, other programs run that tell of it, and take their time for that. Ctrl-C puts the plain ones back.",
+      "Print each translation as it happens: a line when a socket calls a service (pre-forward) and one when the " +
+        "call " +
+        "goes to a backend (post-forward; without it, the call was refused); likewise for replies (pre-reverse, " +
+        "post-reverse).\n\nWhile it runs, the programs are replaced by ones that emit events, which take longer. " +
+        "Ctrl-C " +
+        "restores the plain programs.",
     )
-    .option("--service <name...>", "only of these services")
-    .option("--pid <pid>", "only of this process", wholeNumber)
-    .option("--cgroup <directory>", "only of processes in this cgroup and those below it")
-    .addOption(new Option("--protocol <protocol>", "only of this protocol").choices(Object.keys(ProtocolNumber)))
-    .option("--count <events>", "end after so many", wholeNumber)
+    .option("--service <name...>", "only these services")
+    .option("--pid <pid>", "only this process", wholeNumber)
+    .option("--cgroup <directory>", "only processes in this cgroup and the cgroups below it")
+    .addOption(new Option("--protocol <protocol>", "only this protocol").choices(Object.keys(ProtocolNumber)))
+    .option("--count <events>", "stop after this many events", wholeNumber)
     .addOption(pinOption())
-    .option("--json", "print one JSON document a line for other programs to read")
+    .option("--json", "print one JSON document per line")
     .action(run);
 }
 
@@ -50,9 +53,9 @@ async function run({ pin, json, count, ...filter }: Options): Promise<void> {
   const interrupt = () => interruption.abort();
   for (const signal of SIGNALS) process.on(signal, interrupt);
   let monitor: Monitor | undefined;
-  // However this process ends, as far as it can notice: a closed pipe, an error.
-  const putBack = () => monitor?.closeNow();
-  process.on("exit", putBack);
+  // Restores the programs however this process ends, including by a closed pipe or an error.
+  const restore = () => monitor?.closeNow();
+  process.on("exit", restore);
   try {
     monitor = await Monitor.open(pin);
     const listener = new Listener(
@@ -65,18 +68,18 @@ async function run({ pin, json, count, ...filter }: Options): Promise<void> {
     if (!json) await print(colors.bold(HEAD));
     await listener.listen();
     await monitor.close();
-    listener.tellLost();
-    // Nothing more can be printed, and waiting for it would keep this process.
+    listener.reportLost();
+    // Nothing more can be printed, and waiting would block this process.
     if (listener.stalled) process.exit();
     await listener.printEvents();
   } finally {
-    putBack();
-    process.off("exit", putBack);
+    restore();
+    process.off("exit", restore);
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }
 }
 
-/** Prints events until it is told to end. */
+/** Prints events until it is stopped. */
 class Listener {
   readonly #monitor: Monitor;
   readonly #signal: AbortSignal;
@@ -106,11 +109,11 @@ class Listener {
       await this.printEvents();
       if (Date.now() - checked >= CHECK_INTERVAL) {
         checked = Date.now();
-        this.tellLost();
+        this.reportLost();
         const state = await this.#monitor.check();
-        if (state === "again") say("loaded anew meanwhile: listening again");
+        if (state === "again") say("reloaded: listening again");
         if (state === "unloaded") {
-          say("unloaded meanwhile");
+          say("unloaded: stopping");
           return;
         }
       }
@@ -126,20 +129,20 @@ class Listener {
     this.#stalled = await (this.#signal.aborted ? printing : Promise.race([printing, abortion(this.#signal)]));
   }
 
-  /** Whether somebody has had us end while whoever reads what is printed did not. */
+  /** Whether the signal aborted while the reader of the output did not read. */
   get stalled(): boolean {
     return this.#stalled;
   }
 
-  /** On standard error: what is printed on the other is events alone. */
-  tellLost(): void {
+  /** Reports on standard error, since standard output has events only. */
+  reportLost(): void {
     const { lost } = this.#monitor;
-    if (lost > this.#lost) say(`${lost - this.#lost} events lost: they came faster than they could be read`);
+    if (lost > this.#lost) say(`${lost - this.#lost} events lost: they arrived faster than they were read`);
     this.#lost = lost;
   }
 }
 
-/** Comes true once the signal aborts. */
+/** Resolves to true once the signal aborts. */
 function abortion(signal: AbortSignal): Promise<true> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(true), { once: true }));
 }
@@ -160,7 +163,7 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** @throws {CommandError} where there is nothing that could be listened for */
+/** @throws {CommandError} for an unknown service or cgroup */
 function filterOf(
   { service, pid, cgroup, protocol }: Omit<Options, "pin" | "json" | "count">,
   pin: string,
@@ -169,8 +172,8 @@ function filterOf(
     const names = new Set(loadBalancerStatus(pin)?.services.map(({ name }) => name));
     const unknown = service.find((name) => names.size > 0 && !names.has(name));
     if (unknown !== undefined)
-      throw new CommandError(`there is no service ${JSON.stringify(unknown)}`, {
-        hint: "tsbpf status shows those that there are",
+      throw new CommandError(`cannot monitor service ${JSON.stringify(unknown)}: there is no such service`, {
+        hint: "tsbpf status lists the services",
       });
   }
   const inCgroup = cgroup === undefined ? () => true : isBelow(cgroup);
@@ -181,13 +184,13 @@ function filterOf(
     inCgroup(event.cgroupId);
 }
 
-/** @throws {CommandError} where there is no such directory */
+/** @throws {CommandError} if the directory does not exist */
 function isBelow(cgroup: string): (id: bigint) => boolean {
   let top: string;
   try {
     top = realpathSync(cgroup);
   } catch {
-    throw new CommandError(`there is no cgroup ${cgroup}`);
+    throw new CommandError(`cannot monitor cgroup ${cgroup}: there is no such cgroup`);
   }
   const known = new Map<bigint, boolean>();
   return (id) => {
@@ -205,10 +208,11 @@ const HEAD = `${row(["TIME", "EVENT", "PROTOCOL", "PID", "COOKIE", "SERVICE"])} 
 
 function line({ time, kind, protocol, pid, cookie, service, original, translated }: TranslationEvent): string {
   const addresses = translated === undefined ? original : `${original} -> ${translated}`;
-  return `${row([timeOfDay(time), kind, protocol, String(pid), String(cookie), printable(service ?? "")])}  ${addresses}\n`;
+  const columns = row([timeOfDay(time), kind, protocol, String(pid), String(cookie), printable(service ?? "")]);
+  return `${columns}  ${addresses}\n`;
 }
 
-/** As wide as most are: nobody knows yet what will come. */
+/** Fixed widths that suit most values, since later rows are unknown. */
 function row(cells: readonly string[]): string {
   return cells
     .map((cell, i) => cell.padEnd(WIDTHS[i] ?? 0))
@@ -216,10 +220,10 @@ function row(cells: readonly string[]): string {
     .trimEnd();
 }
 
-/** Milliseconds between this machine's start and the epoch; found once, so that times keep their distances. */
+/** Milliseconds from the epoch to boot. Computed once, so that differences between times are exact. */
 const START = performance.timeOrigin + performance.now() - Number(process.hrtime.bigint()) / 1e6;
 
-/** `20:15:02.123456`, local time of a moment that is given in nanoseconds since boot. */
+/** `20:15:02.123456`, the local time of a moment in nanoseconds since boot. */
 function timeOfDay(time: bigint): string {
   const moment = START + Number(time) / 1e6;
   const date = new Date(moment);
@@ -229,6 +233,6 @@ function timeOfDay(time: bigint): string {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new InvalidArgumentError("Expected a whole number above 0.");
   return Number(text);
 }

@@ -1,4 +1,4 @@
-/** `tsbpf run`, as it is started: what it prints, where, and with which exit code. */
+/** `tsbpf run` as a process: its output and exit codes. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -25,11 +25,11 @@ test("prints r0 in hexadecimal digits, and nothing else", () => {
   assert.equal(run([], MINUS_ONE), { status: 0, stdout: "ffffffffffffffff\n", stderr: "" });
 });
 
-test("takes memory, with white space of any kind, and the conformance suite's empty second argument", () => {
+test("takes memory with any white space, and the conformance suite's empty second argument", () => {
   assert.equal(run(["aa  \tbc\n", ""], LOAD), { status: 0, stdout: "bc\n", stderr: "" });
 });
 
-test("anything wrong is one line on standard error and an exit code that is not 0", () => {
+test("every error is one line on standard error and a non-zero exit code", () => {
   const wrong: [args: string[], input: string, message: RegExp][] = [
     [[], LOAD, /instruction 0 \(r0 = \*\(u8 \*\)\(r1 \+ 1\)\): access through a null pointer \(at 0x1\)/],
     [["--budget", "10"], "05 00 ff ff 00 00 00 00", /budget of 10 instructions is exhausted/],
@@ -43,7 +43,7 @@ test("anything wrong is one line on standard error and an exit code that is not 
   }
 });
 
-test("--batch: one JSON object a line, in and out, and an error does not end it", () => {
+test("--batch: one JSON object per line, in and out, continuing after errors", () => {
   const exchanges: [request: object | string, result: object | RegExp][] = [
     [{ program: MINUS_ONE }, { result: "ffffffffffffffff" }],
     [{ program: LOAD }, /null pointer/],
@@ -55,11 +55,11 @@ test("--batch: one JSON object a line, in and out, and an error does not end it"
     ],
     [{ program: "05 00 ff ff 00 00 00 00", budget: 5 }, /budget of 5/],
     [{ program: "b7" }, /1 bytes: a program is a whole number of slots of 8 bytes/],
-    [{ program: "b7 0g" }, /the program: "g" is no hexadecimal digit/],
+    [{ program: "b7 0g" }, /the program: "g" is not a hexadecimal digit/],
     [{ program: LOAD, memory: "abc" }, /the memory: 3 hexadecimal digits/],
     [{ program: "ff00000000000000" }, /no instruction has opcode 0xff/],
     [{ program: "" }, /without instructions/],
-    [{ program: 5 }, /`program` is a string/],
+    [{ program: 5 }, /`program` must be a string/],
     ["", /./],
     ["not json", /JSON/],
   ];
@@ -78,7 +78,7 @@ test("--batch: one JSON object a line, in and out, and an error does not end it"
   });
 });
 
-test("wrong usage is exit code 2", () => {
+test("a usage error is exit code 2", () => {
   assert.is(run(["aa", "bb"], LOAD).status, 2);
 });
 

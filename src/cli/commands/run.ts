@@ -1,8 +1,7 @@
 /**
- * `tsbpf run`: one program in the simulator. The form of input and output is
- * that of the plugins of the bpf_conformance suite. Thousands of small programs
- * are run so, each with a start of its own: this file imports nothing that it
- * can do without.
+ * `tsbpf run`: runs one program in the simulator, with the input and output format of the bpf_conformance
+ * suite's plugins. The suite starts it for thousands of small programs, so this file imports as little as
+ * possible.
  */
 import { Command } from "commander";
 import { decode } from "../../asm/index.ts";
@@ -18,25 +17,27 @@ interface RunFlags {
 export function command(): Command {
   return new Command("run")
     .description(
-      "Run a program in the simulator: its bytes in hexadecimal digits come from standard input, r0 goes to standard\n" +
-        "output, in hexadecimal digits. The program starts with the address of MEM in r1, or 0 where there is none, and its\n" +
-        "length in bytes in r2. Helpers: bpf_ktime_get_ns, bpf_get_prandom_u32, bpf_get_smp_processor_id; no maps.",
+      "Run a program in the simulator. Reads the program as hexadecimal digits from standard input, and prints " +
+        "r0 as\n" +
+        "hexadecimal digits. r1 is the address of MEM, or 0 without MEM, and r2 its length in bytes. Helpers:\n" +
+        "bpf_ktime_get_ns, bpf_get_prandom_u32, bpf_get_smp_processor_id; no maps.",
     )
-    .argument("[mem]", "initial memory, in hexadecimal digits")
-    .argument("[options]", "what the conformance suite passes for a plugin's options: nothing, or an empty argument")
-    .option("--budget <count>", "instructions that may run", wholeNumber, 10_000_000)
+    .argument("[mem]", "initial memory as hexadecimal digits")
+    .argument("[options]", "options of the conformance suite's plugin; must be empty")
+    .option("--budget <count>", "the most instructions to run", wholeNumber, 10_000_000)
     .option(
       "--batch",
-      "run many programs: each line of standard input is a JSON object with `program` and optionally " +
-        "`memory` (hexadecimal digits), `budget` and `returnMemory` (true to get the memory back); " +
-        "each line of output one with `result`, and `memory` if asked for, or with `error`",
+      "run many programs: each input line is a JSON object with `program` and optionally " +
+        "`memory` (hexadecimal digits), `budget` and `returnMemory` (true to return the memory); " +
+        "each output line has `result`, and `memory` on request, or `error`",
       false,
     )
     .action(async (memory: string | undefined, pluginOptions: string | undefined, { budget, batch }: RunFlags) => {
       if (pluginOptions?.trim())
-        throw new UsageError(`run has one argument, the memory; ${JSON.stringify(pluginOptions)} is one too many`);
+        throw new UsageError(`run takes one argument, the memory; unexpected ${JSON.stringify(pluginOptions)}`);
       if (!batch) return runOne(memory ?? "", budget);
-      if (memory !== undefined) throw new UsageError("with --batch, each program brings its memory in its own line");
+      if (memory !== undefined)
+        throw new UsageError("--batch takes no memory argument: put the memory in each input line");
       await runBatch(budget);
     });
 }
@@ -71,12 +72,12 @@ async function runBatch(budget: number): Promise<void> {
 function answer(line: string, defaultBudget: number): { result: string; memory?: string } | { error: string } {
   try {
     const request: unknown = JSON.parse(line);
-    if (typeof request !== "object" || request === null) throw new RangeError("a line holds a JSON object");
+    if (typeof request !== "object" || request === null) throw new RangeError("each line must be a JSON object");
     const { program, memory = "", budget = defaultBudget, returnMemory = false } = request as Record<string, unknown>;
-    if (typeof program !== "string") throw new RangeError("`program` is a string of hexadecimal digits");
-    if (typeof memory !== "string") throw new RangeError("`memory` is a string of hexadecimal digits");
+    if (typeof program !== "string") throw new RangeError("`program` must be a string of hexadecimal digits");
+    if (typeof memory !== "string") throw new RangeError("`memory` must be a string of hexadecimal digits");
     if (typeof budget !== "number" || !Number.isSafeInteger(budget) || budget < 0)
-      throw new RangeError("`budget` is a whole number");
+      throw new RangeError("`budget` must be a whole number");
     const { result, memory: after } = runHex(program, memory, budget);
     return returnMemory === true ? { result, memory: after } : { result };
   } catch (error) {
@@ -104,6 +105,6 @@ function hexOf(what: string, text: string): Uint8Array {
   }
 }
 
-/** One line, whatever happened. */
+/** An error's message on one line. */
 const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");

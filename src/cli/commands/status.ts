@@ -14,7 +14,8 @@ interface Options {
 export function command(): Command {
   return new Command("status")
     .description(
-      "Show the attached programs, the services with their backends, and how full the maps are. Exit code 1 where nothing is loaded.",
+      "Show the attached programs, the services with their backends, and the use of the maps. " +
+        "Exits with code 1 if nothing is loaded.",
     )
     .addOption(pinOption())
     .addOption(jsonOption())
@@ -25,9 +26,7 @@ export function command(): Command {
       const detached = status.programs.filter(({ attached }) => !attached);
       if (!json) {
         const cgroups = new Set(
-          status.programs
-            .filter(({ attached }) => attached)
-            .map(({ cgroup }) => cgroup ?? "that is not to be seen from here"),
+          status.programs.filter(({ attached }) => attached).map(({ cgroup }) => cgroup ?? "(not visible from here)"),
         );
         for (const cgroup of cgroups)
           await print(`${colors.green("Attached")} to cgroup ${cgroup}, pinned at ${status.pins}\n`);
@@ -41,8 +40,9 @@ export function command(): Command {
         if (status.events !== "off") {
           await print(
             status.events === "on"
-              ? "Events are on: tsbpf monitor listens, and the programs take longer for it\n"
-              : "Events are on, but nobody listens: the monitor was killed; load again, or run tsbpf monitor, for the plain programs\n",
+              ? "Events are on for tsbpf monitor, and the programs take longer\n"
+              : "Events are on, but no monitor is running: it was killed. " +
+                  "To restore the plain programs, load again or run tsbpf monitor\n",
           );
         }
         await print("\n");
@@ -53,7 +53,7 @@ export function command(): Command {
       }
       if (detached.length > 0) {
         throw new CommandError(
-          `${detached.map(({ name }) => name).join(", ")}: pinned, but attached to nothing: the cgroup is gone`,
+          `${detached.map(({ name }) => name).join(", ")}: pinned, but not attached: the cgroup is gone`,
           { hint: "load again" },
         );
       }

@@ -12,7 +12,7 @@ interface Options {
 export function command(): Command {
   return new Command("unload")
     .description(
-      "Detach the load balancer's programs, and take away its maps and everything else of it. Connections that exist stay with their backends.",
+      "Detach the load balancer's programs and remove its maps and pins. Existing connections keep their backends.",
     )
     .addOption(pinOption())
     .addOption(jsonOption())

@@ -1,4 +1,4 @@
-/** Programs in files: hexadecimal digits, raw bytes, object files. */
+/** Programs in files: hexadecimal digits, raw bytes or object files. */
 import { readFileSync } from "node:fs";
 import { AsmError, decode, type Program } from "../../asm/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
@@ -6,7 +6,7 @@ import { parseHex } from "../hex.ts";
 import type { ListedProgram } from "./listed-program.ts";
 import { isElf, orCommandError, readPrograms } from "./object.ts";
 
-/** A file as it is named in messages and read: `-` is standard input. */
+/** The contents of a file and its name for messages; `-` is standard input. */
 export function readInput(file: string): { name: string; bytes: Buffer } {
   const name = file === "-" ? "standard input" : file;
   try {
@@ -20,7 +20,7 @@ export function readInput(file: string): { name: string; bytes: Buffer } {
 export async function programsInFile(file: string, section: string | undefined): Promise<ListedProgram[]> {
   const { name, bytes } = readInput(file);
   if (isElf(bytes)) return programsInObject(name, bytes, section);
-  if (section !== undefined) throw new UsageError(`--section is for object files, and ${name} is none`);
+  if (section !== undefined) throw new UsageError(`--section is for object files, and ${name} is not one`);
   try {
     return [{ instructions: decode(isHex(bytes) ? parseHex(bytes.toString("latin1")) : bytes), labels: new Map() }];
   } catch (error) {
@@ -30,13 +30,16 @@ export async function programsInFile(file: string, section: string | undefined):
   }
 }
 
-/** Text of hexadecimal digits and white space: no program's bytes look so, since its registers and offsets would have to. */
+/**
+ * Only hexadecimal digits and white space. A program's bytes never look like this, given their registers and
+ * offsets.
+ */
 const isHex = (bytes: Buffer): boolean => /^[\s0-9a-fA-F]*$/.test(bytes.toString("latin1"));
 
 async function programsInObject(name: string, bytes: Buffer, section: string | undefined): Promise<ListedProgram[]> {
   if (section === undefined) return (await readPrograms(name, bytes, { target: "self" })).programs.map(listed);
   const { ElfError, readObject } = await import("../../elf/index.ts");
-  let reason = "no program is loaded from here";
+  let reason = "no program is loaded from it";
   try {
     const programs = readObject(bytes, { target: "self" }).programs.filter((program) => program.section === section);
     if (programs.length > 0) return programs.map(listed);

@@ -34,7 +34,7 @@ const listed = (section?: string) =>
     return programsInFile(path, section);
   });
 
-test("the places of lines behind instructions, the lines between them", async () => {
+test("source positions after instructions, or source lines between them", async () => {
   const [first, second] = await listed();
   assert.is(
     listProgram(first!),
@@ -66,19 +66,19 @@ helper:
    4: exit
 `,
   );
-  assert.is(parseAssembly(withSources).length, 7, "both labels and all instructions are read back");
+  assert.is(parseAssembly(withSources).length, 7, "the assembler reads back both labels and all instructions");
   assert.is(listProgram(second!, { sources: true }), "; section tc, program pass\npass:\n  r0 = 0\n  exit\n");
 });
 
-test("one section of it", async () => {
+test("one section", async () => {
   assert.equal(
     (await listed("tc")).map(({ title }) => title),
     ["section tc, program pass"],
   );
-  assert.equal((await listed(".text"))[0]!.instructions.length, 2, "what only others call");
+  assert.equal((await listed(".text"))[0]!.instructions.length, 2, "a subprogram");
   let message = "";
   await listed("socket").catch((error: unknown) => (message = (error as Error).message));
-  assert.match(message, /there is no section socket in it/);
+  assert.match(message, /it has no section socket; its sections are/);
 });
 
 test.run();

@@ -2,25 +2,25 @@ import { basename } from "node:path";
 import { formatListing, type Instruction, type SourceLocation } from "../../asm/index.ts";
 import { sourcePath, SourceText } from "../../btf/index.ts";
 
-/** A program as `disasm` shows it, wherever it comes from. */
+/** A program from any source, as `disasm` shows it. */
 export interface ListedProgram {
-  /** What a heading says, where there is more to say than the instructions. */
+  /** The heading, if there is more to say than the instructions. */
   readonly title?: string;
   readonly instructions: readonly Instruction[];
   /** Names of functions, by index of their first instruction. */
   readonly labels: ReadonlyMap<number, string>;
-  /** What is to be known of an instruction beyond its text. */
+  /** Notes on instructions, beyond their text. */
   readonly notes?: ReadonlyMap<Instruction, string>;
 }
 
 export interface ListOptions {
-  /** Whether each line begins with the number of its slot. */
+  /** Whether each line begins with its slot number. */
   readonly slots?: boolean;
-  /** Whether the lines of source stand between the instructions, rather than only their numbers behind. */
+  /** Whether source lines are printed between the instructions, instead of line numbers after them. */
   readonly sources?: boolean;
 }
 
-/** The program as text that `tsbpf asm` reads back. */
+/** The program as text for `tsbpf asm`. */
 export function listProgram(
   { title, instructions, labels, notes }: ListedProgram,
   { slots = false, sources = false }: ListOptions = {},

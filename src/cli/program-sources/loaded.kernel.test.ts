@@ -65,11 +65,8 @@ test("maps, helpers, subprograms and lines of a loaded program are named", () =>
     assert.match(text, new RegExp(`asm_test:\\n  r1 = map\\[${numbers.name.slice(0, 15)}\\] ll +; program\\.ts:12\\n`));
     assert.match(text, "  r2 = subprog[each] ll\n");
     assert.match(text, "  call last\n");
-    // Its own function in the kernel has another name; without kallsyms, nothing is known of it.
-    assert.match(
-      text,
-      /call (kernel-function bpf_user_rnd_u32|unknown#0 +; the kernel does not tell what is called)\n/,
-    );
+    // The helper's kernel function has another name; without kallsyms the callee is unknown.
+    assert.match(text, /call (kernel-function bpf_user_rnd_u32|unknown#0 +; the kernel does not name the callee)\n/);
     assert.match(text, /last:\n {2}\*\(u64 \*\)\(r10 - 8\) = 0\n/);
   } finally {
     collection.close();

@@ -16,9 +16,9 @@ const list = (hex: string) => {
   return listProgram({ instructions, notes, labels: new Map() });
 };
 
-const test = suite("cli: a program as the kernel shows it");
+const test = suite("cli: a program as the kernel reports it");
 
-test("the kernel's own numbers are read", () => {
+test("decodes the kernel's own numbers", () => {
   assert.is(
     list(`
     18110000ec000000 0000000000000000  18210000ec000000 0000000008000000  18110000ed000000 0000000000000000
@@ -31,7 +31,7 @@ test("the kernel's own numbers are read", () => {
   r2 = subprog[L1] ll
   call kernel-function array_map_update_elem
   call bpf_get_prandom_u32#7
-  call unknown#3000                             ; the kernel does not tell what is called
+  call unknown#3000                             ; the kernel does not name the callee
   call L2
 L1:
   exit
@@ -41,7 +41,7 @@ L2:
   );
 });
 
-test("what only the kernel may use is shown with its bytes", () => {
+test("an instruction internal to the kernel is shown with its bytes", () => {
   assert.is(
     list("bf00ffff00000000 9500000000000000"),
     "  r0 = r0                                       ; internal to the kernel: bf00ffff00000000\n  exit\n",

@@ -1,4 +1,4 @@
-/** Programs in the running kernel, as the verifier left them. */
+/** Programs in the running kernel, after verification. */
 import { readFileSync, readlinkSync } from "node:fs";
 import {
   AsmError,
@@ -16,17 +16,20 @@ import { linux, programRecords, type Fd, type ProgramRecords } from "../../kerne
 import { CommandError } from "../errors.ts";
 import type { ListedProgram } from "./listed-program.ts";
 
-/** @throws {CommandError} where there is no such program; BpfError where the kernel refuses. */
+/** @throws {CommandError} if there is no such program */
 export function programById(id: number): ListedProgram {
   const fd = linux.openById("program", id);
   if (fd === undefined)
-    throw new CommandError(`there is no program with id ${id}`, { hint: "`bpftool prog` lists those that are loaded" });
+    throw new CommandError(`cannot show program ${id}: no loaded program has this id`, {
+      hint: "`bpftool prog` lists them",
+    });
   return readProgram(fd);
 }
 
 /**
- * The program of a pin: itself, or the one that a pinned link attaches.
- * @throws {CommandError} where something else is pinned there; BpfError where the kernel refuses.
+ * The pinned program, or the program of the pinned link.
+ * @throws {CommandError} if the pin is of another kind
+ * @throws {BpfError} if the kernel refuses
  */
 export function pinnedProgram(path: string): ListedProgram {
   const fd = linux.openPinned(path);
@@ -41,7 +44,7 @@ export function pinnedProgram(path: string): ListedProgram {
     }
     default:
       fd.close();
-      throw new CommandError(`${path} is the pin of a map or of BTF, not of a program or a link`);
+      throw new CommandError(`cannot show ${path}: it is the pin of a map or of BTF, not of a program or a link`);
   }
 }
 
@@ -50,12 +53,12 @@ function readProgram(fd: Fd): ListedProgram {
     const info = linux.programInfo(fd);
     const { xlated } = linux.programCode(fd);
     if (xlated.length === 0) {
-      throw new CommandError(`the kernel does not show the instructions of program ${info.id}`, {
-        hint: "it shows them to root only while kernel.bpf_jit_harden and kernel.kptr_restrict allow it",
+      throw new CommandError(`cannot show program ${info.id}: the kernel hides its instructions`, {
+        hint: "run as root, with kernel.bpf_jit_harden and kernel.kptr_restrict set to 0 or 1",
       });
     }
     const { instructions, notes } = decodeKernelCode(xlated, { mapName, symbolAt: kernelSymbols() });
-    const title = `program ${info.id} ${info.name}, as the verifier left it`;
+    const title = `program ${info.id} ${info.name}, after verification`;
     const records = programRecords(fd);
     const btf = records.functions.length + records.lines.length === 0 ? undefined : openBtf(info.btfId);
     if (btf === undefined) return { title, instructions, labels: new Map([[0, info.name]]), notes };
@@ -75,7 +78,7 @@ function openBtf(id: number): Btf | undefined {
   }
 }
 
-/** Adds to instructions what BTF says of them: their functions' names, and their lines. */
+/** Adds function names and source lines from BTF. */
 export function withRecords(
   instructions: readonly Instruction[],
   notes: ReadonlyMap<Instruction, string>,
@@ -106,19 +109,18 @@ export function withRecords(
   return { instructions: sourced, labels, notes: newNotes };
 }
 
-/** What the kernel's numbers stand for. */
+/** Resolves the kernel's numbers. */
 export interface KernelNames {
   readonly mapName: (id: number) => string | undefined;
-  /** The name of the function that lies so many bytes behind `__bpf_call_base`. */
+  /** The name of the function `offset` bytes after `__bpf_call_base`. */
   readonly symbolAt: (offset: number) => string | undefined;
 }
 
 /**
- * Decodes what the kernel shows of a loaded program. It has put its own numbers
- * in place of ours: ids for the descriptors of maps, distances from
- * `__bpf_call_base` for helpers (or for the function of a map type, called
- * directly), and indices of subprograms beside their offsets. An instruction that
- * only the kernel may use is shown as one that does nothing, with a note.
+ * Decodes the instructions that the kernel reports for a loaded program. The kernel has replaced map
+ * descriptors by ids, helpers by distances from `__bpf_call_base` (or from there to a function of the map type,
+ * called directly), and has put indices of subprograms beside their offsets. An instruction internal to the
+ * kernel becomes one without effect, with a note.
  */
 export function decodeKernelCode(
   xlated: Uint8Array,
@@ -155,7 +157,7 @@ export function decodeKernelCode(
               name: symbol,
             }),
           );
-        else note(instruction!, "the kernel does not tell what is called");
+        else note(instruction!, "the kernel does not name the callee");
       } else {
         instructions.push(instruction!);
       }
@@ -170,12 +172,12 @@ export function decodeKernelCode(
   return { instructions, notes };
 }
 
-/** The instruction without what the kernel has written into reserved fields. */
+/** The instruction without the kernel's additions in reserved fields. */
 function plain(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = bytes[1]! >> 4;
   if (bytes[0] === opcodes.CALL && kind === opcodes.BPF_PSEUDO_CALL) {
-    // Compiled to machine code: the distance has moved to the offset, before the subprogram's index.
+    // In JIT-compiled programs the distance is in the offset, and the immediate is the subprogram's index.
     const offset = view.getInt16(2, true);
     if (offset !== 0) view.setInt32(4, offset, true);
     view.setInt16(2, 0, true);
@@ -195,7 +197,7 @@ function mapName(id: number): string | undefined {
   return /^[\w.]+$/.test(name) ? name : undefined;
 }
 
-/** Functions by distance from `__bpf_call_base`; knows none where the kernel hides its addresses. */
+/** Functions by their distance from `__bpf_call_base`; none if the kernel hides its addresses. */
 function kernelSymbols(): KernelNames["symbolAt"] {
   let names: Map<bigint, string> | undefined;
   let base = 0n;
@@ -207,7 +209,7 @@ function kernelSymbols(): KernelNames["symbolAt"] {
         if (name.startsWith("__pfx_")) continue;
         const value = BigInt(`0x${address || "0"}`);
         if (name === "__bpf_call_base") base = value;
-        // A helper's own name before others for the same place.
+        // Prefers a helper's name over other names for the same address.
         if (value !== 0n && (!names.has(value) || helperNumber(name) !== undefined)) names.set(value, name);
       }
     }

@@ -9,7 +9,7 @@ const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 /** Whether bytes are an ELF file. */
 export const isElf = (bytes: Uint8Array): boolean => MAGIC.equals(bytes.subarray(0, 4));
 
-/** Whether a path names an ELF file; false for what cannot be read. */
+/** Whether a path names an ELF file; false for an unreadable file. */
 export function isElfFile(path: string): boolean {
   try {
     const file = openSync(path, "r");
@@ -24,18 +24,21 @@ export function isElfFile(path: string): boolean {
   }
 }
 
-/** An object file with at least one program. @throws {CommandError} which says what the file holds instead */
+/**
+ * An object file with at least one program.
+ * @throws {CommandError} naming the unsupported sections, if there are no programs
+ */
 export async function readPrograms(name: string, bytes: Uint8Array, options: ReadOptions = {}): Promise<ObjectFile> {
   const { readObject } = await import("../../elf/index.ts");
   const object = await orCommandError(name, () => readObject(bytes, options));
   if (object.programs.length > 0) return object;
   const held = object.unsupported.map(({ message }) => message).join("; ");
-  throw new CommandError(`${name}: there is no program in it${held === "" ? "" : `: ${held}`}`, {
-    hint: "`tsbpf disasm --section NAME` shows any section, .text for one",
+  throw new CommandError(`${name}: it contains no program${held === "" ? "" : `: ${held}`}`, {
+    hint: "`tsbpf disasm --section NAME` shows any section, such as .text",
   });
 }
 
-/** Does something with an object file, whose faults are the user's to see. @throws {CommandError} */
+/** Runs `work`; faults of the object file become `CommandError`s. @throws {CommandError} */
 export async function orCommandError<T>(name: string, work: () => T): Promise<T> {
   const { ElfError } = await import("../../elf/index.ts");
   try {
@@ -48,8 +51,8 @@ export async function orCommandError<T>(name: string, work: () => T): Promise<T>
 }
 
 /**
- * The programs of an object file that a command is to work on: all, or those named.
- * @throws {CommandError} where the file has none, or none of a name
+ * The programs for a command: all of the object file's, or those named.
+ * @throws {CommandError} if there are none, or none of a name
  */
 export async function chosenObjectPrograms(
   file: string,

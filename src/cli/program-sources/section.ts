@@ -3,21 +3,17 @@ import { ElfError, parseElf } from "../../elf/index.ts";
 import type { ListedProgram } from "./listed-program.ts";
 
 /**
- * The code of one section as it stands in the file: for what no loader takes as
- * it is, such as a library of subprograms, or an object without BTF. `reason`
- * says which of these it is.
- * @throws {ElfError, AsmError}
+ * The code of one section, unrelocated: for code that loaders do not take as it is, such as a library of
+ * subprograms or an object without BTF. `reason` says why.
+ * @throws {ElfError}
+ * @throws {AsmError}
  */
 export function codeInSection(file: Uint8Array, name: string, reason: string): ListedProgram {
   const { sections, symbols } = parseElf(file);
   const section = sections.find((candidate) => candidate.name === name && candidate.index !== 0);
   if (section === undefined) {
-    throw new ElfError(
-      `there is no section ${name} in it, but ${sections
-        .map((each) => each.name)
-        .filter((each) => each !== "")
-        .join(", ")}`,
-    );
+    const names = sections.map((each) => each.name).filter((each) => each !== "");
+    throw new ElfError(`it has no section ${name}; its sections are ${names.join(", ")}`);
   }
   const instructions = decode(section.data);
   const names = new Map(

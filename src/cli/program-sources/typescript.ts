@@ -1,4 +1,4 @@
-/** Programs in TypeScript files: whatever a file exports that is a program, or that compiles to one. */
+/** Programs in TypeScript files: exports that are programs or compile to one. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -7,31 +7,30 @@ import type { IrModule } from "../../compiler/index.ts";
 import type { Program } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
 
-/** A program as the typed builder gives it: `ProgramSource` of src/dsl, by its form, since the file brings a builder of its own. */
+/** A program of the typed builder. Recognized by its shape, since the file imports its own copy of the builder. */
 export interface BuildableProgram {
   readonly name: string;
   build(options?: object): IrModule;
   compile(options?: object): Program;
 }
 
-/** What a file exports that can be built. */
+/** An export that can be built. */
 export type ExportedProgram = Program | BuildableProgram;
 
 export interface TypeScriptFile {
   readonly programs: readonly ExportedProgram[];
-  /** Names of exported functions, of which one may give programs when it is called. */
+  /** Names of exported functions, one of which may return programs. */
   readonly functions: readonly string[];
 }
 
 /**
- * Imports a TypeScript file and finds its programs: exports, and elements of
- * exported arrays. Modules are imported once a process: to import a file that
- * has changed takes another one.
- * @throws {CommandError} where the file is not there or fails; it names the place.
+ * Imports a TypeScript file and finds its programs among the exports and the elements of exported arrays.
+ * Modules are imported once per process: importing a changed file takes a new process.
+ * @throws {CommandError} if the file is missing or fails; the message has the position
  */
 export async function importPrograms(file: string): Promise<TypeScriptFile> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new CommandError(`cannot read ${file}: there is no such file`);
+  if (!existsSync(path)) throw new CommandError(`cannot read ${file}: no such file`);
   await understandTypeScript();
   let exports: Record<string, unknown>;
   try {
@@ -40,7 +39,7 @@ export async function importPrograms(file: string): Promise<TypeScriptFile> {
     throw failure(`cannot import ${file}`, error);
   }
   const values = Object.entries(exports).flatMap(([name, value]): [string, unknown][] =>
-    // A file that is taken for CommonJS has all its exports in the default one.
+    // A file treated as CommonJS has all its exports in the default one.
     name === "default" && isRecord(value) && !isProgram(value) && !isBuildable(value)
       ? Object.entries(value)
       : [[name, value]],
@@ -52,8 +51,8 @@ export async function importPrograms(file: string): Promise<TypeScriptFile> {
 }
 
 /**
- * The programs of a file that a command is to work on: all, or those named.
- * @throws {CommandError} where there are none, or none of a name
+ * The programs for a command: all of the file's, or those named.
+ * @throws {CommandError} if there are none, or none of a name
  */
 export function chosenPrograms(
   file: string,
@@ -64,8 +63,9 @@ export function chosenPrograms(
     throw new CommandError(`${file} exports no programs`, {
       hint:
         functions.length === 0
-          ? "export what cgroup.connect4(…) and its like give, or what the assembler's program({ … }) gives"
-          : `it exports functions (${functions.join(", ")}): if one of them gives programs, call it in a file of your own and export the result`,
+          ? "export the results of cgroup.connect4(…) and the like, or of the assembler's program({ … })"
+          : `it exports functions (${functions.join(", ")}): if one returns programs, ` +
+            "call it in your own file and export the result",
     });
   }
   const known = new Set(programs.map(({ name }) => name));
@@ -77,14 +77,14 @@ export function chosenPrograms(
 
 const imported = new Set<string>();
 
-/** The files that were imported for the sake of others, packages and the command itself apart. */
+/** The files that the file imported, except packages and the command itself. */
 export function importedFiles(): readonly string[] {
-  // In CommonJS packages, Node keeps the list.
+  // Node lists the CommonJS modules.
   const required = Object.keys(createRequire(import.meta.url).cache);
   return [...new Set([...imported, ...required])].filter((file) => !file.includes("/node_modules/"));
 }
 
-/** Lets Node import TypeScript from here on, with source maps. It takes a moment that other commands need not spend. */
+/** Makes Node import TypeScript from now on, with source maps. Called on demand, since it takes a moment. */
 async function understandTypeScript(): Promise<void> {
   const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
   esm.register({
@@ -95,21 +95,19 @@ async function understandTypeScript(): Promise<void> {
   commonJs.register();
 }
 
-/** What an error of the user's own file says, with the place in it that it comes from. */
+/** Wraps an error of the user's file, adding its position in the file. */
 export function failure(what: string, error: unknown): CommandError {
   if (error instanceof CommandError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const place = error instanceof Error ? placeOf(error) : undefined;
-  return new CommandError(
-    `${what}: ${message}${place === undefined || message.includes(place.replace(/:\d+$/, "")) ? "" : ` (at ${place})`}`,
-    { cause: error },
-  );
+  const known = place === undefined || message.includes(place.replace(/:\d+$/, ""));
+  return new CommandError(`${what}: ${message}${known ? "" : ` (at ${place})`}`, { cause: error });
 }
 
-/** Where the toolkit's own part of a stack is, whichever copy of it the file brings. */
+/** Stack frames of the toolkit, in whichever copy the file imports. */
 const TOOLKIT = /\/src\/(dsl|compiler|asm|types)\//;
 
-/** The innermost frame that is not Node's, a package's or the toolkit's. */
+/** The innermost frame outside Node, packages and the toolkit. */
 function placeOf({ stack = "" }: Error): string | undefined {
   for (const line of stack.split("\n").slice(1)) {
     const found = /\(?((?:file:\/\/)?\/[^()]*?):(\d+):(\d+)\)?$/.exec(line);

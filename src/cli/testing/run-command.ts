@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** Runs a subcommand in this process, for tests: quicker than in one of its own. Gives what it prints on standard output. */
+/** Runs a subcommand in this process, which is faster than starting one, and returns its standard output. */
 export async function runCommand(command: Command, ...args: readonly string[]): Promise<string> {
   const write = process.stdout.write;
   let output = "";
