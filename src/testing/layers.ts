@@ -1,4 +1,4 @@
-/** The check of the layers in docs/architecture.md: compares all imports with the table that says what may import what. */
+/** Compares all imports of the tree with the table in docs/architecture.md. */
 import { posix } from "node:path";
 import { importsOf } from "./imports.ts";
 
@@ -187,7 +187,9 @@ function cycleFindings(layers: Layers, edges: readonly Edge[]): Finding[] {
       const imports = steps.map(({ from, line, to }) => `${from}:${line} imports ${to}`).join(", ");
       return {
         key: `cycle of ${[...cycle].sort().join(", ")}`,
-        text: `${[...cycle, cycle[0]].join(" → ")} is a cycle: ${imports}. Move what both sides need to a place of its own`,
+        text:
+          `${[...cycle, cycle[0]].join(" → ")} is a cycle: ${imports}. ` +
+          "Move what both sides need to a place of its own",
       };
     }),
   );

@@ -8,7 +8,23 @@ import * as assert from "uvu/assert";
 const WIDTH = 120;
 
 /** Lines over the width that are known, by folder. None of these numbers may grow. */
-const known: Readonly<Record<string, number>> = {};
+const known: Readonly<Record<string, number>> = {
+  bench: 44,
+  docs: 1,
+  examples: 3,
+  programs: 42,
+  "src/asm": 21,
+  "src/btf": 6,
+  "src/cli": 55,
+  "src/compiler": 31,
+  "src/dsl": 26,
+  "src/elf": 31,
+  "src/hooks": 1,
+  "src/kernel": 2,
+  "src/lb": 79,
+  "src/types": 4,
+  "verifier-tests": 42,
+};
 
 test("no line of TypeScript is over 120 characters", () => {
   const top = fileURLToPath(new URL("../..", import.meta.url));
