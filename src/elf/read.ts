@@ -63,7 +63,7 @@ export interface ObjectFile {
  * ```ts
  * import { readFileSync } from "node:fs";
  * import { readObject } from "tsbpf/elf";
- * import { load } from "tsbpf/loader";
+ * import { load } from "tsbpf";
  *
  * const object = readObject(readFileSync("counter.bpf.o"));
  * for (const error of object.unsupported) console.warn(error.message);

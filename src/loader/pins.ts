@@ -52,7 +52,8 @@ export interface PinnedLink {
  *
  * @example
  * ```ts
- * import { array, PinDirectory, u64 } from "tsbpf";
+ * import { array, u64 } from "tsbpf";
+ * import { PinDirectory } from "tsbpf/kernel";
  *
  * const calls = array("calls", { value: u64, maxEntries: 1 });
  * const pins = PinDirectory.open("/sys/fs/bpf/my-tool", "my-tool");

@@ -23,10 +23,10 @@ export interface Execution {
  * @throws {RangeError} if there are no instructions
  * @example
  * ```ts
- * import { asm } from "tsbpf";
+ * import { assemble, exit, mov, mul, r0 } from "tsbpf/asm";
  * import { execute } from "tsbpf/sim";
  *
- * const code = asm.assemble([asm.mov(asm.r0, 6), asm.mul(asm.r0, 7), asm.exit()]);
+ * const code = assemble([mov(r0, 6), mul(r0, 7), exit()]);
  * console.log(execute(code, new Uint8Array(0), 1000).result); // 42n
  * ```
  */

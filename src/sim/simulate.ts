@@ -26,11 +26,11 @@ export interface Simulation extends RunResult {
  * @throws {RangeError} for a context or map that does not match the program
  * @example
  * ```ts
- * import { cgroup, PROCEED } from "tsbpf";
+ * import { be16, cgroup, PROCEED } from "tsbpf";
  * import { simulate } from "tsbpf/sim";
  *
  * const redirect = cgroup.connect4("redirect", (b, ctx) => {
- *   ctx.userPort.set(8080);
+ *   ctx.userPort.set(be16(8080));
  *   return PROCEED;
  * });
  * const { returned, ctx } = simulate(redirect, { ctx: { userIp4: "192.0.2.1", userPort: 80 } });
