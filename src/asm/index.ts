@@ -45,5 +45,15 @@ export { assemble, assembleWithLabels, type Assembled, type AssembleOptions } fr
 export { encode, isWide, slotCount, SLOT_SIZE } from "./encode.ts";
 export { decode } from "./decode.ts";
 export { program, type CompilableProgram, type Program, type ProgramFunction, type ProgramParts } from "./program.ts";
-export { helperName, helperNames, helperNumber, type HelperName } from "./helpers.ts";
+export {
+  helperFacts,
+  helperName,
+  helperNames,
+  helperNumber,
+  type ArgumentKind,
+  type HelperFacts,
+  type HelperName,
+  type HelperTable,
+  type ReturnKind,
+} from "./helpers/index.ts";
 export * from "./text/index.ts";

@@ -7,6 +7,7 @@ export type { Condition } from "./condition.ts";
 export { AddressFamily, Errno, Protocol, SocketType } from "./constants.ts";
 export { BuildError } from "./errors.ts";
 export { methodsOf, type HelperFamily, type HelperMethod, type Helpers } from "./helpers/index.ts";
+export { helper, type HelperFunction, type Prototype } from "./declare-helper.ts";
 export type { AnyContext, KernelPointer, Socket } from "./kernel-pointer.ts";
 export type { IpAddress, IpAddressField } from "./ip-address.ts";
 export type { Ipv6, Ipv6Field } from "./ipv6.ts";

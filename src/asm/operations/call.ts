@@ -1,6 +1,6 @@
 /** Calls (RFC 9669, section 4.3.1). They take arguments in r1 to r5, give their result in r0, and spoil r1 to r5. */
 import { AsmError } from "../error.ts";
-import { helperNumber, type HelperName } from "../helpers.ts";
+import { helperNumber, type HelperName } from "../helpers/index.ts";
 import type { Instruction } from "../instruction.ts";
 import { makeInstruction } from "../make.ts";
 import * as op from "../opcode.ts";

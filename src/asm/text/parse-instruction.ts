@@ -1,4 +1,4 @@
-import { helperNumber } from "../helpers.ts";
+import { helperNumber } from "../helpers/index.ts";
 import type { Instruction, Reference } from "../instruction.ts";
 import * as op from "../opcode.ts";
 import { comparisonSigns } from "./operators.ts";

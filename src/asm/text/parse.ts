@@ -1,4 +1,4 @@
-import { helperNumber } from "../helpers.ts";
+import { helperNumber } from "../helpers/index.ts";
 import { isLabel, type Instruction, type Item } from "../instruction.ts";
 import { makeInstruction } from "../make.ts";
 import { BPF_PSEUDO_FUNC, LDDW } from "../opcode.ts";

@@ -1,6 +1,6 @@
 import { AsmError } from "../error.ts";
 import { fieldFault } from "../fields.ts";
-import { helperName } from "../helpers.ts";
+import { helperName } from "../helpers/index.ts";
 import type { Instruction } from "../instruction.ts";
 import * as op from "../opcode.ts";
 import { arithmeticSigns, atomicNames, comparisonSigns } from "./operators.ts";
