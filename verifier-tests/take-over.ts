@@ -3,13 +3,13 @@
  * would: started by a case, with the cgroup, the directory of pins and the
  * services. Prints whether programs were replaced.
  */
-import { loadLoadBalancer } from "../src/lb/index.ts";
+import { Balancer } from "../src/lb/index.ts";
 import { testConfig, type ServiceEntry } from "./suite/load-balancer.ts";
 
 const [cgroup, pins, services] = process.argv.slice(2) as [string, string, string];
-const { replaced } = await loadLoadBalancer({
-  config: testConfig(JSON.parse(services) as ServiceEntry[]),
-  cgroup,
-  pins,
+// Counting takes other programs than those that are attached, as another version does.
+const { programs } = await new Balancer({ cgroup, pins }).apply({
+  ...testConfig(JSON.parse(services) as ServiceEntry[]),
+  options: { metrics: true },
 });
-process.stdout.write(JSON.stringify({ replaced }));
+process.stdout.write(JSON.stringify({ replaced: programs === "replaced" }));

@@ -8,13 +8,12 @@ import * as assert from "uvu/assert";
 import { encode, exit, mov, r0 } from "../asm/index.ts";
 import {
   loadBalancerStatus,
-  loadLoadBalancer,
   openPinnedMap,
   OWNER,
   parseConfig,
   unloadLoadBalancer,
-  type LoadRequest,
-  type LoadResult,
+  type ApplyResult,
+  type Status,
 } from "../lb/index.ts";
 import {
   createLink,
@@ -37,6 +36,7 @@ import {
   type Outcome,
 } from "../testing/index.ts";
 import { AttachType, ProgramType } from "../types/index.ts";
+import { loadOnce, type LoadRequest } from "../lb/testing/load.ts";
 import { reverseEntries } from "../lb/testing/reverse-entries.ts";
 
 const test = kernelSuite("command: load, status, map, unload");
@@ -91,14 +91,20 @@ const bothProtocols = (backends: readonly string[]) => {
 };
 
 /** Loads both services without the command, whose start takes longer than the load. */
-const load = (backends: readonly string[], { cgroup, pins }: { cgroup: string; pins: string }): Promise<LoadResult> =>
-  loadLoadBalancer({ config: parseConfig(bothProtocols(backends), "test"), cgroup, pins });
+const load = (
+  backends: readonly string[],
+  { cgroup, pins }: { cgroup: string; pins: string },
+  more = "",
+): Promise<ApplyResult> => loadOnce({ config: parseConfig(bothProtocols(backends) + more, "test"), cgroup, pins });
+
+/** Other options than the default: other programs. */
+const COUNTING = "options: { metrics: true }\n";
 
 test("loads, balances without a running process, shows its state, and leaves nothing behind", () =>
   withPlaces(async ({ cgroup, pins, config }) => {
     const { status } = JSON.parse(
       await done("load", "--json", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins),
-    ) as LoadResult;
+    ) as { status: Status };
     assert.equal(
       status.programs.map(({ hook }) => hook),
       [
@@ -190,9 +196,10 @@ test("a reload under traffic loses no request, and sends none to a removed backe
     await load(sets.at(-1)!, { cgroup, pins });
     await withTraffic({ cgroup }, async (traffic) => {
       await traffic.allow(sets.at(-1)!);
-      for (const backends of sets) {
-        const { replaced, services } = await load(backends, { cgroup, pins });
-        assert.ok(replaced);
+      for (const [i, backends] of sets.entries()) {
+        // Every other load needs other programs than the one before.
+        const { programs, services } = await load(backends, { cgroup, pins }, i % 4 < 2 ? COUNTING : "");
+        assert.is(programs, i % 2 === 0 ? "replaced" : "kept");
         assert.is(services.changed, 2);
         await traffic.allow(backends);
       }
@@ -215,7 +222,8 @@ test("killing a loader does not interrupt traffic, and the next load finishes it
           "--input-type=module",
           "--eval",
           endlessLoads,
-          ...[["20.0.0.1"], BACKENDS].map(bothProtocols),
+          bothProtocols(["20.0.0.1"]),
+          bothProtocols(BACKENDS) + COUNTING,
           cgroup,
           pins,
         );
@@ -236,11 +244,11 @@ test("killing a loader does not interrupt traffic, and the next load finishes it
 
 /** Loads two configurations alternately until it is killed. */
 const endlessLoads = `
-  const { loadLoadBalancer, parseConfig } = await import(${JSON.stringify(new URL("../lb/index.ts", import.meta.url))});
+  const { Balancer, parseConfig } = await import(${JSON.stringify(new URL("../lb/index.ts", import.meta.url))});
   const [first, second, cgroup, pins] = process.argv.slice(1);
   const configs = [first, second].map((text) => parseConfig(text, "test"));
   for (let number = 0; ; number++) {
-    await loadLoadBalancer({ config: configs[number % 2], cgroup, pins });
+    await new Balancer({ cgroup, pins }).apply(configs[number % 2]);
     console.log(number);
   }
 `;
@@ -278,7 +286,7 @@ test("a failed load is one line of error, and changes nothing", () =>
         ],
       ];
       for (const [request, message, hint] of cases) {
-        const error = await loadLoadBalancer(request).then(
+        const error = await loadOnce(request).then(
           () => undefined,
           (reason: unknown) => reason as Error & { hint?: string },
         );
@@ -349,8 +357,7 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.is(refused.status, 1);
     assert.is(
       refused.stderr,
-      `error: optOut.cgroups: no/such/cgroup is not there\nhint: nothing was changed; name a directory below ` +
-        `${cgroupRoot()}\n`,
+      `error: optOut.cgroups: no/such/cgroup does not exist\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`,
     );
     assert.equal(snapshot(pins), before);
     assert.not.match(await done("status", "--pin", pins), "Left alone");
@@ -391,8 +398,7 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.is(inside.status, 1);
     assert.match(
       inside.stderr,
-      `error: optOut.cgroups: the cgroup v2 hierarchy is not to be seen up to its root: ${cgroupRoot()} is a ` +
-        `cgroup below it\nhint: `,
+      `error: optOut.cgroups: cannot count cgroup levels: the root of the cgroup v2 hierarchy is not visible, ${cgroupRoot()} is a cgroup below it\nhint: `,
     );
     assert.equal(snapshot(pins), after);
   }));
@@ -416,7 +422,7 @@ options: { maglevTableSize: 251 }
     await withNetworkNamespace(["192.0.2.9"], (container) =>
       withCgroup(async (full) => {
         const optOut = `optOut: { networkNamespaces: [${container}], cgroups: [${basename(cgroup)}] }\n`;
-        await loadLoadBalancer({ config: parseConfig(services + optOut + sizes, "test"), cgroup, pins });
+        await loadOnce({ config: parseConfig(services + optOut + sizes, "test"), cgroup, pins });
         const before = { ...snapshot(pins), maps: contents(pins) };
         assert.ok(
           Object.values(before.maps).every((entries) => entries.length > 0),
@@ -444,7 +450,7 @@ options: { maglevTableSize: 251 }
         try {
           for (const place of [pins, `${pins}-first`]) {
             for (const config of others) {
-              const reason = await loadLoadBalancer({ config, cgroup: full, pins: place }).then(
+              const reason = await loadOnce({ config, cgroup: full, pins: place }).then(
                 () => "none",
                 (error: unknown) => (error as Error).message,
               );

@@ -269,7 +269,7 @@ test("counters as a table, as JSON and for Prometheus", () =>
     assert.match(prometheus, /^tsbpf_map_max_entries\{map="services"\} 32$/m);
 
     await load({ ...config, options: { ipv6: false } });
-    await rejects(metrics("--pin", pins), refused(/nothing is counted/));
+    await rejects(metrics("--pin", pins), refused(/the loaded programs do not count/));
   }));
 
 test.run();

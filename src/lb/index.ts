@@ -1,44 +1,59 @@
-/** The load balancer's control plane: services, from a configuration to the kernel's maps. */
+/** The socket-level load balancer, as a library: `tsbpf/lb`. */
 import "../one-copy.ts";
 export {
-  ConfigError,
-  defaultMapSizes,
-  parseConfig,
-  readConfig,
-  type Config,
-  type ConfigOptions,
-  type ConfigProblem,
-  type MapSizes,
-} from "./sources/file/index.ts";
-export { LoadBalancerError } from "./model/error.ts";
-export { expandServices, hostAddresses, type ServiceConfig } from "./model/front-ends.ts";
-export { loadLoadBalancer, type LoadRequest, type LoadResult } from "./balancer.ts";
-export type { CounterTotals } from "./apply/counters.ts";
-export type { EventsState } from "./observe/listening.ts";
-export type { TranslationEvent } from "./observe/events.ts";
-export { Monitor, type MonitorState } from "./observe/monitor.ts";
-export type { MapUse } from "./observe/map-use.ts";
-export { loadBalancerMetrics, type MapMetrics, type Metrics, type ServiceMetrics } from "./observe/metrics.ts";
-export { loadBalancerMaps } from "./apply/maps.ts";
-export { OWNER } from "./apply/pins.ts";
-export { openPinnedMap, pinnedMaps, type OpenMap, type PinnedMap } from "./observe/pinned-maps.ts";
+  counterNames,
+  loadBalancerMaps,
+  nothingLoaded,
+  OWNER,
+  unloadLoadBalancer,
+  type CounterTotals,
+  type TransactionResult,
+  type UnloadResult,
+} from "./apply/index.ts";
+export { Balancer, type ApplyResult, type BalancerPlace } from "./balancer.ts";
+export { cgroupPath, hostAddresses } from "./host/index.ts";
 export {
+  checkServices,
+  completeState,
+  defaultMapSizes,
   endpointText,
+  expandServices,
+  fieldText,
+  isLoopback,
+  LoadBalancerError,
+  MAGLEV_TABLE_SIZES,
+  ProtocolNumber,
+  ServiceFlag,
   type AddressFamily,
+  type Backend,
   type BackendDefinition,
   type BackendStateName,
+  type CheckedService,
+  type CheckedState,
+  type DesiredState,
   type Endpoint,
+  type FieldPath,
   type FrontEnd,
+  type MapSizes,
+  type Options,
+  type OptOut,
   type Protocol,
+  type Report,
+  type Service,
   type ServiceDefinition,
-} from "./model/service.ts";
+  type Settings,
+  type SourceState,
+  type TrafficPolicy,
+} from "./model/index.ts";
+export * from "./observe/index.ts";
+export type { Outcome } from "./plan/index.ts";
 export {
-  loadBalancerStatus,
-  mapTypeText,
-  type BackendStatus,
-  type MapStatus,
-  type ProgramStatus,
-  type ServiceStatus,
-  type Status,
-} from "./observe/status.ts";
-export { unloadLoadBalancer, type UnloadResult } from "./apply/unload.ts";
+  ConfigError,
+  fileSource,
+  firstState,
+  openSource,
+  parseConfig,
+  readConfig,
+  type ConfigProblem,
+  type Source,
+} from "./sources/index.ts";

@@ -10,7 +10,7 @@ import { hashOf } from "./model/hash.ts";
 import { LoadBalancerError } from "./model/error.ts";
 import { maglevTable } from "./plan/maglev.ts";
 import { NamespaceReader } from "./host/namespaces.ts";
-import { sourceSeeds } from "./host/host-state.ts";
+import { sourceSeeds } from "./plan/host-entries.ts";
 import { withLoaded } from "./testing/loaded.ts";
 
 const test = toolSuite("services of a node", ["python3"], { kernel: true });
@@ -353,18 +353,18 @@ test("what opts out and is not there is said, and nothing is changed", () =>
     await load({ services: [dns()] });
     const before = status();
     for (const [optOut, message] of [
-      [{ cgroups: ["no/such"] }, "optOut.cgroups: no/such is not there"],
+      [{ cgroups: ["no/such"] }, "optOut.cgroups: no/such does not exist"],
       [{ cgroups: ["/tmp"] }, "optOut.cgroups: /tmp is not in the cgroup v2 hierarchy"],
-      [{ cgroups: ["cgroup.procs"] }, "optOut.cgroups: cgroup.procs is no directory"],
+      [{ cgroups: ["cgroup.procs"] }, "optOut.cgroups: cgroup.procs is not a directory"],
       [
         { networkNamespaces: ["nowhere"] },
-        "optOut.networkNamespaces: nowhere is not there: there is no /run/netns/nowhere",
+        "optOut.networkNamespaces: nowhere does not exist: there is no /run/netns/nowhere",
       ],
       [
         { networkNamespaces: ["/proc/self/ns/mnt"] },
-        "optOut.networkNamespaces: /proc/self/ns/mnt is no network namespace",
+        "optOut.networkNamespaces: /proc/self/ns/mnt is not a network namespace",
       ],
-      [{ networkNamespaces: ["/nowhere"] }, "optOut.networkNamespaces: /nowhere is not there"],
+      [{ networkNamespaces: ["/nowhere"] }, "optOut.networkNamespaces: /nowhere does not exist"],
     ] as const) {
       const error = await load({ services: [dns({ backends: [SECOND] })], optOut }).then(
         () => undefined,

@@ -1,6 +1,6 @@
 /** The load balancer at work for the sockets of a test cgroup, put there by its own control plane. */
 import { existsSync } from "node:fs";
-import { loadLoadBalancer, OWNER, parseConfig, type Config, type LoadResult } from "../../src/lb/index.ts";
+import { Balancer, OWNER, parseConfig, type ApplyResult, type SourceState } from "../../src/lb/index.ts";
 import { PinDirectory } from "../../src/loader/index.ts";
 import { inTestCgroup, type TestCgroup } from "./cgroup.ts";
 
@@ -24,12 +24,12 @@ export class TestLoadBalancer {
   }
 
   /** Loads it with these services, or replaces what is loaded. */
-  load(services: readonly ServiceEntry[]): Promise<LoadResult> {
+  load(services: readonly ServiceEntry[]): Promise<ApplyResult> {
     return this.loadConfig(testConfig(services));
   }
 
-  loadConfig(config: Config): Promise<LoadResult> {
-    return loadLoadBalancer({ config, cgroup: this.cgroup.path, pins: this.pins });
+  loadConfig(config: SourceState): Promise<ApplyResult> {
+    return new Balancer({ cgroup: this.cgroup.path, pins: this.pins }).apply(config);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { loadLoadBalancer, readConfig, type LoadResult, type ServiceStatus } from "../../lb/index.ts";
+import { Balancer, firstState, openSource, type ApplyResult, type ServiceStatus, type Status } from "../../lb/index.ts";
 import { cgroupRoot } from "../../loader/index.ts";
 import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
@@ -12,6 +12,12 @@ interface Options {
   readonly cgroup?: string;
   readonly pin: string;
   readonly json?: true;
+}
+
+interface LoadResult extends Omit<ApplyResult, "programs"> {
+  readonly status: Status;
+  /** Whether a load balancer was attached to the cgroup before. */
+  readonly replaced: boolean;
 }
 
 /** The number of services in the table; `status` shows all. */
@@ -31,8 +37,12 @@ export function command(): Command {
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ config, cgroup, pin, json }: Options) => {
-      const wanted = readConfig(config ?? packageFile("examples/quickstart.yaml"));
-      const result = await uninterrupted(() => loadLoadBalancer({ config: wanted, cgroup, pins: pin }));
+      const state = await firstState(openSource("file", config ?? packageFile("examples/quickstart.yaml")));
+      const result = await uninterrupted(async () => {
+        await using balancer = new Balancer({ pins: pin, cgroup });
+        const { programs, ...changes } = await balancer.apply(state);
+        return { status: balancer.status()!, replaced: programs !== "attached", ...changes };
+      });
       if (json) await printJson(result);
       else await report(result, cgroup ?? cgroupRoot(), config === undefined);
     });

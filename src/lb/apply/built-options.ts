@@ -1,25 +1,39 @@
-/** What the programs that are loaded were built for: kept in a map, so that others can be built that differ in one point. */
+/** What the attached programs were built for, stored in a map: a later process compares it, and the monitor builds variants of it. */
 import { defaultOptions, type DataPathOptions } from "../../../programs/index.ts";
 import type { MapHandle } from "../../loader/index.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { LoadBalancerError } from "../model/index.ts";
 import type { builtOptions } from "./maps.ts";
 
 type OptionsMap = MapHandle<typeof builtOptions>;
 
-/** Numbers of 64 bits, which JSON rounds, are written as text with an `n` behind; no option is such a text. */
+/** 64-bit numbers are written as text that ends in `n`, because JSON rounds them. No option is such a text. */
 const BIGINT = /^\d+n$/;
 
-/**
- * Notes what programs are built for.
- * @throws {BpfError}
- */
-export function writeBuiltOptions(map: OptionsMap, options: DataPathOptions): void {
-  map.set(0, { json: optionsText(options) });
+/** Identifies programs: their options, and a digest of their code. */
+export interface BuildIdentity {
+  readonly options: DataPathOptions;
+  readonly digest: string;
 }
 
 /**
- * What the programs are built for.
- * @throws {LoadBalancerError} where that was not noted
+ * Stores what programs are built for.
+ * @throws {BpfError}
+ */
+export function writeBuild(map: OptionsMap, build: BuildIdentity): void {
+  map.set(0, { json: buildText(build) });
+}
+
+/**
+ * Whether the stored build is this one.
+ * @throws {BpfError}
+ */
+export function isStoredBuild(map: OptionsMap, build: BuildIdentity): boolean {
+  return map.get(0)?.json === buildText(build);
+}
+
+/**
+ * The options that the programs were built for.
+ * @throws {LoadBalancerError} if none are stored
  * @throws {BpfError}
  */
 export function readBuiltOptions(map: OptionsMap): DataPathOptions {
@@ -28,23 +42,27 @@ export function readBuiltOptions(map: OptionsMap): DataPathOptions {
     return optionsFrom(json);
   } catch (error) {
     throw new LoadBalancerError(
-      `it is not known what the programs were built for: map ${map.name} holds ${JSON.stringify(json.slice(0, 40))}`,
-      {
-        hint: "load again",
-        cause: error,
-      },
+      `cannot tell what the programs were built for: map ${map.name} holds ${JSON.stringify(json.slice(0, 40))}`,
+      { hint: "load again", cause: error },
     );
   }
 }
 
-/** As JSON; what is undefined is null there. */
+/** Options as JSON. Undefined becomes null. */
 export function optionsText(options: DataPathOptions): string {
-  return JSON.stringify(options, (_, value: unknown) =>
-    typeof value === "bigint" ? `${value}n` : value === undefined ? null : value,
-  );
+  return JSON.stringify(options, replacer);
 }
 
-/** The reverse. Options that a later version has are let go, those that an earlier one did not have are at their default. @throws {SyntaxError} */
+/** A build as JSON: its options and, beside them, its digest. Other versions ignore fields that they do not know. */
+export function buildText({ options, digest }: BuildIdentity): string {
+  return JSON.stringify({ ...options, digest }, replacer);
+}
+
+function replacer(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}n` : value === undefined ? null : value;
+}
+
+/** Options from JSON. Unknown ones are ignored, missing ones get their default. @throws {SyntaxError} */
 export function optionsFrom(json: string): DataPathOptions {
   const stored = JSON.parse(json, (_, value: unknown) =>
     typeof value === "string" && BIGINT.test(value) ? BigInt(value.slice(0, -1)) : value,

@@ -1,10 +1,9 @@
 /**
- * Closes the sockets that are connected, through a service, to a backend which
- * the service has lost. Programs keep by their cookies which sockets are
- * connected to which backend through which service (programs/connections.ts):
- * what is to be closed follows from the maps alone, so that a later call also
- * finds what one that was killed has left. A socket that is connected to a
- * backend's own address is not among them.
+ * Closes sockets that are connected through a service to a backend that the
+ * service has lost. Programs record each such connection by socket cookie
+ * (programs/connections.ts). The maps alone show what to close, so a later call
+ * also finds what a killed process has left. A socket connected to a backend's
+ * own address is not recorded.
  */
 import { setImmediate } from "node:timers/promises";
 import { ServiceFlag, type Maps } from "../../../programs/maps.ts";
@@ -18,15 +17,14 @@ import {
   type SocketFamily,
 } from "../../kernel/index.ts";
 import type { MapHandle, MapValue } from "../../loader/index.ts";
-import { LoadBalancerError } from "../model/error.ts";
-import { endpointText, type AddressFamily, type Endpoint } from "../model/service.ts";
+import { endpointText, LoadBalancerError, type AddressFamily, type Endpoint } from "../model/index.ts";
 
-/** The maps of an address family that say what sockets are connected to, and what they may be. */
+/** The maps of an address family that show connections and which of them are allowed. */
 export type ConnectionMaps = { readonly [K in "services" | "backends" | "connections"]: MapHandle<Maps[K]> };
 
 type Connection = MapValue<Maps["connections"]>;
 
-/** A stream's states in which its process may still use it. */
+/** TCP states in which the process may still use the socket. */
 const STREAM_STATES = [
   SocketState.SYN_SENT,
   SocketState.ESTABLISHED,
@@ -36,43 +34,43 @@ const STREAM_STATES = [
   SocketState.LAST_ACK,
   SocketState.CLOSING,
 ];
-/** Of datagram sockets the connected ones. Others are never closed: they would lose their port. */
+/** Connected datagram sockets. Unconnected ones are never closed: they would lose their port. */
 const DATAGRAM_STATES = [SocketState.ESTABLISHED];
 
 const TCP = 6;
 
 /**
- * Closes, in all network namespaces that this process can see, the sockets
- * whose service had `ServiceFlag.CLOSE_SOCKETS` when they connected, has not
- * lost it since, and has their backend no more. To be called when no program
- * sends new flows to such backends any more. The sockets' processes get
- * ECONNABORTED from what they do next.
+ * Closes, in all visible network namespaces, the sockets whose backend is no
+ * longer a backend of their service, if the service had
+ * `ServiceFlag.CLOSE_SOCKETS` when they connected and has it still. Call this
+ * after the last program that sends new flows to such backends has ended. The
+ * next call of the sockets' processes fails with ECONNABORTED.
  *
- * MPTCP connections are not closed: the kernel has no means for it.
+ * MPTCP connections stay: the kernel cannot close them from outside.
  *
- * @param families of each address family that is balanced
- * @returns how many were closed
- * @throws {LoadBalancerError} where the kernel does not let sockets be listed or closed
+ * @param families maps by address family
+ * @returns the number of closed sockets
+ * @throws {LoadBalancerError} if sockets cannot be listed or closed
  */
 export async function closeStaleSockets(families: ReadonlyMap<AddressFamily, ConnectionMaps>): Promise<number> {
   const stale = new Map(Array.from(families, ([family, maps]) => [family, staleConnections(maps)]));
   const wanted = new Map(Array.from(stale.values()).flatMap((connections) => [...connections]));
   let closed = 0;
   if (wanted.size === 0) return closed;
-  // An IPv6 socket may be connected to an IPv4 address in its mapped form, where IPv6 sockets are balanced at all.
+  // An IPv6 socket may be connected to an IPv4-mapped address, if IPv6 sockets are balanced.
   const socketFamilies = [...families.keys()];
   for (const namespace of networkNamespaces()) {
     closed += closeIn(namespace, socketFamilies, wanted);
     if (wanted.size === 0) break;
-    // What takes a moment for each of many namespaces must not keep all else of this process waiting.
+    // Many namespaces take a while: let the rest of this process run.
     await setImmediate();
   }
-  // Neither those that were closed nor those that are nowhere to be found are to be looked for again.
+  // Forget the closed connections and those without a socket.
   for (const [family, connections] of stale) forget(families.get(family)!, connections);
   return closed;
 }
 
-/** By cookie, the connections to backends that their services do not have. */
+/** Connections to backends that their services have lost, by cookie. */
 function staleConnections({ services, backends, connections }: ConnectionMaps): Map<bigint, Connection> {
   const known = new Map<string, boolean>();
   const isMember = (connection: Connection): boolean => {
@@ -92,12 +90,12 @@ function staleConnections({ services, backends, connections }: ConnectionMaps): 
   return new Map(Array.from(stale).filter(([, { revNatIndex }]) => !sparing.has(revNatIndex)));
 }
 
-/** Closes those of the wanted sockets that are in a network namespace, and strikes them out. */
+/** Closes the wanted sockets of a network namespace and removes them from `wanted`. */
 function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wanted: Map<bigint, Connection>): number {
   let closed = 0;
   try {
     using diagnosis = new SocketDiagnosis(namespace);
-    // Listing walks through the machine's sockets for each namespace: only where there is something to be found.
+    // Listing walks all sockets of the machine: skip namespaces without wanted ones.
     const cookie = diagnosis.namespaceCookie();
     const here = [...wanted.values()].filter(({ netnsCookie }) => cookie === undefined || netnsCookie === cookie);
     for (const [protocol, destinations] of destinationsOf(here)) {
@@ -114,13 +112,13 @@ function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wan
       }
     }
   } catch (error) {
-    // The namespace has gone, and its sockets with it.
+    // The namespace and its sockets are gone.
     if ((error as NodeJS.ErrnoException).code === "ENOENT" && !(error instanceof BpfError)) return closed;
     if (!(error instanceof BpfError)) throw error;
     throw new LoadBalancerError(
       `cannot close the sockets of removed backends in network namespace ${namespace}: ${error.message}`,
       {
-        hint: `the services are as they were asked for, but clients may still be connected to removed backends${error.hint === undefined ? "" : `; ${error.hint}`}`,
+        hint: `the services are up to date, but clients may still be connected to removed backends${error.hint === undefined ? "" : `; ${error.hint}`}`,
         cause: error,
       },
     );
@@ -128,7 +126,7 @@ function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wan
   return closed;
 }
 
-/** Each once, by protocol. */
+/** The different destinations by protocol. */
 function destinationsOf(connections: Iterable<Connection>): Map<number, readonly Endpoint[]> {
   const byProtocol = new Map<number, Map<string, Endpoint>>();
   for (const { address, port, protocol } of connections) {
@@ -138,7 +136,7 @@ function destinationsOf(connections: Iterable<Connection>): Map<number, readonly
   return new Map(Array.from(byProtocol, ([protocol, endpoints]) => [protocol, [...endpoints.values()]]));
 }
 
-/** Deletes entries, except of sockets that have connected anew meanwhile. */
+/** Deletes the connections, except those of sockets that have reconnected. */
 function forget({ connections }: ConnectionMaps, stale: ReadonlyMap<bigint, Connection>): void {
   const now = connections.getMany(stale.keys());
   const same = (a: Connection, b: Connection | undefined) =>

@@ -79,7 +79,7 @@ test("each service counts for itself, goes on when it is changed, and its counte
 test("what is not asked for is not counted; what is counted anew begins at 0", () =>
   withLoaded(ADDRESSES, { udp: backends }, async ({ load, status, client, pins }) => {
     await load({ services: [dns] });
-    assert.throws(() => loadBalancerMetrics(pins), /nothing is counted/);
+    assert.throws(() => loadBalancerMetrics(pins), /the loaded programs do not count/);
     assert.is(status().services[0]!.counters, undefined);
     assert.not(status().maps.some(({ name }) => name === "metrics"));
     await load({ services: [dns], options });

@@ -1,33 +1,26 @@
-/** What the programs count of each service, where they are built to count. */
+/** The counters of services, which exist if options.metrics is set. */
 import { NO_SERVICE, type Counter } from "../../../programs/index.ts";
 import { Counters, type Maps } from "../../../programs/maps.ts";
 import { possibleCpus } from "../../kernel/index.ts";
 import type { MapHandle } from "../../loader/index.ts";
-import type { AddressFamily } from "../model/service.ts";
+import type { AddressFamily } from "../model/index.ts";
+import type { PlannedIndices } from "../plan/index.ts";
 import { decodeValue, type Infer } from "../../types/index.ts";
 
 export type CounterMap = MapHandle<Maps["metrics"]>;
-/** Sums over all CPUs. */
+/** Counters summed over all CPUs. */
 export type CounterTotals = Readonly<Record<Counter, bigint>>;
 
-/** Indices of services, as a plan has them. */
-export interface PlannedIndices {
-  /** Of services that were there. */
-  readonly kept: readonly number[];
-  /** Of services that are new: another may have had such an index before. */
-  readonly taken: readonly number[];
-}
-
-/** The names of all counters, in the order in which they are shown. */
+/** The names of all counters, in the order of display. */
 export const counterNames = Object.keys(Counters.fields) as readonly Counter[];
 
-/** Of each address family. */
+/** Plans by address family. */
 type Planned = ReadonlyMap<AddressFamily, { readonly indices: PlannedIndices }>;
 
 /**
- * Makes counters for services, before their values are written: those of new
- * services begin at 0, those of others go on.
- * @param maps of the families that are counted
+ * Creates the counters of services before their values are written. Counters
+ * of new services start at 0; others continue.
+ * @param maps counter maps by family
  * @throws {BpfError}
  */
 export function makeCounters(maps: ReadonlyMap<AddressFamily, CounterMap>, plans: Planned): void {
@@ -40,7 +33,7 @@ export function makeCounters(maps: ReadonlyMap<AddressFamily, CounterMap>, plans
 }
 
 /**
- * Takes away the counters of all other services, once those are gone.
+ * Deletes the counters of all other services, after those are gone.
  * @throws {BpfError}
  */
 export function dropCounters(maps: ReadonlyMap<AddressFamily, CounterMap>, plans: Planned): void {
@@ -51,12 +44,12 @@ export function dropCounters(maps: ReadonlyMap<AddressFamily, CounterMap>, plans
   }
 }
 
-/** Every service's totals, by its index; under `NO_SERVICE` what none could be named for. @throws {BpfError} */
+/** Totals by service index; `NO_SERVICE` has the calls that belong to no service. @throws {BpfError} */
 export function readCounters(counters: CounterMap): Map<number, CounterTotals> {
   return new Map(Array.from(counters, ([index, perCpu]) => [index, sumCounters(perCpu)]));
 }
 
-/** The sums of counters, of CPUs or of services. */
+/** Adds counters up, of CPUs or of services. */
 export function sumCounters(parts: readonly CounterTotals[]): CounterTotals {
   return Object.fromEntries(
     counterNames.map((name) => [name, parts.reduce((sum, part) => sum + part[name], 0n)]),

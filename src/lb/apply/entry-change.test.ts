@@ -110,7 +110,7 @@ test("says so where there is not room at all, and changes nothing", () => {
         [1n, 2n, 3n, 4n].map((key) => [key, 1] as const),
       ),
     (error: Error) =>
-      error instanceof LoadBalancerError && error.message === "map fake has room for 3 entries, and 4 are needed",
+      error instanceof LoadBalancerError && error.message === "map fake has room for 3 entries, but 4 are needed",
   );
 });
 

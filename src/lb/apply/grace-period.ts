@@ -2,13 +2,12 @@ import { linux, type Kernel } from "../../kernel/index.ts";
 import { MapType, UpdateFlag } from "../../types/index.ts";
 
 /**
- * Returns once no BPF program runs any more that was running when it was
- * called, so that what such a program may still have read can be used anew.
+ * Waits until every BPF program that is running now has ended. What such a
+ * program may have read can then be reused.
  *
- * The kernel promises that of every update of a map of maps (since Linux 4.20:
- * `maybe_wait_bpf_programs` in kernel/bpf/syscall.c waits for an RCU grace
- * period); there is no system call of that name. Takes some milliseconds, and
- * leaves nothing behind.
+ * No system call does that alone, but every update of a map of maps waits for
+ * an RCU grace period (`maybe_wait_bpf_programs` in kernel/bpf/syscall.c, since
+ * Linux 4.20). Takes a few milliseconds.
  *
  * @throws {BpfError}
  */

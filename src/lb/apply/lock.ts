@@ -1,19 +1,19 @@
-/** One command at a time: two that change the same pins would undo each other's work. */
+/** A lock on a directory: two processes that change the same pins would undo each other's work. */
 import { fstatSync, statSync } from "node:fs";
 import { openDirectory, tryLock } from "../../kernel/index.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { LoadBalancerError } from "../model/index.ts";
 
-/** Milliseconds. */
+/** How long to wait for the lock, and between attempts, in milliseconds. */
 const PATIENCE = 30_000;
 const PAUSE = 20;
 
 /**
- * Runs `work` while no other process holds the lock of a directory. The lock
- * goes with the process, however that ends.
+ * Runs `work` with the lock of a directory. The lock ends with the process,
+ * even a killed one.
  *
- * @param find gives the directory's path, or undefined where there is none; asked
- *   again where the directory was taken away while we waited
- * @throws {LoadBalancerError} where another process does not let go of it
+ * @param find returns the directory's path, or undefined if there is none;
+ *   called again if the directory is removed meanwhile
+ * @throws {LoadBalancerError} if another process keeps the lock for 30 seconds
  */
 export async function exclusively<T>(
   find: () => string | undefined,
@@ -34,9 +34,12 @@ export async function exclusively<T>(
       lock.close();
     }
     if (Date.now() > deadline) {
-      throw new LoadBalancerError(`${directory} has been in use by another command for ${PATIENCE / 1000} seconds`, {
-        hint: "wait for it to end, and run this one again",
-      });
+      throw new LoadBalancerError(
+        `cannot lock ${directory}: another command has used it for ${PATIENCE / 1000} seconds`,
+        {
+          hint: "wait for it to end and run this command again",
+        },
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }

@@ -1,4 +1,4 @@
-/** The load balancer's maps in user space, those among them that no program reads. */
+/** The load balancer's maps in user space, with those that no program reads. */
 import * as declared from "../../../programs/maps.ts";
 import type { MapHandle } from "../../loader/index.ts";
 import {
@@ -13,9 +13,9 @@ import {
   type ArraySchema,
   type MapDefinition,
 } from "../../types/index.ts";
-import { MAX_NAME_BYTES, type AddressFamily } from "../model/service.ts";
+import { MAX_NAME_BYTES, type AddressFamily, type MapSizes } from "../model/index.ts";
 
-/** UTF-8 in `size` bytes, filled up with zero bytes; a string in user space. */
+/** UTF-8 text in `size` bytes, padded with zero bytes. A string in user space. */
 function text(size: number): ArraySchema<typeof u8, string> {
   return {
     kind: "array",
@@ -42,27 +42,27 @@ function text(size: number): ArraySchema<typeof u8, string> {
 
 /**
  * Maps of an address family that no program reads. They are pinned beside the
- * others, because all other state is there too: what survives the command, what
- * a later version takes over, and what unloading takes away. Memory is taken for
- * the names and settings that exist, not for the maps' sizes.
+ * others, so that all state is in one place: it survives the process, a later
+ * version takes it over, and unloading removes it. Memory is allocated per
+ * entry, whatever the maps' sizes.
  */
 function keptMaps(maps: declared.Maps, { prefix, suffix }: { prefix: string; suffix: string }) {
   return {
-    /** Names of services. A name is for people, and would only make the services map's values larger for every connect. */
+    /** Names of services. They are for users only, so the services map, which every call reads, does without them. */
     serviceNames: hash(`service_names${suffix}`, {
       key: maps.services.key,
       value: struct(`${prefix}_service_name`, { name: text(MAX_NAME_BYTES + 1) }),
       maxEntries: maps.services.maxEntries,
       flags: MapFlag.NO_PREALLOC,
     }),
-    /** Weights other than 1, and backends that are out of service: what slots and members do not tell. */
+    /** Weights other than 1 and backends out of service: what slots and members do not show. */
     backendSettings: hash(`backend_settings${suffix}`, {
       key: maps.backends.key,
       value: struct(`${prefix}_backend_setting`, { weight: u32, state: u32 }),
       maxEntries: maps.backends.maxEntries,
       flags: MapFlag.NO_PREALLOC,
     }),
-    /** Where allocation goes on. Kept so that slots and indices come into use again as late as can be, over many runs of the command too. */
+    /** Where the next allocation starts, so that slots and indices are reused as late as possible, across processes too. */
     allocation: array(`allocation${suffix}`, {
       value: struct(`${prefix}_allocation`, { nextSlot: u32, nextRevNatIndex: u16 }),
       maxEntries: 1,
@@ -70,28 +70,28 @@ function keptMaps(maps: declared.Maps, { prefix, suffix }: { prefix: string; suf
   };
 }
 
-/** All maps of each address family. */
+/** Every map of each address family. */
 export const familyMaps = {
   ipv4: { ...declared.maps4, ...keptMaps(declared.maps4, { prefix: "lb4", suffix: "" }) },
   ipv6: { ...declared.maps6, ...keptMaps(declared.maps6, { prefix: "lb6", suffix: "6" }) },
 } as const satisfies Record<AddressFamily, unknown>;
 
-/** Those of a family that are made though no program refers to them. */
+/** The maps of a family that are created even if no program refers to them. */
 export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefinition[] {
   const { services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation } = familyMaps[family];
   return [services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation];
 }
 
-/** Bytes that options may take as text. */
+/** The most bytes of a build as text. */
 export const MAX_OPTIONS_BYTES = 4096;
 
-/** What the programs were built for, as text: options come and go from version to version, and the map stays as it is. */
+/** What the programs were built for, as JSON: versions add and drop options without changing the map. */
 export const builtOptions = array("options", {
   value: struct("lb_options", { json: text(MAX_OPTIONS_BYTES) }),
   maxEntries: 1,
 });
 
-/** All of them, in the order in which they are shown. Those of IPv6 are there only where it is balanced. */
+/** Every map, in the order of display. IPv6 maps exist only if IPv6 is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
   ...Object.values(familyMaps.ipv4),
   ...Object.values(familyMaps.ipv6),
@@ -105,7 +105,7 @@ export const loadBalancerMaps: readonly MapDefinition[] = [
 
 type DeclaredMaps = (typeof familyMaps)["ipv4"];
 
-/** The maps that the services of a family are written to and read from. */
+/** Handles of the maps that hold the services of a family. */
 export type FamilyMaps = {
   readonly [K in
     | "services"
@@ -117,13 +117,13 @@ export type FamilyMaps = {
     | "allocation"]: MapHandle<DeclaredMaps[K]>;
 };
 
-/** The same of all families that are balanced. */
+/** Handles of these maps for all balanced families. */
 export interface ControlMaps {
   readonly generation: MapHandle<typeof declared.generation>;
   readonly families: ReadonlyMap<AddressFamily, FamilyMaps>;
 }
 
-/** Opens the control plane's maps where `source` has them: pinned, or in a collection. */
+/** Opens the maps that hold the services, from pins or from a collection. */
 export function controlMaps(
   source: { map<D extends MapDefinition>(definition: D): MapHandle<D> },
   families: readonly AddressFamily[],
@@ -148,4 +148,14 @@ export function controlMaps(
       }),
     ),
   };
+}
+
+/** Sizes of all maps by name. A map that accompanies another is as large as that one. */
+export function mapSizes(chosen: MapSizes): MapSizes {
+  const sizes: Record<string, number> = { ...chosen };
+  for (const { services, serviceNames, backends, backendSettings } of Object.values(familyMaps)) {
+    sizes[serviceNames.name] = sizes[services.name]!;
+    sizes[backendSettings.name] = sizes[backends.name]!;
+  }
+  return sizes;
 }

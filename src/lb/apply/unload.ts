@@ -1,9 +1,8 @@
-/** The load balancer out of the kernel. */
 import { checkManager, PinDirectory } from "../../loader/index.ts";
 import { exclusively } from "./lock.ts";
-import { OWNER } from "../observe/index.ts";
+import { OWNER } from "./pins.ts";
 
-/** What was taken away, by name. */
+/** What was removed, by name. */
 export interface UnloadResult {
   readonly links: readonly string[];
   readonly programs: readonly string[];
@@ -11,11 +10,21 @@ export interface UnloadResult {
 }
 
 /**
- * Detaches the programs that are pinned in a directory, takes away all pins and
- * the directory. Sockets that are connected to a backend stay so.
+ * Detaches the load balancer's programs and removes its pins with their
+ * directory. Sockets that are connected to a backend stay connected.
  *
- * @returns undefined where nothing is loaded
- * @throws {LoaderError} where the directory is not ours; nothing was changed
+ * @param pins the pin directory
+ * @returns undefined if nothing is loaded
+ * @throws {LoaderError} if the directory belongs to something else; nothing changes
+ * @throws {LoadBalancerError} if another process keeps the directory locked
+ *
+ * @example
+ * ```ts
+ * import { unloadLoadBalancer } from "tsbpf/lb";
+ *
+ * const removed = await unloadLoadBalancer("/sys/fs/bpf/tsbpf");
+ * console.log(removed?.programs ?? "nothing was loaded");
+ * ```
  */
 export async function unloadLoadBalancer(pins: string): Promise<UnloadResult | undefined> {
   checkManager();

@@ -1,12 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { announce, applyPlans } from "./write-plans.ts";
+import { applyPlans, bumpGeneration } from "./write-plans.ts";
 import type { EntryChange } from "./entry-change.ts";
+import { readState } from "./read-state.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
 import { planServices } from "../plan/plan.ts";
 import { NO_SLOTS } from "../plan/rounds.ts";
 import type { AddressFamily, ServiceDefinition } from "../model/service.ts";
-import { readState } from "../plan/state.ts";
 
 const test = suite("control plane");
 
@@ -198,7 +198,7 @@ test("what other maps need comes before the services that need it, and goes afte
   applyPlans(maps, new Map(), [change], wait);
   assert.equal(log, ["add", "wait", "remove", "generation set", "wait"]);
   log.length = 0;
-  announce(maps, wait);
+  bumpGeneration(maps, wait);
   assert.equal(
     log,
     ["wait", "generation set"],

@@ -1,24 +1,24 @@
-/** The control plane's hands: plans written to the maps. */
-import type { EntryChange, Plan, Round } from "../plan/index.ts";
+/** Writes plans to the maps. */
+import type { AddressFamily } from "../model/index.ts";
+import type { Plan, Round } from "../plan/index.ts";
+import type { EntryChange } from "./entry-change.ts";
 import { waitForRunningPrograms } from "./grace-period.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
-import type { AddressFamily } from "../model/service.ts";
 
 /**
- * Carries plans out, those of all address families at a time. When it returns,
- * no program runs any more that has seen the services as they were. A process
- * that dies on the way leaves every service as it was or as it is to be, and
- * the next plan takes it from there.
+ * Carries out the plans of all address families together. When it returns,
+ * every program that saw the old services has ended. If the process dies midway,
+ * each service is old or new, and the next plan continues from there.
  *
- * The filter has a service's bit before the service is there, and until it is
- * gone, so that none is ever missed.
+ * The filter has a service's bit before the service exists and until it is
+ * gone, so that no call misses the service.
  *
- * The generation is bumped only when no program is left that read a service of
- * the one before: such a program could otherwise remember an old backend under
- * the new generation. It is bumped for an empty plan too, since the process
- * that wrote the services may not have come so far.
+ * The generation is bumped after every program that read an old service has
+ * ended: such a program could otherwise remember an old backend under the new
+ * generation. An empty plan bumps it too, because a process that wrote the
+ * services may have died before it bumped it.
  *
- * @param changes of other maps, which new services may need and former ones may have needed
+ * @param changes other maps, filled before the services change and emptied after
  * @throws {BpfError}
  */
 export function applyPlans(
@@ -37,25 +37,26 @@ export function applyPlans(
     }
     wait();
   }
-  // Nor may a program be left that has not seen those: it would remember a flow that is not to be.
+  // A program that has not seen the changes could remember a flow that they exclude.
   if (rounds === 0 && changes.length > 0) wait();
   for (const [family, { filter }] of plans) maps.families.get(family)!.serviceFilter.setMany(filter.narrower);
   for (const change of changes) change.remove();
-  bump(maps);
+  increment(maps);
   wait();
 }
 
 /**
- * Has every flow checked against its service again, and by the programs that
- * are attached by now: those that were replaced run no more when it is called for.
+ * Has the attached programs check every flow against its service again. It
+ * waits until replaced programs have ended, so that none of them accepts a flow
+ * under the new generation.
  * @throws {BpfError}
  */
-export function announce(maps: ControlMaps, wait: () => void = waitForRunningPrograms): void {
+export function bumpGeneration(maps: ControlMaps, wait: () => void = waitForRunningPrograms): void {
   wait();
-  bump(maps);
+  increment(maps);
 }
 
-function bump({ generation }: ControlMaps): void {
+function increment({ generation }: ControlMaps): void {
   generation.set(0, ((generation.get(0) ?? 0) + 1) >>> 0);
 }
 

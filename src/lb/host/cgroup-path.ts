@@ -4,9 +4,9 @@ import { linux, type Kernel } from "../../kernel/index.ts";
 import { cgroupRoot } from "../../loader/index.ts";
 
 /**
- * The directory of a cgroup by its id, which is the directory's inode number;
- * undefined where it is gone, or outside of what this process sees. Walks
- * through the hierarchy, level by level.
+ * The directory of a cgroup by its id, the directory's inode number. Undefined
+ * if it is gone or not visible to this process. Walks the hierarchy level by
+ * level.
  */
 export function cgroupPath(id: bigint, kernel: Kernel = linux): string | undefined {
   let level = kernel
@@ -21,7 +21,7 @@ export function cgroupPath(id: bigint, kernel: Kernel = linux): string | undefin
         for (const entry of readdirSync(directory, { withFileTypes: true }))
           if (entry.isDirectory()) next.push(join(directory, entry.name));
       } catch {
-        // Cgroups come and go while we look.
+        // Cgroups come and go during the walk.
       }
     }
     level = next;
@@ -30,9 +30,9 @@ export function cgroupPath(id: bigint, kernel: Kernel = linux): string | undefin
 }
 
 /**
- * The directory of the cgroup that this process is in (cgroups(7)), or the
- * topmost that can be seen where it lies outside of that.
- * @throws {LoaderError} where there is no cgroup v2
+ * The directory of this process's cgroup (cgroups(7)), or the topmost visible
+ * one if it lies outside of the mount.
+ * @throws {LoaderError} if cgroup v2 is not mounted
  */
 export function ownCgroup(kernel: Kernel = linux): string {
   const root = cgroupRoot(kernel);

@@ -40,7 +40,7 @@ test("a kernel that is too old is told by what it lacks", () => {
     (error: Error) =>
       error instanceof LoadBalancerError &&
       error.message === "this kernel lacks the hooks cgroup/sock_release, cgroup/getpeername4" &&
-      error.hint === "it needs Linux 5.10 or newer",
+      error.hint === "the load balancer needs Linux 5.10 or newer",
   );
 });
 

@@ -1,8 +1,8 @@
-/** The hooks that the load balancer's programs are attached to. */
+/** The hooks of the load balancer's programs. */
 import { BpfError, Errno, linux, type Fd, type Kernel } from "../../kernel/index.ts";
 import { hooks, type Hook } from "../../hooks/index.ts";
 import type { AttachType } from "../../types/index.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { LoadBalancerError } from "../model/index.ts";
 
 const { sockRelease, getpeername6, getpeername4, recvmsg6, recvmsg4 } = hooks.cgroup;
 const { sendmsg6, sendmsg4, postBind6, postBind4, connect6, connect4 } = hooks.cgroup;
@@ -31,14 +31,14 @@ export function attachOrder(attachType: number | undefined): number {
   return index < 0 ? order.length : index;
 }
 
-/** `cgroup/connect4`; the attach type's number where it has no name here. */
+/** A hook's section name, `cgroup/connect4`, or the attach type's number if it has none here. */
 export function hookText(attachType: number | undefined): string {
   return order.find(({ expectedAttachType }) => expectedAttachType === attachType)?.sections[0] ?? String(attachType);
 }
 
 /**
- * Asks the kernel for hooks.
- * @throws {LoadBalancerError} where it lacks some, or all of them
+ * Checks that the kernel has these hooks.
+ * @throws {LoadBalancerError} naming those it lacks
  */
 export function checkHooks(cgroup: Fd, needed: readonly AttachType[], kernel: Kernel = linux): void {
   const missing = needed.filter((attachType) => {
@@ -53,13 +53,13 @@ export function checkHooks(cgroup: Fd, needed: readonly AttachType[], kernel: Ke
   if (missing.length === 0) return;
   if (missing.length === needed.length) {
     throw new LoadBalancerError("this kernel runs no BPF programs on cgroups", {
-      hint: "it needs Linux 5.10 or newer, built with CONFIG_CGROUP_BPF=y",
+      hint: "the load balancer needs Linux 5.10 or newer, built with CONFIG_CGROUP_BPF=y",
     });
   }
   throw new LoadBalancerError(
     `this kernel lacks the hook${missing.length === 1 ? "" : "s"} ${missing.map(hookText).join(", ")}`,
     {
-      hint: "it needs Linux 5.10 or newer",
+      hint: "the load balancer needs Linux 5.10 or newer",
     },
   );
 }

@@ -1,6 +1,7 @@
-/** What the load balancer has to know of the host that it runs on. */
-export { cgroupPath } from "./cgroup-path.ts";
+/** What the load balancer reads of its host: network namespaces, cgroups, hooks, addresses. */
+export { hostAddresses } from "./addresses.ts";
+export { cgroupPath, ownCgroup } from "./cgroup-path.ts";
 export { attachOrder, checkHooks, hookText } from "./hooks.ts";
-export { addressesOf } from "./namespaces.ts";
+export { readHostState } from "./host-state.ts";
+export { addressesOf, NamespaceReader } from "./namespaces.ts";
 export { probeDataPath } from "./probe.ts";
-export { readSurroundings, type Surroundings } from "./host-state.ts";

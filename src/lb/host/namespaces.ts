@@ -1,24 +1,18 @@
-/** The network namespaces of this host: their numbers and addresses. */
+/** The network namespaces of this host: their cookies and addresses. */
 import { cgroup, PROCEED } from "../../dsl/index.ts";
 import { inNetworkNamespace, namespaceCookieOf, networkNamespaces, withSocket, type Fd } from "../../kernel/index.ts";
 import { attach, load } from "../../loader/index.ts";
 import { array, u64 } from "../../types/index.ts";
 import { ownCgroup } from "./cgroup-path.ts";
-import { hostAddresses } from "../model/front-ends.ts";
+import type { NetworkNamespace } from "../model/index.ts";
+import { hostAddresses } from "./addresses.ts";
 
-export interface NetworkNamespace {
-  /** The kernel's number of it, as programs get it from bpf_get_netns_cookie. */
-  readonly cookie: bigint;
-  /** Those of its interfaces and its loopback addresses; link-local ones of IPv6 are left out. */
-  readonly addresses: readonly string[];
-}
-
-/** An IP protocol that nobody speaks: "use for experimentation and testing" (RFC 3692). */
+/** An IP protocol number for experiments (RFC 3692), so that no other socket has it. */
 const PROTOCOL = 253;
 
 const seen = array("netns_seen", { value: u64, maxEntries: 1 });
 
-/** Writes down the network namespace of a new socket of that protocol. */
+/** Records the network namespace of each new socket of that protocol. */
 const witness = cgroup.sockCreate("netns_witness", (b, ctx) => {
   b.if(ctx.protocol.eq(PROTOCOL), () => {
     b.update(seen, 0, b.getNetnsCookie(ctx));
@@ -27,35 +21,35 @@ const witness = cgroup.sockCreate("netns_witness", (b, ctx) => {
 });
 
 /**
- * Reads network namespaces. The kernel tells their numbers since Linux 5.14;
- * before that only programs get them, and so one is attached to the cgroup of
- * this process, once a number is asked for, until the reader is closed.
+ * Reads network namespaces. User space gets their cookies since Linux 5.14
+ * (SO_NETNS_COOKIE). On older kernels only programs do: the first call then
+ * attaches one to this process's cgroup, and closing the reader detaches it.
  */
 export class NamespaceReader implements Disposable {
   readonly #askKernel: (socket: Fd) => bigint | undefined;
   #witness: { cookie(): bigint; close(): void } | undefined;
 
-  /** @param askKernel gives a socket's network namespace; undefined where the kernel does not tell */
+  /** @param askKernel returns the cookie of a socket's network namespace; undefined if the kernel cannot */
   constructor(askKernel: (socket: Fd) => bigint | undefined = namespaceCookieOf) {
     this.#askKernel = askKernel;
   }
 
   /**
-   * A network namespace's number.
-   * @param path a file that stands for it; absent: that of this process
-   * @throws {Error} of `fs`, with `code`: ENOENT where it is gone
-   * @throws {BpfError} where it may not be entered, or the file is something else
+   * A network namespace's cookie.
+   * @param path a file of the namespace; absent: this process's namespace
+   * @throws {Error} from `fs`, with `code` ENOENT if it is gone
+   * @throws {BpfError} if it cannot be entered, or the file is not a network namespace
    */
   cookie(path?: string): bigint {
     return inNamespace(path, () => this.#cookie());
   }
 
-  /** A network namespace as it is at the moment. @throws as `cookie` does */
+  /** A network namespace with its current addresses. Throws like `cookie`. */
   read(path?: string): NetworkNamespace {
     return inNamespace(path, () => ({ cookie: this.#cookie(), addresses: hostAddresses() }));
   }
 
-  /** Those that this process can see, but for what goes meanwhile. @throws {BpfError} where they may not be entered */
+  /** All network namespaces that this process can see. @throws {BpfError} if one cannot be entered */
   readAll(): NetworkNamespace[] {
     return networkNamespaces().flatMap((path) => {
       try {
@@ -86,7 +80,7 @@ export class NamespaceReader implements Disposable {
   }
 }
 
-/** The host's own addresses, in its network namespace. @param path as for `NamespaceReader.cookie` */
+/** The addresses of a network namespace. @param path as for `NamespaceReader.cookie` */
 export function addressesOf(path?: string): string[] {
   return inNamespace(path, hostAddresses);
 }

@@ -4,14 +4,14 @@ import { AttachType, ProgramType } from "../../types/index.ts";
 import type { DataPathOptions } from "../../../programs/index.ts";
 
 /**
- * What the running kernel offers the load balancer's programs, found by trying.
- * @throws {BpfError} where no program can be loaded at all
+ * Probes the running kernel for the optional features of the data path.
+ * @throws {BpfError} if it cannot load programs at all
  */
 export function probeDataPath(kernel: Kernel = linux): Pick<DataPathOptions, "setRetval"> {
   return { setRetval: accepts([mov(r1, 0), call("bpf_set_retval"), mov(r0, 1), exit()], kernel) };
 }
 
-/** Whether the verifier takes these instructions as a connect4 program. */
+/** Whether the verifier accepts these instructions as a connect4 program. */
 function accepts(instructions: Parameters<typeof encode>[0], kernel: Kernel): boolean {
   try {
     kernel

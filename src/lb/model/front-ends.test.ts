@@ -1,20 +1,20 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LoadBalancerError } from "./error.ts";
-import { expandServices, hostAddresses, serviceFamily, type BackendConfig, type ServiceConfig } from "./front-ends.ts";
-import { endpointText, ServiceFlag } from "./service.ts";
+import { expandServices, serviceFamily } from "./front-ends.ts";
+import { endpointText, ServiceFlag, type Backend, type Service } from "./service.ts";
 
 const test = suite("front ends");
 
 const LOCAL = ["127.0.0.1", "::1", "192.0.2.1", "2001:db8::1"];
-const backend = (n: number, node?: string): BackendConfig => ({
+const backend = (n: number, node?: string): Backend => ({
   address: `20.0.0.${n}`,
   port: 80,
   weight: 1,
   state: "active",
   ...(node !== undefined && { node }),
 });
-const service = (more: Partial<ServiceConfig>): ServiceConfig => ({
+const service = (more: Partial<Service>): Service => ({
   name: "web",
   protocol: "tcp",
   externalAddresses: [],
@@ -23,7 +23,7 @@ const service = (more: Partial<ServiceConfig>): ServiceConfig => ({
   ...more,
 });
 
-const expand = (...services: readonly Partial<ServiceConfig>[]) =>
+const expand = (...services: readonly Partial<Service>[]) =>
   expandServices({ services: services.map(service), node: "here", options: { maglevTableSize: 251 } }, LOCAL);
 
 /** `address:port SCOPE FLAG…`, in small letters. */
@@ -36,14 +36,14 @@ const text = ({ scope, flags, ...endpoint }: { address: string; port: number; sc
       .map(([name]) => name.toLowerCase()),
   ].join(" ");
 
-const expanded = (...services: readonly Partial<ServiceConfig>[]) =>
+const expanded = (...services: readonly Partial<Service>[]) =>
   expand(...services).map(({ frontEnds }) => frontEnds.map(text));
 
-test("a cluster address is one", () => {
+test("a cluster address is one front end", () => {
   assert.equal(expanded({ address: "100.0.0.1", port: 80 }), [["100.0.0.1:80"]]);
 });
 
-test("a node port is one on each local address of the family, loopback ones the host's alone, and a mark for those who bind", () => {
+test("a node port is a front end on each local address of the family, on loopback for the host alone, and a mark for bind", () => {
   assert.equal(expanded({ nodePort: 30080 }), [
     ["127.0.0.1:30080 node_port host_namespace", "192.0.2.1:30080 node_port", "0.0.0.0:30080 mark node_port"],
   ]);
@@ -57,7 +57,7 @@ test("a node port is one on each local address of the family, loopback ones the 
   ]);
 });
 
-test("an external address is one at the service's port, and counts once where the node port is the same", () => {
+test("an external address is a front end at the service's port, once if the node port is the same", () => {
   assert.equal(expanded({ port: 80, externalAddresses: ["192.0.2.1"] }), [["192.0.2.1:80"]]);
   assert.equal(expanded({ port: 80, nodePort: 80, externalAddresses: ["192.0.2.1"] }), [
     ["192.0.2.1:80", "127.0.0.1:80 node_port host_namespace", "0.0.0.0:80 mark node_port"],
@@ -65,14 +65,14 @@ test("an external address is one at the service's port, and counts once where th
   assert.equal(expanded({ port: 80, externalAddresses: ["127.0.0.2"] }), [["127.0.0.2:80 host_namespace"]]);
 });
 
-test("a host port is one on each local address of the family, or on one, and is no mark", () => {
+test("a host port is a front end on each local address of the family, or on one, without a mark", () => {
   assert.equal(expanded({ hostPort: 8080 }), [["127.0.0.1:8080 host_namespace host_port", "192.0.2.1:8080 host_port"]]);
   assert.equal(expanded({ hostPort: 8080, hostIP: "192.0.2.1" }), [["192.0.2.1:8080 host_port"]]);
   assert.equal(expanded({ hostPort: 8080, hostIP: "127.0.0.1" }), [["127.0.0.1:8080 host_namespace host_port"]]);
   assert.equal(expanded({ hostPort: 8080, hostIP: "::1", backends: [] }), [["[::1]:8080 host_namespace host_port"]]);
 });
 
-test("what a service says of itself is said under each of its addresses", () => {
+test("a service's flags are on each of its front ends", () => {
   const [definition] = expand({
     address: "100.0.0.1",
     port: 80,
@@ -91,13 +91,13 @@ test("what a service says of itself is said under each of its addresses", () => 
 });
 
 const BACKENDS = [backend(1, "here"), backend(2, "elsewhere"), backend(3)];
-const shown = (...services: readonly Partial<ServiceConfig>[]) =>
+const shown = (...services: readonly Partial<Service>[]) =>
   expand(...services).map(
     ({ frontEnds, backends }) =>
       `${frontEnds.map(text).join(", ")} -> ${backends.map(({ address }) => address.at(-1)).join("")}`,
   );
 
-test("a local traffic policy is about the address, or about the node port; others have every backend", () => {
+test("a local traffic policy limits the address or the node port; other addresses have every backend", () => {
   const all = {
     address: "100.0.0.1",
     port: 80,
@@ -139,7 +139,7 @@ test("a local traffic policy is about the address, or about the node port; other
   ]);
 });
 
-test("a local redirect has the backends of this node, and is none without", () => {
+test("a local redirect has the backends of this node; without any it is no service", () => {
   const redirect = { address: "169.254.20.10", port: 53, localRedirect: true };
   assert.equal(shown({ ...redirect, backends: BACKENDS }), ["169.254.20.10:53 local_scope local_redirect -> 1"]);
   assert.equal(shown({ ...redirect, backends: BACKENDS.slice(1) }, { name: "other", address: "100.0.0.1", port: 1 }), [
@@ -147,7 +147,7 @@ test("a local redirect has the backends of this node, and is none without", () =
   ]);
 });
 
-test("an external or host address that is not the host's is refused", () => {
+test("refuses an external or host address of another host", () => {
   for (const [what, more] of [
     ["external", { port: 443, externalAddresses: ["198.51.100.1"] }],
     ["host", { hostPort: 443, hostIP: "198.51.100.1" }],
@@ -157,27 +157,27 @@ test("an external or host address that is not the host's is refused", () => {
       (error: Error) =>
         error instanceof LoadBalancerError &&
         error.message ===
-          `service "web" may not have the ${what} address 198.51.100.1: it is none of this host's, and connections of its processes to another host would be taken over` &&
+          `service "web" may not have the ${what} address 198.51.100.1: it is not an address of this host, and this host's own connections to that address would be redirected` &&
         error.hint === "nothing was changed; this host has 127.0.0.1, 192.0.2.1",
     );
   }
 });
 
-test("two services that meet in one address are refused", () => {
+test("refuses two services with the same address and port", () => {
   assert.throws(
     () => expanded({ nodePort: 30080 }, { name: "other", address: "192.0.2.1", port: 30080 }),
     (error: Error) =>
       error instanceof LoadBalancerError &&
-      error.message === 'services "web" and "other" are both to be found at 192.0.2.1:30080/tcp',
+      error.message === 'services "web" and "other" both have the address 192.0.2.1:30080/tcp',
   );
   assert.throws(
     () => expanded({ hostPort: 8080, hostIP: "192.0.2.1" }, { name: "other", nodePort: 8080 }),
-    /both to be found at 192\.0\.2\.1:8080\/tcp/,
+    /both have the address 192\.0\.2\.1:8080\/tcp/,
   );
   assert.is(expanded({ nodePort: 30080 }, { address: "192.0.2.1", port: 30080, protocol: "udp" }).length, 2);
 });
 
-test("the family is that of the addresses, or of the backends", () => {
+test("the family is that of the addresses, else of the backends", () => {
   assert.is(serviceFamily(service({ address: "fd00::1", backends: [] })), "ipv6");
   assert.is(serviceFamily(service({ hostIP: "fd00::1", backends: [] })), "ipv6");
   assert.is(
@@ -185,13 +185,6 @@ test("the family is that of the addresses, or of the backends", () => {
     "ipv6",
   );
   assert.is(serviceFamily(service({ backends: [] })), "ipv4");
-});
-
-test("the host has its loopback addresses, and none that needs an interface beside it", () => {
-  const addresses = hostAddresses();
-  assert.ok(addresses.includes("127.0.0.1") && addresses.includes("::1"));
-  assert.is(new Set(addresses).size, addresses.length);
-  assert.not(addresses.some((address) => address.startsWith("fe80:")));
 });
 
 test.run();

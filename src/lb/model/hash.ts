@@ -1,10 +1,10 @@
 /**
- * A number that is spread evenly over 32 bits, the same for the same text on
- * every node and in every version: what clients and backends are matched by
- * must not change with an update. One character at a time, then the finalizer of
- * MurmurHash3, so that texts which differ in one digit have nothing in common.
- * @param text of ASCII characters
- * @param seed for several numbers of one text that are independent of one another
+ * A 32-bit hash of a text. It must never change: every node and every version
+ * has to map the same client to the same backend. It mixes one character at a
+ * time and ends with MurmurHash3's finalizer, so that texts that differ in one
+ * digit have unrelated hashes.
+ * @param text ASCII characters
+ * @param seed gives independent hashes of one text
  */
 export function hashOf(text: string, seed = 0): number {
   let hash = seed ^ text.length;

@@ -1,7 +1,7 @@
-/** Events of translations as people and other programs read them. */
+/** Translation events in the form that users read. */
 import { EventKind, type Event } from "../../../programs/events.ts";
 import { withoutMapping, type Infer } from "../../types/index.ts";
-import { endpointText, familyOf, protocolOf, type AddressFamily } from "../model/service.ts";
+import { endpointText, familyOf, protocolOf, type AddressFamily } from "../model/index.ts";
 
 const kinds = {
   [EventKind.PRE_FORWARD]: "pre-forward",
@@ -10,14 +10,15 @@ const kinds = {
   [EventKind.POST_REVERSE]: "post-reverse",
 } as const satisfies Record<EventKind, string>;
 
-/** `pre-forward`: a socket asks for a service; `post-forward`: it is sent to a backend; `pre-reverse`, `post-reverse`: the same on the way back. */
+/** `pre-forward`: a socket calls a service. `post-forward`: its destination is a backend. `pre-reverse`, `post-reverse`: the same for replies. */
 export type EventKindName = (typeof kinds)[EventKind];
 
+/** One translation, or the call that it is about. */
 export interface TranslationEvent {
   readonly kind: EventKindName;
   /** Nanoseconds since boot (CLOCK_MONOTONIC). */
   readonly time: bigint;
-  /** Absent where no service has this index any more. */
+  /** Undefined if no service has this index any more. */
   readonly service: string | undefined;
   readonly family: AddressFamily;
   readonly revNatIndex: number;
@@ -27,22 +28,22 @@ export interface TranslationEvent {
   readonly pid: number;
   /** The socket's cookie (SO_COOKIE). */
   readonly cookie: bigint;
-  /** Of the calling process's cgroup: its directory's inode number. */
+  /** Id of the calling process's cgroup: its directory's inode number. */
   readonly cgroupId: bigint;
-  /** Of the socket's network namespace (SO_NETNS_COOKIE). */
+  /** Cookie of the socket's network namespace (SO_NETNS_COOKIE). */
   readonly netnsCookie: bigint;
-  /** What the process named, or a packet came from: `100.0.0.1:80`, `[fd00::1]:80`. */
+  /** The destination that the process named, or the source of a reply: `100.0.0.1:80`, `[fd00::1]:80`. */
   readonly original: string;
-  /** What was put in its place; absent before that. */
+  /** What replaced it; undefined in `pre-` events. */
   readonly translated: string | undefined;
 }
 
-/** @param nameOf the service of an index */
+/** @param nameOf the name of the service with an index */
 export function translationEvent(
   { kind, original, originalPort, translated, translatedPort, protocol, revNatIndex, ...rest }: Infer<typeof Event>,
   nameOf: (family: AddressFamily, revNatIndex: number) => string | undefined,
 ): TranslationEvent {
-  // In its mapped form no service has its address.
+  // Services have plain IPv4 addresses, not mapped ones.
   const address = withoutMapping(original);
   const family = familyOf(address);
   return {

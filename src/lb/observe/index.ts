@@ -1,3 +1,16 @@
-/** Looking at a load balancer that is loaded: what is there, what it has counted, what it does. */
-export { OWNER } from "../apply/pins.ts";
-export { reportStatus, type Status } from "./status.ts";
+/** Observes a loaded load balancer: status, counters, maps, events. Changes nothing but the programs a monitor needs. */
+export type { TranslationEvent } from "./events.ts";
+export type { EventsState } from "./listening.ts";
+export type { MapUse } from "./map-use.ts";
+export { loadBalancerMetrics, type MapMetrics, type Metrics, type ServiceMetrics } from "./metrics.ts";
+export { Monitor, type MonitorState } from "./monitor.ts";
+export { openPinnedMap, pinnedMaps, type OpenMap, type PinnedMap } from "./pinned-maps.ts";
+export {
+  loadBalancerStatus,
+  mapTypeText,
+  type BackendStatus,
+  type MapStatus,
+  type ProgramStatus,
+  type ServiceStatus,
+  type Status,
+} from "./status.ts";

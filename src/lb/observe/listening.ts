@@ -1,11 +1,11 @@
-/** Whether somebody listens to translations, as everybody can see. */
+/** Whether a monitor listens, as any process can see. */
 import { join } from "node:path";
 import { events } from "../../../programs/events.ts";
 import { linux, openDirectory, tryLock, type ProgramInfo } from "../../kernel/index.ts";
 import type { PinDirectory } from "../../loader/index.ts";
 
-/** Whether a program tells of translations. @throws {BpfError} */
-export function tellsEvents({ mapIds }: ProgramInfo): boolean {
+/** Whether a program emits events. @throws {BpfError} */
+export function emitsEvents({ mapIds }: ProgramInfo): boolean {
   return mapIds.some((id) => {
     const map = linux.openById("map", id);
     try {
@@ -16,20 +16,20 @@ export function tellsEvents({ mapIds }: ProgramInfo): boolean {
   });
 }
 
-/** A directory that is there as long as the load balancer is. A listener has its lock, and nobody else takes it for longer than a moment. */
+/** A directory that exists as long as the load balancer. A monitor holds its lock; others take it for an instant only. */
 export function listenersDirectory(pins: PinDirectory): string {
   return join(pins.directory, "links");
 }
 
 /**
- * `off`: the plain programs run. `on`: somebody listens. `left on`: nobody does
- * any more, and what tells was not taken away.
+ * `off`: the plain programs run. `on`: a monitor listens. `left on`: a monitor
+ * was killed, and the programs that emit events still run.
  */
 export type EventsState = "off" | "on" | "left on";
 
-/** @throws {BpfError} */
+/** Whether events are emitted, and whether a monitor listens. @throws {BpfError} */
 export function eventsState(pins: PinDirectory): EventsState {
-  if (!pins.links().some(({ program }) => program !== undefined && tellsEvents(program))) return "off";
+  if (!pins.links().some(({ program }) => program !== undefined && emitsEvents(program))) return "off";
   const lock = openDirectory(listenersDirectory(pins));
   try {
     return tryLock(lock) ? "left on" : "on";

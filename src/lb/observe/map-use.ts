@@ -1,17 +1,16 @@
 /** How full maps are. */
 import { kernelElementCount, type PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
-import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
+import { familyMaps, loadBalancerMaps } from "../apply/index.ts";
 import type { Range } from "../plan/index.ts";
 
-/** Elements that a map holds, and how that is known. */
+/** The number of elements of a map, and how it was found. */
 export interface MapUse {
   readonly used: number;
   /**
-   * `kernel`: by the count that the kernel keeps (Linux 6.6), exact and had
-   * without looking into the map. `walk`: counted one by one, which takes the
-   * longer the more there are. `services`: of slots, as many as the services
-   * say that they have.
+   * `kernel`: the kernel's own count (Linux 6.6), exact and cheap. `walk`:
+   * counted one by one, which takes longer the more there are. `services`: the
+   * slots that the services have.
    */
   readonly countedBy: "kernel" | "walk" | "services";
 }
@@ -24,15 +23,15 @@ function mapUse(map: TypedMap<unknown, unknown>): MapUse {
   return used === undefined ? { used: map.count(), countedBy: "walk" } : { used, countedBy: "kernel" };
 }
 
-/** How many slots services have, each row of slots once. */
+/** How many slots the services have, each row once. */
 function slotUse(services: Iterable<{ readonly range: Range }>): MapUse {
   const rows = new Map(Array.from(services, ({ range }) => [range.base, range.count]));
   return { used: [...rows.values()].reduce((sum, count) => sum + count, 0), countedBy: "services" };
 }
 
 /**
- * How full the pinned maps are, by their names; those left out of which that cannot be said.
- * @throws {LoaderError} where a map is another than it ought to be
+ * How full the pinned maps are, by name. Maps whose elements always exist, or belong to sockets, are left out.
+ * @throws {LoaderError} if a pinned map differs from its declaration
  * @throws {BpfError}
  */
 export function pinnedMapUses(pins: PinDirectory): ReadonlyMap<string, MapUse> {

@@ -1,42 +1,61 @@
-/** What the programs have counted, by the services' names, and how full the maps are. */
+/** Counters by service name, and how full the maps are. */
 import { NO_SERVICE } from "../../../programs/metrics.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
-import { readCounters, sumCounters, type CounterTotals } from "../apply/counters.ts";
-import { LoadBalancerError } from "../model/error.ts";
-import { loadedPins, nothingLoaded, pinnedFamilies } from "../apply/pins.ts";
+import {
+  familyMaps,
+  loadBalancerMaps,
+  loadedPins,
+  nothingLoaded,
+  pinnedFamilies,
+  readCounters,
+  sumCounters,
+  type CounterTotals,
+} from "../apply/index.ts";
+import { LoadBalancerError, type AddressFamily } from "../model/index.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
-import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
-import type { AddressFamily } from "../model/service.ts";
 import { serviceNames } from "./service-names.ts";
 
+/** Counters of services, and how full the maps are. */
 export interface Metrics {
-  /** In the order of their names. */
+  /** Ordered by name. */
   readonly services: readonly ServiceMetrics[];
-  /** What could not be counted under a service. */
+  /** Calls that belong to no service. */
   readonly withoutService: CounterTotals;
   readonly maps: readonly MapMetrics[];
 }
 
+/** The counters of a service. */
 export interface ServiceMetrics {
-  /** Its address, where the maps name none. */
+  /** Its address if the maps have no name. */
   readonly name: string;
   readonly family: AddressFamily;
-  /** `tcp`, `udp`; a number for any other. */
+  /** `tcp`, `udp`, `udplite`, or a number. */
   readonly protocol: string;
-  /** Since the service is there. */
+  /** Counted since the service was added. */
   readonly counters: CounterTotals;
 }
 
+/** How full a map is. */
 export interface MapMetrics extends MapUse {
   readonly name: string;
   readonly maxEntries: number;
 }
 
 /**
- * What has been counted up to now, over all CPUs.
- * @param directory of the pins
- * @throws {LoadBalancerError} where nothing is loaded, or the programs are not built to count
- * @throws {BpfError}
+ * Reads the counters, summed over all CPUs.
+ * @param directory the pin directory
+ * @throws {LoadBalancerError} if nothing is loaded, or it was loaded without options.metrics
+ * @throws {LoaderError} if the directory belongs to something else
+ * @throws {BpfError} if the kernel refuses
+ *
+ * @example
+ * ```ts
+ * import { loadBalancerMetrics } from "tsbpf/lb";
+ *
+ * for (const { name, counters } of loadBalancerMetrics("/sys/fs/bpf/tsbpf").services) {
+ *   console.log(name, counters.translated);
+ * }
+ * ```
  */
 export function loadBalancerMetrics(directory: string): Metrics {
   checkManager();
@@ -44,7 +63,7 @@ export function loadBalancerMetrics(directory: string): Metrics {
   if (pins === undefined) throw nothingLoaded(directory);
   const families = pinnedFamilies(pins, "metrics");
   if (families.length === 0) {
-    throw new LoadBalancerError("nothing is counted: the programs that are loaded are not built for it", {
+    throw new LoadBalancerError("cannot read counters: the loaded programs do not count", {
       hint: "set options.metrics to true in the configuration, and load again",
     });
   }
@@ -70,7 +89,7 @@ function familyMetrics(
 ): { services: ServiceMetrics[]; withoutService: CounterTotals | undefined } {
   using counterMap = pins.map(familyMaps[family].metrics);
   const counters = readCounters(counterMap);
-  // A service may be in several parts, each with an index of its own.
+  // A service may have several parts, each with its own index.
   const parts = new Map<string, { name: string; protocol: string; counters: CounterTotals[] }>();
   for (const [index, { name, protocol }] of serviceNames(pins, family)) {
     const totals = counters.get(index);

@@ -1,8 +1,7 @@
 /**
- * Listening to translations: for as long as somebody does, programs that tell
- * of each one run in the place of those that do not. What is pinned stays as it
- * is, so that whatever becomes of the listener, the next `load` or listener
- * puts the plain programs back.
+ * Listens to translations. While a monitor listens, programs that emit events
+ * run in place of the plain ones. The pins keep naming the plain programs, so
+ * that the next `load` or monitor restores them, even after a kill.
  */
 import { fstatSync, statSync } from "node:fs";
 import { events, eventsLost, loadBalancerPrograms } from "../../../programs/index.ts";
@@ -20,39 +19,63 @@ import {
   type TemporaryPrograms,
 } from "../../loader/index.ts";
 import type { Infer } from "../../types/index.ts";
-import { readBuiltOptions } from "../apply/built-options.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import {
+  builtOptions,
+  exclusively,
+  loadedPins,
+  nothingLoaded,
+  pinnedFamilies,
+  pinnedSizes,
+  readBuiltOptions,
+} from "../apply/index.ts";
+import { LoadBalancerError, type AddressFamily } from "../model/index.ts";
 import { translationEvent, type TranslationEvent } from "./events.ts";
-import { listenersDirectory, tellsEvents } from "./listening.ts";
-import { exclusively } from "../apply/lock.ts";
-import { builtOptions } from "../apply/maps.ts";
-import type { AddressFamily } from "../model/service.ts";
-import { loadedPins, nothingLoaded, pinnedFamilies } from "../apply/pins.ts";
+import { emitsEvents, listenersDirectory } from "./listening.ts";
 import { serviceNames } from "./service-names.ts";
 
-/** Milliseconds for which a lock is tried for: who only looks whether somebody listens has it for a moment. */
+/** How long to try for the lock, in milliseconds: `status` holds it for an instant. */
 const PATIENCE = 500;
 const PAUSE = 20;
 
-/** Programs may tell faster than anybody can read: something else is to be done in between. */
+/** The most events of one `read`: programs can emit them faster than they can be read. */
 const READ_AT_ONCE = 4096;
 
-/** Programs that tell, and where they tell it. */
+/** Programs that emit events, and the reader of these. */
 interface Listening {
   readonly collection: Collection;
   readonly programs: TemporaryPrograms;
   readonly reader: RingBufferReader<Infer<typeof events.value>>;
 }
 
-/** What `check` has found. */
+/** What `check` found. */
 export type MonitorState =
-  /** All is as it was. */
+  /** The programs are in place. */
   | "listening"
-  /** The load balancer was loaded anew, and is listened to again. */
+  /** The load balancer was loaded again, and the monitor listens again. */
   | "again"
-  /** It is there no more. */
+  /** The load balancer is gone. */
   | "unloaded";
 
+/**
+ * Listens to the translations of a loaded load balancer. There is one monitor
+ * at a time. Calls take longer while it listens.
+ *
+ * @example
+ * ```ts
+ * import { setTimeout } from "node:timers/promises";
+ * import { Monitor } from "tsbpf/lb";
+ *
+ * const monitor = await Monitor.open("/sys/fs/bpf/tsbpf");
+ * try {
+ *   while ((await monitor.check()) !== "unloaded") {
+ *     for (const { kind, service, translated } of monitor.read()) console.log(kind, service, translated);
+ *     await setTimeout(20);
+ *   }
+ * } finally {
+ *   await monitor.close();
+ * }
+ * ```
+ */
 export class Monitor {
   readonly #directory: string;
   readonly #lock: Fd;
@@ -60,9 +83,9 @@ export class Monitor {
   #generation: number | undefined;
   #listening: Listening | undefined;
   #closed = false;
-  /** Events that got lost before the programs at hand were put in place. */
+  /** Events lost by former programs. */
   #lostBefore = 0n;
-  /** Of those that were put in place before: read, and not yet handed over. */
+  /** Events of former programs that `read` has not returned yet. */
   readonly #leftOver: TranslationEvent[] = [];
 
   private constructor(directory: string, lock: Fd) {
@@ -71,10 +94,10 @@ export class Monitor {
   }
 
   /**
-   * Begins to listen.
-   * @param directory of the pins
-   * @throws {LoadBalancerError} where nothing is loaded, or somebody else listens already
-   * @throws {BpfError | VerifierError | LoaderError} where the kernel does not take the programs; then all is as it was
+   * Starts to listen.
+   * @param directory the pin directory
+   * @throws {LoadBalancerError} if nothing is loaded, or another monitor listens
+   * @throws {BpfError | VerifierError | LoaderError} if the kernel refuses the programs; everything is as it was
    */
   static async open(directory: string): Promise<Monitor> {
     checkManager();
@@ -82,7 +105,8 @@ export class Monitor {
     if (pins === undefined) throw nothingLoaded(directory);
     const monitor = new Monitor(directory, await takeLock(pins));
     try {
-      if (!(await monitor.#listen())) throw new LoadBalancerError(`what was loaded at ${directory} is being unloaded`);
+      if (!(await monitor.#listen()))
+        throw new LoadBalancerError(`cannot listen: the load balancer at ${directory} is being unloaded`);
       return monitor;
     } catch (error) {
       monitor.#lock.close();
@@ -90,38 +114,38 @@ export class Monitor {
     }
   }
 
-  /** Events since this was last asked, oldest first; not all where there are very many. */
+  /** The events since the last call, oldest first, at most 4096 of the current programs. */
   read(): TranslationEvent[] {
     const events = this.#drain(READ_AT_ONCE, () => this.#refreshNames());
     return [...this.#leftOver.splice(0), ...events];
   }
 
-  /** Events that there was no room for since listening began: nobody read them in time. */
+  /** The number of events lost since the start: the ring buffer was full. */
   get lost(): bigint {
     return this.#lostBefore + (this.#listening === undefined ? 0n : lostIn(this.#listening));
   }
 
   /**
-   * Looks whether the programs are still in place, and puts them there again
-   * after the load balancer was loaded anew: what happens in between is not told of.
-   * @throws as `open`
+   * Checks that the programs are in place, and puts them there again if the
+   * load balancer was loaded again. Calls in between have no events. Throws
+   * like `open`.
    */
   async check(): Promise<MonitorState> {
     if (this.#listening?.programs.inPlace() === true && this.#isSame()) return "listening";
     return (await this.#listen()) ? "again" : "unloaded";
   }
 
-  /** Puts the plain programs back, when no other command is at work. @throws {BpfError} */
+  /** Restores the plain programs, after other commands have ended. @throws {BpfError} */
   async close(): Promise<void> {
     if (this.#closed) return;
-    // Nobody lets us have the pins, but the links' programs are compared as they are put back.
+    // Without the lock too, no other program is replaced: links are compared as they are restored.
     await exclusively(
       () => (this.#isSame() ? this.#directory : undefined),
       () => this.closeNow(),
     );
   }
 
-  /** The same without waiting for another command that may be at work. @throws {BpfError} */
+  /** Restores the plain programs without waiting for other commands. @throws {BpfError} */
   closeNow(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -129,7 +153,7 @@ export class Monitor {
     this.#lock.close();
   }
 
-  /** Whether the load balancer at hand is the one of which we have the lock. */
+  /** Whether the loaded load balancer is the one whose lock this monitor holds. */
   #isSame(): boolean {
     const pins = loadedPins(this.#directory);
     return (
@@ -138,7 +162,7 @@ export class Monitor {
     );
   }
 
-  /** Puts programs in place that tell; false where there are none to take the place of. */
+  /** Puts programs in place that emit events; false if nothing is loaded. */
   #listen(): Promise<boolean> {
     return exclusively(
       () => (this.#isSame() ? this.#directory : undefined),
@@ -167,7 +191,7 @@ export class Monitor {
     }
   }
 
-  /** @param prepare what is done before any are looked at */
+  /** @param prepare called before the first event */
   #drain(limit?: number, prepare = () => {}): TranslationEvent[] {
     if (this.#listening === undefined) return [];
     const found = this.#listening.reader.read(limit);
@@ -175,7 +199,7 @@ export class Monitor {
     return found.map((event) => translationEvent(event, (family, index) => this.#names.get(family)?.get(index)));
   }
 
-  /** Services have other names and indices only when the generation is another. */
+  /** Reads the names again if the generation has changed: only then have services changed. */
   #refreshNames(): void {
     const pins = loadedPins(this.#directory);
     if (pins === undefined || !this.#isSame()) return;
@@ -188,7 +212,7 @@ export class Monitor {
     this.#generation = map.get(0);
     for (const family of pinnedFamilies(pins)) {
       const names = Array.from(serviceNames(pins, family), ([index, { name }]) => [index, name] as const);
-      // An event may still be about a service that has just gone.
+      // Keep former names: an event may be about a service that was just removed.
       this.#names.set(family, new Map([...(this.#names.get(family) ?? []), ...names]));
     }
   }
@@ -203,8 +227,8 @@ async function takeLock(pins: PinDirectory): Promise<Fd> {
       await new Promise((resolve) => setTimeout(resolve, PAUSE))
     ) {
       if (Date.now() <= deadline) continue;
-      throw new LoadBalancerError(`another monitor listens to what is loaded at ${pins.directory}`, {
-        hint: "there is one at a time: end that one first",
+      throw new LoadBalancerError(`cannot listen: another monitor listens to the load balancer at ${pins.directory}`, {
+        hint: "end the other one first",
       });
     }
     return lock;
@@ -214,18 +238,18 @@ async function takeLock(pins: PinDirectory): Promise<Fd> {
   }
 }
 
-/** Builds the programs that are loaded once more, so that they tell, on the same maps. */
+/** Builds the loaded programs again with events, on the same maps. */
 function startListening(pins: PinDirectory): Listening {
   using stored = pins.map(builtOptions);
   const isa = instructionSetLevel();
   const programs = loadBalancerPrograms({ ...readBuiltOptions(stored), events: true })
     .map((source) => source.compile({ isa }))
-    // The others have nothing to tell, and stay.
+    // Programs without events stay.
     .filter(({ maps }) => maps.includes(events));
   const used = new Set(programs.flatMap(({ maps }) => maps.map(({ name }) => name)));
   const collection = load(programs, {
     pins,
-    maxEntries: sizesOf(
+    maxEntries: pinnedSizes(
       pins,
       pins.names("maps").filter((name) => used.has(name)),
     ),
@@ -233,7 +257,7 @@ function startListening(pins: PinDirectory): Listening {
   try {
     const reader = readRingBuffer(events, collection.map(events).fd);
     try {
-      return { collection, reader, programs: replaceTemporarily(collection, pins, tellsEvents) };
+      return { collection, reader, programs: replaceTemporarily(collection, pins, emitsEvents) };
     } catch (error) {
       reader.close();
       throw error;
@@ -242,10 +266,6 @@ function startListening(pins: PinDirectory): Listening {
     collection.close();
     throw error;
   }
-}
-
-function sizesOf(pins: PinDirectory, names: readonly string[]): Record<string, number> {
-  return Object.fromEntries(names.map((name) => [name, pins.mapInfo(name).maxEntries]));
 }
 
 function lostIn({ collection }: Listening): bigint {

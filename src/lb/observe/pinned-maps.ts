@@ -1,34 +1,44 @@
-/** Looking into the maps of a load balancer that is loaded. */
+/** Reads the maps of a loaded load balancer. */
 import { connected } from "../../../programs/maps.ts";
 import { checkManager, PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { MapType, type MapDefinition } from "../../types/index.ts";
-import { nearest } from "../model/nearest.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { familyMaps, loadBalancerMaps, nothingLoaded, OWNER } from "../apply/index.ts";
+import { LoadBalancerError, nearest } from "../model/index.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
-import { familyMaps, loadBalancerMaps } from "../apply/maps.ts";
-import { nothingLoaded, OWNER } from "../apply/pins.ts";
 import { mapTypeText } from "./status.ts";
 
+/** A pinned map. */
 export interface PinnedMap {
   readonly name: string;
   readonly id: number;
   /** `lru_hash`, … */
   readonly type: string;
-  /** The schemas' names. */
+  /** Names of the schemas. */
   readonly key: string;
   readonly value: string;
-  /** Undefined where every element is there from the start, or they hang on sockets. */
+  /** Undefined if all elements always exist, or if they belong to sockets. */
   readonly use: MapUse | undefined;
   readonly maxEntries: number;
 }
 
-/** A map whose elements can be read. */
+/** An open map. */
 export interface OpenMap extends Disposable {
-  /** Every element; of an array those that are not all zero, unless `zeroes` are asked for. */
+  /** Iterates over the elements. With `zeroes` false, it skips array elements that are all zero. */
   elements(options: { zeroes: boolean }): Iterable<readonly [key: unknown, value: unknown]>;
 }
 
-/** @throws {LoadBalancerError} where nothing is loaded */
+/**
+ * Lists the pinned maps.
+ * @param directory the pin directory
+ * @throws {LoadBalancerError} if nothing is loaded
+ *
+ * @example
+ * ```ts
+ * import { pinnedMaps } from "tsbpf/lb";
+ *
+ * for (const { name, use, maxEntries } of pinnedMaps("/sys/fs/bpf/tsbpf")) console.log(name, use?.used, maxEntries);
+ * ```
+ */
 export function pinnedMaps(directory: string): PinnedMap[] {
   const pins = openPins(directory);
   const pinned = new Set(pins.names("maps"));
@@ -49,29 +59,38 @@ export function pinnedMaps(directory: string): PinnedMap[] {
     });
 }
 
-/** Where what sockets' storage tells is found too. */
+/** For maps of socket storage, where their content is visible. */
 const storageHints = new Map<string, string>([
   ...Object.values(familyMaps).flatMap(({ flows, olderFlows, reverseSk }) => [
-    [
-      flows.name,
-      `the flows of UDP sockets are in ${reverseSk.name} too, unless options.reverseEntries is older`,
-    ] as const,
-    [olderFlows.name, `the entries that it names are in ${reverseSk.name}`] as const,
+    [flows.name, `${reverseSk.name} has the flows of UDP sockets too, unless options.reverseEntries is older`] as const,
+    [olderFlows.name, `${reverseSk.name} has the entries that it names`] as const,
   ]),
   [
     connected.name,
-    `the sockets that it marks are in ${familyMaps.ipv4.connections.name} or ${familyMaps.ipv6.connections.name}`,
+    `${familyMaps.ipv4.connections.name} and ${familyMaps.ipv6.connections.name} have the sockets that it marks`,
   ],
 ]);
 
-/** @throws {LoadBalancerError} where nothing is loaded, or there is no such map, or its elements cannot be listed */
+/**
+ * Opens a pinned map.
+ * @param directory the pin directory
+ * @throws {LoadBalancerError} if nothing is loaded, there is no such map, or its elements cannot be listed
+ *
+ * @example
+ * ```ts
+ * import { openPinnedMap } from "tsbpf/lb";
+ *
+ * using services = openPinnedMap("/sys/fs/bpf/tsbpf", "services");
+ * for (const [key, value] of services.elements({ zeroes: false })) console.log(key, value);
+ * ```
+ */
 export function openPinnedMap(directory: string, name: string): OpenMap {
   const pins = openPins(directory);
   const pinned = new Set(pins.names("maps"));
   const definition = loadBalancerMaps.find((map) => map.name === name);
   if (definition !== undefined && !pinned.has(name)) {
-    throw new LoadBalancerError(`map ${name} is not there: nothing that is loaded makes use of it`, {
-      hint: "tsbpf map list shows those that are there",
+    throw new LoadBalancerError(`cannot open map ${name}: the loaded programs do not use it`, {
+      hint: "tsbpf map list shows the maps",
     });
   }
   const names = loadBalancerMaps.map((map) => map.name).filter((other) => pinned.has(other));
@@ -82,7 +101,7 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
     });
   }
   if (definition.type === MapType.SK_STORAGE) {
-    throw new LoadBalancerError(`the elements of map ${name} hang on sockets, and cannot be listed`, {
+    throw new LoadBalancerError(`cannot list the elements of map ${name}: they belong to sockets`, {
       hint: storageHints.get(name),
     });
   }

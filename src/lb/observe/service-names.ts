@@ -1,19 +1,19 @@
 import type { PinDirectory } from "../../loader/index.ts";
-import { familyMaps } from "../apply/maps.ts";
-import { endpointText, protocolOf, type AddressFamily } from "../model/service.ts";
+import { familyMaps } from "../apply/index.ts";
+import { endpointText, protocolOf, type AddressFamily } from "../model/index.ts";
 import { keyText, type ServiceKeyValue } from "../plan/index.ts";
 
-/** A service, or a part of one, as people know it. */
+/** The name of a service or of a part of one. */
 export interface ServiceName {
-  /** One of its addresses, where the maps name none. */
+  /** One of its addresses if the maps have no name. */
   readonly name: string;
-  /** `tcp`, `udp`; a number for any other. */
+  /** `tcp`, `udp`, `udplite`, or a number. */
   readonly protocol: string;
 }
 
 /**
- * The services of a family by their indices.
- * @throws {LoaderError} where the family is not balanced
+ * The names of a family's services by index.
+ * @throws {LoaderError} if the family is not balanced
  * @throws {BpfError}
  */
 export function serviceNames(pins: PinDirectory, family: AddressFamily): Map<number, ServiceName> {

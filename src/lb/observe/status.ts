@@ -1,15 +1,22 @@
-/** What is loaded, as the kernel tells it. */
+/** What is loaded, read from the kernel. */
+import { optOutCgroups, optOutNamespaces } from "../../../programs/maps.ts";
 import { NO_SERVICE } from "../../../programs/metrics.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
-import { optOutCgroups, optOutNamespaces } from "../../../programs/maps.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
+import {
+  controlMaps,
+  familyMaps,
+  loadBalancerMaps,
+  loadedPins,
+  pinnedFamilies,
+  readCounters,
+  readState,
+  sumCounters,
+  type CounterTotals,
+  type FamilyMaps,
+} from "../apply/index.ts";
 import { attachOrder, cgroupPath, hookText } from "../host/index.ts";
-import { readCounters, sumCounters, type CounterTotals } from "../apply/counters.ts";
-import { eventsState, type EventsState } from "./listening.ts";
-import { loadedPins, pinnedFamilies } from "../apply/pins.ts";
-import { pinnedMapUses, type MapUse } from "./map-use.ts";
-import { controlMaps, familyMaps, loadBalancerMaps, type FamilyMaps } from "../apply/maps.ts";
 import {
   endpointText,
   isReachable,
@@ -17,87 +24,93 @@ import {
   ServiceFlag,
   type AddressFamily,
   type BackendStateName,
-} from "../model/service.ts";
-import { readState, storedServices } from "../plan/index.ts";
+} from "../model/index.ts";
+import { storedServices } from "../plan/index.ts";
+import { eventsState, type EventsState } from "./listening.ts";
+import { pinnedMapUses, type MapUse } from "./map-use.ts";
 
+/** A loaded load balancer. */
 export interface Status {
-  /** The directory of the pins. */
+  /** The pin directory. */
   readonly pins: string;
   readonly programs: readonly ProgramStatus[];
   readonly maps: readonly MapStatus[];
   readonly services: readonly ServiceStatus[];
-  /** Whose sockets are left alone. */
+  /** Sockets that are not balanced. */
   readonly optOut: {
-    /** Directories; undefined for one that is gone, or not to be seen from here. */
+    /** Directories; undefined for a cgroup that is gone or not visible to this process. */
     readonly cgroups: readonly (string | undefined)[];
-    /** The kernel's numbers of them. */
+    /** Cookies of the namespaces. */
     readonly networkNamespaces: readonly bigint[];
   };
-  /** What could not be counted under a service; undefined where the programs are not built to count. */
+  /** Calls that belong to no service. Undefined without options.metrics. */
   readonly counters: CounterTotals | undefined;
-  /** Whether translations are told of: whether somebody listens. */
+  /** Whether programs emit events, and whether a monitor listens. */
   readonly events: EventsState;
 }
 
+/** A program and its link. */
 export interface ProgramStatus {
   readonly name: string;
   /** `cgroup/connect4`. */
   readonly hook: string;
   readonly id: number;
   readonly linkId: number;
-  /** The cgroup that it is attached to; undefined where that is gone or not to be seen from here. */
+  /** The cgroup it is attached to; undefined if that is gone or not visible to this process. */
   readonly cgroup: string | undefined;
-  /** False where the cgroup is gone, and the program runs no more. */
+  /** False if the cgroup is gone, so that the program no longer runs. */
   readonly attached: boolean;
-  /** As the kernel has them, after the verifier's own additions. */
+  /** As the kernel runs them, with the verifier's own additions. */
   readonly instructions: number;
-  /** Of machine code; 0 where the kernel has no JIT compiler. */
+  /** Bytes of machine code; 0 if the kernel has no JIT compiler. */
   readonly jitedBytes: number;
-  /** Runs and their mean nanoseconds, counted while the kernel keeps statistics; undefined where it counted none. */
+  /** Runs and their mean time in nanoseconds. The kernel counts them while kernel.bpf_stats_enabled is 1; undefined if it counted none. */
   readonly runs: { readonly count: bigint; readonly meanNs: number } | undefined;
 }
 
+/** A pinned map. */
 export interface MapStatus {
   readonly name: string;
   readonly id: number;
   /** `lru_hash`, … */
   readonly type: string;
   readonly maxEntries: number;
-  /** Undefined where every element is there from the start, or they hang on sockets. */
+  /** Undefined if all elements always exist, or if they belong to sockets. */
   readonly use: MapUse | undefined;
 }
 
-/** A service, or that part of one which has the same backends. */
+/** A service, or the part of one whose addresses share their backends. */
 export interface ServiceStatus {
-  /** The same for both parts of a service; absent where no name was recorded. */
+  /** The same for both parts of a service; undefined if the maps have none. */
   readonly name: string | undefined;
   readonly family: AddressFamily;
-  /** `100.0.0.1:80`, `[fd00::1]:80`: each address under which sockets find it, those of its host port and node port last. */
+  /** Every address that sockets can call: `100.0.0.1:80`, `[fd00::1]:80`. Host ports and node ports come last. */
   readonly frontEnds: readonly string[];
-  /** The port that no process may bind, since it is the service's on every local address; absent where it has none. */
+  /** The port on every local address that no process may bind; undefined if it has none. */
   readonly nodePort: number | undefined;
-  /** The port of `hostIP`, or of every local address, that is the service's; absent where it has none. */
+  /** The port on `hostIP`, or on every local address; undefined if it has none. */
   readonly hostPort: number | undefined;
-  /** Whether its backends are those of this node alone. */
+  /** Whether its backends are only those on this node. */
   readonly nodeLocal: boolean;
-  /** Whether those take the place of an address that exists. */
+  /** Whether they replace an existing address. */
   readonly localRedirect: boolean;
-  /** `tcp`, `udp`; a number for any other. */
+  /** `tcp`, `udp`, `udplite`, or a number. */
   readonly protocol: string;
   readonly revNatIndex: number;
-  /** How a backend is chosen for a new flow. */
+  /** How a backend is selected for a new flow. */
   readonly algorithm: "random" | "maglev";
-  /** Seconds for which a client keeps its backend; 0: it does not. */
+  /** Session affinity in seconds; 0: none. */
   readonly affinityTimeout: number;
-  /** Whether sockets are closed when the service loses the backend that they are connected to. */
+  /** Whether sockets are closed when the service loses their backend. */
   readonly closeSockets: boolean;
-  /** Whether a backend that asks for it is left alone. */
+  /** Whether a backend's own calls to it pass through. */
   readonly skipSelf: boolean;
   readonly backends: readonly BackendStatus[];
-  /** Undefined where the programs are not built to count. */
+  /** Undefined without options.metrics. */
   readonly counters: CounterTotals | undefined;
 }
 
+/** A backend of a service. */
 export interface BackendStatus {
   /** `20.0.0.1:80`, `[fd00::1]:80`. */
   readonly endpoint: string;
@@ -107,19 +120,25 @@ export interface BackendStatus {
 
 /**
  * What is loaded.
- * @param pins the directory that it was loaded with
- * @returns undefined where nothing is
- * @throws {LoaderError} where the directory is not ours, or this process may not ask
- * @throws {BpfError}
+ * @param pins the pin directory
+ * @returns undefined if nothing is loaded
+ * @throws {LoaderError} if the directory belongs to something else, or this process lacks the privileges
+ * @throws {BpfError} if the kernel refuses
+ *
+ * @example
+ * ```ts
+ * import { loadBalancerStatus } from "tsbpf/lb";
+ *
+ * const services = loadBalancerStatus("/sys/fs/bpf/tsbpf")?.services ?? [];
+ * ```
  */
 export function loadBalancerStatus(pins: string): Status | undefined {
   checkManager();
   const loaded = loadedPins(pins);
-  return loaded === undefined ? undefined : reportStatus(loaded);
+  return loaded === undefined ? undefined : statusOf(loaded);
 }
 
-/** The same, of a directory that is open. */
-export function reportStatus(pins: PinDirectory): Status {
+function statusOf(pins: PinDirectory): Status {
   const families = pinnedFamilies(pins);
   const { generation, families: maps } = controlMaps(pins, families);
   const counters = new Map(
@@ -151,7 +170,7 @@ export function reportStatus(pins: PinDirectory): Status {
   }
 }
 
-/** The keys of a map that is there only where something makes use of it, in ascending order. */
+/** The keys of an optional map, ascending. */
 function pinnedKeys(pins: PinDirectory, definition: typeof optOutCgroups): bigint[] {
   if (!pins.names("maps").includes(definition.name)) return [];
   using map = pins.map(definition);
@@ -236,7 +255,16 @@ function serviceStatus(
   });
 }
 
-/** A map type's name in linux/bpf.h, in small letters: `lru_hash`. */
+/**
+ * A map type's name in linux/bpf.h, in lower case.
+ *
+ * @example
+ * ```ts
+ * import { mapTypeText } from "tsbpf/lb";
+ *
+ * mapTypeText(9); // "lru_hash"
+ * ```
+ */
 export function mapTypeText(type: number): string {
   return (
     Object.entries(MapType)

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backendsForNewFlows, slotCounts, slotsNeeded, slotsOf } from "./backend-slots.ts";
+import { backendsForNewFlows, slotCounts, slotsNeeded } from "../model/index.ts";
+import { slotsOf } from "./backend-slots.ts";
 import type { BackendDefinition, BackendStateName } from "../model/service.ts";
 
 const test = suite("slots of backends");

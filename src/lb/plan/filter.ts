@@ -1,19 +1,19 @@
-/** The filter before the services map (programs/service-filter.ts): always as wide as the services that a program may find. */
+/** Plans for the service filter (programs/service-filter.ts), which must cover every service a program may find. */
 import { filterWords } from "../../../programs/service-filter.ts";
-import { isReachable, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
+import { isReachable, type FrontEnd, type ServiceDefinition } from "../model/index.ts";
 import type { State } from "./state.ts";
 
-/** Words of the filter, by their numbers. */
+/** Words of the filter by index. */
 export type FilterWords = readonly (readonly [word: number, bits: bigint])[];
 
 export interface FilterPlan {
-  /** To be written before any service is: what the map lacks of the services that it has and of those that it is to have. */
+  /** Written before any service: adds the bits of the stored and the desired services. */
   readonly wider: FilterWords;
-  /** To be written when every service is as it is to be: without what nobody needs. */
+  /** Written after the last service: clears the bits that no service needs. */
   readonly narrower: FilterWords;
 }
 
-/** Plans from what the map says, whatever that is, to what `desired` needs. */
+/** Plans from the stored filter, correct or not, to the filter that `desired` needs. */
 export function planFilter({ filter, frontEnds }: State, desired: readonly ServiceDefinition[]): FilterPlan {
   const before = filterOf(frontEnds.map(({ key }) => key));
   const after = filterOf(desired.flatMap((service) => service.frontEnds));
@@ -31,6 +31,6 @@ export function planFilter({ filter, frontEnds }: State, desired: readonly Servi
   };
 }
 
-/** What takes a port for bind(2) alone is looked up without the filter. */
+/** bind(2) looks up port marks without the filter, so they have no bits. */
 const filterOf = (frontEnds: readonly Pick<FrontEnd, "address" | "port" | "scope">[]): Map<number, bigint> =>
   filterWords(frontEnds.filter(isReachable));

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { hashOf } from "../model/hash.ts";
-import { MAGLEV_TABLE_SIZES, maglevTable } from "./maglev.ts";
+import { MAGLEV_TABLE_SIZES } from "../model/slot-count.ts";
+import { maglevTable } from "./maglev.ts";
 
 const test = suite("Maglev tables");
 

@@ -1,29 +1,24 @@
 /**
- * Tables by which every node sends the same client to the same backend, and
- * most clients to the one they had when backends come and go: Eisenbud et al.,
- * "Maglev: A Fast and Reliable Software Network Load Balancer" (NSDI 2016),
- * section 3.4.
+ * Maglev tables: every node sends a client to the same backend, and when
+ * backends come and go, most clients keep theirs. Eisenbud et al., "Maglev: A
+ * Fast and Reliable Software Network Load Balancer" (NSDI 2016), section 3.4.
  */
-import { hashOf } from "../model/hash.ts";
-import { endpointText, type BackendDefinition } from "../model/service.ts";
+import { endpointText, hashOf, type BackendDefinition } from "../model/index.ts";
 
-/** Sizes that a table may have: primes, each about twice the one before. Those that Cilium offers. */
-export const MAGLEV_TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16_381, 32_749, 65_521] as const;
-
-/** Seeds of the two hashes that make a backend's permutation; any others would make other tables. */
+/** Seeds of the two hashes of a backend's permutation. Other seeds give other tables, so they never change. */
 const OFFSET_SEED = 0x6d61_676c;
 const SKIP_SEED = 0x6576_2121;
 
 /**
- * The backend of each slot. Each backend has its own order of preference among
- * the slots; they take turns, each taking the next of its slots that is free.
- * One with half the weight of the heaviest has a turn in every other round.
+ * The backend of each slot. Each backend prefers the slots in its own order.
+ * They take turns, and each takes the next free slot of its order. A backend
+ * with half the weight of the heaviest has a turn in every other round.
  *
- * The table depends on the backends' addresses, ports and weights, not on their
- * order. A backend whose share is less than a slot may have none.
+ * The table depends on addresses, ports and weights, and not on the order of
+ * the backends. A backend whose share is less than one slot may have none.
  *
- * @param backends no two the same
- * @param size a prime, not less than the number of backends
+ * @param backends all different
+ * @param size a prime, at least the number of backends
  */
 export function maglevTable<B extends Pick<BackendDefinition, "address" | "port" | "weight">>(
   backends: readonly B[],

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { filterPlace, filterWords } from "../../../programs/service-filter.ts";
-import { slotsNeeded } from "./backend-slots.ts";
+import { slotsNeeded } from "../model/slot-count.ts";
 import { LoadBalancerError } from "../model/error.ts";
 import type { FilterWords } from "./filter.ts";
 import { maglevTable } from "./maglev.ts";
@@ -385,9 +385,7 @@ test("takes rounds where there is no room for old and new members at once, and s
       ]),
     (error: Error) =>
       error instanceof LoadBalancerError &&
-      error.message.startsWith(
-        'cannot give service "service 1" 3 more backends: map backends has room for 6, 4 are there',
-      ),
+      error.message.startsWith('cannot add 3 backends to service "service 1": map backends holds 4 of at most 6'),
   );
 });
 
@@ -399,7 +397,7 @@ test("backends that keep their flows only take their turn too, where there is no
       planServices(maps.state(), [
         service(1, [backend(1), backend(2, 1, "terminating"), backend(3, 1, "terminating")]),
       ]),
-    /map backends has room for 2, 2 are there/,
+    /map backends holds 2 of at most 2/,
   );
   const plan = planServices(maps.state(), wanted(3));
   assert.equal(
@@ -446,7 +444,7 @@ test("says so when the slots do not suffice", () => {
     (error: Error) =>
       error instanceof LoadBalancerError &&
       error.message ===
-        'cannot give service "service 1" 2 slots: of 4, 1 are free, and a service that changes needs its new slots beside the old ones',
+        'cannot allocate 2 slots for service "service 1": 1 of 4 are free, and a service that changes needs its new slots beside the old ones',
   );
 });
 
@@ -470,7 +468,7 @@ test("says so when the free slots are scattered", () => {
     (error: Error) =>
       error instanceof LoadBalancerError &&
       error.message ===
-        'cannot give service "service 6" 2 slots in a row: of 5, 2 are free, but scattered in rows of at most 1',
+        'cannot allocate 2 slots for service "service 6" in a row: 2 of 5 are free, in rows of at most 1',
   );
 });
 

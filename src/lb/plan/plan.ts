@@ -1,15 +1,20 @@
 /**
- * From what the maps of an address family say to what they ought to say,
- * without touching them: what each service needs. `planRounds` puts it in order.
+ * Plans the way from what the maps of an address family hold to what they
+ * should hold: what each service needs. `planRounds` puts it in order. Nothing
+ * here touches a map.
  */
-import { planFilter, type FilterPlan } from "./filter.ts";
+import {
+  endpointText,
+  LoadBalancerError,
+  ProtocolNumber,
+  type FrontEnd,
+  type ServiceDefinition,
+} from "../model/index.ts";
 import { membersOf, settingsOf, slotsOf } from "./backend-slots.ts";
-import type { PlannedIndices } from "../apply/counters.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { planFilter, type FilterPlan } from "./filter.ts";
 import type { Range } from "./ranges.ts";
 import { RevNatIndices } from "./rev-nat-indices.ts";
 import { planRounds, type Move, type Round } from "./rounds.ts";
-import { endpointText, ProtocolNumber, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
 import {
   keyText,
   memberText,
@@ -23,15 +28,22 @@ import {
 } from "./state.ts";
 
 export interface Plan extends Outcome {
-  /** After each, none may be left of the programs that ran before it. */
+  /** After each round, wait until the programs that were running have ended. */
   readonly rounds: readonly Round[];
-  /** Wider before the first of them, narrower after the last. */
+  /** `wider` is written before the first round, `narrower` after the last. */
   readonly filter: FilterPlan;
-  /** The services' indices. */
   readonly indices: PlannedIndices;
 }
 
-/** How many services there are of which something becomes. */
+/** The indices of the desired services. */
+export interface PlannedIndices {
+  /** Indices of services that were stored before. */
+  readonly kept: readonly number[];
+  /** Indices of new services. A former service may have had the same index. */
+  readonly taken: readonly number[];
+}
+
+/** Services added, changed, removed and unchanged. */
 export interface Outcome {
   readonly added: number;
   readonly changed: number;
@@ -40,9 +52,9 @@ export interface Outcome {
 }
 
 /**
- * Plans the way from `state` to exactly the services of `desired`, all of the
- * state's address family, no two with a front end in common.
- * @throws {LoadBalancerError} where the maps have not room for it
+ * Plans the way from `state` to exactly the `desired` services.
+ * @param desired services of the state's address family, no two with a common front end
+ * @throws {LoadBalancerError} if the maps cannot hold them
  */
 export function planServices(state: State, desired: readonly ServiceDefinition[]): Plan {
   const wanted = new Set(
@@ -60,7 +72,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   );
   const removed = state.frontEnds.filter(({ key }) => !wanted.has(keyText(key)));
 
-  const sound = soundFrontEnds([...currents.values()], state.slotCount);
+  const valid = validFrontEnds([...currents.values()], state.slotCount);
   const indices = new RevNatIndices(state.allocation.nextRevNatIndex);
   const kept = new Map(
     desired.map((service) => [
@@ -100,7 +112,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     for (const setting of newSettings) missingSettings.push(setting);
     const slots = slotsOf(service.backends, service.maglevTableSize);
     const ordered = service.maglevTableSize !== undefined;
-    const place = current.find((frontEnd) => sound.has(frontEnd) && sameSlots(frontEnd.slots, slots, ordered));
+    const place = current.find((frontEnd) => valid.has(frontEnd) && sameSlots(frontEnd.slots, slots, ordered));
     const frontEnds = service.frontEnds.map((frontEnd) => frontEndValue(service, frontEnd, revNatIndex));
     let touched = named.length > 0 || newMembers.length > 0 || newSettings.length > 0;
     if (place === undefined) {
@@ -156,7 +168,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
   return { rounds, filter: planFilter(state, desired), indices: planned, ...outcomes.counts() };
 }
 
-/** What becomes of each service; one of which a part stands, comes or goes beside the others is changed. */
+/** Counts what happens to each service. A service whose parts differ in that is changed. */
 class Outcomes {
   readonly #named = new Map<string, keyof Outcome>();
   readonly #nameless = new Set<string>();
@@ -165,7 +177,7 @@ class Outcomes {
     this.#named.set(name, (this.#named.get(name) ?? outcome) === outcome ? outcome : "changed");
   }
 
-  /** Of those that are wanted, all have been noted before. */
+  /** Call this after all desired services are noted. */
   remove(frontEnd: StoredFrontEnd): void {
     const { name } = frontEnd;
     if (name === undefined) this.#nameless.add(serviceText(frontEnd));
@@ -179,7 +191,7 @@ class Outcomes {
   }
 }
 
-/** What is to be written to a map and what is to be taken away, entry by entry. */
+/** The entries of a map to write and to delete. */
 class Difference<T> {
   readonly #stored: ReadonlyMap<string, T>;
   readonly #stale: Map<string, T>;
@@ -193,7 +205,7 @@ class Difference<T> {
     this.#same = same;
   }
 
-  /** Those of the wanted entries that are not stored, or differ. */
+  /** The wanted entries that are not stored or differ. */
   missing(wanted: readonly T[]): T[] {
     return wanted.filter((entry) => {
       const text = this.#textOf(entry);
@@ -203,18 +215,18 @@ class Difference<T> {
     });
   }
 
-  /** The stored entries that nobody has wanted. */
+  /** The stored entries that were never wanted. */
   stale(): T[] {
     return [...this.#stale.values()];
   }
 }
 
-/** Those whose slots exist and are of no other service. */
-function soundFrontEnds(
+/** The front ends whose slots exist and belong to no other service. */
+function validFrontEnds(
   services: readonly (readonly StoredFrontEnd[])[],
   slotCount: number,
 ): ReadonlySet<StoredFrontEnd> {
-  const sound = new Set<StoredFrontEnd>();
+  const valid = new Set<StoredFrontEnd>();
   const all = services.flatMap((frontEnds, service) => frontEnds.map((frontEnd) => ({ frontEnd, service })));
   let last: { readonly service: number; readonly range: Range } | undefined;
   for (const { frontEnd, service } of all.sort((a, b) => a.frontEnd.value.range.base - b.frontEnd.value.range.base)) {
@@ -225,9 +237,9 @@ function soundFrontEnds(
       if (range.base + range.count > slotCount) continue;
       last = { service, range };
     }
-    sound.add(frontEnd);
+    valid.add(frontEnd);
   }
-  return sound;
+  return valid;
 }
 
 function keyOf({ protocol }: ServiceDefinition, { address, port, scope }: FrontEnd): ServiceKeyValue {
@@ -261,7 +273,7 @@ function sameValue(a: ServiceValue | undefined, b: ServiceValue): boolean {
 
 const slotText = (slot: SlotValue): string => `${endpointText(slot)} ${slot.state}`;
 
-/** @param ordered whether the order matters: of a Maglev table it does; else slots are chosen at random or by the socket's cookie */
+/** @param ordered whether the order matters, as in a Maglev table */
 function sameSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[], ordered: boolean): boolean {
   if (stored.length !== wanted.length) return false;
   const same = stored.every(
@@ -272,8 +284,8 @@ function sameSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[], o
 }
 
 /**
- * The wanted slots, backends that stay at their old place in the range where
- * that still exists: a choice by the socket then meets as few changes as can be.
+ * Orders the wanted slots so that backends that stay keep their place in the
+ * range. A selection by the socket's cookie then changes as rarely as possible.
  */
 function arrangeSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[]): SlotValue[] {
   const fresh = new Map<string, SlotValue[]>();
@@ -288,8 +300,8 @@ function arrangeSlots(stored: readonly SlotValue[], wanted: readonly SlotValue[]
 }
 
 function tooManyServices({ serviceRoom }: State, services: number, frontEnds: number): LoadBalancerError {
-  const what = frontEnds === services ? `${services} services` : `${services} services under ${frontEnds} addresses`;
+  const what = frontEnds === services ? `${services} services` : `${services} services with ${frontEnds} addresses`;
   return new LoadBalancerError(`cannot hold ${what}: map services has room for ${serviceRoom}`, {
-    hint: "nothing was changed; unload, set maps.services larger, and load again",
+    hint: "nothing was changed; unload, increase maps.services, and load again",
   });
 }

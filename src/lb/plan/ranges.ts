@@ -1,4 +1,4 @@
-/** Slots in a row, one for each backend of a service. */
+/** A row of slots. */
 export interface Range {
   /** Index of the first slot. */
   readonly base: number;
@@ -6,19 +6,18 @@ export interface Range {
 }
 
 /**
- * Which slots are free. A range is searched from where the last one was given
- * out (next fit), so that a slot comes into use again as late as can be: a
- * socket's remembered flow is told from a newer one by its service's base.
+ * The free slots. Allocation is next fit: the search starts where the last one
+ * ended, so that a slot is reused as late as possible.
  */
 export class FreeRanges {
-  /** In ascending order, never adjacent, never empty. */
+  /** Ascending, never adjacent, never empty. */
   readonly #free: { base: number; count: number }[] = [];
   #next: number;
 
   /**
-   * @param size slots in all
-   * @param used ranges in use; they may overlap, and what lies beyond `size` does not matter
-   * @param next where to search from
+   * @param size number of slots
+   * @param used ranges in use; they may overlap or extend beyond `size`
+   * @param next where the first search starts
    */
   constructor(size: number, used: readonly Range[], next = 0) {
     this.#next = next;
@@ -31,27 +30,27 @@ export class FreeRanges {
     if (end < size) this.#free.push({ base: end, count: size - end });
   }
 
-  /** Where the next search begins. */
+  /** Where the next search starts. */
   get next(): number {
     return this.#next;
   }
 
-  /** Free slots in all. */
+  /** Number of free slots. */
   get total(): number {
     return this.#free.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** Free slots in the longest row. */
+  /** Length of the longest free row. */
   get largest(): number {
     return this.#free.reduce((max, { count }) => Math.max(max, count), 0);
   }
 
-  /** Takes `count` (at least 1) slots in a row; undefined where no row is long enough. */
+  /** Takes a row of `count` slots, at least 1; undefined if no free row is long enough. */
   take(count: number): Range | undefined {
     const start = this.#search(this.#next);
     for (let i = start; i < this.#free.length; i++) {
       const range = this.#free[i]!;
-      // The first candidate may begin before the place that the search begins at.
+      // The first candidate may begin before the start of the search.
       const base = Math.max(range.base, this.#next);
       if (base + count <= range.base + range.count) return this.#cut(i, base, count);
     }
@@ -62,7 +61,7 @@ export class FreeRanges {
     return undefined;
   }
 
-  /** Takes slots out of the free range `i`. */
+  /** Takes slots from the free range `i`. */
   #cut(i: number, base: number, count: number): Range {
     const range = this.#free[i]!;
     const rest = [
@@ -74,7 +73,7 @@ export class FreeRanges {
     return { base, count };
   }
 
-  /** Index of the first free range that ends after `slot`. */
+  /** Index of the first free range that ends after `slot` (binary search). */
   #search(slot: number): number {
     let low = 0;
     let high = this.#free.length;

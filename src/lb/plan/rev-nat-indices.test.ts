@@ -25,7 +25,7 @@ test("there are 65,535 of them, 0 left out, and no more", () => {
   const given = Array.from({ length: 65_535 }, () => indices.take());
   assert.equal(given.slice(0, 3), [65_535, 1, 2]);
   assert.is(new Set(given).size, 65_535);
-  assert.throws(() => indices.take(), /cannot tell more than 65535 services apart/);
+  assert.throws(() => indices.take(), /cannot hold more than 65535 services/);
 });
 
 test.run();

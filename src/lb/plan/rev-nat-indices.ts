@@ -1,22 +1,21 @@
-import { LoadBalancerError } from "../model/error.ts";
-import { MAX_SERVICES } from "../model/service.ts";
+import { LoadBalancerError, MAX_SERVICES } from "../model/index.ts";
 
-/** Indices of services. One that is given back comes into use again as late as can be. */
+/** Allocates services' indices. A released index is reused as late as possible. */
 export class RevNatIndices {
   readonly #used = new Set<number>();
   #next: number;
 
-  /** @param next where the search for a free one begins */
+  /** @param next where the search for a free index starts */
   constructor(next: number) {
     this.#next = Math.max(next, 1);
   }
 
-  /** Where the next search begins. */
+  /** Where the next search starts. */
   get next(): number {
     return this.#next;
   }
 
-  /** Keeps for a service the first of the indices that it has, unless another service has kept it before. */
+  /** Keeps the first of a service's indices that no other service has kept; undefined if there is none. */
   keep(candidates: Iterable<number>): number | undefined {
     for (const index of candidates) {
       if (index === 0 || this.#used.has(index)) continue;
@@ -26,10 +25,10 @@ export class RevNatIndices {
     return undefined;
   }
 
-  /** Takes one that nobody has kept. */
+  /** Takes an index that no service has kept. */
   take(): number {
     if (this.#used.size === MAX_SERVICES)
-      throw new LoadBalancerError(`cannot tell more than ${MAX_SERVICES} services apart: a rev_nat_index has 16 bits`);
+      throw new LoadBalancerError(`cannot hold more than ${MAX_SERVICES} services: a rev_nat_index has 16 bits`);
     while (this.#used.has(this.#next)) this.#advance();
     const index = this.#next;
     this.#used.add(index);

@@ -1,13 +1,13 @@
 /**
- * In which order the maps are written.
+ * The order in which the maps are written.
  *
- * A service never changes in place: its backends go to fresh slots, then its
- * value is replaced in one write. The slots it had before are free again once
- * no program that may have read the old value runs any more. A backend is a
- * member of its service before it has a slot, and until it has none any more.
- * Where there is not room for old and new at once, it takes several rounds.
+ * A service never changes in place. Its backends go to fresh slots, then one
+ * write replaces its value. Its old slots are free once every program that may
+ * have read the old value has ended. A backend is a member of its service
+ * before it has a slot and until it has none. If the maps cannot hold the old
+ * and the new at once, the change takes several rounds.
  */
-import { LoadBalancerError } from "../model/error.ts";
+import { LoadBalancerError } from "../model/index.ts";
 import { FreeRanges, type Range } from "./ranges.ts";
 import {
   keyText,
@@ -21,7 +21,7 @@ import {
   type State,
 } from "./state.ts";
 
-/** Writes that may go together; they are made in the order of the fields. */
+/** Writes that need no wait between them, made in the order of the fields. */
 export interface Round {
   readonly slots: readonly (readonly [index: number, value: SlotValue])[];
   readonly members: readonly Member[];
@@ -32,30 +32,30 @@ export interface Round {
   readonly removedNames: readonly ServiceKeyValue[];
   readonly removedMembers: readonly MemberKey[];
   readonly removedSettings: readonly MemberKey[];
-  /** Where allocation goes on after this round. */
+  /** Where allocation continues after this round. */
   readonly allocation: State["allocation"];
 }
 
-/** The base of a service without slots: of none, so that it is never taken for another's. */
+/** The base of a service without slots: outside of the map, so that no other service has it. */
 export const NO_SLOTS = 0xffff_ffff;
 
-/** A service that gets other slots, or more members. */
+/** A service that gets new slots or new members. */
 export interface Move {
   readonly name: string;
-  /** Those of its values that change, but for the range. */
+  /** The values that change, without their range. */
   readonly frontEnds: readonly Omit<ServiceValue, "range">[];
   readonly slots: readonly SlotValue[];
-  /** Where the slots are; absent where they are to be written anew. */
+  /** Where its slots are. Absent: they are written to fresh ones. */
   readonly range?: Range | undefined;
-  /** Those of its members that are not there yet, or say something else. */
+  /** The members that are missing or differ. */
   readonly members: readonly Member[];
-  /** What its front ends have now, where they change: members under these are needed until it has moved. */
+  /** The current indices of front ends that change. Members under them stay until the service has moved. */
   readonly indicesBefore: readonly number[];
 }
 
 export interface Work {
   readonly moves: readonly Move[];
-  /** Of services that keep their slots and members. */
+  /** Values of services that keep their slots and members. */
   readonly values: Round["services"];
   readonly settings: readonly Setting[];
   readonly names: Round["names"];
@@ -78,8 +78,8 @@ const emptyRound = {
 };
 
 /**
- * As few rounds as the room in the maps allows; everything that needs no room is in the first.
- * @throws {LoadBalancerError} where there is not room for it
+ * Plans as few rounds as the maps' capacity allows. The first round does everything that needs no room.
+ * @throws {LoadBalancerError} if the maps cannot hold the change
  */
 export function planRounds(state: State, work: Work, nextRevNatIndex: number): Round[] {
   if (Object.values(work).every((part: readonly unknown[]) => part.length === 0)) return [];
@@ -88,10 +88,10 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
   const memberTexts = new Set(state.members.map(([key]) => memberText(key)));
   let { staleMembers } = work;
   let { nextSlot } = state.allocation;
-  // The large ones first, while there are long rows of free slots.
+  // Large moves first, while long free rows exist.
   let moves: readonly Move[] = work.moves.toSorted((a, b) => b.slots.length - a.slots.length);
   let first = true;
-  // Additions come before removals, so that what only moves is never gone, unless the map cannot hold both.
+  // Additions come before removals, so that what only moves never disappears. If the map cannot hold both, removals come first.
   const keys = [
     ...work.values.map(([key]) => key),
     ...work.moves.flatMap(({ frontEnds }) => frontEnds.map(({ key }) => key)),
@@ -131,7 +131,7 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
         services.push([frontEnd.key, { ...frontEnd, range }]);
       }
     }
-    // A backend may go once the service that had it has its new ones.
+    // A backend is removed after its former service has its new ones.
     const busy = new Set(waiting.flatMap(({ indicesBefore }) => indicesBefore));
     const removedMembers = staleMembers.filter(({ revNatIndex }) => !busy.has(revNatIndex));
     staleMembers = staleMembers.filter(({ revNatIndex }) => busy.has(revNatIndex));
@@ -172,7 +172,7 @@ function takeSlots(free: FreeRanges, count: number): Range | undefined {
   return count === 0 ? { base: NO_SLOTS, count: 0 } : free.take(count);
 }
 
-/** How many members a move adds. */
+/** The number of members that a move adds. */
 function joining({ members }: Move, there: ReadonlySet<string>): number {
   return members.filter(([key]) => !there.has(memberText(key))).length;
 }
@@ -188,19 +188,19 @@ function noRoom(
   const more = joining(move, members);
   if (members.size + more > memberRoom) {
     return new LoadBalancerError(
-      `cannot give service ${name} ${more} more backends: map backends has room for ${memberRoom}, ` +
-        `${members.size} are there, and a service that changes needs its new ones beside the old ones`,
-      { hint: "nothing was changed; unload and load again, or set maps.backends larger" },
+      `cannot add ${more} backends to service ${name}: map backends holds ${members.size} of at most ${memberRoom}, ` +
+        `and a service that changes needs its new backends beside the old ones`,
+      { hint: "nothing was changed; unload and load again, or increase maps.backends" },
     );
   }
   const wanted = move.slots.length;
-  const what = `cannot give service ${name} ${wanted} slots`;
+  const what = `cannot allocate ${wanted} slots for service ${name}`;
   return new LoadBalancerError(
     free.total >= wanted
-      ? `${what} in a row: of ${slotCount}, ${free.total} are free, but scattered in rows of at most ${free.largest}`
-      : `${what}: of ${slotCount}, ${free.total} are free, and a service that changes needs its new slots beside the old ones`,
+      ? `${what} in a row: ${free.total} of ${slotCount} are free, in rows of at most ${free.largest}`
+      : `${what}: ${free.total} of ${slotCount} are free, and a service that changes needs its new slots beside the old ones`,
     {
-      hint: `nothing was changed; unload and load again (${moves.length === 1 ? "one service is" : `${moves.length} services are`} to be placed), or set maps.slots larger`,
+      hint: `nothing was changed; unload and load again (${moves.length === 1 ? "1 service moves" : `${moves.length} services move`}), or increase maps.slots`,
     },
   );
 }

@@ -1,7 +1,6 @@
-/** What the kernel's maps of one address family say at the moment. */
+/** What the maps of one address family hold, and the services that follow from it. */
 import type { backends, services, slots } from "../../../programs/maps.ts";
 import type { MapKey, MapValue } from "../../loader/index.ts";
-import type { FamilyMaps } from "../apply/maps.ts";
 import {
   backendStateOf,
   endpointText,
@@ -9,113 +8,75 @@ import {
   ServiceFlag,
   type BackendDefinition,
   type ServiceDefinition,
-} from "../model/service.ts";
+} from "../model/index.ts";
 
 export type ServiceKeyValue = MapKey<typeof services>;
 export type ServiceValue = MapValue<typeof services>;
 export type SlotValue = MapValue<typeof slots>;
 export type MemberKey = MapKey<typeof backends>;
-/** A backend of a service that flows may stay with: an element of the backends map. */
+/** A backend that existing flows of a service may keep: an element of the backends map. */
 export type Member = readonly [key: MemberKey, state: MapValue<typeof backends>];
-/** What the maps of the programs do not tell of a backend. */
+/** What the programs' own maps do not show of a backend. */
 export type Setting = readonly [key: MemberKey, value: { readonly weight: number; readonly state: number }];
 
-/** A service under one of its addresses, as the maps have it. */
+/** One address of a service, as stored. */
 export interface StoredFrontEnd {
   readonly key: ServiceKeyValue;
   readonly value: ServiceValue;
-  /** What its slots hold; empty where they lie outside of the map. */
+  /** Empty if they lie outside of the map. */
   readonly slots: readonly SlotValue[];
-  /** Absent where the maps name none. */
+  /** Absent if the maps have none. */
   readonly name: string | undefined;
 }
 
 export interface State {
   readonly frontEnds: readonly StoredFrontEnd[];
-  /** Names without a service: left by a command that was killed. */
+  /** Names without a service, left by a process that was killed. */
   readonly strayNames: readonly ServiceKeyValue[];
-  /** The backends that flows may stay with. */
+  /** The backends that existing flows may keep. */
   readonly members: readonly Member[];
   readonly settings: readonly Setting[];
-  /** The filter's words that are not zero, by their numbers. */
+  /** The filter's non-zero words by index. */
   readonly filter: ReadonlyMap<number, bigint>;
-  /** Where allocation goes on. */
+  /** Where the next allocation starts. */
   readonly allocation: { readonly nextSlot: number; readonly nextRevNatIndex: number };
-  /** Entries that the services map has room for. */
+  /** Capacity of the services map. */
   readonly serviceRoom: number;
-  /** Entries that the backends map has room for. */
+  /** Capacity of the backends map. */
   readonly memberRoom: number;
-  /** Entries of the slots map. */
+  /** Size of the slots map. */
   readonly slotCount: number;
 }
 
-/**
- * What the maps say.
- * @throws {BpfError}
- */
-export function readState(maps: FamilyMaps): State {
-  const names = new Map(Array.from(maps.serviceNames, ([key, { name }]) => [keyText(key), { key, name }]));
-  const slotCount = maps.slots.maxEntries;
-  const frontEnds = Array.from(maps.services, ([key, value]) => {
-    const text = keyText(key);
-    const name = names.get(text)?.name;
-    names.delete(text);
-    const { base, count } = value.range;
-    return { key, value, name, slots: base + count > slotCount ? [] : sharing(maps.slots.getRange(base, count)) };
-  });
-  return {
-    frontEnds,
-    strayNames: Array.from(names.values(), ({ key }) => key),
-    members: [...maps.backends],
-    settings: [...maps.backendSettings],
-    filter: new Map(Array.from(maps.serviceFilter).filter(([, bits]) => bits !== 0n)),
-    allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
-    serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
-    memberRoom: maps.backends.maxEntries,
-    slotCount,
-  };
-}
-
-/** The same slots, equal ones one object: a Maglev table has thousands of a few backends. */
-function sharing(slots: readonly SlotValue[]): readonly SlotValue[] {
-  const known = new Map<string, SlotValue>();
-  return slots.map((slot) => {
-    const other = known.get(slot.address);
-    if (other?.port === slot.port && other.state === slot.state) return other;
-    known.set(slot.address, slot);
-    return slot;
-  });
-}
-
-/** A key in a form that can be compared. */
+/** A key as text, to compare and look up. */
 export function keyText({ address, port, protocol, scope }: ServiceKeyValue): string {
   return `${address}:${port}/${protocol}/${scope}`;
 }
 
-/** The same for a member. */
+/** A member's key as text. */
 export function memberText({ address, port, revNatIndex }: MemberKey): string {
   return `${revNatIndex}/${address}:${port}`;
 }
 
-/** The same for front ends of one service, and another for those of another. */
+/** Identifies the service of a front end: equal for all front ends of one service. */
 export function serviceText({ key, name, value: { revNatIndex, range, affinityTimeout } }: StoredFrontEnd): string {
   return `${revNatIndex}/${key.protocol}/${range.base}/${range.count}/${affinityTimeout}/${name ?? ""}`;
 }
 
-/** A service as the maps have it. */
+/** A service as stored. */
 export interface StoredService {
-  /** Absent where the maps name none. */
+  /** Absent if the maps have none. */
   readonly name: string | undefined;
   readonly revNatIndex: number;
   readonly affinityTimeout: number;
-  /** Slots of its Maglev table; absent where it has none. */
+  /** Size of its Maglev table. Absent: selection is random. */
   readonly maglevTableSize?: number;
   /** At least one. */
   readonly frontEnds: readonly StoredFrontEnd[];
   readonly backends: readonly BackendDefinition[];
 }
 
-/** The services that the maps hold, each with all its addresses, in the order of their indices. */
+/** The stored services, each with all its addresses, by ascending index. */
 export function storedServices({ frontEnds, members, settings }: State): StoredService[] {
   const groups = new Map<string, StoredFrontEnd[]>();
   for (const frontEnd of frontEnds) {
@@ -161,8 +122,9 @@ function byIndex<T>(entries: readonly (readonly [MemberKey, T])[]): Map<number, 
 }
 
 /**
- * Those with slots first, each as often as it has weight, but for a Maglev table;
- * then those that only keep their flows; then those that lose them.
+ * The stored backends: first those with slots, then those that only keep their
+ * flows, then those that lose them. Outside of a Maglev table, a backend's
+ * weight is the number of its slots.
  */
 function storedBackends(
   slots: readonly SlotValue[],
@@ -189,8 +151,8 @@ function storedBackends(
 }
 
 /**
- * A stored service in the form in which it is asked for; one without a name is
- * called by its address. Undefined for what no configuration can ask for.
+ * A stored service as a definition. A service without a name is called by its
+ * address. Undefined if its protocol is not balanced.
  */
 export function definitionOf({
   name,

@@ -1,21 +1,22 @@
 import { startBackends, type Backends } from "../../../programs/testing/backend-server.ts";
 import { SocketClient } from "../../../programs/testing/index.ts";
 import { withCgroup, withNetworkNamespace, withPins, type Place } from "../../testing/index.ts";
-import { loadBalancerStatus, loadLoadBalancer, OWNER, parseConfig, type LoadResult, type Status } from "../index.ts";
+import { loadBalancerStatus, OWNER, parseConfig, type ApplyResult, type Status } from "../index.ts";
+import { loadOnce } from "./load.ts";
 
-/** A load balancer in a place of its own, that the test loads and reloads. */
+/** A load balancer in its own cgroup, which the test loads and reloads. */
 export interface Loaded {
-  /** Loads a configuration, in the form that its file has; its maps are small. */
-  readonly load: (config: object) => Promise<LoadResult>;
+  /** Loads a configuration in the form of its file, with small maps. */
+  readonly load: (config: object) => Promise<ApplyResult>;
   readonly status: () => Status;
-  /** A process among those that are balanced. */
+  /** A process that is balanced. */
   readonly client: SocketClient;
   readonly place: Required<Place>;
-  /** The directory of its pins. */
+  /** The pin directory. */
   readonly pins: string;
 }
 
-/** Sizes that suffice for tests, whose maps share this machine's memory. */
+/** Small maps: all tests share this machine's memory. */
 const maps = Object.fromEntries(
   ["", "6"].flatMap((suffix) => [
     [`services${suffix}`, 32],
@@ -27,8 +28,8 @@ const maps = Object.fromEntries(
 );
 
 /**
- * Runs `work` beside a network namespace with these addresses, which are taken
- * for the host's own, and servers at `backends` there.
+ * Runs `work` with a network namespace that counts as the host's, has these
+ * addresses, and runs servers at `backends`.
  */
 export async function withLoaded(
   addresses: readonly string[],
@@ -44,7 +45,7 @@ export async function withLoaded(
         try {
           await work({
             load: (config) =>
-              loadLoadBalancer({
+              loadOnce({
                 cgroup,
                 pins,
                 hostNetworkNamespace: `/run/netns/${networkNamespace}`,

@@ -7,24 +7,24 @@ import { startIn, type Place } from "../../testing/index.ts";
 
 const script = fileURLToPath(new URL("steady-traffic.py", import.meta.url));
 
-/** A question that a process asked a service, and what came of it. */
+/** A question that a process asked a service, and the answer. */
 export interface Question {
   readonly way: "lasting UDP" | "fresh UDP" | "connected UDP" | "TCP";
-  /** Which of the services. */
+  /** Index of the service. */
   readonly service: number;
-  /** Nanoseconds of CLOCK_MONOTONIC, which `process.hrtime` tells too. */
+  /** Nanoseconds of CLOCK_MONOTONIC, the clock of `process.hrtime`. */
   readonly begin: bigint;
   readonly end: bigint;
-  /** What the backend calls itself, or the name of an error. */
+  /** The name of the backend, or of an error. */
   readonly answer: string;
-  /** Whom the process takes for the sender of the answer, of a stream for its peer; absent where there was no answer. */
+  /** The sender of the answer as the process sees it; the peer of a stream. Undefined without an answer. */
   readonly source: Endpoint | undefined;
 }
 
 /**
- * Has a process of `place` ask all of the services without pause while `work`
- * runs, in every way: from a socket for each service that stays open, from new
- * ones, connected ones, and over TCP.
+ * Runs `work` while a process in `place` asks all services without pause, in
+ * every way: from one lasting socket per service, new sockets, connected
+ * sockets, and over TCP.
  */
 export async function withSteadyTraffic(
   place: Place,
@@ -44,7 +44,7 @@ export async function withSteadyTraffic(
     await work();
     child.stdin!.end();
     const lines = (await output).trim().split("\n").slice(1);
-    if (lines.length === 0) throw new Error(`the process that asks has ended: ${await errors}`);
+    if (lines.length === 0) throw new Error(`the process that asks ended: ${await errors}`);
     return lines.map((line) => {
       const [way, service, begin, end, answer, source] = JSON.parse(line) as [
         Question["way"],

@@ -1,32 +1,30 @@
-/** A YAML document that remembers where each of its values stands. */
+/** A YAML document with the position of each value. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from "yaml";
+import type { FieldPath } from "../../model/index.ts";
 
-/** A place in the file, both from 1. */
+/** A position in the file. Both count from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** Field names and list indices, from the outermost inwards. */
-export type Path = readonly PropertyKey[];
-
 export interface SourceDocument {
-  /** What the text says, as plain JavaScript values; undefined where it is not YAML. */
+  /** The text as plain JavaScript values; undefined if it is not YAML. */
   readonly value: unknown;
-  /** What is wrong with it as YAML. */
+  /** YAML syntax errors. */
   readonly errors: readonly { readonly position: Position; readonly message: string }[];
-  /** Where the value at `path` stands; of one that is missing, the place of what it is missing from. */
-  positionOf(path: Path): Position;
-  /** Where the field's own name stands. */
-  positionOfField(path: Path, field: string): Position;
+  /** The position of the value at `path`, or of its nearest enclosing value if it is missing. */
+  positionOf(path: FieldPath): Position;
+  /** The position of the field's name. */
+  positionOfField(path: FieldPath, field: string): Position;
 }
 
 /**
- * Reads one YAML 1.2 document. Never throws on bad text: see `errors`.
+ * Reads one YAML 1.2 document. Bad text does not throw: see `errors`.
  *
- * JSON is YAML too, and what a program writes for tens of thousands of services;
- * it is read some hundred times faster as such, and as YAML only where a place
- * in it is asked for.
+ * JSON is YAML too. Programs write it, for tens of thousands of services, so it
+ * goes through `JSON.parse`, about a hundred times faster. The YAML parser runs
+ * only when a position is needed.
  */
 export function readDocument(text: string): SourceDocument {
   const lines = new LineCounter();
@@ -52,7 +50,7 @@ function read(
     try {
       return { value: JSON.parse(text), errors: [] };
     } catch {
-      // A YAML mapping in braces, or no good as YAML either.
+      // A YAML mapping in braces, or invalid as YAML too.
     }
   }
   const { errors } = document();
@@ -61,7 +59,7 @@ function read(
   try {
     return { value: document().toJS(), errors: [] };
   } catch (error) {
-    // An alias without its anchor, or aliases that multiply without bound.
+    // An alias without an anchor, or aliases that expand without bound.
     return {
       value: undefined,
       errors: [{ position: { line: 1, column: 1 }, message: error instanceof Error ? error.message : String(error) }],
@@ -69,7 +67,7 @@ function read(
   }
 }
 
-function nodeAt(document: Document, path: Path): Node | undefined {
+function nodeAt(document: Document, path: FieldPath): Node | undefined {
   const resolve = (node: Node | null | undefined) => (isAlias(node) ? node.resolve(document) : node) ?? undefined;
   let node = resolve(document.contents);
   for (const part of path) {

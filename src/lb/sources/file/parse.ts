@@ -1,60 +1,22 @@
-/** The configuration file: read, checked as a whole, and refused with every mistake at once. */
+/** Reads a configuration file and reports all its mistakes at once. */
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
-import { LoadBalancerError } from "../../model/error.ts";
-import type { ServiceConfig } from "../../model/front-ends.ts";
-import { contradictions } from "../../model/consistency.ts";
-import { readDocument, type Path, type SourceDocument } from "./document.ts";
-import { nearest } from "../../model/nearest.ts";
-import { fieldText, problemAt, type ConfigProblem } from "./problem.ts";
-import { configSchema, defaultMapSizes, knownFields, type MapSizes } from "./schema.ts";
+import {
+  checkServices,
+  completeState,
+  fieldText,
+  LoadBalancerError,
+  nearest,
+  type CheckedService,
+  type DesiredState,
+  type FieldPath,
+  type Options,
+  type SourceState,
+} from "../../model/index.ts";
+import { readDocument, type SourceDocument } from "./document.ts";
+import { problemAt, type ConfigProblem } from "./problem.ts";
+import { backend as backendSchema, configSchema, knownFields } from "./schema.ts";
 
-/** What the load balancer is to do. */
-export interface Config {
-  /** This node's name, by which backends are told that are its own. */
-  readonly node: string;
-  readonly services: readonly ServiceConfig[];
-  readonly optOut: OptOutConfig;
-  readonly options: ConfigOptions;
-  readonly maps: MapSizes;
-}
-
-/** Whose sockets are left alone. */
-export interface OptOutConfig {
-  /** Directories below where cgroup v2 is mounted, or absolute: processes there and in the cgroups below them. */
-  readonly cgroups: readonly string[];
-  /** Names, as `ip netns` has them, or absolute paths of files. */
-  readonly networkNamespaces: readonly string[];
-}
-
-/** What people choose about the data path. */
-export interface ConfigOptions {
-  /** Sockets of the IPv6 family are balanced, to IPv6 addresses and to mapped IPv4 ones. */
-  readonly ipv6: boolean;
-  /** What getpeername(2) tells a TCP client that it is connected to. */
-  readonly getpeername: "service" | "backend";
-  /** Which flows of UDP sockets have entries in the reverse maps: all, for other tools to see, or those alone that their sockets do not keep whole. */
-  readonly reverseEntries: "all" | "older";
-  /** Only sockets of the host's network namespace are balanced. */
-  readonly hostNamespaceOnly: boolean;
-  /** Slots of each service whose algorithm is maglev: one of `MAGLEV_TABLE_SIZES`. */
-  readonly maglevTableSize: number;
-  /** What a call to a service without backends fails with; unless given, ECONNREFUSED over TCP and EHOSTUNREACH over UDP. */
-  readonly noBackend?: "EHOSTUNREACH" | "ECONNREFUSED" | undefined;
-  /** Whether calls are counted by service, and by what became of them. */
-  readonly metrics: boolean;
-}
-
-const defaultOptions: ConfigOptions = {
-  ipv6: true,
-  getpeername: "backend",
-  reverseEntries: "all",
-  hostNamespaceOnly: false,
-  maglevTableSize: 1021,
-  metrics: false,
-};
-
-/** A configuration that cannot be used; `problems` in the order of the file. */
+/** An invalid configuration. `problems` are in the order of the file. */
 export class ConfigError extends LoadBalancerError {
   override readonly name = "ConfigError";
   readonly problems: readonly ConfigProblem[];
@@ -71,11 +33,18 @@ export class ConfigError extends LoadBalancerError {
 }
 
 /**
- * Reads a configuration file: YAML 1.2, UTF-8.
- * @throws {LoadBalancerError} where the file cannot be read
- * @throws {ConfigError} with everything that is wrong in it
+ * Reads a configuration file: YAML 1.2 in UTF-8.
+ * @throws {LoadBalancerError} if the file cannot be read
+ * @throws {ConfigError} with every mistake in it
+ *
+ * @example
+ * ```ts
+ * import { readConfig } from "tsbpf/lb";
+ *
+ * const { services } = readConfig("services.yaml");
+ * ```
  */
-export function readConfig(file: string): Config {
+export function readConfig(file: string): DesiredState {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);
@@ -102,10 +71,18 @@ export function readConfig(file: string): Config {
 }
 
 /**
- * Checks a configuration's text. `file` names it in errors.
- * @throws {ConfigError}
+ * Parses the text of a configuration file.
+ * @param file names the text in errors
+ * @throws {ConfigError} with every mistake in it
+ *
+ * @example
+ * ```ts
+ * import { parseConfig } from "tsbpf/lb";
+ *
+ * parseConfig("services: []", "inline").options.ipv6; // true
+ * ```
  */
-export function parseConfig(text: string, file: string): Config {
+export function parseConfig(text: string, file: string): DesiredState {
   const document = readDocument(text);
   if (document.errors.length > 0) {
     throw new ConfigError(
@@ -115,40 +92,81 @@ export function parseConfig(text: string, file: string): Config {
   }
   const result = configSchema.safeParse(document.value);
   const problems = (result.error?.issues ?? []).flatMap((issue) => issueProblems(document, issue, []));
-  for (const problem of contradictions(document, result.data, soundSettings(document.value))) problems.push(problem);
+  const settings = result.data === undefined ? validSettings(document.value) : stateOf(result.data);
+  checkServices(
+    { ...settings, services: result.data?.services ?? validParts(document.value) },
+    (path, message) => problems.push(problemAt(document, path, message)),
+    (path) => `${fieldText(path)} (line ${document.positionOf(path).line})`,
+  );
   if (!result.success || problems.length > 0)
     throw new ConfigError(
       file,
       problems.sort((a, b) => a.line - b.line || a.column - b.column),
     );
-  const { node = hostname(), services, optOut, options, maps } = result.data;
-  return {
-    node,
+  return stateOf(result.data);
+}
+
+type Parsed = NonNullable<ReturnType<typeof configSchema.safeParse>["data"]>;
+
+function stateOf({ services, ...settings }: Parsed): DesiredState {
+  return completeState({
+    ...settings,
+    options: settings.options as Partial<Options> | undefined,
+    maps: settings.maps as SourceState["maps"],
     services: services.map(({ affinity, externalAddresses = [], ...service }) => ({
       ...service,
       externalAddresses,
       affinityTimeout: affinity?.timeout ?? 0,
     })),
-    optOut: { cgroups: [], networkNamespaces: [], ...optOut },
-    options: { ...defaultOptions, ...options } as ConfigOptions,
-    maps: { ...defaultMapSizes, ...maps } as MapSizes,
-  };
+  });
 }
 
-/** What is right in itself of what the services are checked against; elsewhere what holds unless given. */
-function soundSettings(value: unknown): Pick<Config, "node" | "options" | "maps"> {
+/** The settings of an invalid file: the valid ones, and defaults for the others. */
+function validSettings(value: unknown): DesiredState {
   const { node, options, maps } = configSchema.shape;
   const given = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  return completeState({
+    services: [],
+    node: node.safeParse(given["node"]).data,
+    options: options.safeParse(given["options"]).data as Partial<Options> | undefined,
+    maps: maps.safeParse(given["maps"]).data as SourceState["maps"],
+  });
+}
+
+/** The services of an invalid file, each with its valid fields. An entry that is not a mapping is undefined. */
+function validParts(value: unknown): (CheckedService | undefined)[] {
+  const services = (value as { services?: unknown } | null)?.services;
+  if (!Array.isArray(services)) return [];
+  return services.map((entry: unknown) => {
+    if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return undefined;
+    return validFields(entry as Record<string, unknown>);
+  });
+}
+
+function validFields(entry: Record<string, unknown>): CheckedService {
+  const { shape } = configSchema.shape.services.element;
+  // One type for all schemas: checking a method of their union takes a fifth of this project's type check.
+  const schemas: Record<string, { safeParse(value: unknown): { data?: unknown } }> = shape;
+  const simple = Object.entries(schemas).map(
+    ([field, schema]) => [field, schema.safeParse(entry[field]).data] as const,
+  );
+  const validItems = <T>(field: string, schema: { safeParse(item: unknown): { data?: T } }) => {
+    const value = entry[field];
+    return Array.isArray(value) ? value.map((item: unknown) => schema.safeParse(item).data) : [];
+  };
   return {
-    node: node.safeParse(given["node"]).data ?? hostname(),
-    options: { ...defaultOptions, ...options.safeParse(given["options"]).data } as ConfigOptions,
-    maps: { ...defaultMapSizes, ...maps.safeParse(given["maps"]).data } as MapSizes,
+    ...Object.fromEntries(simple),
+    externalAddresses: validItems("externalAddresses", shape.address),
+    backends: validItems("backends", backendSchema),
+    invalid: new Set(
+      simple.filter(([field, data]) => data === undefined && entry[field] !== undefined).map(([f]) => f),
+    ),
   };
 }
 
 type Issue = NonNullable<ReturnType<typeof configSchema.safeParse>["error"]>["issues"][number];
 
-function issueProblems(document: SourceDocument, issue: Issue, before: Path): ConfigProblem[] {
+function issueProblems(document: SourceDocument, issue: Issue, before: FieldPath): ConfigProblem[] {
   const path = [...before, ...issue.path];
   if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownField(document, path, key));
   const value = valueAt(document.value, path);
@@ -160,7 +178,7 @@ function issueProblems(document: SourceDocument, issue: Issue, before: Path): Co
   return [problemAt(document, path, `${issue.message}, ${found(value)}`)];
 }
 
-function unknownField(document: SourceDocument, path: Path, key: string): ConfigProblem {
+function unknownField(document: SourceDocument, path: FieldPath, key: string): ConfigProblem {
   const known = knownFields(path);
   const suggestion = nearest(key, known);
   return {
@@ -170,7 +188,7 @@ function unknownField(document: SourceDocument, path: Path, key: string): Config
   };
 }
 
-function valueAt(value: unknown, path: Path): unknown {
+function valueAt(value: unknown, path: FieldPath): unknown {
   return path.reduce<unknown>(
     (inner, part) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[part],
     value,

@@ -1,27 +1,28 @@
 /**
- * The form of the configuration file. Every message says what was expected;
- * where in the file, and what stood there instead, is added by `parseConfig`.
+ * The schema of the configuration file. Each message says what was expected;
+ * `parseConfig` adds the place in the file and the value found there.
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
-import { MAGLEV_TABLE_SIZES } from "../../plan/index.ts";
-import { familyMaps } from "../../apply/maps.ts";
-import type { BackendConfig } from "../../model/front-ends.ts";
 import {
   backendStates,
   canonicalAddress,
+  defaultMapSizes,
+  EXPECTED_ADDRESS,
+  MAGLEV_TABLE_SIZES,
   MAX_NAME_BYTES,
   MAX_WEIGHT,
   ProtocolNumber,
+  type Backend,
   type BackendStateName,
   type Endpoint,
   type Protocol,
-} from "../../model/service.ts";
+} from "../../model/index.ts";
 
-/** Entries of the largest map that can be asked for: 16 Mi, the field's own limit for reverse entries. */
+/** The largest size of a map: 16 Mi entries, Cilium's own limit for reverse entries. */
 const MAX_MAP_ENTRIES = 1 << 24;
 
-/** Seconds: a day, as Kubernetes' `sessionAffinityConfig` has it. */
+/** One day in seconds, the limit of Kubernetes' `sessionAffinityConfig`. */
 const MAX_AFFINITY_TIMEOUT = 86_400;
 
 function check<T>(expected: string, accepts: (value: unknown) => boolean) {
@@ -40,7 +41,7 @@ function oneOf<T extends string>(...choices: readonly T[]) {
   return check<T>(expected, (value) => (choices as readonly unknown[]).includes(value));
 }
 
-/** A structure's own message, leaving the list of unknown fields to `parseConfig`. */
+/** The message of a mapping or list of another type. `parseConfig` reports unknown fields. */
 function structure(expected: string) {
   return {
     error: (issue: { code?: string }) => (issue.code === "unrecognized_keys" ? undefined : `expected ${expected}`),
@@ -48,9 +49,9 @@ function structure(expected: string) {
 }
 
 /**
- * An address that one host can have and any socket name: not unspecified,
- * multicast or broadcast, not link-local (which needs an interface beside it),
- * and not an IPv4 address in IPv6's mapped form.
+ * Whether a host can have this address and any socket can call it. Unspecified,
+ * multicast, broadcast, IPv4-mapped and link-local addresses (which need an
+ * interface) are not.
  */
 function isUnicast(address: string): boolean {
   if (isIPv4(address)) {
@@ -60,7 +61,7 @@ function isUnicast(address: string): boolean {
   return isIPv6(address) && !address.includes("%") && !/^(::$|ff|fe[89ab]|::ffff:.*\.)/.test(canonicalAddress(address));
 }
 
-/** `"20.0.0.1:80"` or `"[2001:db8::1]:80"`; undefined where it is nothing of the kind. */
+/** Parses `"20.0.0.1:80"` or `"[2001:db8::1]:80"`; undefined for anything else. */
 function parseEndpoint(value: unknown): Endpoint | undefined {
   const [, v4, v6, digits] =
     (typeof value === "string" && /^(?:([^:[\]]+)|\[([^[\]]+)\]):(\d{1,5})$/.exec(value)) || [];
@@ -77,7 +78,7 @@ function parseEndpoint(value: unknown): Endpoint | undefined {
   return { address: canonicalAddress(address), port };
 }
 
-/** Kubernetes' names of nodes are DNS subdomains, at most 253 characters. */
+/** Kubernetes node names are DNS subdomains of at most 253 characters. */
 const nodeName = check<string>(
   "a node's name of 1 to 253 characters without blanks",
   (value) => typeof value === "string" && /^[^\s\p{Cc}]{1,253}$/u.test(value),
@@ -87,10 +88,6 @@ const name = check<string>(
   `a name of 1 to ${MAX_NAME_BYTES} bytes without control characters`,
   (value) => typeof value === "string" && /^\P{Cc}+$/u.test(value) && Buffer.byteLength(value) <= MAX_NAME_BYTES,
 );
-
-/** Also said where a service names no address at all. */
-export const EXPECTED_ADDRESS = "expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1";
-export const EXPECTED_PORT = "expected a whole number from 1 to 65535";
 
 const unicast = z
   .custom<string>((value) => typeof value === "string" && isUnicast(value), { error: EXPECTED_ADDRESS })
@@ -109,7 +106,7 @@ const detailedBackend = z
     node: nodeName.optional(),
   })
   .transform(
-    ({ address, weight = 1, state = "active", node }): BackendConfig => ({
+    ({ address, weight = 1, state = "active", node }): Backend => ({
       ...address,
       weight,
       state,
@@ -117,9 +114,9 @@ const detailedBackend = z
     }),
   );
 
-/** `parseConfig` tells of a mapping what is wrong with it as the second, of all else as the first. */
+/** `parseConfig` reports a mapping by the second form, anything else by the first. */
 export const backend = z.union([
-  endpoint.transform((address): BackendConfig => ({ ...address, weight: 1, state: "active" })),
+  endpoint.transform((address): Backend => ({ ...address, weight: 1, state: "active" })),
   detailedBackend,
 ]);
 
@@ -154,40 +151,31 @@ const service = z.strictObject(
   structure("a service: name, address, port, protocol, backends"),
 );
 
-/** What people choose about the data path. */
+/** `Options` of the model, all optional. */
 const options = z.strictObject(
   {
-    /** Whether sockets of the IPv6 family are balanced. */
     ipv6: boolean.optional(),
-    /** What getpeername(2) tells a TCP client. */
     getpeername: oneOf("service", "backend").optional(),
-    /** Which flows of UDP sockets have entries in the reverse maps. */
     reverseEntries: oneOf("all", "older").optional(),
-    /** Only sockets of the host's network namespace are balanced. */
     hostNamespaceOnly: boolean.optional(),
-    /** Slots of a service whose algorithm is maglev. */
     maglevTableSize: check<number>(`one of ${MAGLEV_TABLE_SIZES.join(", ")}`, (value) =>
       (MAGLEV_TABLE_SIZES as readonly unknown[]).includes(value),
     ).optional(),
-    /** What a call to a service without backends fails with. */
     noBackend: oneOf("EHOSTUNREACH", "ECONNREFUSED").optional(),
-    /** Whether calls are counted by service. */
     metrics: boolean.optional(),
   },
   structure("options, such as { ipv6: false }"),
 );
 
-/** Who is left alone, found out when the file is loaded. */
+/** `OptOut` of the model. Whether the cgroups and namespaces exist is checked when the file is loaded. */
 const optOut = z.strictObject(
   {
-    /** Below where cgroup v2 is mounted, or absolute. */
     cgroups: z
       .array(
         check<string>("a cgroup's directory, such as system.slice or /sys/fs/cgroup/system.slice", isPath),
         structure("a list of cgroups' directories"),
       )
       .optional(),
-    /** Names, as `ip netns` has them, or files. */
     networkNamespaces: z
       .array(
         check<string>(
@@ -205,27 +193,8 @@ function isPath(value: unknown): value is string {
   return typeof value === "string" && value !== "" && !value.includes("\0");
 }
 
-/** The maps whose size can be chosen. */
-const sizedMaps = [familyMaps.ipv4, familyMaps.ipv6].flatMap(
-  ({ services, slots, backends, affinity, connections, reverseSk }) => [
-    services,
-    slots,
-    backends,
-    affinity,
-    connections,
-    reverseSk,
-  ],
-);
-
-/** Entries of the maps whose size can be chosen, by the maps' names. */
-export type MapSizes = Readonly<Record<string, number>>;
-
-export const defaultMapSizes: MapSizes = Object.fromEntries(
-  sizedMaps.map(({ name, maxEntries }) => [name, maxEntries]),
-);
-
 const maps = z.strictObject(
-  Object.fromEntries(sizedMaps.map(({ name }) => [name, wholeNumber(1, MAX_MAP_ENTRIES).optional()])),
+  Object.fromEntries(Object.keys(defaultMapSizes).map((name) => [name, wholeNumber(1, MAX_MAP_ENTRIES).optional()])),
   structure("sizes of maps, by their names"),
 );
 
@@ -240,7 +209,7 @@ export const configSchema = z.strictObject(
   structure("a mapping with the field services"),
 );
 
-/** The fields that a mapping at `path` of the file may have. */
+/** The fields of the mapping at `path`. */
 export function knownFields(path: readonly PropertyKey[]): readonly string[] {
   const [top, , field] = path;
   if (top === undefined) return Object.keys(configSchema.shape);

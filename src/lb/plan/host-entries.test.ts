@@ -2,11 +2,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { hashOf } from "../model/hash.ts";
 import { ServiceFlag, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
-import { skipEntries, sourceSeeds } from "./host-state.ts";
+import { skipEntries, sourceSeeds } from "./host-entries.ts";
 
-const test = suite("surroundings");
+const test = suite("host entries");
 
-test("a network namespace chooses by its first IPv4 address, or IPv6 address, that no other host has", () => {
+test("a network namespace is seeded by its first IPv4 address, else its first IPv6 address, that no other host has", () => {
   const local = ["127.0.0.1", "::1"];
   assert.equal(
     sourceSeeds([
@@ -36,7 +36,7 @@ const service = (frontEnds: readonly FrontEnd[], ...backends: readonly string[])
 });
 const SKIP = ServiceFlag.SKIP_SELF;
 
-test("a service is left alone where one of its backends is, under each address that sockets ask for", () => {
+test("a service passes through in its backends' namespaces, at each address that sockets can call", () => {
   const namespaces = [
     { cookie: 1n, addresses: ["127.0.0.1", "20.0.0.1", "20.0.0.2"] },
     { cookie: 2n, addresses: ["127.0.0.1", "20.0.0.2", "fd00::1"] },
