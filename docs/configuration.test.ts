@@ -3,8 +3,7 @@ import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
-import { knownFields } from "../src/lb/sources/file/schema.ts";
-import { defaultMapSizes, expandServices, parseConfig } from "../src/lb/index.ts";
+import { defaultMapSizes, expandServices, knownFields, parseConfig } from "../src/lb/index.ts";
 
 const test = suite("docs/configuration.md");
 

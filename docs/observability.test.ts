@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { counterNames } from "../src/lb/apply/counters.ts";
+import { counterNames } from "../src/lb/index.ts";
 import { prometheusName } from "../src/cli/commands/metrics.ts";
 
 const test = suite("docs/observability.md");

@@ -16,7 +16,7 @@ import { attach, load } from "tsbpf";
 import { networkNamespaces } from "tsbpf/kernel";
 import { defaultOptions, loadBalancerPrograms, maps4, ServiceFlag } from "../../programs/index.ts";
 import { ServiceTable, type MapOpener } from "../../programs/testing/service-table.ts";
-import { closeStaleSockets } from "../../src/lb/apply/close-sockets.ts";
+import { closeStaleSockets } from "../../src/lb/index.ts";
 import { startIn, withCgroup } from "../../src/testing/index.ts";
 
 const sockets = Number(process.argv[2] ?? 100_000);

@@ -1,5 +1,5 @@
 /** The load balancer's state as tables. */
-import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/observe/status.ts";
+import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/index.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
 /** Backends and addresses shown per service. */

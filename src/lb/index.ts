@@ -1,6 +1,7 @@
-/** The socket-level load balancer, as a library: `tsbpf/lb`. */
+/** The load balancer's control plane, for the command and the tests. `src/doors/lb.ts` is the part that users get. */
 import "../one-copy.ts";
 export {
+  closeStaleSockets,
   counterNames,
   loadBalancerMaps,
   nothingLoaded,
@@ -11,7 +12,7 @@ export {
   type UnloadResult,
 } from "./apply/index.ts";
 export { Balancer, type ApplyResult, type BalancerPlace } from "./balancer.ts";
-export { cgroupPath, hostAddresses } from "./host/index.ts";
+export { cgroupPath, hostAddresses, NamespaceReader, ownCgroup } from "./host/index.ts";
 export {
   checkServices,
   completeState,
@@ -45,12 +46,34 @@ export {
   type SourceState,
   type TrafficPolicy,
 } from "./model/index.ts";
-export * from "./observe/index.ts";
+export {
+  loadBalancerMetrics,
+  loadBalancerStatus,
+  mapTypeText,
+  Monitor,
+  openPinnedMap,
+  pinnedMaps,
+  type BackendStatus,
+  type EventsState,
+  type MapMetrics,
+  type MapStatus,
+  type MapUse,
+  type Metrics,
+  type MonitorState,
+  type OpenMap,
+  type PinnedMap,
+  type ProgramStatus,
+  type ServiceMetrics,
+  type ServiceStatus,
+  type Status,
+  type TranslationEvent,
+} from "./observe/index.ts";
 export type { Outcome } from "./plan/index.ts";
 export {
   ConfigError,
   fileSource,
   firstState,
+  knownFields,
   openSource,
   parseConfig,
   readConfig,

@@ -6,11 +6,9 @@ import { startBackends, type Backends } from "../../programs/testing/backend-ser
 import { errnoOf, SocketClient, type Endpoint } from "../../programs/testing/index.ts";
 import { cgroupRoot } from "../loader/index.ts";
 import { removeCgroup, toolSuite, withNetworkNamespace } from "../testing/index.ts";
-import { hashOf } from "./model/hash.ts";
-import { LoadBalancerError } from "./model/error.ts";
-import { maglevTable } from "./plan/maglev.ts";
-import { NamespaceReader } from "./host/namespaces.ts";
-import { sourceSeeds } from "./plan/host-entries.ts";
+import { hashOf, LoadBalancerError } from "./model/index.ts";
+import { maglevTable, sourceSeeds } from "./plan/index.ts";
+import { NamespaceReader } from "./host/index.ts";
 import { withLoaded } from "./testing/loaded.ts";
 
 const test = toolSuite("services of a node", ["python3"], { kernel: true });

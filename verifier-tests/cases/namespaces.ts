@@ -1,6 +1,6 @@
 /** How network namespaces are told apart: by the kernel, or, where it does not say, by a program. */
 import { namespaceCookieOf, withSocket } from "../../src/kernel/index.ts";
-import { NamespaceReader } from "../../src/lb/host/namespaces.ts";
+import { NamespaceReader } from "../../src/lb/index.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { inTestCgroup } from "../suite/cgroup.ts";
 

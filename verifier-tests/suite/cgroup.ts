@@ -1,7 +1,7 @@
 /** A cgroup of a case's own, and sockets in it. */
 import { mkdirSync, rmdirSync } from "node:fs";
-import { attachProgram, bpf, createLink, type Fd, openDirectory, programAttachAttr } from "../../src/kernel/index.ts";
-import { ownCgroup } from "../../src/lb/host/cgroup-path.ts";
+import { attachProgram, bpf, createLink, openDirectory, programAttachAttr, type Fd } from "../../src/kernel/index.ts";
+import { ownCgroup } from "../../src/lb/index.ts";
 import { enterCgroup, withCgroup } from "../../src/testing/index.ts";
 import type { Item } from "../../src/asm/index.ts";
 import type { Hook } from "./hooks.ts";

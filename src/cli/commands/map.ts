@@ -1,5 +1,5 @@
 import { Argument, Command } from "commander";
-import { openPinnedMap, pinnedMaps } from "../../lb/observe/pinned-maps.ts";
+import { openPinnedMap, pinnedMaps } from "../../lb/index.ts";
 import { printUseNote, useCells, useColumns } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { count, print, printJson, printTable, toJson } from "../output.ts";

@@ -1,7 +1,6 @@
 import { Command, Option } from "commander";
 import type { Counter } from "../../../programs/index.ts";
-import { counterNames } from "../../lb/apply/counters.ts";
-import { loadBalancerMetrics, type Metrics } from "../../lb/observe/metrics.ts";
+import { counterNames, loadBalancerMetrics, type Metrics } from "../../lb/index.ts";
 import { printUseNote, useCells, useColumns } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { count, print, printJson, printTable } from "../output.ts";

@@ -1,11 +1,7 @@
 import { realpathSync } from "node:fs";
 import { sep } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { cgroupPath } from "../../lb/host/cgroup-path.ts";
-import type { TranslationEvent } from "../../lb/observe/events.ts";
-import { Monitor } from "../../lb/observe/monitor.ts";
-import { ProtocolNumber } from "../../lb/model/service.ts";
-import { loadBalancerStatus } from "../../lb/observe/status.ts";
+import { cgroupPath, loadBalancerStatus, Monitor, ProtocolNumber, type TranslationEvent } from "../../lb/index.ts";
 import { CommandError } from "../errors.ts";
 import { pinOption } from "../options.ts";
 import { colors, print, toJson } from "../output.ts";

@@ -1,6 +1,5 @@
 import { Command } from "commander";
-import { nothingLoaded } from "../../lb/apply/pins.ts";
-import { loadBalancerStatus } from "../../lb/observe/status.ts";
+import { loadBalancerStatus, nothingLoaded } from "../../lb/index.ts";
 import { CommandError } from "../errors.ts";
 import { printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";

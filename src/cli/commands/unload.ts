@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { unloadLoadBalancer } from "../../lb/apply/unload.ts";
+import { unloadLoadBalancer } from "../../lb/index.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, print, printJson } from "../output.ts";
 import { uninterrupted } from "../uninterrupted.ts";

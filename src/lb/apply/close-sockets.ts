@@ -6,7 +6,7 @@
  * own address is not recorded.
  */
 import { setImmediate } from "node:timers/promises";
-import { ServiceFlag, type Maps } from "../../../programs/maps.ts";
+import { ServiceFlag, type Maps } from "../../../programs/index.ts";
 import {
   BpfError,
   cookieOf,

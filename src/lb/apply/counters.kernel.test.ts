@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { errnoOf } from "../../../programs/testing/index.ts";
 import { familyMaps } from "./maps.ts";
 import { OWNER } from "../index.ts";
-import { loadBalancerMetrics } from "../observe/metrics.ts";
+import { loadBalancerMetrics } from "../observe/index.ts";
 import { PinDirectory } from "../../loader/index.ts";
 import { toolSuite } from "../../testing/index.ts";
 import { withLoaded } from "../testing/loaded.ts";

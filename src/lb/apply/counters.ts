@@ -1,6 +1,5 @@
 /** The counters of services, which exist if options.metrics is set. */
-import { NO_SERVICE, type Counter } from "../../../programs/index.ts";
-import { Counters, type Maps } from "../../../programs/maps.ts";
+import { Counters, NO_SERVICE, type Counter, type Maps } from "../../../programs/index.ts";
 import { possibleCpus } from "../../kernel/index.ts";
 import type { MapHandle } from "../../loader/index.ts";
 import type { AddressFamily } from "../model/index.ts";

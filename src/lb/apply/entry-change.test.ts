@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { optOutNamespaces } from "../../../programs/maps.ts";
+import type { optOutNamespaces } from "../../../programs/index.ts";
 import { EntryChange, type ChangedMap } from "./entry-change.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { LoadBalancerError } from "../model/index.ts";
 
 const test = suite("maps that hold exactly what they are given");
 

@@ -1,25 +1,26 @@
 /** Maps that hold exactly given entries: missing ones are added before services change, stale ones removed after. */
-import type { MapHandle, MapKey } from "../../loader/index.ts";
+import type { MapHandle, MapKey, MapValue } from "../../loader/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
 import { LoadBalancerError } from "../model/index.ts";
-import type { MapEntry } from "../plan/index.ts";
+
+type Entry<D extends MapDefinition> = readonly [key: MapKey<D>, value: MapValue<D>];
 
 /** The part of a map's handle that `EntryChange` uses. */
 export type ChangedMap<D extends MapDefinition = MapDefinition> = Pick<
   MapHandle<D>,
   "name" | "maxEntries" | "setMany" | "deleteMany"
 > &
-  Iterable<MapEntry<D>>;
+  Iterable<Entry<D>>;
 
 /** The change from what a map holds to what it should hold. Only differences are written. */
 export class EntryChange<D extends MapDefinition = MapDefinition> {
   readonly #map: ChangedMap<D>;
-  readonly #before: readonly MapEntry<D>[];
-  readonly #missing: readonly MapEntry<D>[];
+  readonly #before: readonly Entry<D>[];
+  readonly #missing: readonly Entry<D>[];
   readonly #stale: readonly MapKey<D>[];
 
   /** @throws {LoadBalancerError} if the map cannot hold the entries */
-  constructor(map: ChangedMap<D>, entries: readonly MapEntry<D>[]) {
+  constructor(map: ChangedMap<D>, entries: readonly Entry<D>[]) {
     this.#map = map;
     this.#before = [...map];
     const wanted = new Map(entries.map(([key, value]) => [textOf(key), [key, value] as const]));

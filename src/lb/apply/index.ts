@@ -9,3 +9,4 @@ export { dataPathOptions, ProgramBuilder } from "./programs.ts";
 export { readState } from "./read-state.ts";
 export { storedDefinitions, transact, type Place, type Target, type TransactionResult } from "./transaction.ts";
 export { unloadLoadBalancer, type UnloadResult } from "./unload.ts";
+export { applyPlans } from "./write-plans.ts";

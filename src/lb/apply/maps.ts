@@ -1,5 +1,5 @@
 /** The load balancer's maps in user space, with those that no program reads. */
-import * as declared from "../../../programs/maps.ts";
+import * as declared from "../../../programs/index.ts";
 import type { MapHandle } from "../../loader/index.ts";
 import {
   array,

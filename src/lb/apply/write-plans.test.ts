@@ -4,9 +4,8 @@ import { applyPlans, bumpGeneration } from "./write-plans.ts";
 import type { EntryChange } from "./entry-change.ts";
 import { readState } from "./read-state.ts";
 import type { ControlMaps, FamilyMaps } from "./maps.ts";
-import { planServices } from "../plan/plan.ts";
-import { NO_SLOTS } from "../plan/rounds.ts";
-import type { AddressFamily, ServiceDefinition } from "../model/service.ts";
+import { NO_SLOTS, planServices } from "../plan/index.ts";
+import type { AddressFamily, ServiceDefinition } from "../model/index.ts";
 
 const test = suite("control plane");
 

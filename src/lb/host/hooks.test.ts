@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BpfError, Errno, linux, type Fd, type Kernel } from "../../kernel/index.ts";
 import { AttachType } from "../../types/index.ts";
-import { LoadBalancerError } from "../model/error.ts";
+import { LoadBalancerError } from "../model/index.ts";
 import { attachOrder, checkHooks, hookText } from "./hooks.ts";
 
 const test = suite("hooks");

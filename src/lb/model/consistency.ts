@@ -8,7 +8,7 @@ import { fieldText, type FieldPath } from "./field-path.ts";
 import { backendsOfNode, localScopes, serviceFamily } from "./front-ends.ts";
 import { endpointText, familyOf, MAX_SERVICES, type AddressFamily, type Backend, type Service } from "./service.ts";
 import { MAX_SLOTS_PER_SERVICE, slotsNeeded } from "./slot-count.ts";
-import { maps4, maps6 } from "../../../programs/maps.ts";
+import { maps4, maps6 } from "../../../programs/index.ts";
 
 /** Also reported for a service without any address. */
 export const EXPECTED_ADDRESS = "expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1";

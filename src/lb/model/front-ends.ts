@@ -1,5 +1,5 @@
 /** From the services that users name to those that maps hold: every address each service has. */
-import { Scope } from "../../../programs/maps.ts";
+import { Scope } from "../../../programs/index.ts";
 import { LoadBalancerError } from "./error.ts";
 import {
   endpointText,

@@ -1,5 +1,5 @@
 /** The maps whose sizes users can choose. */
-import { maps4, maps6 } from "../../../programs/maps.ts";
+import { maps4, maps6 } from "../../../programs/index.ts";
 
 const sizedMaps = [maps4, maps6].flatMap(({ services, slots, backends, affinity, connections, reverseSk }) => [
   services,

@@ -1,5 +1,5 @@
 /** Services and their backends. */
-import { BackendState, Scope, ServiceFlag } from "../../../programs/maps.ts";
+import { BackendState, Scope, ServiceFlag } from "../../../programs/index.ts";
 import { decodeValue, encodeValue, ipv6 } from "../../types/index.ts";
 
 export { ServiceFlag };

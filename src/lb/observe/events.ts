@@ -1,5 +1,5 @@
 /** Translation events in the form that users read. */
-import { EventKind, type Event } from "../../../programs/events.ts";
+import { EventKind, type Event } from "../../../programs/index.ts";
 import { withoutMapping, type Infer } from "../../types/index.ts";
 import { endpointText, familyOf, protocolOf, type AddressFamily } from "../model/index.ts";
 

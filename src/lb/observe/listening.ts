@@ -1,6 +1,6 @@
 /** Whether a monitor listens, as any process can see. */
 import { join } from "node:path";
-import { events } from "../../../programs/events.ts";
+import { events } from "../../../programs/index.ts";
 import { linux, openDirectory, tryLock, type ProgramInfo } from "../../kernel/index.ts";
 import type { PinDirectory } from "../../loader/index.ts";
 

@@ -1,5 +1,5 @@
 /** Counters by service name, and how full the maps are. */
-import { NO_SERVICE } from "../../../programs/metrics.ts";
+import { NO_SERVICE } from "../../../programs/index.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import {
   familyMaps,

@@ -4,8 +4,7 @@
  * that the next `load` or monitor restores them, even after a kill.
  */
 import { fstatSync, statSync } from "node:fs";
-import { events, eventsLost, loadBalancerPrograms } from "../../../programs/index.ts";
-import { generation } from "../../../programs/maps.ts";
+import { events, eventsLost, generation, loadBalancerPrograms } from "../../../programs/index.ts";
 import { openDirectory, tryLock, type Fd } from "../../kernel/index.ts";
 import {
   checkManager,

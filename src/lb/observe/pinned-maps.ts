@@ -1,5 +1,5 @@
 /** Reads the maps of a loaded load balancer. */
-import { connected } from "../../../programs/maps.ts";
+import { connected } from "../../../programs/index.ts";
 import { checkManager, PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { MapType, type MapDefinition } from "../../types/index.ts";
 import { familyMaps, loadBalancerMaps, nothingLoaded, OWNER } from "../apply/index.ts";

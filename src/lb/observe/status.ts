@@ -1,6 +1,5 @@
 /** What is loaded, read from the kernel. */
-import { optOutCgroups, optOutNamespaces } from "../../../programs/maps.ts";
-import { NO_SERVICE } from "../../../programs/metrics.ts";
+import { NO_SERVICE, optOutCgroups, optOutNamespaces } from "../../../programs/index.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { MapType } from "../../types/index.ts";
@@ -255,16 +254,7 @@ function serviceStatus(
   });
 }
 
-/**
- * A map type's name in linux/bpf.h, in lower case.
- *
- * @example
- * ```ts
- * import { mapTypeText } from "tsbpf/lb";
- *
- * mapTypeText(9); // "lru_hash"
- * ```
- */
+/** A map type's name in linux/bpf.h, in lower case: `lru_hash`. */
 export function mapTypeText(type: number): string {
   return (
     Object.entries(MapType)

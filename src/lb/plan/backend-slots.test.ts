@@ -1,9 +1,14 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backendsForNewFlows, slotCounts, slotsNeeded } from "../model/index.ts";
+import {
+  backendsForNewFlows,
+  slotCounts,
+  slotsNeeded,
+  type BackendDefinition,
+  type BackendStateName,
+} from "../model/index.ts";
 import { slotsOf } from "./backend-slots.ts";
-import type { BackendDefinition, BackendStateName } from "../model/service.ts";
 
 const test = suite("slots of backends");
 

@@ -1,5 +1,5 @@
 /** Plans for the service filter (programs/service-filter.ts), which must cover every service a program may find. */
-import { filterWords } from "../../../programs/service-filter.ts";
+import { filterWords } from "../../../programs/index.ts";
 import { isReachable, type FrontEnd, type ServiceDefinition } from "../model/index.ts";
 import type { State } from "./state.ts";
 

@@ -1,7 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hashOf } from "../model/hash.ts";
-import { ServiceFlag, type FrontEnd, type ServiceDefinition } from "../model/service.ts";
+import { hashOf, ServiceFlag, type FrontEnd, type ServiceDefinition } from "../model/index.ts";
 import { skipEntries, sourceSeeds } from "./host-entries.ts";
 
 const test = suite("host entries");

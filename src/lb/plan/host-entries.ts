@@ -1,12 +1,11 @@
 /** What maps hold of the host: opt-outs, Maglev sources, and backends that call their own service. */
 import { isIPv4 } from "node:net";
-import { maps4, maps6, optOutCgroups, optOutNamespaces, sources } from "../../../programs/maps.ts";
-import type { MapKey, MapValue } from "../../loader/index.ts";
-import type { MapDefinition } from "../../types/index.ts";
+import { maps4, maps6, optOutCgroups, optOutNamespaces, sources } from "../../../programs/index.ts";
+import type { Infer, MapDefinition } from "../../types/index.ts";
 import {
   familyOf,
-  hashOf,
   hasFlag,
+  hashOf,
   isLoopback,
   isReachable,
   ServiceFlag,
@@ -19,10 +18,8 @@ import {
 /** Exactly the entries that a map should hold. */
 export interface MapEntries<D extends MapDefinition = MapDefinition> {
   readonly definition: D;
-  readonly entries: readonly MapEntry<D>[];
+  readonly entries: readonly (readonly [key: Infer<D["key"]>, value: Infer<D["value"]>])[];
 }
-
-export type MapEntry<D extends MapDefinition> = readonly [key: MapKey<D>, value: MapValue<D>];
 
 const skipMaps = { ipv4: maps4.skip, ipv6: maps6.skip } as const satisfies Record<AddressFamily, unknown>;
 

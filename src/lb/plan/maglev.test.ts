@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hashOf } from "../model/hash.ts";
-import { MAGLEV_TABLE_SIZES } from "../model/slot-count.ts";
+import { hashOf, MAGLEV_TABLE_SIZES } from "../model/index.ts";
 import { maglevTable } from "./maglev.ts";
 
 const test = suite("Maglev tables");

@@ -1,22 +1,22 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { filterPlace, filterWords } from "../../../programs/service-filter.ts";
-import { slotsNeeded } from "../model/slot-count.ts";
-import { LoadBalancerError } from "../model/error.ts";
-import type { FilterWords } from "./filter.ts";
-import { maglevTable } from "./maglev.ts";
-import { planServices, type Plan } from "./plan.ts";
-import { NO_SLOTS } from "./rounds.ts";
+import { filterPlace, filterWords } from "../../../programs/index.ts";
 import {
   endpointText,
   isReachable,
+  LoadBalancerError,
   ServiceFlag,
+  slotsNeeded,
   type BackendDefinition,
   type BackendStateName,
   type FrontEnd,
   type ServiceDefinition,
-} from "../model/service.ts";
+} from "../model/index.ts";
+import type { FilterWords } from "./filter.ts";
+import { maglevTable } from "./maglev.ts";
+import { planServices, type Plan } from "./plan.ts";
+import { NO_SLOTS } from "./rounds.ts";
 import {
   definitionOf,
   keyText,

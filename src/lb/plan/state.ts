@@ -1,6 +1,6 @@
 /** What the maps of one address family hold, and the services that follow from it. */
-import type { backends, services, slots } from "../../../programs/maps.ts";
-import type { MapKey, MapValue } from "../../loader/index.ts";
+import type { backends, services, slots } from "../../../programs/index.ts";
+import type { Infer } from "../../types/index.ts";
 import {
   backendStateOf,
   endpointText,
@@ -10,12 +10,12 @@ import {
   type ServiceDefinition,
 } from "../model/index.ts";
 
-export type ServiceKeyValue = MapKey<typeof services>;
-export type ServiceValue = MapValue<typeof services>;
-export type SlotValue = MapValue<typeof slots>;
-export type MemberKey = MapKey<typeof backends>;
+export type ServiceKeyValue = Infer<(typeof services)["key"]>;
+export type ServiceValue = Infer<(typeof services)["value"]>;
+export type SlotValue = Infer<(typeof slots)["value"]>;
+export type MemberKey = Infer<(typeof backends)["key"]>;
 /** A backend that existing flows of a service may keep: an element of the backends map. */
-export type Member = readonly [key: MemberKey, state: MapValue<typeof backends>];
+export type Member = readonly [key: MemberKey, state: Infer<(typeof backends)["value"]>];
 /** What the programs' own maps do not show of a backend. */
 export type Setting = readonly [key: MemberKey, value: { readonly weight: number; readonly state: number }];
 

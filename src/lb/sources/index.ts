@@ -3,7 +3,7 @@ import { LoadBalancerError, nearest, type SourceState } from "../model/index.ts"
 import { fileSource } from "./file/index.ts";
 import type { Source } from "./source.ts";
 
-export { ConfigError, fileSource, parseConfig, readConfig, type ConfigProblem } from "./file/index.ts";
+export { ConfigError, fileSource, knownFields, parseConfig, readConfig, type ConfigProblem } from "./file/index.ts";
 export type { Source } from "./source.ts";
 
 /** Opens a source at a location: a path or an address, as the kind defines it. */

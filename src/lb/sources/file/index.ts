@@ -4,6 +4,7 @@ import { readConfig } from "./parse.ts";
 
 export { ConfigError, parseConfig, readConfig } from "./parse.ts";
 export type { ConfigProblem } from "./problem.ts";
+export { knownFields } from "./schema.ts";
 
 /**
  * Yields the state of a configuration file once, then ends.

@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LoadBalancerError } from "../../model/error.ts";
-import { defaultMapSizes } from "../../model/index.ts";
+import { defaultMapSizes, LoadBalancerError } from "../../model/index.ts";
 import { ConfigError, parseConfig, readConfig } from "./index.ts";
 
 const test = suite("configuration");
