@@ -18,13 +18,6 @@ export function isDataSection(section: Section): boolean {
 
 /** The map that holds a data section's variables. @throws {ElfError} which names the section. */
 export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: string): MapDefinition {
-  const relocated = elf.relocations.get(section.index)?.[0];
-  if (relocated !== undefined) {
-    throw new ElfError(
-      "a variable is initialised with the address of this symbol, which is not supported: the kernel knows addresses only in programs. Assign it in the program instead",
-      { section: section.name, symbol: relocated.symbol.name },
-    );
-  }
   if (section.size === 0 || section.size > MAX_SIZE)
     throw new ElfError(`a data section of ${section.size} bytes cannot be a map's value`, { section: section.name });
   const readOnly = section.name.startsWith(".rodata");
@@ -48,6 +41,28 @@ export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: str
     ...(data === undefined ? {} : { initialValue: data }),
     ...(readOnly ? { frozen: true } : {}),
   });
+}
+
+/**
+ * Checks that the variable at an offset of a data section holds its initial
+ * value. One that is initialised with an address (a pointer to another variable,
+ * a table of texts) does not: the file has a relocation in its place.
+ * @throws {ElfError} which names the section, and the symbol of the address
+ */
+export function checkInitialized(elf: ElfFile, section: Section, btf: Btf, offset: number): void {
+  const relocations = elf.relocations.get(section.index) ?? [];
+  if (relocations.length === 0) return;
+  const variable = sectionVariables(elf, section, btf)?.find(
+    (each) => offset >= each.offset && offset < each.offset + each.size,
+  );
+  const [start, end] = variable === undefined ? [0, section.size] : [variable.offset, variable.offset + variable.size];
+  const relocated = relocations.find((each) => each.offset >= start && each.offset < end);
+  if (relocated === undefined) return;
+  const name = variable === undefined ? "a variable" : `variable ${btf.name(variable.type)}`;
+  throw new ElfError(
+    `${name} is initialised with the address of this symbol, which is not supported: the kernel knows addresses only in programs. Assign it in the program instead`,
+    { section: section.name, symbol: relocated.symbol.name },
+  );
 }
 
 /** The kernel's limit for a value in an array. */

@@ -3,9 +3,9 @@ import { isWide, opcodes, SLOT_SIZE, type Instruction, type Program, type Progra
 import type { MapDefinition } from "../types/index.ts";
 import type { CodeFunction, CodeSection } from "./code.ts";
 import { ElfError } from "./error.ts";
-import type { Relocation, Section } from "./file.ts";
+import type { ElfFile, Relocation, Section } from "./file.ts";
 import type { Externs } from "./externs.ts";
-import { R_BPF_64_32, R_BPF_64_64 } from "./format.ts";
+import { R_BPF_64_32, R_BPF_64_64, STT_FUNC, STT_OBJECT } from "./format.ts";
 
 const { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, LDDW } = opcodes;
 
@@ -16,8 +16,10 @@ export interface LinkContext {
   readonly mapsSection: number | undefined;
   /** The map at a byte offset of section `.maps`; undefined where none begins. @throws {ElfError} for a map that is not supported */
   readonly mapAt: (offset: number) => MapDefinition | undefined;
-  /** The map of a data section; undefined for other sections. @throws {ElfError} */
-  readonly globals: (section: Section) => MapDefinition | undefined;
+  /** The map of a data section, for an access at an offset; undefined for other sections. @throws {ElfError} */
+  readonly globals: (section: Section, offset: number) => MapDefinition | undefined;
+  /** Whether the assembler has added a symbol's value to the immediates that it relocates. */
+  readonly addendsAreWhole: boolean;
   readonly externs: Externs;
 }
 
@@ -82,6 +84,24 @@ export function* bodyOf(of: CodeFunction): Generator<{ at: number; instruction: 
   }
 }
 
+/**
+ * Whether immediates hold the symbol's value already: GNU as (to binutils 2.40
+ * at least) writes it there, LLVM only what comes on top. Where that is so, no
+ * immediate is below its symbol's value.
+ */
+export function addendsAreWhole(elf: ElfFile, code: ReadonlyMap<number, CodeSection>): boolean {
+  const comment = elf.sections.find(({ name }) => name === ".comment");
+  if (comment === undefined || !/(^|\0)GCC:/.test(Buffer.from(comment.data).toString("latin1"))) return false;
+  for (const { instructions, relocations } of code.values()) {
+    for (const [offset, { symbol }] of relocations) {
+      const instruction = instructions.get(offset);
+      if (instruction?.opcode === LDDW && symbol.type === STT_OBJECT && instruction.immediate < symbol.value)
+        return false;
+    }
+  }
+  return true;
+}
+
 interface Resolved {
   readonly instruction: Instruction;
   /** The function that is called, or whose address is taken. */
@@ -128,8 +148,12 @@ function resolveCall(
   }
   const code = context.code.get(symbol.section.index);
   if (code === undefined) throw fail(`${current.name} calls into section ${symbol.section.name}, which holds no code`);
-  const target = functionAt(code, symbol.value + (instruction.immediate + 1) * SLOT_SIZE, current, symbol.name);
-  return { instruction: { ...instruction, src: BPF_PSEUDO_CALL }, target };
+  // A function's own symbol says where it begins, and compilers differ in what the immediate adds to it.
+  const offset = symbol.type === STT_FUNC ? symbol.value : symbol.value + (instruction.immediate + 1) * SLOT_SIZE;
+  return {
+    instruction: { ...instruction, src: BPF_PSEUDO_CALL },
+    target: functionAt(code, offset, current, symbol.name),
+  };
 }
 
 function resolveLoad(
@@ -141,7 +165,8 @@ function resolveLoad(
 ): Resolved {
   const { section } = symbol;
   if (section === undefined) return context.externs.load(instruction, symbol, current.section.name);
-  const offset = symbol.value + instruction.immediate;
+  const isWhole = context.addendsAreWhole && symbol.type === STT_OBJECT;
+  const offset = (isWhole ? 0 : symbol.value) + instruction.immediate;
   if (section.index === context.mapsSection) {
     const map = context.mapAt(offset);
     if (map === undefined) throw fail(`${current.name} refers to byte ${offset} of section .maps, where no map begins`);
@@ -158,10 +183,11 @@ function resolveLoad(
   }
   const code = context.code.get(section.index);
   if (code !== undefined) {
-    const target = functionAt(code, offset, current, symbol.name);
+    const start = symbol.type === STT_FUNC ? symbol.value : offset;
+    const target = functionAt(code, start, current, symbol.name);
     return { instruction: { ...instruction, src: BPF_PSEUDO_FUNC, immediate: 0, immediateHigh: 0 }, target };
   }
-  const map = context.globals(section);
+  const map = context.globals(section, offset);
   if (map === undefined) {
     const hint =
       section.name === "maps"

@@ -7,9 +7,9 @@ import { ElfError } from "./error.ts";
 import { Externs } from "./externs.ts";
 import { parseElf, type ElfFile, type Section } from "./file.ts";
 import { R_BPF_64_ABS32, R_BPF_64_NODYLD32, SHF_ALLOC } from "./format.ts";
-import { globalsMap, isDataSection, mapName } from "./globals.ts";
+import { checkInitialized, globalsMap, isDataSection, mapName } from "./globals.ts";
 import { parseKernelConfig } from "./kernel-config.ts";
-import { bodyOf, link, type LinkContext } from "./link.ts";
+import { addendsAreWhole, bodyOf, link, type LinkContext } from "./link.ts";
 import { mapDefinition, type ObjectMap } from "./map-definitions.ts";
 import { sectionMeaning } from "./section-names.ts";
 import { sectionVariables, type SectionVariable } from "./variables.ts";
@@ -112,7 +112,13 @@ function read(elf: ElfFile, { name = "", target: wanted, kconfig }: ReadOptions)
       if (fault !== undefined) throw fault;
       return maps.maps.get(offset)?.definition;
     },
-    globals: (candidate) => (isDataSection(candidate) ? globals.get(candidate) : undefined),
+    globals(candidate, offset) {
+      if (!isDataSection(candidate)) return undefined;
+      const map = globals.get(candidate);
+      checkInitialized(elf, candidate, btf, offset);
+      return map;
+    },
+    addendsAreWhole: addendsAreWhole(elf, code),
     externs,
   };
   const programs = [...code.values()]

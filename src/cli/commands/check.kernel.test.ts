@@ -3,7 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
+import { exit, mov, program, r0, type Program } from "../../asm/index.ts";
+import { writeObject } from "../../elf/index.ts";
 import { kernelSuite, withDirectory, TSX } from "../../testing/index.ts";
+import { ProgramType } from "../../types/index.ts";
 
 const test = kernelSuite("cli: check");
 
@@ -29,10 +32,12 @@ export const bad = program({
 });
 `;
 
-const check = (...args: readonly string[]) =>
+const check = (...args: readonly string[]) => checkFile("programs.ts", FILE, ...args);
+
+const checkFile = (name: string, content: string | Uint8Array, ...args: readonly string[]) =>
   withDirectory((directory) => {
-    const file = join(directory, "programs.ts");
-    writeFileSync(file, FILE);
+    const file = join(directory, name);
+    writeFileSync(file, content);
     return spawnSync(process.execPath, [...TSX, TSBPF, "check", file, ...args], {
       encoding: "utf8",
       env: { ...process.env, NO_COLOR: "1" },
@@ -68,6 +73,27 @@ test("--program, --log and --json", () => {
   const { error } = verdicts.find(({ name }) => name === "bad")!;
   assert.equal([error!.reason, error!.source.line], ["R0 invalid mem access 'map_value_or_null'", 12]);
   assert.match(error!.log, /invalid mem access/);
+});
+
+const xdp = (name: string, section: string): Program =>
+  program({ name, type: ProgramType.XDP, section, items: [mov(r0, 2), exit()] });
+
+test("an object file: what it cannot load is named, and does not hide the rest", () => {
+  const { status, stdout } = checkFile(
+    "two.bpf.o",
+    writeObject([xdp("pass", "xdp"), xdp("entry", "fentry/do_nanosleep")]),
+  );
+  assert.is(status, 1);
+  assert.match(stdout, /\npass +xdp +2 +/);
+  assert.match(stdout, /\nprogram entry cannot be loaded: section fentry\/do_nanosleep, symbol entry: /);
+  const one = checkFile("one.bpf.o", writeObject([xdp("pass", "xdp")]), "--json");
+  assert.is(one.status, 0, one.stderr);
+  assert.equal(
+    JSON.parse(one.stdout).map(({ name, accepted }: { name: string; accepted: boolean }) => [name, accepted]),
+    [["pass", true]],
+  );
+  const absent = checkFile("one.bpf.o", writeObject([xdp("pass", "xdp")]), "--program", "drop");
+  assert.match(absent.stderr, /has no program drop\nhint: it has pass/);
 });
 
 test.run();
