@@ -6,7 +6,15 @@
  */
 import { release } from "node:os";
 import { opcodes, type Instruction } from "../asm/index.ts";
-import { areCompatible, essentialName, resolveType, sectionSchema, sizeOf, type Btf } from "../btf/index.ts";
+import {
+  areCompatible,
+  essentialName,
+  resolveType,
+  sectionSchema,
+  sizeOf,
+  skipModifiers,
+  type Btf,
+} from "../btf/index.ts";
 import { alignUp, MapFlag, MapType, u32, type MapDefinition } from "../types/index.ts";
 import { missingInstruction } from "./core.ts";
 import { ElfError } from "./error.ts";
@@ -122,8 +130,9 @@ export class Externs {
     const what = `${kind === "func" ? "function" : "variable"} ${name}`;
     const id = target.find(kind, name);
     if (id === undefined) return { reason: `the target kernel has no ${what}` };
-    const other = typeBehind(target, id);
-    if (type === undefined || areCompatible(this.#context.btf, type, target, other)) return { id, reason: "" };
+    const other = skipModifiers(target, typeBehind(target, id));
+    const { btf } = this.#context;
+    if (type === undefined || areCompatible(btf, skipModifiers(btf, type), target, other)) return { id, reason: "" };
     return { reason: `the target kernel's ${what} has another type than the one declared` };
   }
 

@@ -1,14 +1,17 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { fieldOf, kernelBtf, sizeOf } from "../btf/index.ts";
 import { cgroup } from "../dsl/index.ts";
 import { VerifierError } from "../kernel/index.ts";
 import { load, type Collection } from "../loader/index.ts";
-import { toolSuite } from "../testing/index.ts";
+import { runTool, toolSuite, withDirectory } from "../testing/index.ts";
 import { array, u64, type MapDefinition } from "../types/index.ts";
 import { CLANG, compile, compileText } from "./testing/compile.ts";
 import { readObject, writeObject, type ObjectFile } from "./index.ts";
 
-const test = toolSuite("elf: programs in C on the kernel", [CLANG], { kernel: true });
+const test = toolSuite("elf: programs in C on the kernel", [CLANG, "bpftool"], { kernel: true });
 
 /** As clang made it, and after a way through our own writer. */
 const ways: readonly [title: string, read: (name: string) => ObjectFile][] = [
@@ -148,4 +151,131 @@ test("a call of a kernel function is resolved", () => {
   assert.is(run(loaded, "locked", packet(50)), 3);
 });
 
+const BASE = `#include "bpf.h"
+char _license[] SEC("license") = "GPL";
+`;
+
+const runs = (source: string, programs: readonly string[]) => {
+  const object = readObject(compileText(BASE + source));
+  using loaded = load(object.programs);
+  return programs.map((name) => run(loaded, name, packet(50)));
+};
+
+test("weak kernel functions: the guarded branch runs where there is one, and not where there is none", () => {
+  const source = `
+    extern int never_was_there(void *p) __ksym __weak;
+    extern void bpf_rcu_read_lock(void) __ksym __weak;
+    extern void bpf_rcu_read_unlock(void) __ksym __weak;
+    SEC("tc") int absent(struct __sk_buff *skb) { return never_was_there ? never_was_there(skb) : 7; }
+    SEC("tc") int present(struct __sk_buff *skb) {
+      if (!bpf_rcu_read_lock) return 1;
+      bpf_rcu_read_lock();
+      bpf_rcu_read_unlock();
+      return 8;
+    }
+  `;
+  assert.equal(runs(source, ["absent", "present"]), [7, 8]);
+});
+
+test("a weak kernel function that is called without a look is named in the error", () => {
+  const { programs } = readObject(
+    compileText(`${BASE}
+      extern int never_was_there(void *p) __ksym __weak;
+      SEC("tc") int reach(struct __sk_buff *skb) { return never_was_there(skb); }
+    `),
+  );
+  assert.throws(
+    () => load(programs),
+    (error: unknown) =>
+      error instanceof VerifierError &&
+      /text\.bpf\.c:\d+:\d+\): the target kernel has no function never_was_there/.test(error.message),
+  );
+});
+
+test("the running kernel's configuration and version", () => {
+  const source = `
+    extern _Bool CONFIG_BPF_SYSCALL __attribute__((section(".kconfig")));
+    extern int CONFIG_NEVER_WAS_THERE __attribute__((section(".kconfig"))) __weak;
+    extern int LINUX_KERNEL_VERSION __attribute__((section(".kconfig")));
+    SEC("tc") int syscall(void *ctx) { return CONFIG_BPF_SYSCALL; }
+    SEC("tc") int absent(void *ctx) { return CONFIG_NEVER_WAS_THERE; }
+    SEC("tc") int major(void *ctx) { return LINUX_KERNEL_VERSION >> 16; }
+  `;
+  assert.equal(runs(source, ["syscall", "absent", "major"]), [1, 0, Number(release().split(".")[0])]);
+});
+
+test("variables of one name stay apart when the map's value is read and written back", () => {
+  withDirectory((directory) => {
+    const part = (file: string, text: string) => {
+      const path = join(directory, file);
+      writeFileSync(path, compileText(BASE.replace(/char _license.*/, "") + text));
+      return path;
+    };
+    const one = part("one.o", `static volatile int same = 100; SEC("tc") int one(void *ctx) { return ++same; }`);
+    const two = part("two.o", `static volatile int same = 7; SEC("tc") int two(void *ctx) { return ++same; }`);
+    const linked = join(directory, "linked.o");
+    runTool("bpftool", "gen", "object", linked, one, two);
+    const object = readObject(readFileSync(linked));
+    using loaded = load(object.programs);
+    const data = mapOf(object, loaded, ".data");
+    assert.equal(data.get(0), { same: 100, same_2: 7 });
+    data.set(0, data.get(0)!);
+    assert.equal([run(loaded, "one", packet(50)), run(loaded, "two", packet(50))], [101, 8]);
+  });
+});
+
+const gcc = toolSuite("elf: what GCC makes", ["bpf-gcc"], { kernel: true });
+
+gcc("its maps, variables and functions are where its own symbols say", () => {
+  const { programs } = withDirectory((directory) => {
+    const [source, object] = [join(directory, "gcc.c"), join(directory, "gcc.o")];
+    writeFileSync(
+      source,
+      `
+      #define SEC(n) __attribute__((section(n), used))
+      #define __uint(name, val) int (*name)[val]
+      #define __type(name, val) typeof(val) *name
+      #define noinline __attribute__((noinline))
+      typedef unsigned int u32;
+      void *lookup(void *map, const void *key) __attribute__((kernel_helper(1)));
+      char _license[] SEC("license") = "GPL";
+      struct { __uint(type, 2); __uint(max_entries, 16); __type(key, u32); __type(value, u32); } first SEC(".maps");
+      struct { __uint(type, 2); __uint(max_entries, 4); __type(key, u32); __type(value, u32); } second SEC(".maps");
+      int a = 1, b[4] = { 10, 20, 30, 40 };
+      static volatile int hidden = 7, other = 8;
+      const volatile int fixed = 9;
+      const char *const names[] = { "ab", "cd" };
+      static const int table[] = { 1, 2, 3, 4 };
+      noinline int f(int x) { a += x; return x * 2 + fixed + other; }
+      noinline int g(int x) { return f(x) + b[2] + a + hidden; }
+      static noinline int h(int x) { return g(x) + b[1]; }
+      SEC("tc") int sums(void *ctx) { return h(1); }
+      SEC("tc") int constants(void *ctx) { return table[a & 3]; }
+      SEC("tc") int pointers(void *ctx) { return names[a & 1][0]; }
+      SEC("tc") int maps(void *ctx) {
+        u32 key = 5, *absent = lookup(&second, &key), *there = lookup(&first, &key);
+        return absent ? 1 : there ? 42 : 2;
+      }
+      `,
+    );
+    runTool("bpf-gcc", "-O2", "-gbtf", "-mcpu=v3", "-c", source, "-o", object);
+    return readObject(readFileSync(object));
+  });
+  const supported = programs.filter(({ unsupported }) => unsupported === undefined);
+  using loaded = load(supported);
+  assert.equal(
+    supported.map(({ name }) => [name, run(loaded, name, packet(50))]),
+    [
+      ["sums", 1 * 2 + 9 + 8 + 30 + 2 + 7 + 20],
+      ["constants", 3],
+      ["maps", 42],
+    ],
+  );
+  assert.match(
+    programs.find(({ name }) => name === "pointers")!.unsupported!.message,
+    /variable names is initialised with the address of this symbol/,
+  );
+});
+
 test.run();
+gcc.run();

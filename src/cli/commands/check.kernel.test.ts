@@ -89,7 +89,7 @@ test("an object file: what it cannot load is named, and does not hide the rest",
   const one = checkFile("one.bpf.o", writeObject([xdp("pass", "xdp")]), "--json");
   assert.is(one.status, 0, one.stderr);
   assert.equal(
-    JSON.parse(one.stdout).map(({ name, accepted }: { name: string; accepted: boolean }) => [name, accepted]),
+    (JSON.parse(one.stdout) as { name: string; accepted: boolean }[]).map(({ name, accepted }) => [name, accepted]),
     [["pass", true]],
   );
   const absent = checkFile("one.bpf.o", writeObject([xdp("pass", "xdp")]), "--program", "drop");
