@@ -1,11 +1,6 @@
-/** Loading, attaching or pinning failed before the kernel was asked, or for a reason other than its refusal. */
-export class LoaderError extends Error {
-  override readonly name = "LoaderError";
-  /** What to do about it. */
-  readonly hint: string | undefined;
+import { HintedError } from "../hinted-error.ts";
 
-  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
-    this.hint = options.hint;
-  }
+/** Loading, attaching or pinning failed before the kernel was asked, or for a reason other than its refusal. */
+export class LoaderError extends HintedError {
+  override readonly name = "LoaderError";
 }

@@ -345,3 +345,14 @@ export function withoutUnreachable(fn: IrFunction): IrFunction {
   const blocks = reversePostorder(fn);
   return blocks.length === fn.blocks.length ? fn : { ...fn, blocks };
 }
+
+/**
+ * What stands for a value, by a table of replacements indexed by value id: through any number of them, or the value
+ * itself if there is none. The table may grow while the function is in use.
+ */
+export function replacedBy(replacements: readonly (Value | undefined)[]): (value: Value) => Value {
+  return (value) => {
+    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
+    return value;
+  };
+}

@@ -3,9 +3,9 @@
  * number limit. Register allocation gives each its place, layout puts the
  * blocks in a row.
  */
-import type { Item, Reference, SourceLocation } from "../../asm/index.ts";
+import { type Item, opcodes as bpf, type Reference, type SourceLocation } from "../../asm/index.ts";
 import type { Comparison, Space, StackSlot } from "../ir/ir.ts";
-import { AtomicOperation, InstructionClass, Opcode, REGISTER_SOURCE } from "./opcode.ts";
+import { AtomicOperation, Opcode } from "./opcode.ts";
 
 /** 0 to 10 are the machine's registers; from FIRST_VIRTUAL on, those still to be allocated. */
 export type Register = number;
@@ -104,11 +104,9 @@ export function instruction(
   };
 }
 
-const classOf = (opcode: number): number => opcode & 7;
-const isAtomic = (opcode: number): boolean => (opcode & 0xe7) === 0xc3;
-const MOVE_OPERATION = 0xb0;
-const SWAP_OPERATION = 0xd0;
-const NEGATE_OPERATION = 0x80;
+/** Whether a store is an atomic operation. */
+export const isAtomic = (opcode: number): boolean =>
+  bpf.classOf(opcode) === bpf.BPF_STX && bpf.modeOf(opcode) === bpf.BPF_ATOMIC;
 
 export const isCall = (i: MachineInstruction): boolean => i.opcode === Opcode.CALL || i.items !== undefined;
 
@@ -121,28 +119,26 @@ export function forEachUse(i: MachineInstruction, use: (register: Register) => v
     for (let argument = 1; argument <= i.argumentCount; argument++) use(argument);
     return;
   }
-  switch (classOf(i.opcode)) {
-    case InstructionClass.LD:
-      return;
-    case InstructionClass.LDX:
+  switch (bpf.classOf(i.opcode)) {
+    case bpf.BPF_LDX:
       if (i.src !== FRAME_POINTER) use(i.src);
       return;
-    case InstructionClass.ST:
+    case bpf.BPF_ST:
       if (i.dst !== FRAME_POINTER) use(i.dst);
       return;
-    case InstructionClass.STX:
+    case bpf.BPF_STX:
       if (i.dst !== FRAME_POINTER) use(i.dst);
       if (i.src !== FRAME_POINTER) use(i.src);
       if (isAtomic(i.opcode) && i.immediate === AtomicOperation.compareExchange) use(0);
       return;
-    case InstructionClass.ALU:
-    case InstructionClass.ALU64: {
-      const operation = i.opcode & 0xf0;
-      if (operation !== MOVE_OPERATION) use(i.dst);
+    case bpf.BPF_ALU:
+    case bpf.BPF_ALU64: {
+      const operation = bpf.operationOf(i.opcode);
+      if (operation !== bpf.BPF_MOV) use(i.dst);
       if (
-        (i.opcode & REGISTER_SOURCE) !== 0 &&
-        operation !== SWAP_OPERATION &&
-        operation !== NEGATE_OPERATION &&
+        bpf.takesRegister(i.opcode) &&
+        operation !== bpf.BPF_END &&
+        operation !== bpf.BPF_NEG &&
         i.src !== FRAME_POINTER
       )
         use(i.src);
@@ -163,13 +159,13 @@ export function forEachDefinition(i: MachineInstruction, define: (register: Regi
 
 /** The register that an instruction other than a call writes. */
 export function definitionOf(i: MachineInstruction): Register | undefined {
-  switch (classOf(i.opcode)) {
-    case InstructionClass.LD:
-    case InstructionClass.LDX:
-    case InstructionClass.ALU:
-    case InstructionClass.ALU64:
+  switch (bpf.classOf(i.opcode)) {
+    case bpf.BPF_LD:
+    case bpf.BPF_LDX:
+    case bpf.BPF_ALU:
+    case bpf.BPF_ALU64:
       return i.dst;
-    case InstructionClass.STX:
+    case bpf.BPF_STX:
       if (!isAtomic(i.opcode)) return undefined;
       if (i.immediate === AtomicOperation.compareExchange) return 0;
       return (i.immediate & AtomicOperation.FETCH) !== 0 ? i.src : undefined;

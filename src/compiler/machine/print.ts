@@ -1,5 +1,7 @@
 /** The machine form as text, for people and for tests. */
+import { opcodes as bpf } from "../../asm/index.ts";
 import {
+  isAtomic,
   isCall,
   type MachineFunction,
   type MachineInstruction,
@@ -19,36 +21,59 @@ export function printMachine(fn: MachineFunction): string {
 
 const name = (register: Register): string => (register <= 10 ? `r${register}` : `t${register}`);
 
-const operators = ["+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "= -", "%=", "^=", "=", "s>>=", "= swap"];
-const sizes = ["u32", "u16", "u8", "u64"];
+const operators: Readonly<Record<number, string>> = {
+  [bpf.BPF_ADD]: "+=",
+  [bpf.BPF_SUB]: "-=",
+  [bpf.BPF_MUL]: "*=",
+  [bpf.BPF_DIV]: "/=",
+  [bpf.BPF_OR]: "|=",
+  [bpf.BPF_AND]: "&=",
+  [bpf.BPF_LSH]: "<<=",
+  [bpf.BPF_RSH]: ">>=",
+  [bpf.BPF_MOD]: "%=",
+  [bpf.BPF_XOR]: "^=",
+  [bpf.BPF_MOV]: "=",
+  [bpf.BPF_ARSH]: "s>>=",
+};
+const sizes: Readonly<Record<number, string>> = {
+  [bpf.BPF_B]: "u8",
+  [bpf.BPF_H]: "u16",
+  [bpf.BPF_W]: "u32",
+  [bpf.BPF_DW]: "u64",
+};
 
 function printMachineInstruction(i: MachineInstruction, fn: MachineFunction): string {
   const { opcode, dst, src, offset, immediate, reference } = i;
   if (isCall(i)) {
     if (i.items !== undefined) return `assembly of ${i.items.length} (${i.argumentCount} arguments)`;
-    return `call ${reference === undefined || reference.kind === "map" ? immediate : reference.name} (${i.argumentCount} arguments)`;
+    const callee = reference === undefined || reference.kind === "map" ? immediate : reference.name;
+    return `call ${callee} (${i.argumentCount} arguments)`;
   }
   const slot = i.slot === undefined ? "" : ` + ${fn.slots[i.slot]!.name}#${fn.slots[i.slot]!.id}`;
   const place = (register: Register): string =>
-    `*(${sizes[(opcode >> 3) & 3]!}*)(${name(register)}${slot}${offset === 0 ? "" : ` + ${offset}`})`;
-  switch (opcode & 7) {
-    case 0:
-      return `${name(dst)} = ${reference === undefined ? `${immediate} ${i.immediateHigh} ll` : `${reference.kind} ${reference.name}`}`;
-    case 1:
-      return `${name(dst)} = ${place(src)}${(opcode & 0xe0) === 0x80 ? " signed" : ""}`;
-    case 2:
+    `*(${sizes[bpf.sizeOf(opcode)]!}*)(${name(register)}${slot}${offset === 0 ? "" : ` + ${offset}`})`;
+  switch (bpf.classOf(opcode)) {
+    case bpf.BPF_LD: {
+      const operand =
+        reference === undefined ? `${immediate} ${i.immediateHigh} ll` : `${reference.kind} ${reference.name}`;
+      return `${name(dst)} = ${operand}`;
+    }
+    case bpf.BPF_LDX:
+      return `${name(dst)} = ${place(src)}${bpf.modeOf(opcode) === bpf.BPF_MEMSX ? " signed" : ""}`;
+    case bpf.BPF_ST:
       return `${place(dst)} = ${immediate}`;
-    case 3:
-      return (opcode & 0xe0) === 0xc0
+    case bpf.BPF_STX:
+      return isAtomic(opcode)
         ? `atomic ${immediate.toString(16)} ${place(dst)} ${name(src)}`
         : `${place(dst)} = ${name(src)}`;
     default: {
-      const width = (opcode & 7) === 4 && (opcode & 0xf0) !== 0xd0 ? " (32)" : "";
+      const operation = bpf.operationOf(opcode);
+      const width = bpf.classOf(opcode) === bpf.BPF_ALU && operation !== bpf.BPF_END ? " (32)" : "";
       const extension = offset === 0 ? "" : ` signed ${offset}`;
-      const operation = opcode >> 4;
-      if (operation === 8) return `${name(dst)} = -${name(dst)}${width}`;
-      if (operation === 13) return `${name(dst)} = swap${immediate} ${name(dst)}`;
-      return `${name(dst)} ${operators[operation]!} ${(opcode & 8) !== 0 ? name(src) : `${immediate}${slot}`}${extension}${width}`;
+      if (operation === bpf.BPF_NEG) return `${name(dst)} = -${name(dst)}${width}`;
+      if (operation === bpf.BPF_END) return `${name(dst)} = swap${immediate} ${name(dst)}`;
+      const operand = bpf.takesRegister(opcode) ? name(src) : `${immediate}${slot}`;
+      return `${name(dst)} ${operators[operation]!} ${operand}${extension}${width}`;
     }
   }
 }

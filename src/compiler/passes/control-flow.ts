@@ -11,6 +11,7 @@ import {
   terminatorOperands,
   valueCount,
   withoutUnreachable,
+  replacedBy,
 } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { evaluateComparison, widthOf } from "../ir/evaluate.ts";
@@ -111,10 +112,7 @@ function threadJumps(fn: IrFunction): IrFunction {
 /** A parameter for which the same value comes in on every way, its own aside, is that value. */
 function removeSameParameters(fn: IrFunction): IrFunction {
   const replacements: (Value | undefined)[] = [];
-  const replaced = (value: Value): Value => {
-    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
-    return value;
-  };
+  const replaced = replacedBy(replacements);
   const incoming = new Map<number, Target[]>();
   for (const block of fn.blocks) {
     for (const target of targetsOf(block.terminator)) {
@@ -184,10 +182,7 @@ function mergeBlocks(fn: IrFunction): IrFunction {
   }
   const gone = new Set<number>();
   const replacements: (Value | undefined)[] = [];
-  const replaced = (value: Value): Value => {
-    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
-    return value;
-  };
+  const replaced = replacedBy(replacements);
   const merged: Block[] = [];
   for (const first of fn.blocks) {
     if (gone.has(first.id)) continue;

@@ -4,7 +4,7 @@
  * it. A load never moves; it only makes way for an earlier one. A store of what
  * the stack holds there already is left out too.
  */
-import { controlFlow, mapOperands, mapTerminator, valueCount, type ControlFlow } from "../ir/analysis.ts";
+import { controlFlow, mapOperands, mapTerminator, valueCount, type ControlFlow, replacedBy } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Space, Value, ValueType } from "../ir/ir.ts";
 import { clobbersOf, escapingSlots, mayOverlap, placeOf, type Place } from "../ir/memory.ts";
 import type { Definitions } from "../ir/significant-bits.ts";
@@ -91,10 +91,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
   };
 
   const replacements: (Value | undefined)[] = [];
-  const replaced = (value: Value): Value => {
-    for (let next; (next = replacements[value.id]) !== undefined; ) value = next;
-    return value;
-  };
+  const replaced = replacedBy(replacements);
   const atEnd: State[] = [];
   let changed = false;
   const rewritten = flow.blocks.map((block, position): Block => {

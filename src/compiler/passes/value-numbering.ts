@@ -12,6 +12,7 @@ import {
   mapTerminator,
   valueCount,
   withoutUnreachable,
+  replacedBy,
 } from "../ir/analysis.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type {
@@ -100,14 +101,11 @@ class Numbering implements SimplifyContext {
   private added: Key[] = [];
   private learned: Key[] = [];
 
-  private replaced(value: Value): Value {
-    for (let next; (next = this.replacements[value.id]) !== undefined; ) value = next;
-    return value;
-  }
+  private readonly replaced = replacedBy(this.replacements);
 
   private rewriteBlock(block: Block): Block {
     this.out = [];
-    const change = (value: Value): Value => this.replaced(value);
+    const change = this.replaced;
     for (const instruction of block.instructions) {
       this.source = instruction.source;
       const operation = mapOperands(instruction.operation, change);

@@ -1,11 +1,6 @@
-/** A failure of the load balancer that its user can understand and mend. */
-export class LoadBalancerError extends Error {
-  override readonly name: string = "LoadBalancerError";
-  /** What to do about it. */
-  readonly hint: string | undefined;
+import { HintedError } from "../../hinted-error.ts";
 
-  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
-    this.hint = options.hint;
-  }
+/** A failure of the load balancer that its user can repair. */
+export class LoadBalancerError extends HintedError {
+  override readonly name: string = "LoadBalancerError";
 }
