@@ -1,4 +1,4 @@
-/** What runs inside a guest, as one bundled file: the whole table, each result told to the host as a line. */
+/** Runs all cases in a guest, as one bundled file, and reports each result to the host as a line. */
 import { writeSync } from "node:fs";
 import { release } from "node:os";
 import { allCases } from "./cases/index.ts";
@@ -6,7 +6,7 @@ import { formatMessage, type GuestMessage } from "./kernels/console.ts";
 import { runCases } from "./suite/runner.ts";
 import { selectCases } from "./suite/select.ts";
 
-// Written at once: a guest whose kernel dies has then told all that it knew.
+// Written synchronously, so that a crash of the guest's kernel loses no results.
 const tell = (message: GuestMessage): void => {
   writeSync(1, `${formatMessage(message)}\n`);
 };

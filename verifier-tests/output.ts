@@ -1,4 +1,4 @@
-/** What both commands do with results. */
+/** Output of results, shared by both commands. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Command } from "commander";
@@ -9,13 +9,13 @@ import { isClean, type KernelResult } from "./report/result.ts";
 import { compareStatistics, readSnapshot, writeSnapshot } from "./report/snapshot.ts";
 
 export interface OutputOptions {
-  /** JSON on standard output instead of the matrix. */
+  /** Print JSON instead of the matrix. */
   readonly json?: boolean;
-  /** Also a JUnit file, under this path. */
+  /** Also write a JUnit file to this path. */
   readonly junit?: string;
-  /** Only the cases with this in their name. */
+  /** Only cases with this text in their name. */
   readonly filter?: string;
-  /** Records the results for later runs to be compared with, instead of comparing them. */
+  /** Record the results for later comparison, instead of comparing them. */
   readonly record?: boolean;
 }
 
@@ -23,24 +23,21 @@ export function addOutputOptions(command: Command): Command {
   return command
     .option("--json", "print the results as JSON")
     .option("--junit <file>", "also write the results as JUnit XML")
-    .option("--filter <text>", "only the cases with this text in their name")
-    .option(
-      "--record",
-      "record the results in verifier-tests/snapshots, and compare the verifier's statistics with nothing",
-    );
+    .option("--filter <text>", "only cases with this text in their name")
+    .option("--record", "record the results in verifier-tests/snapshots, without comparing the verifier's statistics");
 }
 
 /**
- * Compares results with what is recorded, or records them; prints them.
+ * Compares results with the recorded ones, or records them; prints them.
  *
- * @returns the process's exit status: 1 where anything is not as expected
+ * @returns the exit status: 1 unless all results are as expected
  */
 export async function reportResults(
   results: readonly KernelResult[],
   { json, junit, filter, record }: OutputOptions,
 ): Promise<0 | 1> {
   if (record && filter !== undefined)
-    throw new CommandError("what is recorded is a whole run", { hint: "leave --filter out" });
+    throw new CommandError("cannot record a filtered run", { hint: "leave --filter out" });
   const kernels = record
     ? results
     : results.map((kernel) =>
@@ -51,7 +48,7 @@ export async function reportResults(
     await writeFile(junit, formatJunit(kernels));
   }
   process.stdout.write(json ? `${JSON.stringify(kernels, null, 2)}\n` : `${formatMatrix(kernels)}\n`);
-  // A run with surprises is nothing to measure later ones by.
+  // A run with surprises is no baseline for later runs.
   if (record) kernels.filter(isClean).forEach(writeSnapshot);
   return kernels.every(isClean) ? 0 : 1;
 }

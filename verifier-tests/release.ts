@@ -1,35 +1,34 @@
 /**
- * Kernel versions. They are only ever compared: whether a kernel has a feature
- * is found out by a probe, and the version says whether it should have.
+ * Kernel versions. They are only compared: a probe decides whether a kernel has a feature, and the version
+ * whether it should.
  */
 
 /** `"6.12"`, `"6.12.117"` or a whole release such as `"6.12.117+deb13-amd64"`. */
 export type Release = string;
 
 /**
- * The numbers that a release begins with: `[6, 12, 117]`.
+ * The leading numbers of a release: `[6, 12, 117]`.
  *
- * @throws {RangeError} where the text does not begin with at least `major.minor`.
+ * @throws {RangeError} unless the text begins with `major.minor`.
  */
 export function versionNumbers(release: Release): number[] {
   const match = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(release);
   if (match === null)
-    throw new RangeError(`${JSON.stringify(release)} is no kernel version: it begins with major.minor, such as 6.12`);
+    throw new RangeError(`${JSON.stringify(release)} is not a kernel version: expected major.minor, such as 6.12`);
   return match
     .slice(1)
     .filter((part) => part !== undefined)
     .map(Number);
 }
 
-/** `"6.12"` of `"6.12.117+deb13-amd64"`: the part that a feature is dated by. */
+/** `"6.12"` of `"6.12.117+deb13-amd64"`: the precision of feature dates. */
 export function majorMinor(release: Release): string {
   return versionNumbers(release).slice(0, 2).join(".");
 }
 
 /**
- * Less than, equal to or greater than zero, as `a` is older than, as old as or
- * newer than `b`. All numbers count, those of the distribution's suffix as well,
- * so `5.10.0-32` is newer than `5.10.0-30`.
+ * Negative, zero or positive as `a` is older than, equal to or newer than `b`. Compares all numbers, including
+ * the distribution's suffix: `5.10.0-32` is newer than `5.10.0-30`.
  */
 export function compareReleases(a: Release, b: Release): number {
   const [left, right] = [a, b].map((release) => release.match(/\d+/g)?.map(Number) ?? []) as [number[], number[]];
@@ -40,7 +39,7 @@ export function compareReleases(a: Release, b: Release): number {
   return 0;
 }
 
-/** Whether `release` is of the version `since` (major.minor) or newer. */
+/** Whether `release` is version `since` (major.minor) or newer. */
 export function isAtLeast(release: Release, since: string): boolean {
   return compareReleases(majorMinor(release), since) >= 0;
 }

@@ -1,7 +1,6 @@
 /**
- * A process of its own that takes the load balancer over, as a new version
- * would: started by a case, with the cgroup, the directory of pins and the
- * services. Prints whether programs were replaced.
+ * A separate process that takes over the load balancer, like a new version would. A case starts it with the
+ * cgroup, the pin directory and the services. Prints whether programs were replaced.
  */
 import { Balancer } from "../src/lb/index.ts";
 import { testConfig, type ServiceEntry } from "./suite/load-balancer.ts";

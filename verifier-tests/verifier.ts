@@ -1,6 +1,6 @@
 /**
- * `npm run test:verifier`: the suite on the kernel that is running.
- * Exit codes: 0 all as expected, 1 not, 2 called wrongly.
+ * `npm run test:verifier`: the suite on the running kernel.
+ * Exit codes: 0 all as expected, 1 not, 2 usage error.
  */
 import { release } from "node:os";
 import { Command } from "commander";
@@ -18,7 +18,7 @@ interface Options extends OutputOptions {
 const command = addOutputOptions(
   new Command("test:verifier")
     .description("Runs the verifier tests on the running kernel, as root.")
-    .option("--list", "list the cases, and run nothing")
+    .option("--list", "list the cases without running them")
     .action(async (options: Options) => {
       process.exitCode = await main(options);
     }),
@@ -31,8 +31,8 @@ async function main(options: Options): Promise<0 | 1> {
     return 0;
   }
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
-    throw new CommandError("the verifier tests load programs, which takes root on Linux", {
-      hint: "run it as root, or run `npm run test:vng`, which boots kernels of its own",
+    throw new CommandError("cannot run the verifier tests: they load programs, which needs root on Linux", {
+      hint: "run as root, or run `npm run test:vng`, which boots its own kernels",
     });
   }
   const started = Date.now();

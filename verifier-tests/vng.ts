@@ -1,6 +1,6 @@
 /**
- * `npm run test:vng`: the suite on real kernels of the distribution's, each
- * booted under virtme-ng. Exit codes: 0 all as expected, 1 not, 2 called wrongly.
+ * `npm run test:vng`: the suite on the distribution's kernels, booted under virtme-ng.
+ * Exit codes: 0 all as expected, 1 not, 2 usage error.
  */
 import { cpus } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
@@ -29,10 +29,10 @@ const command = addOutputOptions(
       "kernels, separated by commas: a version such as 6.12, oldest, newest, all, or the path of a kernel image",
       "5.10,6.1,6.12,newest",
     )
-    .option("--jobs <number>", "kernels that run at the same time", positive, Math.max(1, cpus().length))
-    .option("--timeout <seconds>", "limit for each kernel, its boot included", positive, 720)
-    .option("--refresh", "ask the package lists which kernels there are, even if that was done this week")
-    .option("--list", "list the kernels that can be had and the cases, and run nothing")
+    .option("--jobs <number>", "kernels to run at the same time", positive, Math.max(1, cpus().length))
+    .option("--timeout <seconds>", "limit per kernel, including its boot", positive, 720)
+    .option("--refresh", "read the package lists even if the cached list is fresh")
+    .option("--list", "list the available kernels and the cases, without running them")
     .action(async (options: Options) => {
       process.exitCode = await main(options);
     }),
@@ -66,11 +66,11 @@ async function main(options: Options): Promise<0 | 1> {
 
 function positive(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("it is a whole number from 1 on");
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("expected a whole number above 0");
   return number;
 }
 
-// Ends by an ordinary exit, so that guests end too and the links to their modules go.
+// Exits normally on signals, so that guests end and module links are removed.
 for (const [signal, number] of [
   ["SIGINT", 2],
   ["SIGTERM", 15],

@@ -1,4 +1,7 @@
-/** Addresses that programs rewrite, and what becomes of the socket calls: the kernel's side of a load balancer's promises. */
+/**
+ * Programs that rewrite addresses, and the effect on socket calls: the kernel's part in a load balancer's
+ * behaviour.
+ */
 import { exit, mov, r0, type Item } from "../../src/asm/index.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { inTestCgroup, type TestCgroup } from "../suite/cgroup.ts";
@@ -46,7 +49,7 @@ function addressCase(name: string, expect: string, use: (cgroup: TestCgroup, kee
   };
 }
 
-/** An endpoint by its role, so that what is observed has no port numbers in it. */
+/** An endpoint's role, so that observations contain no port numbers. */
 function role(found: Endpoint, roles: Readonly<Record<string, Endpoint>>): string {
   const name = Object.entries(roles).find(
     ([, { address, port }]) => address === found.address && port === found.port,
@@ -55,53 +58,37 @@ function role(found: Endpoint, roles: Readonly<Record<string, Endpoint>>): strin
 }
 
 const connects: readonly Case[] = [
-  addressCase(
-    "connect4 over TCP arrives at the backend, and that is the peer",
-    "hello; peer: backend",
-    (cgroup, keep) => {
-      const listener = keep(Socket.tcp4().bind(backend4).listen());
-      cgroup.attach(connect4, to4(listener.local));
-      const client = keep(cgroup.inside(() => Socket.tcp4())).connect(service4);
-      const server = keep(listener.accept());
-      client.send("hello");
-      return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service4 })}`;
-    },
-  ),
-  addressCase(
-    "connect4 over UDP arrives at the backend, and that is the peer",
-    "hello; peer: backend",
-    (cgroup, keep) => {
-      const backend = keep(Socket.udp4().bind(backend4));
-      cgroup.attach(connect4, to4(backend.local));
-      const client = keep(cgroup.inside(() => Socket.udp4())).connect(service4);
-      client.send("hello");
-      return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service4 })}`;
-    },
-  ),
-  addressCase(
-    "connect6 over TCP arrives at the backend, and that is the peer",
-    "hello; peer: backend",
-    (cgroup, keep) => {
-      const listener = keep(Socket.tcp6().bind(backend6).listen());
-      cgroup.attach(connect6, to6(listener.local));
-      const client = keep(cgroup.inside(() => Socket.tcp6())).connect(service6);
-      const server = keep(listener.accept());
-      client.send("hello");
-      return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service6 })}`;
-    },
-  ),
-  addressCase(
-    "connect6 over UDP arrives at the backend, and that is the peer",
-    "hello; peer: backend",
-    (cgroup, keep) => {
-      const backend = keep(Socket.udp6().bind(backend6));
-      cgroup.attach(connect6, to6(backend.local));
-      const client = keep(cgroup.inside(() => Socket.udp6())).connect(service6);
-      client.send("hello");
-      return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service6 })}`;
-    },
-  ),
-  addressCase("connect6 to a v4-mapped service arrives at an IPv4 backend over TCP", "hello", (cgroup, keep) => {
+  addressCase("connect4 over TCP reaches the backend, which is the peer", "hello; peer: backend", (cgroup, keep) => {
+    const listener = keep(Socket.tcp4().bind(backend4).listen());
+    cgroup.attach(connect4, to4(listener.local));
+    const client = keep(cgroup.inside(() => Socket.tcp4())).connect(service4);
+    const server = keep(listener.accept());
+    client.send("hello");
+    return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service4 })}`;
+  }),
+  addressCase("connect4 over UDP reaches the backend, which is the peer", "hello; peer: backend", (cgroup, keep) => {
+    const backend = keep(Socket.udp4().bind(backend4));
+    cgroup.attach(connect4, to4(backend.local));
+    const client = keep(cgroup.inside(() => Socket.udp4())).connect(service4);
+    client.send("hello");
+    return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service4 })}`;
+  }),
+  addressCase("connect6 over TCP reaches the backend, which is the peer", "hello; peer: backend", (cgroup, keep) => {
+    const listener = keep(Socket.tcp6().bind(backend6).listen());
+    cgroup.attach(connect6, to6(listener.local));
+    const client = keep(cgroup.inside(() => Socket.tcp6())).connect(service6);
+    const server = keep(listener.accept());
+    client.send("hello");
+    return `${server.receiveText()}; peer: ${role(client.peer, { backend: listener.local, service: service6 })}`;
+  }),
+  addressCase("connect6 over UDP reaches the backend, which is the peer", "hello; peer: backend", (cgroup, keep) => {
+    const backend = keep(Socket.udp6().bind(backend6));
+    cgroup.attach(connect6, to6(backend.local));
+    const client = keep(cgroup.inside(() => Socket.udp6())).connect(service6);
+    client.send("hello");
+    return `${backend.receiveText()}; peer: ${role(client.peer, { backend: backend.local, service: service6 })}`;
+  }),
+  addressCase("connect6 to a v4-mapped service reaches an IPv4 backend over TCP", "hello", (cgroup, keep) => {
     const listener = keep(Socket.tcp4().bind(backend4).listen());
     cgroup.attach(connect6, to6({ address: `::ffff:${backend4}`, port: listener.local.port }));
     const client = keep(cgroup.inside(() => Socket.tcp6())).connect(mapped4);
@@ -109,7 +96,7 @@ const connects: readonly Case[] = [
     client.send("hello");
     return server.receiveText();
   }),
-  addressCase("connect6 to a v4-mapped service arrives at an IPv4 backend over UDP", "hello", (cgroup, keep) => {
+  addressCase("connect6 to a v4-mapped service reaches an IPv4 backend over UDP", "hello", (cgroup, keep) => {
     const backend = keep(Socket.udp4().bind(backend4));
     cgroup.attach(connect6, to6({ address: `::ffff:${backend4}`, port: backend.local.port }));
     const client = keep(cgroup.inside(() => Socket.udp6())).connect(mapped4);
@@ -155,7 +142,7 @@ const sends: readonly Case[] = [
     return backend.receiveText();
   }),
   addressCase(
-    "an application's own send to :: goes to ::1, past a program that lets it be",
+    "an application's own send to :: goes to ::1 past a program that leaves it unchanged",
     "hello",
     (cgroup, keep) => {
       const backend = keep(Socket.udp6().bind("::1"));
@@ -164,20 +151,16 @@ const sends: readonly Case[] = [
       return backend.receiveText();
     },
   ),
-  addressCase(
-    "a send to a v4-mapped service is sendmsg4's, and arrives at an IPv4 backend",
-    "hello",
-    (cgroup, keep) => {
-      const backend = keep(Socket.udp4().bind(backend4));
-      cgroup.attach(sendmsg4, to4(backend.local));
-      keep(cgroup.inside(() => Socket.udp6())).send("hello", mapped4);
-      return backend.receiveText();
-    },
-  ),
+  addressCase("a send to a v4-mapped service runs sendmsg4 and reaches an IPv4 backend", "hello", (cgroup, keep) => {
+    const backend = keep(Socket.udp4().bind(backend4));
+    cgroup.attach(sendmsg4, to4(backend.local));
+    keep(cgroup.inside(() => Socket.udp6())).send("hello", mapped4);
+    return backend.receiveText();
+  }),
 ];
 
 const receives: readonly Case[] = [
-  addressCase("recvmsg4 says who a reply is from", "reply from service", (cgroup, keep) => {
+  addressCase("recvmsg4 sets a reply's source", "reply from service", (cgroup, keep) => {
     const backend = keep(Socket.udp4().bind(backend4));
     cgroup.attach(recvmsg4, to4(service4));
     const client = keep(cgroup.inside(() => Socket.udp4())).bind(client4);
@@ -185,7 +168,7 @@ const receives: readonly Case[] = [
     const { text, from } = client.receive();
     return `${text} from ${role(from, { backend: backend.local, service: service4 })}`;
   }),
-  addressCase("recvmsg6 says who a reply is from", "reply from service", (cgroup, keep) => {
+  addressCase("recvmsg6 sets a reply's source", "reply from service", (cgroup, keep) => {
     const backend = keep(Socket.udp6().bind(backend6));
     cgroup.attach(recvmsg6, to6(service6));
     const client = keep(cgroup.inside(() => Socket.udp6())).bind(client6);
@@ -194,7 +177,7 @@ const receives: readonly Case[] = [
     return `${text} from ${role(from, { backend: backend.local, service: service6 })}`;
   }),
   addressCase(
-    "recvmsg6 says who a reply from a v4-mapped address is from",
+    "recvmsg6 sets the source of a reply from a v4-mapped address",
     "reply from mapped service",
     (cgroup, keep) => {
       const backend = keep(Socket.udp4().bind(backend4));
@@ -208,23 +191,23 @@ const receives: readonly Case[] = [
 ];
 
 const names: readonly Case[] = [
-  addressCase("getpeername4 names the service", "service", (cgroup, keep) => {
+  addressCase("getpeername4 returns the service", "service", (cgroup, keep) => {
     const backend = keep(Socket.udp4().bind(backend4));
     cgroup.attach(getpeername4, to4(service4));
     const client = keep(cgroup.inside(() => Socket.udp4())).connect(backend.local);
     return role(client.peer, { service: service4 });
   }),
-  addressCase("getpeername6 names the service", "service", (cgroup, keep) => {
+  addressCase("getpeername6 returns the service", "service", (cgroup, keep) => {
     const backend = keep(Socket.udp6().bind(backend6));
     cgroup.attach(getpeername6, to6(service6));
     const client = keep(cgroup.inside(() => Socket.udp6())).connect(backend.local);
     return role(client.peer, { service: service6 });
   }),
-  addressCase("getsockname4 names another address", "service", (cgroup, keep) => {
+  addressCase("getsockname4 returns another address", "service", (cgroup, keep) => {
     cgroup.attach(getsockname4, to4(service4));
     return role(keep(cgroup.inside(() => Socket.udp4())).bind(client4).local, { service: service4 });
   }),
-  addressCase("getsockname6 names another address", "service", (cgroup, keep) => {
+  addressCase("getsockname6 returns another address", "service", (cgroup, keep) => {
     cgroup.attach(getsockname6, to6(service6));
     return role(keep(cgroup.inside(() => Socket.udp6())).bind(client6).local, { service: service6 });
   }),

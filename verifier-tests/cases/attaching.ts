@@ -1,4 +1,4 @@
-/** What may be attached where, in which order programs run, and whose programs a detach takes away. */
+/** What attaches where, in which order programs run, and whose programs a detach removes. */
 import { rmSync } from "node:fs";
 import { exit, mov, r0 } from "../../src/asm/index.ts";
 import {
@@ -28,7 +28,7 @@ const proceed = [mov(r0, 1), exit()];
 const OVERRIDE = 1;
 const MULTI = 2;
 
-/** A case in a cgroup of its own, with a trace that its programs may write to. */
+/** A case in its own cgroup, with a trace for its programs. */
 function attachCase(
   name: string,
   expect: PerKernel<Expectation>,
@@ -46,8 +46,8 @@ function attachCase(
   };
 }
 
-/** A UDP connect from inside the cgroup: which programs it met, and its error if it had one. */
-function whatRan(cgroup: TestCgroup, trace: Trace): string {
+/** Makes a UDP connect from inside the cgroup; returns the programs that ran, and the error if any. */
+function programsRun(cgroup: TestCgroup, trace: Trace): string {
   return withSockets((keep) => {
     trace.take();
     const error = errorOf(() =>
@@ -57,22 +57,22 @@ function whatRan(cgroup: TestCgroup, trace: Trace): string {
   });
 }
 
-const seen = (cgroup: TestCgroup, trace: Trace): Outcome => ({ kind: "observed", value: whatRan(cgroup, trace) });
+const seen = (cgroup: TestCgroup, trace: Trace): Outcome => ({ kind: "observed", value: programsRun(cgroup, trace) });
 
-/** Loading with another attach type than the program's own type has. */
+/** Loads with an attach type of another program type. */
 const mismatches: readonly Case[] = [
   {
-    name: "attaching/loading connect4's type of program for sock_release",
+    name: "attaching/loading the connect4 program type for sock_release",
     hook: connect4,
     expectedAttachType: AttachType.CGROUP_INET_SOCK_RELEASE,
   },
   {
-    name: "attaching/loading connect4's type of program for ingress",
+    name: "attaching/loading the connect4 program type for ingress",
     hook: connect4,
     expectedAttachType: AttachType.CGROUP_INET_INGRESS,
   },
   {
-    name: "attaching/loading sock_release's type of program for connect4",
+    name: "attaching/loading the sock_release program type for connect4",
     hook: sockRelease,
     expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
   },
@@ -82,7 +82,7 @@ const mismatches: readonly Case[] = [
   run: () => verdict(hook, proceed, { expectedAttachType }),
 }));
 
-/** Attaching where the program was not loaded for, with a link and without. */
+/** Attaches where the program was not loaded for, with and without a link. */
 const wrongHooks: readonly Case[] = (
   [
     [connect4, connect6],
@@ -90,18 +90,22 @@ const wrongHooks: readonly Case[] = (
     [sendmsg4, sockRelease],
   ] as const
 ).flatMap(([loadedFor, hook]) => [
-  attachCase(`a link of a ${loadedFor.name} program to ${hook.name}`, refused(/EINVAL/, "EINVAL"), (cgroup) => {
+  attachCase(`linking a ${loadedFor.name} program to ${hook.name}`, refused(/EINVAL/, "EINVAL"), (cgroup) => {
     const program = cgroup.load(loadedFor, proceed);
     return outcomeOf(() => cgroup.link(hook, program));
   }),
-  attachCase(`a ${loadedFor.name} program without link to ${hook.name}`, refused(/EINVAL/, "EINVAL"), (cgroup) => {
-    const program = cgroup.load(loadedFor, proceed);
-    return outcomeOf(() => cgroup.attachUnlinked(hook, program));
-  }),
+  attachCase(
+    `attaching a ${loadedFor.name} program to ${hook.name} without a link`,
+    refused(/EINVAL/, "EINVAL"),
+    (cgroup) => {
+      const program = cgroup.load(loadedFor, proceed);
+      return outcomeOf(() => cgroup.attachUnlinked(hook, program));
+    },
+  ),
 ]);
 
 const everyHook: readonly Case[] = allHooks.map((hook: Hook) =>
-  attachCase(`${hook.name}: a link and no link, side by side`, observed("2 programs"), (cgroup) => {
+  attachCase(`${hook.name}: with and without a link, side by side`, observed("2 programs"), (cgroup) => {
     cgroup.attach(hook, proceed);
     const program = cgroup.load(hook, proceed);
     cgroup.attachUnlinked(hook, program);
@@ -114,21 +118,21 @@ const order: readonly Case[] = [
     for (const id of [1, 2, 3]) cgroup.attach(connect4, trace.program(id));
     return seen(cgroup, trace);
   }),
-  attachCase("programs of a cgroup run before those of the one above", observed("2 3 1"), (cgroup, trace) => {
+  attachCase("a cgroup's programs run before its parent's", observed("2 3 1"), (cgroup, trace) => {
     cgroup.attach(connect4, trace.program(1));
     return withChild(cgroup, (child) => {
       for (const id of [2, 3]) child.attach(connect4, trace.program(id));
       return seen(child, trace);
     });
   }),
-  attachCase("programs of a cgroup below do not run for those above", observed("1"), (cgroup, trace) => {
+  attachCase("a child cgroup's programs do not run for its parent", observed("1"), (cgroup, trace) => {
     cgroup.attach(connect4, trace.program(1));
     return withChild(cgroup, (child) => {
       child.attach(connect4, trace.program(2));
       return seen(cgroup, trace);
     });
   }),
-  attachCase("a refusal does not keep later programs from running", observed("1 2 3 EPERM"), (cgroup, trace) => {
+  attachCase("later programs run after a refusal", observed("1 2 3 EPERM"), (cgroup, trace) => {
     cgroup.attach(connect4, trace.program(1));
     cgroup.attach(connect4, trace.program(2, 0));
     cgroup.attach(connect4, trace.program(3));
@@ -141,7 +145,7 @@ const flags: readonly Case[] = [
     cgroup.attachUnlinked(connect4, cgroup.load(connect4, proceed), 0);
     return outcomeOf(() => cgroup.attach(connect4, proceed));
   }),
-  attachCase("an exclusive program allows none in the cgroup below", refused(/EPERM/, "EPERM"), (cgroup) => {
+  attachCase("an exclusive program allows no program in a child cgroup", refused(/EPERM/, "EPERM"), (cgroup) => {
     cgroup.attachUnlinked(connect4, cgroup.load(connect4, proceed), 0);
     return withChild(cgroup, (child) => outcomeOf(() => child.attach(connect4, proceed)));
   }),
@@ -150,7 +154,7 @@ const flags: readonly Case[] = [
     cgroup.attachUnlinked(connect4, cgroup.load(connect4, trace.program(2)), 0);
     return seen(cgroup, trace);
   }),
-  attachCase("an overridable program is replaced in the cgroup below", observed("2"), (cgroup, trace) => {
+  attachCase("an overridable program is replaced in a child cgroup", observed("2"), (cgroup, trace) => {
     cgroup.attachUnlinked(connect4, cgroup.load(connect4, trace.program(1)), OVERRIDE);
     return withChild(cgroup, (child) => {
       child.attachUnlinked(connect4, child.load(connect4, trace.program(2)), OVERRIDE);
@@ -161,12 +165,12 @@ const flags: readonly Case[] = [
     cgroup.attachUnlinked(connect4, cgroup.load(connect4, proceed), OVERRIDE);
     return outcomeOf(() => cgroup.attach(connect4, proceed));
   }),
-  attachCase("a program beside others is attached once only", refused(/EINVAL/, "EINVAL"), (cgroup) => {
+  attachCase("a program can be attached only once beside others", refused(/EINVAL/, "EINVAL"), (cgroup) => {
     const program = cgroup.load(connect4, proceed);
     cgroup.attachUnlinked(connect4, program, MULTI);
     return outcomeOf(() => cgroup.attachUnlinked(connect4, program, MULTI));
   }),
-  attachCase("64 programs at most", refused(/E2BIG/, "E2BIG"), (cgroup) => {
+  attachCase("at most 64 programs", refused(/E2BIG/, "E2BIG"), (cgroup) => {
     const program = cgroup.load(connect4, proceed);
     for (let i = 0; i < 64; i++) cgroup.link(connect4, program);
     return outcomeOf(() => cgroup.link(connect4, program));
@@ -179,18 +183,18 @@ const links: readonly Case[] = [
     updateLink(second, cgroup.load(connect4, trace.program(4)));
     return seen(cgroup, trace);
   }),
-  attachCase("a link's program is replaced only if it is the one expected", refused(/EPERM/, "EPERM"), (cgroup) => {
+  attachCase("a link's program is not replaced if another one is expected", refused(/EPERM/, "EPERM"), (cgroup) => {
     const link = cgroup.attach(connect4, proceed);
     const [replacement, other] = [cgroup.load(connect4, proceed), cgroup.load(connect4, proceed)];
     return outcomeOf(() => updateLink(link, replacement, other));
   }),
-  attachCase("a link's program is replaced where it is the one expected", observed("2"), (cgroup, trace) => {
+  attachCase("a link's program is replaced if it is the expected one", observed("2"), (cgroup, trace) => {
     const first = cgroup.load(connect4, trace.program(1));
     const link = cgroup.link(connect4, first);
     updateLink(link, cgroup.load(connect4, trace.program(2)), first);
     return seen(cgroup, trace);
   }),
-  attachCase("a link takes no program of another type", refused(/EINVAL/, "EINVAL"), (cgroup) => {
+  attachCase("a link rejects a program of another type", refused(/EINVAL/, "EINVAL"), (cgroup) => {
     const link = cgroup.attach(connect4, proceed);
     const replacement = cgroup.load(sockRelease, proceed);
     return outcomeOf(() => updateLink(link, replacement));
@@ -199,7 +203,7 @@ const links: readonly Case[] = [
     detachLink(cgroup.attach(connect4, trace.program(1)));
     return seen(cgroup, trace);
   }),
-  attachCase("a detached link takes no program", refused(/ENOLINK/, "ENOLINK"), (cgroup) => {
+  attachCase("a detached link rejects a program", refused(/ENOLINK/, "ENOLINK"), (cgroup) => {
     const link = cgroup.attach(connect4, proceed);
     detachLink(link);
     const replacement = cgroup.load(connect4, proceed);
@@ -210,7 +214,7 @@ const links: readonly Case[] = [
     return seen(cgroup, trace);
   }),
   attachCase(
-    "a pinned link runs on when it is closed, and ends with its pin",
+    "a pinned link outlives its descriptor and ends with its pin",
     observed("1, then none"),
     async (cgroup, trace) => {
       const path = `/sys/fs/bpf/verifier-test-${process.pid}`;
@@ -219,11 +223,11 @@ const links: readonly Case[] = [
       link.close();
       try {
         openPinned(path).close();
-        const before = whatRan(cgroup, trace);
+        const before = programsRun(cgroup, trace);
         rmSync(path);
         const after = await eventually(() => {
-          const ran = whatRan(cgroup, trace);
-          if (ran !== "none") throw new Error(`after its pin is gone, ${ran} still runs`);
+          const ran = programsRun(cgroup, trace);
+          if (ran !== "none") throw new Error(`after unpinning, ${ran} still runs`);
           return ran;
         });
         return { kind: "observed", value: `${before}, then ${after}` };
@@ -232,12 +236,12 @@ const links: readonly Case[] = [
       }
     },
   ),
-  attachCase("a link whose cgroup is gone says so", observed("cgroup 0"), async (cgroup) => {
+  attachCase("a link whose cgroup is gone reports cgroup 0", observed("cgroup 0"), async (cgroup) => {
     const program = cgroup.load(connect4, proceed);
     const link = withChild(cgroup, (child) =>
       cgroup.keep(createLink({ program, target: child.fd, attachType: connect4.attachType })),
     );
-    // The kernel clears up behind a cgroup a little later.
+    // The kernel detaches a removed cgroup's links after a delay.
     await eventually(() => {
       if (linkInfo(link).cgroupId !== 0n) throw new Error(`the link still names cgroup ${linkInfo(link).cgroupId}`);
     });
@@ -250,19 +254,19 @@ const others: readonly Case[] = [
     cgroup.attach(connect4, trace.program(1));
     const ours = cgroup.attach(connect4, trace.program(2));
     cgroup.attachUnlinked(connect4, cgroup.load(connect4, trace.program(3)));
-    const before = whatRan(cgroup, trace);
+    const before = programsRun(cgroup, trace);
     detachLink(ours);
-    return { kind: "observed", value: `${before}, then ${whatRan(cgroup, trace)}` };
+    return { kind: "observed", value: `${before}, then ${programsRun(cgroup, trace)}` };
   }),
   attachCase("ours stay when another owner detaches its own", observed("1 2, then 2"), (cgroup, trace) => {
     const theirs = cgroup.load(connect4, trace.program(1));
     cgroup.attachUnlinked(connect4, theirs);
     cgroup.attach(connect4, trace.program(2));
-    const before = whatRan(cgroup, trace);
+    const before = programsRun(cgroup, trace);
     detachProgram(cgroup.fd, theirs, connect4.attachType);
-    return { kind: "observed", value: `${before}, then ${whatRan(cgroup, trace)}` };
+    return { kind: "observed", value: `${before}, then ${programsRun(cgroup, trace)}` };
   }),
-  attachCase("a program of a link is not detached as one without", refused(/ENOENT/, "ENOENT"), (cgroup) => {
+  attachCase("a linked program cannot be detached without its link", refused(/ENOENT/, "ENOENT"), (cgroup) => {
     const program = cgroup.load(connect4, proceed);
     cgroup.link(connect4, program);
     return outcomeOf(() => detachProgram(cgroup.fd, program, connect4.attachType));

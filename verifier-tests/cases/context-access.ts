@@ -1,19 +1,18 @@
 /**
- * Which context fields may be read and written, at which widths, by hook: the
- * table of `sock_addr_is_valid_access` and `sock_filter_is_valid_access` in the
- * kernel's net/core/filter.c, and of its `wide_access` and `sock_addr` selftests.
- * One case is one field in one hook: every access to it is tried, read and
- * written, at 1, 2, 4 and 8 bytes, the narrow ones at each place in the field.
+ * Which context fields may be read and written, at which widths, by hook: the table of
+ * `sock_addr_is_valid_access` and `sock_filter_is_valid_access` in the kernel's net/core/filter.c, and of its
+ * `wide_access` and `sock_addr` selftests. Each case is one field in one hook, and tries reads and writes of 1,
+ * 2, 4 and 8 bytes, narrow ones at each offset in the field.
  */
 import { exit, load, mov, r0, r1, r2, store, type StoreType } from "../../src/asm/index.ts";
 import { observed, type Case } from "../suite/case.ts";
 import { allHooks, sockAddrHooks, sockHooks, type Hook } from "../suite/hooks.ts";
 import { verdict } from "../suite/load.ts";
 
-/** A width in bytes; or one that is allowed only where the field begins. */
+/** A width in bytes, possibly allowed only at the field's start. */
 type Width = number | `${number} at its start`;
 
-/** Widths that may be read and written: `{ read: [1, 2, 4], write: [4] }`. */
+/** The allowed widths: `{ read: [1, 2, 4], write: [4] }`. */
 interface Rights {
   readonly read: readonly Width[];
   readonly write: readonly Width[];
@@ -23,7 +22,7 @@ interface Field {
   readonly name: string;
   /** Bytes from the start of the context. */
   readonly offset: number;
-  /** Bytes; four unless given. */
+  /** Bytes; four by default. */
   readonly size?: number;
   readonly rights: (hook: Hook) => Rights;
 }
@@ -33,7 +32,7 @@ const readOnly: Rights = { read: [4], write: [] };
 const narrow: Rights = { read: [1, 2, 4], write: [] };
 const narrowAtStart: Rights = { read: ["1 at its start", "2 at its start", 4], write: [] };
 const writable: Rights = { read: [1, 2, 4], write: [4] };
-/** Eight bytes at once, where the field and the next one are an aligned half of an IPv6 address. */
+/** Eight bytes at once, if the field and the next one are an aligned half of an IPv6 address. */
 const wide: Rights = { read: [1, 2, 4, 8], write: [4, 8] };
 
 const sends = (hook: Hook) => hook.name.startsWith("sendmsg");
@@ -57,7 +56,7 @@ const sockAddrFields: readonly Field[] = [
     (word): Field => ({
       name: `msg_src_ip6[${word}]`,
       offset: 44 + 4 * word,
-      // Only the second word lies at a multiple of eight with eight bytes of the address from there on.
+      // Only the second word is aligned to eight bytes with eight bytes of address from there on.
       rights: (hook) => (!sends(hook) || hook.family !== 6 ? none : word === 1 ? wide : writable),
     }),
   ),
@@ -102,7 +101,7 @@ const widths: readonly (readonly [number, StoreType])[] = [
   [8, "u64"],
 ];
 
-/** What the running kernel lets a program do with a field. */
+/** The accesses to a field that the running kernel allows a program. */
 function observedRights(hook: Hook, { offset, size = 4 }: Field): Rights {
   const allowed = (access: (type: StoreType, offset: number) => ReturnType<typeof load>) =>
     widths.flatMap(([width, type]): Width[] => {

@@ -1,4 +1,4 @@
-/** The load balancer's story, with real sockets: to a service, to its backend, and back as from the service. */
+/** The load balancer with real sockets: to a service, to its backend, and back as if from the service. */
 import { statSync } from "node:fs";
 import { optOutCgroups, ServiceFlag } from "../../programs/index.ts";
 import { endpointText, type DataPath } from "../../programs/testing/index.ts";
@@ -11,7 +11,7 @@ import { errorOf, Socket, withSockets, type Endpoint } from "../suite/socket.ts"
 
 type Protocol = "tcp" | "udp";
 
-/** An address family, as clients and as backends see it. */
+/** An address family, as seen by clients and by backends. */
 interface Family {
   readonly name: string;
   readonly client: Readonly<Record<Protocol, () => Socket>>;
@@ -19,7 +19,7 @@ interface Family {
   readonly service: Endpoint;
   readonly backendAddress: string;
   readonly otherBackendAddress: string;
-  /** An address of the backends' family, as the client names it and sees it. */
+  /** A backend's address in the form that the client uses and sees. */
   readonly seen: (endpoint: Endpoint) => Endpoint;
 }
 
@@ -54,32 +54,32 @@ const families: readonly Family[] = [
 
 interface Scene extends Family {
   readonly dataPath: DataPath;
-  /** Whose processes are balanced. */
+  /** The cgroup whose processes are balanced. */
   readonly cgroup: TestCgroup;
   readonly keep: (socket: Socket) => Socket;
-  /** Makes a socket as a process that is balanced. */
+  /** Opens a socket in a balanced process. */
   readonly open: (protocol: Protocol) => Socket;
-  /** The service, as the client names it. */
+  /** The service's address in the client's form. */
   readonly asked: Endpoint;
-  /** The service's one backend, for each protocol; TCP listens. */
+  /** The service's only backend per protocol; the TCP one listens. */
   readonly backends: Readonly<Record<Protocol, Socket>>;
 }
 
-/** What names each of the two services in the reverse map. */
+/** The ids of the two services in the reverse NAT map. */
 const revNatIndex = { tcp: 1, udp: 2 } as const;
 
 type Story = readonly [name: string, expect: PerKernel<Expectation>, play: (scene: Scene) => string, backends?: "none"];
 
 const same = (a: Endpoint, b: Endpoint): boolean => a.address === b.address && a.port === b.port;
 
-/** Who the client takes an address for. */
+/** The role of an address, as the client sees it. */
 function who({ seen, service, backends }: Scene, found: Endpoint): string {
   if (same(found, seen(service))) return "service";
   if (same(found, seen(backends.udp.local)) || same(found, seen(backends.tcp.local))) return "backend";
   return `${found.address} port ${found.port}`;
 }
 
-/** A request and its reply; what the client hears, and from whom. */
+/** Makes a request and a reply; returns the text and the source that the client sees. */
 function exchange(scene: Scene, client: Socket, to: Endpoint | undefined, backend = scene.backends.udp): string {
   client.send("request", to);
   backend.send("reply", backend.receive().from);
@@ -87,12 +87,12 @@ function exchange(scene: Scene, client: Socket, to: Endpoint | undefined, backen
   return `${text} from ${who(scene, from)}`;
 }
 
-/** Without `bpf_set_retval` a refusal can only say EPERM. */
+/** Without `bpf_set_retval` every refusal is EPERM. */
 const refusedCall = (errno: string) => observed({ "5.10": "EPERM", [setRetval.since]: errno });
 
 const stories: readonly Story[] = [
   [
-    "TCP: a connection to the service is the backend's, and its peer the service",
+    "TCP: a connection to the service reaches the backend, and its peer is the service",
     observed("request, reply, peer service"),
     (scene) => {
       const client = scene.open("tcp").connect(scene.asked);
@@ -104,7 +104,7 @@ const stories: readonly Story[] = [
     },
   ],
   [
-    "UDP, unconnected: each reply is the service's",
+    "UDP, unconnected: each reply is from the service",
     observed("reply from service, reply from service"),
     (scene) => {
       const client = scene.open("udp");
@@ -112,7 +112,7 @@ const stories: readonly Story[] = [
     },
   ],
   [
-    "UDP, connected: reply and peer are the service's",
+    "UDP, connected: reply and peer are the service",
     observed("reply from service, peer service"),
     (scene) => {
       const client = scene.open("udp").connect(scene.asked);
@@ -120,17 +120,17 @@ const stories: readonly Story[] = [
     },
   ],
   [
-    "UDP, the backend by its own address: the reply is the backend's",
+    "UDP to the backend's own address: the reply is from the backend",
     observed("reply from backend"),
     (scene) => exchange(scene, scene.open("udp"), scene.seen(scene.backends.udp.local)),
   ],
   [
-    "sockets of other cgroups are left alone",
+    "sockets of other cgroups are not balanced",
     observed("ENETUNREACH"),
     ({ keep, client, asked }) => errorOf(() => keep(client.udp()).connect(asked)),
   ],
   [
-    "a service of the initial network namespace is nobody else's",
+    "a service of the initial network namespace is not balanced elsewhere",
     observed("ENETUNREACH, later reply from service"),
     (scene) => {
       const { dataPath, service, backends, open, asked } = scene;
@@ -146,12 +146,12 @@ const stories: readonly Story[] = [
     },
   ],
   [
-    "a process in a cgroup that has opted out is left alone, as long as it is there",
+    "a process is exempt while it is in a cgroup that opted out",
     observed("ENETUNREACH, later reply from service"),
     (scene) => {
       const { dataPath, cgroup, open, asked } = scene;
       const client = open("udp");
-      // The balanced cgroup lies one below the root of the hierarchy, this one two: at a depth that the programs look at.
+      // The balanced cgroup is one level below the root, this one two: a depth that the programs check.
       const left = withChild(cgroup, (child) => {
         dataPath.map(optOutCgroups).set(statSync(child.path, { bigint: true }).ino, 1);
         return child.inside(() => errorOf(() => client.connect(asked)));
@@ -178,7 +178,7 @@ const stories: readonly Story[] = [
     "none",
   ],
   [
-    "sockets that are closed leave nothing behind",
+    "closed sockets leave nothing behind",
     observed("20 entries, then 0"),
     (scene) => {
       const clients = Array.from({ length: 20 }, () => scene.open("udp"));
@@ -189,7 +189,7 @@ const stories: readonly Story[] = [
     },
   ],
   [
-    "a service that moves takes sockets with it",
+    "sockets follow a service that moves",
     observed("reply from service, then reply from service"),
     (scene) => {
       const client = scene.open("udp");

@@ -1,4 +1,4 @@
-/** Which error a caller sees: of one program, and of several. */
+/** The error that a caller sees, with one program and with several. */
 import { call, exit, jeq, label, mov, r0, r1, r7, type Item } from "../../src/asm/index.ts";
 import { observed, type Case, type Feature } from "../suite/case.ts";
 import { inTestCgroup, type TestCgroup } from "../suite/cgroup.ts";
@@ -23,14 +23,14 @@ import { Trace } from "../suite/trace.ts";
 const ECONNREFUSED = 111;
 const EHOSTUNREACH = 113;
 
-/** A program that sets the error, where one is given, and returns `result`. */
+/** A program that sets `errno`, if given, and returns `result`. */
 const program = (result: 0 | 1, errno?: number): readonly Item[] => [
   ...(errno === undefined ? [] : [mov(r1, -errno), call("bpf_set_retval")]),
   mov(r0, result),
   exit(),
 ];
 
-/** The call that a hook is about, with a destination that would be fine. */
+/** The system call of each hook, with a valid destination. */
 const calls: Readonly<Record<string, () => void>> = {
   [connect4.name]: () => withSockets((keep) => keep(Socket.udp4()).connect({ address: addresses.backend4, port: 9 })),
   [connect6.name]: () => withSockets((keep) => keep(Socket.udp6()).connect({ address: addresses.backend6, port: 9 })),
@@ -77,7 +77,7 @@ const refusals: readonly Case[] = [
 ].flatMap((hook) => [
   errorCase(`${hook.name}: a refusal`, hook, "EPERM", [program(0)]),
   errorCase(
-    `${hook.name}: a refusal with an error of the program's`,
+    `${hook.name}: a refusal with the program's error`,
     hook,
     "ECONNREFUSED",
     [program(0, ECONNREFUSED)],
@@ -86,9 +86,9 @@ const refusals: readonly Case[] = [
 ]);
 
 const several: readonly Case[] = [
-  errorCase("an error that is set refuses by itself", connect4, "ECONNREFUSED", [program(1, ECONNREFUSED)], setRetval),
+  errorCase("setting an error is enough to refuse", connect4, "ECONNREFUSED", [program(1, ECONNREFUSED)], setRetval),
   errorCase(
-    "a later program that has nothing to say leaves the error",
+    "a later program that sets no error keeps the error",
     connect4,
     "ECONNREFUSED",
     [program(0, ECONNREFUSED), program(1)],
@@ -102,26 +102,20 @@ const several: readonly Case[] = [
     setRetval,
   ),
   errorCase(
-    "a later program that lets the call pass overrides the error too",
+    "a later program that allows the call overrides the error too",
     connect4,
     "EHOSTUNREACH",
     [program(0), program(1, EHOSTUNREACH)],
     setRetval,
   ),
   errorCase(
-    "a later refusal without an error leaves the earlier error",
+    "a later refusal without an error keeps the earlier error",
     connect4,
     "ECONNREFUSED",
     [program(1, ECONNREFUSED), program(0)],
     setRetval,
   ),
-  errorCase(
-    "a later program takes a refusal back",
-    connect4,
-    "ok",
-    [program(0, ECONNREFUSED), program(1, 0)],
-    setRetval,
-  ),
+  errorCase("a later program revokes a refusal", connect4, "ok", [program(0, ECONNREFUSED), program(1, 0)], setRetval),
   {
     name: "errors/a later program sees the error",
     needs: getRetval,

@@ -1,4 +1,4 @@
-/** Each declared feature, found or not found. */
+/** One case for each declared feature. */
 import { accepted, type Case } from "../suite/case.ts";
 import { features } from "../suite/features.ts";
 

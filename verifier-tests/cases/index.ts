@@ -1,4 +1,4 @@
-/** The whole table. */
+/** All cases. */
 import type { Case } from "../suite/case.ts";
 import { addressRewriting } from "./addresses.ts";
 import { attaching } from "./attaching.ts";
@@ -6,7 +6,7 @@ import { contextAccess } from "./context-access.ts";
 import { endToEnd } from "./end-to-end.ts";
 import { errors } from "./errors.ts";
 import { featureCases } from "./features.ts";
-import { hooksMet } from "./hooks-met.ts";
+import { hooksCalled } from "./hooks-called.ts";
 import { loadBalancer } from "./load-balancer.ts";
 import { namespaces } from "./namespaces.ts";
 import { observability } from "./observability.ts";
@@ -26,7 +26,7 @@ export const allCases: readonly Case[] = [
   ...returnValues,
   ...contextAccess,
   ...toolkitHooks,
-  ...hooksMet,
+  ...hooksCalled,
   ...attaching,
   ...namespaces,
   ...errors,

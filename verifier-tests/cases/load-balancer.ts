@@ -1,4 +1,4 @@
-/** The load balancer's programs, in each configuration: accepted, with what the verifier had to do for it. */
+/** The load balancer's programs in each configuration: accepted, with the verifier's statistics. */
 import { helperNumber, opcodes, type Program } from "../../src/asm/index.ts";
 import type { ProgramSource } from "../../src/dsl/index.ts";
 import { load } from "../../src/loader/index.ts";
@@ -10,20 +10,20 @@ import { setRetval } from "../suite/features.ts";
 import { refusal } from "../suite/load.ts";
 import { readStatistics } from "../suite/statistics.ts";
 
-/** Sizes that are quick to make: the verifier does not look at them. */
+/** Small maps are quick to create, and the verifier ignores their size. */
 const MAX_ENTRIES = 64;
 
 /** `BPF_LOG_STATS`. */
 const STATISTICS = 4;
 
 function tryProgram(program: Program): Outcome {
-  // A ring buffer's entries are its bytes, in whole pages.
+  // A ring buffer's max entries is its size in bytes, in whole pages.
   const large = program.maps.filter(({ type, maxEntries }) => type !== MapType.RINGBUF && maxEntries > MAX_ENTRIES);
   const maxEntries = Object.fromEntries(large.map(({ name }) => [name, MAX_ENTRIES]));
   try {
     using collection = load([program], { maxEntries, logLevel: STATISTICS });
     const statistics = readStatistics(collection.program(program.name).log);
-    if (statistics === undefined) throw new Error("the verifier's log has no statistics in it");
+    if (statistics === undefined) throw new Error("cannot read the verifier's statistics: the log has none");
     return { kind: "accepted", statistics };
   } catch (error) {
     return refusal(error);
@@ -38,7 +38,7 @@ const usesSetRetval = ({ instructions }: Program): boolean =>
 
 function programCase(configuration: string, source: ProgramSource): Case {
   let program: Program | undefined;
-  // Compiled when it is this case's turn: a program that cannot be is this case's surprise.
+  // Compiled in this case's turn, so that a failure to compile is this case's surprise.
   const compiled = () => (program ??= source.compile());
   return {
     name: `programs/${configuration}: ${source.name}`,

@@ -1,4 +1,4 @@
-/** How network namespaces are told apart: by the kernel, or, where it does not say, by a program. */
+/** How network namespaces are identified: by the kernel, or else by a program. */
 import { namespaceCookieOf, withSocket } from "../../src/kernel/index.ts";
 import { NamespaceReader } from "../../src/lb/index.ts";
 import { observed, type Case } from "../suite/case.ts";
@@ -6,8 +6,8 @@ import { inTestCgroup } from "../suite/cgroup.ts";
 
 export const namespaces: readonly Case[] = [
   {
-    name: "network namespaces/the number of this one",
-    expect: observed({ "5.10": "seen by a program", "6.1": "seen by a program as the kernel tells it" }),
+    name: "network namespaces/the cookie of this one",
+    expect: observed({ "5.10": "read by a program", "6.1": "read by a program, equal to the kernel's" }),
     run: () =>
       inTestCgroup((cgroup) =>
         cgroup.inside(() => {
@@ -16,12 +16,12 @@ export const namespaces: readonly Case[] = [
           const told = withSocket(namespaceCookieOf);
           const value =
             seen === 0n
-              ? "not seen"
+              ? "not read"
               : told === undefined
-                ? "seen by a program"
+                ? "read by a program"
                 : told === seen
-                  ? "seen by a program as the kernel tells it"
-                  : "not the same";
+                  ? "read by a program, equal to the kernel's"
+                  : "different";
           return { kind: "observed", value };
         }),
       ),

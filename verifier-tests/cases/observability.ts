@@ -1,4 +1,4 @@
-/** What one can see of a load balancer at work: translations as they happen, calls counted by service, how full maps are. */
+/** Observing a load balancer: events, calls per service, and the use of maps. */
 import { loadBalancerMetrics, loadBalancerStatus, Monitor } from "../../src/lb/index.ts";
 import { possibleCpus } from "../../src/kernel/index.ts";
 import { kernelElementCount, load, type TypedMap } from "../../src/loader/index.ts";
@@ -12,7 +12,7 @@ import { errorOf, Socket, withSockets } from "../suite/socket.ts";
 const service = { address: services.service4, port: 80 };
 const entry = { name: "web", ...service, protocol: "udp", backends: [`${addresses.backend4}:8001`] } as const;
 
-/** Connects a new socket to the service, and asks for its peer. */
+/** Connects a new socket to the service and returns its peer. */
 function ask({ cgroup }: TestLoadBalancer): string {
   return withSockets((keep) => {
     const socket = keep(cgroup.inside(Socket.udp4));
@@ -31,10 +31,12 @@ const counted: readonly (readonly [name: string, definition: MapDefinition, valu
 
 export const observability: readonly Case[] = [
   {
-    name: "observability/translations are told of while somebody listens, and the programs are put back then",
+    name: "observability/a monitor gets events, and closing it restores the programs",
     expect: observed(
-      `pre-forward web ${service.address}:80, post-forward web ${service.address}:80 -> ${addresses.backend4}:8001, ` +
-        `pre-reverse web ${addresses.backend4}:8001, post-reverse web ${addresses.backend4}:8001 -> ${service.address}:80; events on, then off; the same programs`,
+      `pre-forward web ${service.address}:80, ` +
+        `post-forward web ${service.address}:80 -> ${addresses.backend4}:8001, ` +
+        `pre-reverse web ${addresses.backend4}:8001, post-reverse web ${addresses.backend4}:8001 -> ` +
+        `${service.address}:80; events on, then off; the same programs`,
     ),
     run: () =>
       withLoadBalancer(async (balancer) => {
@@ -59,7 +61,9 @@ export const observability: readonly Case[] = [
         const told = peer === service.address ? events.join(", ") : `the peer is ${peer}`;
         return {
           kind: "observed",
-          value: `${told}; events ${on}, then ${status().events}; ${programs() === before ? "the same" : "other"} programs`,
+          value:
+            `${told}; events ${on}, then ${status().events}; ` +
+            `${programs() === before ? "the same" : "other"} programs`,
         };
       }),
   },
@@ -76,7 +80,7 @@ export const observability: readonly Case[] = [
       }),
   },
   {
-    name: "observability/the kernel's own count of a map's elements is what walking finds",
+    name: "observability/the kernel's element count of a map equals a walk's",
     needs: elementCounts,
     expect: observed("hash: 90 of 90, LRU: 90 of 90, per-CPU: 90 of 90"),
     run() {
@@ -88,7 +92,7 @@ export const observability: readonly Case[] = [
         return { name, kept: kernelElementCount(definition, map.fd), walked: map.count() };
       });
       if (found.some(({ kept }) => kept === undefined))
-        return { kind: "refused", errno: "none", log: "there is no such count" };
+        return { kind: "refused", errno: "none", log: "the kernel has no count" };
       return {
         kind: "observed",
         value: found.map(({ name, kept, walked }) => `${name}: ${kept} of ${walked}`).join(", "),

@@ -1,4 +1,4 @@
-/** Random programs: what the compiler makes of them is accepted, and does in the kernel what evaluating them directly gives. */
+/** Random programs: compiled, accepted by the verifier, and in the kernel equal to direct evaluation. */
 import fc from "fast-check";
 import { printModule } from "../../src/compiler/index.ts";
 import { hasLaterAtomics } from "../../src/compiler/testing/check-random-programs.ts";
@@ -7,10 +7,10 @@ import { expected, input, KernelRunner } from "../../src/compiler/testing/run-in
 import { accepted, type Case } from "../suite/case.ts";
 import { atomicFetch, isPresent, signExtension } from "../suite/features.ts";
 
-/** Programs in each case, and cases. */
+/** Programs per case, and number of cases. */
 const PROGRAMS = 25;
 const CASES = 10;
-/** The same programs on every kernel and in every run. */
+/** A fixed seed: the same programs on every kernel and in every run. */
 const SEED = 20_240_510;
 
 async function check(first: number): Promise<void> {
@@ -30,7 +30,8 @@ async function check(first: number): Promise<void> {
       const got = runner.run(module, before, { isa });
       if (got.returned !== want.returned || got.data !== want.data) {
         throw new Error(
-          `program ${number}, instruction set ${isa}: returned ${got.returned} instead of ${want.returned}, memory ${got.data} instead of ${want.data}\n${printModule(module)}`,
+          `program ${number}, instruction set ${isa}: returned ${got.returned} instead of ${want.returned}, ` +
+            `memory ${got.data} instead of ${want.data}\n${printModule(module)}`,
         );
       }
     });

@@ -1,16 +1,17 @@
-/** What a program may return, by hook, and which hooks let it choose the caller's error. */
+/** The values that a program may return, by hook, and the hooks that can set the caller's error. */
 import { call, exit, mov, r0, r1 } from "../../src/asm/index.ts";
 import { accepted, observed, refused, type Case } from "../suite/case.ts";
 import { setRetval } from "../suite/features.ts";
 import { allHooks, type Hook } from "../suite/hooks.ts";
 import { verdict } from "../suite/load.ts";
 
-/** Hooks that come after the fact, and cannot say no. */
+/** Hooks that run after the fact and cannot refuse. */
 const cannotRefuse = (hook: Hook): boolean => /^(recvmsg|getpeername|getsockname)/.test(hook.name);
 
 function allowedValues(hook: Hook): string | Readonly<Record<string, string>> {
   if (cannotRefuse(hook)) return "1";
-  // From 5.12 on, the second bit of a bind program's result lets a process without the capability bind a privileged port.
+  // Since 5.12 the second bit of a bind program's result allows binding a privileged port without the
+  // capability.
   return hook.name.startsWith("bind") ? { "5.10": "0, 1", "5.12": "0, 1, 2, 3" } : "0, 1";
 }
 

@@ -1,4 +1,4 @@
-/** A load balancer's life: loaded, pinned, left by its process, taken over by another, replaced, detached. */
+/** A load balancer's life cycle: load, pin, exit of its process, take-over by another, replacement, detach. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -19,24 +19,25 @@ const toBackend = ({ address, port }: { address: string; port: number }): readon
   { name: "web", ...service, protocol: "udp", backends: [`${address}:${port}`] },
 ];
 
-/** Where a new socket that asks for the service ends up. */
+/** The backend that a new socket to the service reaches. */
 function destination({ cgroup }: TestLoadBalancer): string {
   return withSockets((keep) => {
     const socket = keep(cgroup.inside(Socket.udp4));
     const error = errorOf(() => socket.connect(service));
     if (error !== "ok") return error;
-    // A program translates the peer's name back; the one chosen shows in the source address, as each backend is local.
+    // Programs translate the peer back to the service. All backends are local, so the source address shows
+    // which one was chosen.
     return { [oldBackend.address]: "old", [newBackend.address]: "new" }[socket.local.address] ?? socket.local.address;
   });
 }
 
-/** Runs `take-over.ts` in a process of its own; `meanwhile` is called over and over until it has ended. */
+/** Runs `take-over.ts` in its own process; calls `meanwhile` repeatedly until it ends. */
 function takeOver(
   { cgroup, pins }: TestLoadBalancer,
   entries: readonly ServiceEntry[],
   meanwhile: () => void,
 ): Promise<{ replaced: boolean }> {
-  // In a guest this file is part of a bundle, and the other one is beside it.
+  // In a guest this file is part of a bundle, with the other file beside it.
   const bundled = import.meta.url.endsWith(".mjs");
   const script = fileURLToPath(new URL(bundled ? "./take-over.mjs" : "../take-over.ts", import.meta.url));
   const child = spawn(process.execPath, [...process.execArgv, script, cgroup.path, pins, JSON.stringify(entries)], {
@@ -52,7 +53,7 @@ function takeOver(
     child.on("close", (status) => {
       clearInterval(timer);
       if (status === 0) resolve(JSON.parse(output) as { replaced: boolean });
-      else reject(new Error(`the process that takes over ended with status ${status}: ${messages}`));
+      else reject(new Error(`taking over failed: the process ended with status ${status}: ${messages}`));
     });
   });
 }
@@ -66,7 +67,8 @@ export const takingOver: readonly Case[] = [
   {
     name: "taking over/loaded, replaced by another process that ends, unloaded, beside another owner's program",
     expect: observed(
-      "loaded: old, another's program 1; replaced: new, the same links, other programs, destinations meanwhile: old or new; " +
+      "loaded: old, another's program 1; replaced: new, the same links, other programs, destinations meanwhile: " +
+        "old or new; " +
         "unloaded: ENETUNREACH, pins gone, another's program 1",
     ),
     run: () =>
@@ -80,7 +82,7 @@ export const takingOver: readonly Case[] = [
         trace.take();
         const loaded = `${destination(balancer)}, another's program ${trace.take().join(" ")}`;
 
-        // One child process does for two steps: what it has put in place is used after its end.
+        // One child process covers two steps: its programs are used after it ends.
         const meanwhile = new Set<string>();
         const { replaced } = await takeOver(balancer, toBackend(newBackend), () =>
           meanwhile.add(destination(balancer)),
@@ -89,12 +91,14 @@ export const takingOver: readonly Case[] = [
         const strangers = [...meanwhile].filter((where) => where !== "old" && where !== "new");
         const after =
           `${replaced ? "replaced" : "loaded anew"}: ${destination(balancer)}, ` +
-          `${first.links === second.links ? "the same" : "other"} links, ${first.programs === second.programs ? "the same" : "other"} programs, ` +
+          `${first.links === second.links ? "the same" : "other"} links, ` +
+          `${first.programs === second.programs ? "the same" : "other"} programs, ` +
           `destinations meanwhile: ${["old or new", ...strangers].join(" and ")}`;
 
         await unloadLoadBalancer(pins);
         trace.take();
-        const unloaded = `${destination(balancer)}, pins ${existsSync(pins) ? "left" : "gone"}, another's program ${trace.take().join(" ")}`;
+        const reached = destination(balancer);
+        const unloaded = `${reached}, pins ${existsSync(pins) ? "left" : "gone"}, another's program ${trace.take().join(" ")}`;
         return { kind: "observed", value: `loaded: ${loaded}; ${after}; unloaded: ${unloaded}` };
       }),
   },

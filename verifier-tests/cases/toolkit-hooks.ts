@@ -1,8 +1,7 @@
 /**
- * What the toolkit's types say of each hook (fields, rights, results, helpers),
- * held against what the running kernel lets a program do there. A right that
- * the types withhold is no surprise; one that they grant and the kernel does
- * not is.
+ * Compares the toolkit's types of each hook (fields, rights, results, helpers) with what the running kernel
+ * allows. A right that the types grant and the kernel does not is a surprise; one that the types withhold is
+ * not.
  */
 import { call, exit, load, mov, r0, r1, r2, store, type HelperName, type StoreType } from "../../src/asm/index.ts";
 import { methodsOf } from "../../src/dsl/index.ts";
@@ -18,7 +17,7 @@ function accepts(hook: Hook, ...access: readonly ReturnType<typeof load>[]): boo
   return verdict(hook, [mov(r2, 0), ...access, mov(r0, 1), exit()]).kind === "accepted";
 }
 
-/** Names of fields whose declaration the kernel does not agree with. */
+/** Names of fields whose declaration differs from the kernel. */
 function wrongFields(hook: Hook, fields: ContextFields): string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     if ("pointer" in field) return accepts(hook, load("u64", r2, r1, field.offset)) ? [] : [`${name} cannot be read`];
@@ -46,7 +45,7 @@ function wrongResults(hook: Hook, returns: readonly unknown[]): string[] {
     .map((value) => `${String(value)} cannot be returned`);
 }
 
-/** Helpers that the kernel does not know in this hook. What else it minds, such as unset arguments, is not asked here. */
+/** Helpers that the kernel lacks in this hook. Other objections, such as unset arguments, do not count. */
 function wrongHelpers(hook: Hook, helpers: readonly string[]): string[] {
   return helpers
     .filter((method) => {
@@ -56,8 +55,10 @@ function wrongHelpers(hook: Hook, helpers: readonly string[]): string[] {
     .map((method) => `no ${helperName(method)}`);
 }
 
-const helperName = (method: string): HelperName =>
-  `bpf_${method.replace(/[A-Z][a-z]*|\d+/g, (part) => (/\d/.test(part) ? part : `_${part.toLowerCase()}`))}` as HelperName;
+function helperName(method: string): HelperName {
+  const snake = method.replace(/[A-Z][a-z]*|\d+/g, (part) => (/\d/.test(part) ? part : `_${part.toLowerCase()}`));
+  return `bpf_${snake}` as HelperName;
+}
 
 const asDeclared = "as declared";
 

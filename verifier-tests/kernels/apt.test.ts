@@ -17,23 +17,26 @@ Suites: bookworm-security
 Components: main
 `;
 
-test("the stanza of the machine's own suite, with another suite in it", () => {
+test("rewrites the stanza of the machine's own suite", () => {
   assert.equal(substituteSuite(stanzas, "bookworm", "trixie-backports"), {
     format: "sources",
-    text: "Types: deb\nURIs: mirror://example/debian\nSuites: trixie-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
+    text:
+      "Types: deb\nURIs: mirror://example/debian\nSuites: trixie-backports\nComponents: main\n" +
+      "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
   });
 });
 
-test("the line of the machine's own suite, options kept", () => {
+test("rewrites the line of the machine's own suite, with its options", () => {
   const lines =
-    "# remark\ndeb mirror://example/security bookworm-security main\ndeb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bookworm main non-free\n";
+    "# remark\ndeb mirror://example/security bookworm-security main\n" +
+    "deb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bookworm main non-free\n";
   assert.equal(substituteSuite(lines, "bookworm", "bullseye"), {
     format: "list",
     text: "deb [arch=amd64 signed-by=/k.gpg] mirror://example/debian bullseye main\n",
   });
 });
 
-test("nothing where the machine's suite is not in the file, or without main", () => {
+test("undefined if the file lacks the machine's suite, or main", () => {
   for (const text of [
     "",
     stanzas.replaceAll("bookworm", "sid"),

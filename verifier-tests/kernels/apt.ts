@@ -1,7 +1,6 @@
 /**
- * Debian packages of other suites than the machine's own, without touching the
- * machine's package lists: the sources are the machine's, with another suite's
- * name in them, and lists and downloads go to a directory of ours.
+ * Debian packages of other suites, without touching the machine's package lists. The sources are the machine's,
+ * rewritten for another suite; lists and downloads go to our own directory.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,13 +8,13 @@ import { CommandError } from "../../src/cli/errors.ts";
 import { run } from "./run.ts";
 
 /**
- * The machine's entry for its own suite, rewritten for another one. Both formats
- * of sources.list(5) are understood; the result is in the format of the entry.
+ * Rewrites the machine's entry for its own suite for another suite. Supports both formats of sources.list(5);
+ * the result has the entry's format.
  *
- * @param text One sources file.
+ * @param text The contents of one sources file.
  * @param own The machine's suite, such as `bookworm`.
- * @param wanted Another one, such as `trixie-backports`.
- * @returns `undefined` where the file has no entry for the machine's suite.
+ * @param wanted Another suite, such as `trixie-backports`.
+ * @returns `undefined` if the file has no entry for the machine's suite.
  */
 export function substituteSuite(
   text: string,
@@ -39,10 +38,10 @@ export function substituteSuite(
     );
   if (stanza === undefined) return undefined;
   const lines = stanza.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  return {
-    format: "sources",
-    text: `${lines.map((line) => line.replace(/^(Suites|Components|Types):.*/i, (_, name: string) => `${name}: ${replacement(name, wanted)}`)).join("\n")}\n`,
-  };
+  const rewritten = lines.map((line) =>
+    line.replace(/^(Suites|Components|Types):.*/i, (_, name: string) => `${name}: ${replacement(name, wanted)}`),
+  );
+  return { format: "sources", text: `${rewritten.join("\n")}\n` };
 }
 
 function replacement(name: string, suite: string): string {
@@ -54,21 +53,21 @@ function field(stanza: string, name: string): string[] {
   return new RegExp(`^${name}:(.*)$`, "im").exec(stanza)?.[1]?.trim().split(/\s+/) ?? [];
 }
 
-/** Package lists of some suites, kept in a directory of their own. */
+/** The package lists of some suites, in their own directory. */
 export interface PackageLists {
-  /** Brings the lists up to date. Suites that the machine's sources do not have are left out. */
+  /** Updates the lists. Omits suites that the machine's sources lack. */
   update(): Promise<void>;
-  /** Names of the packages that match a POSIX regular expression. */
+  /** Names of packages that match a POSIX regular expression. */
   search(pattern: string): Promise<string[]>;
-  /** Downloads packages into a directory and gives the paths of the `.deb` files. */
+  /** Downloads packages into a directory and returns the paths of the `.deb` files. */
   download(names: readonly string[], directory: string): Promise<string[]>;
 }
 
 /**
- * Package lists of the given suites.
+ * The package lists of the given suites.
  *
- * @param directory Where lists and settings are kept; made where it is missing.
- * @throws {CommandError} where this is no Debian machine, or its sources have no entry for its own suite.
+ * @param directory Where lists and settings are kept; created if missing.
+ * @throws {CommandError} on a system other than Debian, or if its sources have no entry for its own suite.
  */
 export async function packageLists(directory: string, suites: readonly string[]): Promise<PackageLists> {
   const sourceParts = join(directory, "sources");
@@ -85,9 +84,12 @@ export async function packageLists(directory: string, suites: readonly string[])
   for (const suite of suites) {
     const entry = files.map((text) => substituteSuite(text, own, suite)).find((entry) => entry !== undefined);
     if (entry === undefined) {
-      throw new CommandError(`the machine's apt sources have no entry for its own suite ${own}, component main`, {
-        hint: "add one under /etc/apt/sources.list.d, or give --kernel the path of a kernel image",
-      });
+      throw new CommandError(
+        `cannot find kernels: the machine's apt sources have no entry for its own suite ${own}, component main`,
+        {
+          hint: "add one under /etc/apt/sources.list.d, or give --kernel the path of a kernel image",
+        },
+      );
     }
     await writeFile(join(sourceParts, `${suite}.${entry.format}`), entry.text);
   }
@@ -100,13 +102,13 @@ export async function packageLists(directory: string, suites: readonly string[])
     `Dir::State::Lists=${join(directory, "lists")}`,
     "-o",
     `Dir::Cache=${join(directory, "cache")}`,
-    // Files in this directory need not be readable by apt's own user.
+    // Files in this directory may be unreadable for apt's own user.
     "-o",
     "APT::Sandbox::User=root",
   ];
   return {
     async update() {
-      // A suite that has been archived gives a warning; the others' lists are there all the same.
+      // An archived suite only causes a warning; the other lists are updated.
       await run("apt-get", [...settings, "-qq", "update"]);
     },
     async search(pattern) {
@@ -123,7 +125,7 @@ export async function packageLists(directory: string, suites: readonly string[])
       return names.map((name) => {
         const file = files.find((file) => file.startsWith(`${name}_`) && file.endsWith(".deb"));
         if (file === undefined)
-          throw new CommandError(`apt-get downloaded ${names.join(", ")}, but no file of ${name} is in ${to}`);
+          throw new CommandError(`cannot download ${name}: apt-get succeeded, but ${to} has no file of it`);
         return join(to, file);
       });
     },
@@ -135,8 +137,8 @@ async function ownSuite(): Promise<string> {
   const id = /^ID=(.*)$/m.exec(text)?.[1];
   const suite = /^VERSION_CODENAME=(.*)$/m.exec(text)?.[1];
   if (id !== "debian" || suite === undefined) {
-    throw new CommandError("kernels are obtained through apt on Debian, and this is another system", {
-      hint: "give --kernel the path of a kernel image; vng has to be installed already",
+    throw new CommandError("cannot find kernels: they come from apt on Debian, and this is another system", {
+      hint: "install vng, and give --kernel the path of a kernel image",
     });
   }
   return suite;

@@ -1,14 +1,14 @@
-/** Boots a kernel under virtme-ng, with the machine's own root file system inside, and runs a command there. */
+/** Boots a kernel under virtme-ng, with the machine's root file system, and runs a command there. */
 import { spawn } from "node:child_process";
 import { ConsoleReader, type GuestMessage } from "./console.ts";
 
-/** What is booted, and how. */
+/** What to boot, and how. */
 export interface GuestOptions {
   /** The kernel image. */
   readonly image: string;
   /** A shell command, run as root in the guest. */
   readonly command: string;
-  /** Hardware virtualization, or software emulation. */
+  /** True for hardware virtualization, false for emulation. */
   readonly kvm: boolean;
   readonly timeoutSeconds: number;
   readonly onMessage: (message: GuestMessage) => void;
@@ -16,14 +16,14 @@ export interface GuestOptions {
 
 /** How a guest ended. */
 export interface GuestEnd {
-  /** Why the results cannot be relied on; absent where the guest got to its end. */
+  /** Why the results are unreliable; absent if the guest completed. */
   readonly failure?: string;
   /** Last lines of the console, for a failure. */
   readonly tail: readonly string[];
   readonly seconds: number;
 }
 
-/** Runs a guest to its end or to its time limit. Never rejects for what the guest does. */
+/** Runs a guest until it ends or times out. Never rejects for what happens in the guest. */
 export function bootGuest(options: GuestOptions): Promise<GuestEnd> {
   const started = Date.now();
   let results = 0;
@@ -42,7 +42,7 @@ export function bootGuest(options: GuestOptions): Promise<GuestEnd> {
     "--run",
     options.image,
     ...(options.kvm ? [] : ["--disable-kvm"]),
-    // 9p is there on every kernel; looking for virtiofs first only takes time.
+    // Every kernel has 9p; probing for virtiofs first only takes time.
     "--force-9p",
     "--cpus",
     "2",
@@ -54,9 +54,9 @@ export function bootGuest(options: GuestOptions): Promise<GuestEnd> {
     "--",
     options.command,
   ];
-  // vng opens its output anew by its name in /proc, which works for a pipe of the
-  // shell's but not for the sockets that Node gives to a child. The process
-  // group of its own is there because the emulator, a grandchild, has to go with it.
+  // vng reopens its output by name in /proc, which works for a shell's pipe but not for the sockets that Node
+  // gives to children. The child leads its own process group, so that the emulator, a grandchild, is killed
+  // with it.
   const child = spawn("bash", ["-c", 'vng "$@" </dev/null 2> >(cat >&2) | cat', "bash", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
@@ -66,11 +66,11 @@ export function bootGuest(options: GuestOptions): Promise<GuestEnd> {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
   };
   const limit = setTimeout(() => {
-    failure ??= `not at its end after ${options.timeoutSeconds} s`;
+    failure ??= `timed out after ${options.timeoutSeconds} s`;
     stop();
   }, options.timeoutSeconds * 1000);
   process.once("exit", stop);

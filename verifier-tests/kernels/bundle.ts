@@ -4,11 +4,11 @@ import { build } from "esbuild";
 import { cacheDirectory } from "./cache.ts";
 
 /**
- * Makes JavaScript files of the suite, each with all that it needs. In an emulated guest, compiling each
- * TypeScript file at start-up would take minutes. It lies inside the project,
- * whose node_modules have the native libraries that cannot be bundled.
+ * Bundles the suite into self-contained JavaScript files, since compiling TypeScript in an emulated guest would
+ * take minutes. The bundle is inside the project, whose node_modules have the native libraries that cannot be
+ * bundled.
  *
- * @returns The path of the suite itself, which is the same in the guest.
+ * @returns The path of the suite, which is the same in the guest.
  */
 export async function bundleSuite(): Promise<string> {
   const outdir = join(cacheDirectory, "suite");
@@ -21,9 +21,11 @@ export async function bundleSuite(): Promise<string> {
     format: "esm",
     target: "node20",
     external: ["ffi-napi", "ref-napi", "ref-struct-di"],
-    // Bundled CommonJS packages ask for Node's own modules with require.
+    // Bundled CommonJS packages load Node's modules with require.
     banner: {
-      js: 'import { createRequire as bundleRequire } from "node:module"; const require = bundleRequire(import.meta.url);',
+      js:
+        'import { createRequire as bundleRequire } from "node:module"; ' +
+        "const require = bundleRequire(import.meta.url);",
     },
     logLevel: "error",
   });

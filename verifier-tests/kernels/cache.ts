@@ -1,7 +1,4 @@
-/**
- * Kernels from the distribution's packages, unpacked and not installed, in a
- * directory that git ignores.
- */
+/** Kernels from the distribution's packages, unpacked but not installed, in a directory that git ignores. */
 import { unlinkSync } from "node:fs";
 import {
   copyFile,
@@ -24,20 +21,19 @@ import { availableKernels, kernelPackagePattern, suites, type KernelPackages } f
 import type { Release } from "../release.ts";
 import { run } from "./run.ts";
 
-/** Where everything that is downloaded or built for the guests lies. */
+/** The directory of everything downloaded or built for the guests. */
 export const cacheDirectory = join(dirname(fileURLToPath(import.meta.url)), "..", "..", ".cache", "kernels");
 
 const catalogueFile = join(cacheDirectory, "catalogue.json");
 const catalogueLifetimeMs = 7 * 24 * 60 * 60 * 1000;
 
-/** The package lists of every suite that a kernel comes from. */
+/** The package lists of all suites with kernels. */
 export const kernelLists = (): Promise<PackageLists> => packageLists(join(cacheDirectory, "apt"), suites);
 
 /**
- * The kernels that can be had. The answer is remembered for a week, so that a
- * run whose kernels are unpacked already asks nobody.
+ * The available kernels. The list is cached for a week, so that a run with unpacked kernels needs no network.
  *
- * @param options.refresh Ask the package lists even so.
+ * @param options.refresh Read the package lists even if the cache is fresh.
  */
 export async function readCatalogue(options: { refresh?: boolean } = {}): Promise<KernelPackages[]> {
   const age = await stat(catalogueFile).then(
@@ -50,8 +46,8 @@ export async function readCatalogue(options: { refresh?: boolean } = {}): Promis
   await lists.update();
   const kernels = availableKernels(await lists.search(kernelPackagePattern));
   if (kernels.length === 0) {
-    throw new CommandError(`the package lists of ${suites.join(", ")} hold no kernel`, {
-      hint: "see whether `apt-get update` works on this machine",
+    throw new CommandError(`cannot find kernels: the package lists of ${suites.join(", ")} have none`, {
+      hint: "check that `apt-get update` works on this machine",
     });
   }
   await mkdir(cacheDirectory, { recursive: true });
@@ -62,16 +58,16 @@ export async function readCatalogue(options: { refresh?: boolean } = {}): Promis
 /** An unpacked kernel. */
 export interface UnpackedKernel {
   readonly release: Release;
-  /** The image that is booted. */
+  /** The image to boot. */
   readonly image: string;
   /** Its modules. */
   readonly modules: string;
 }
 
 /**
- * Downloads and unpacks a kernel, unless that was done before.
+ * Downloads and unpacks a kernel, unless already done.
  *
- * @param progress Told what is being done, in a few words.
+ * @param progress Receives each step in a few words.
  */
 export async function unpackKernel(kernel: KernelPackages, progress: (step: string) => void): Promise<UnpackedKernel> {
   const { release } = kernel;
@@ -81,7 +77,7 @@ export async function unpackKernel(kernel: KernelPackages, progress: (step: stri
     image: join(root, "boot", `vmlinuz-${release}`),
     modules: join(root, "lib", "modules", release),
   };
-  // The directory gets its name when it is complete; see the end of this function.
+  // The directory is renamed once complete; see the end of this function.
   if (await exists(root)) return unpacked;
 
   const work = `${root}.partial`;
@@ -113,7 +109,7 @@ async function download({ release, packages }: KernelPackages, to: string): Prom
     throw new CommandError(
       `cannot download kernel ${release}: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
-        hint: "a newer one may have taken its place in the meantime: run the command again with --refresh",
+        hint: "a newer kernel may have replaced it: run the command again with --refresh",
         cause,
       },
     );
@@ -121,14 +117,13 @@ async function download({ release, packages }: KernelPackages, to: string): Prom
 }
 
 /**
- * Lets the guest, whose root is the machine's own, find the kernel's modules,
- * for as long as `during` takes.
+ * Makes the kernel's modules visible to the guest, whose root is the machine's, while `during` runs.
  *
- * @throws {CommandError} where /lib/modules cannot be written.
+ * @throws {CommandError} if /lib/modules is not writable.
  */
 export async function withModules<T>(kernel: UnpackedKernel, during: () => Promise<T>): Promise<T> {
   const link = join("/lib/modules", kernel.release);
-  // A link that an earlier run was killed over is ours to replace.
+  // A link left by a killed run is ours to replace.
   if (await isLinkInto(link, cacheDirectory)) await unlink(link);
   if (await exists(link)) return during();
   try {
@@ -136,7 +131,8 @@ export async function withModules<T>(kernel: UnpackedKernel, during: () => Promi
     await symlink(kernel.modules, link);
   } catch (cause) {
     throw new CommandError(
-      `cannot link the modules of kernel ${kernel.release} to ${link}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `cannot link the modules of kernel ${kernel.release} to ${link}: ` +
+        `${cause instanceof Error ? cause.message : String(cause)}`,
       {
         hint: "run the command as root, or give --kernel the path of a kernel image",
         cause,

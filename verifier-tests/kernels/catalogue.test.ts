@@ -4,7 +4,7 @@ import { UsageError } from "../../src/cli/errors.ts";
 import { availableKernels, chooseKernels, type KernelChoice } from "./catalogue.ts";
 import { compareReleases, isAtLeast, majorMinor } from "../release.ts";
 
-const test = suite("which kernels");
+const test = suite("kernel catalogue");
 
 const names = [
   "linux-image-6.12.9+deb13-amd64",
@@ -24,14 +24,14 @@ const names = [
 ];
 const available = availableKernels(names);
 
-test("the newest of each version, ordinary kernels only, oldest first", () => {
+test("the newest kernel of each version, ordinary kernels only, oldest first", () => {
   assert.equal(
     available.map(({ release }) => release),
     ["5.10.0-32-amd64", "6.12.117+deb13-amd64", "7.3.4+deb13-amd64"],
   );
 });
 
-test("a split kernel is all of its packages, and none where one is missing", () => {
+test("a split kernel needs all of its packages", () => {
   assert.equal(available.at(-1)!.packages, [
     "linux-binary-7.3.4+deb13-amd64",
     "linux-modules-7.3.4+deb13-amd64",
@@ -45,7 +45,7 @@ const chosen = (text: string): string[] =>
     choice.kind === "image" ? choice.path : choice.kernel.release,
   );
 
-test("versions, words and paths choose, none twice", () => {
+test("versions, words and paths select kernels, without duplicates", () => {
   assert.equal(chosen("6.12"), ["6.12.117+deb13-amd64"]);
   assert.equal(chosen("newest,oldest,7.3"), ["7.3.4+deb13-amd64", "5.10.0-32-amd64"]);
   assert.equal(
@@ -55,7 +55,7 @@ test("versions, words and paths choose, none twice", () => {
   assert.equal(chosen("5.10.0-32-amd64, /boot/vmlinuz"), ["5.10.0-32-amd64", "/boot/vmlinuz"]);
 });
 
-test("what is not to be had is wrong usage, and the message says what is", () => {
+test("an unavailable kernel is a usage error that lists the available ones", () => {
   for (const text of ["6.13", "7.1", "latest", ""]) {
     assert.throws(
       () => chooseKernels(text, available),

@@ -1,29 +1,24 @@
-/** Which kernels can be had, and which of them a `--kernel` argument means. */
+/** The available kernels, and the selection by `--kernel`. */
 import { compareReleases, majorMinor, type Release } from "../release.ts";
 import { UsageError } from "../../src/cli/errors.ts";
 
-/**
- * The suites whose kernels are tested: each Debian release since the one with
- * 5.10, the oldest kernel that is supported, and the newer kernels built for them.
- */
+/** The tested suites: each Debian release since the one with 5.10, the oldest supported kernel, and their backports. */
 export const suites = ["bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports"] as const;
 
-/** A kernel of the distribution, and the packages that it consists of. */
+/** A kernel of the distribution and its packages. */
 export interface KernelPackages {
-  /** What `uname -r` prints under it. */
+  /** The output of `uname -r`. */
   readonly release: Release;
   readonly packages: readonly string[];
 }
 
-/** What to search package names for, as a POSIX regular expression. */
+/** A POSIX regular expression for package names. */
 export const kernelPackagePattern = "^linux-(image|binary|modules|base)-[0-9].*-amd64$";
 
 /**
- * The newest kernel of each major.minor, oldest first. Kernels for cloud
- * machines lack the 9p file system that the guest's root is mounted by, and
- * real-time and debug builds are not what people run; they are left out.
- * From 6.19 on a kernel is split into several packages, and counts only when
- * all of them are there.
+ * The newest kernel of each major.minor, oldest first. Excludes cloud kernels, which lack the 9p file system of
+ * the guest's root, and real-time and debug kernels. Since 6.19 a kernel is split into several packages, and
+ * counts only if all are present.
  *
  * @param names Package names, as found with `kernelPackagePattern`.
  */
@@ -43,16 +38,17 @@ export function availableKernels(names: readonly string[]): KernelPackages[] {
   return [...newest.values()].sort((a, b) => compareReleases(a.release, b.release));
 }
 
-/** A kernel to boot: one of the distribution's, or an image file. */
+/** A kernel to boot: a packaged one or an image file. */
 export type KernelChoice =
   | { readonly kind: "packaged"; readonly kernel: KernelPackages }
   | { readonly kind: "image"; readonly path: string };
 
 /**
- * The kernels that a `--kernel` argument means.
+ * The kernels that a `--kernel` argument selects.
  *
- * @param text Separated by commas: a version (`6.12`), `oldest`, `newest`, `all`, or the path of a kernel image.
- * @throws {UsageError} where a version is not to be had; the message lists those that are.
+ * @param text Separated by commas: a version (`6.12`), `oldest`, `newest`, `all`, or the path of a kernel
+ * image.
+ * @throws {UsageError} for an unavailable version; the message lists the available ones.
  */
 export function chooseKernels(text: string, available: readonly KernelPackages[]): KernelChoice[] {
   const choices = text
@@ -63,7 +59,7 @@ export function chooseKernels(text: string, available: readonly KernelPackages[]
       if (part.includes("/")) return [{ kind: "image", path: part }];
       return pick(part, available).map((kernel) => ({ kind: "packaged", kernel }));
     });
-  if (choices.length === 0) throw new UsageError("--kernel names no kernel", { hint: hint(available) });
+  if (choices.length === 0) throw new UsageError("--kernel is empty", { hint: hint(available) });
   const identity = (choice: KernelChoice) => (choice.kind === "image" ? choice.path : choice.kernel.release);
   return choices.filter((choice, i) => choices.findIndex((other) => identity(other) === identity(choice)) === i);
 }
@@ -73,11 +69,11 @@ function pick(part: string, available: readonly KernelPackages[]): readonly Kern
   if (part === "oldest" && available.length > 0) return available.slice(0, 1);
   if (part === "newest" && available.length > 0) return available.slice(-1);
   const found = available.filter(({ release }) => release === part || majorMinor(release) === part);
-  if (found.length === 0)
-    throw new UsageError(`there is no kernel ${JSON.stringify(part)} to be had`, { hint: hint(available) });
+  if (found.length === 0) throw new UsageError(`cannot find kernel ${JSON.stringify(part)}`, { hint: hint(available) });
   return found;
 }
 
 function hint(available: readonly KernelPackages[]): string {
-  return `known are: ${available.map(({ release }) => majorMinor(release)).join(", ")}, oldest, newest, all, or the path of a kernel image`;
+  const versions = available.map(({ release }) => majorMinor(release)).join(", ");
+  return `available: ${versions}, oldest, newest, all, or the path of a kernel image`;
 }

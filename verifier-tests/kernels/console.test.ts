@@ -21,7 +21,7 @@ function read(pieces: readonly (readonly [stream: string, text: string])[]): {
   return { reader, got };
 }
 
-test("finds the messages among kernel lines, with CRLF or LF, behind a prefix", () => {
+test("finds messages among kernel lines, with CRLF or LF, after a prefix", () => {
   const [start, result, end] = messages.map(formatMessage) as [string, string, string];
   const { reader, got } = read([["output", `[    1.2] booting\r\n${start}\r\r\n[    2.0] noise ${result}\n${end}\n`]]);
   assert.equal(got, messages);
@@ -29,7 +29,7 @@ test("finds the messages among kernel lines, with CRLF or LF, behind a prefix", 
   assert.is(reader.garbled, 0);
 });
 
-test("puts lines together that come in pieces, each stream by itself", () => {
+test("joins the pieces of a line, per stream", () => {
   const line = formatMessage(messages[0]!);
   const pieces = [...line].map((character) => ["output", character] as const);
   const { got, reader } = read([
@@ -42,7 +42,7 @@ test("puts lines together that come in pieces, each stream by itself", () => {
   assert.equal(reader.tail(5), ["[ 3.0] in between"]);
 });
 
-test("counts a line that was cut or mixed with another", () => {
+test("counts truncated and interleaved lines", () => {
   const line = formatMessage(messages[1]!);
   const { got, reader } = read([
     ["output", `${line.slice(0, -3)}\n${line.slice(0, 30)}[ 4.0] kernel${line.slice(30)}\n${line}\n`],
@@ -51,7 +51,7 @@ test("counts a line that was cut or mixed with another", () => {
   assert.is(reader.garbled, 2);
 });
 
-test("keeps the last lines, without colours, and the one that never ended", () => {
+test("keeps the last lines without colours, and an unfinished one", () => {
   const lines = Array.from({ length: 1000 }, (_, i) => `\u001b[31mline ${i}\u001b[0m\n`).join("");
   const reader = new ConsoleReader(() => {});
   reader.write("output", `${lines}Kernel panic`);

@@ -1,31 +1,30 @@
 /**
- * What a guest tells its host: lines on the console, among whatever else is
- * printed there. The emulator's exit status says nothing, so a guest that does
- * not get to its last line has failed.
+ * Messages from a guest to its host: lines on the console, among other output. The emulator's exit status says
+ * nothing, so a guest without a final message has failed.
  */
 
-/** Begins every line of ours. Nothing else prints it. */
+/** The prefix of our lines; nothing else prints it. */
 const marker = "::tsbpf-guest::";
 
 /** One line from the guest. */
 export type GuestMessage =
   /** The suite has started. */
   | { readonly type: "start"; readonly release: string; readonly cases: number }
-  /** A case has ended; what `result` is, is the suite's own affair. */
+  /** A case has ended. Only the suite interprets `result`. */
   | { readonly type: "result"; readonly result: unknown }
-  /** The suite has ended, and `results` lines were printed before this one. */
+  /** The suite has ended after `results` result lines. */
   | { readonly type: "end"; readonly results: number }
   /** The suite could not run. */
   | { readonly type: "error"; readonly message: string };
 
-/** The line to print for a message, without its end. */
+/** Formats a message as a line, without the line end. */
 export function formatMessage(message: GuestMessage): string {
-  // A digit for the length lets the host see that a line was cut or mixed with another.
+  // With the length, the host detects truncated and interleaved lines.
   const text = JSON.stringify(message);
   return `${marker}${text.length}:${text}`;
 }
 
-/** Reads a guest's console as it comes. */
+/** Reads a guest's console output. */
 export class ConsoleReader {
   readonly #onMessage: (message: GuestMessage) => void;
   readonly #tail: string[] = [];
@@ -38,9 +37,9 @@ export class ConsoleReader {
   }
 
   /**
-   * Takes the next piece of output, which need not end at a line's end.
+   * Takes the next piece of output, which may end within a line.
    *
-   * @param stream Which of the streams it came from: lines are put together for each by itself.
+   * @param stream The stream of the piece; lines are joined per stream.
    */
   write(stream: string, text: string): void {
     const lines = ((this.#rest.get(stream) ?? "") + text).split(/\r*\n/);
@@ -48,17 +47,17 @@ export class ConsoleReader {
     for (const line of lines) this.#line(line);
   }
 
-  /** To be called after the last piece. */
+  /** Call after the last piece. */
   end(): void {
     for (const stream of this.#rest.keys()) this.write(stream, "\n");
   }
 
-  /** The last lines that were no messages, colours and other control sequences removed. */
+  /** The last lines that are not messages, without colours and other control sequences. */
   tail(lines: number): string[] {
     return [...this.#tail, ...[...this.#rest.values()].map(plain)].filter((line) => line !== "").slice(-lines);
   }
 
-  /** Lines of ours that could not be read. */
+  /** The number of our lines that could not be read. */
   get garbled(): number {
     return this.#garbled;
   }

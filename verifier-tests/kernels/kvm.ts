@@ -1,15 +1,14 @@
 import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 
-/** Longer than any machine with working virtualization takes for this, and short beside the boots that follow. */
+/** More than any machine with working virtualization needs, and short compared with the boots that follow. */
 const limitMs = 20_000;
 
 /**
- * Whether hardware virtualization really works here, decided by trying: the
- * device may be there, may even be opened, and guests fail all the same.
+ * Whether hardware virtualization works here, found by trying: the device may exist and open, and guests still
+ * fail.
  *
- * A kernel is started with no root file system. That it gets as far as
- * complaining about this shows that it runs.
+ * Starts a kernel without a root file system; its complaint about that shows that it runs.
  *
  * @param image A kernel image.
  */

@@ -1,4 +1,4 @@
-/** The same suite on several kernels: obtained, booted, watched, their results collected. */
+/** Runs the suite on several kernels: obtains and boots them, and collects their results. */
 import type { CaseResult, KernelResult } from "../report/result.ts";
 import { bootGuest } from "./boot.ts";
 import { bundleSuite } from "./bundle.ts";
@@ -7,25 +7,25 @@ import type { KernelChoice } from "./catalogue.ts";
 import { kvmWorks } from "./kvm.ts";
 
 export interface MatrixOptions {
-  /** Kernels that run at the same time. */
+  /** The number of kernels to run at once. */
   readonly jobs: number;
-  /** For each kernel, its boot included. */
+  /** The limit per kernel, including its boot. */
   readonly timeoutSeconds: number;
-  /** Only the cases with this in their name. */
+  /** Only cases with this text in their name. */
   readonly filter: string | undefined;
-  /** Told what goes on; `kernel` is its release or its image's path. */
+  /** Receives events; `kernel` is the release or the image's path. */
   readonly progress: (kernel: string, event: string) => void;
 }
 
-/** Runs the suite on each kernel, and gives the results in the order of the kernels. */
+/** Runs the suite on each kernel; returns results in the order of `choices`. */
 export async function runMatrix(choices: readonly KernelChoice[], options: MatrixOptions): Promise<KernelResult[]> {
   const bundle = await bundleSuite();
-  // One after another: the package manager locks its directory, and the network is one.
+  // Sequentially, since the package manager locks its directory and the network is shared.
   const kernels: BootableKernel[] = [];
   for (const choice of choices) kernels.push(await obtain(choice, options));
   const kvm = kernels.length > 0 && (await kvmWorks(kernels[0]!.image));
   for (const { name } of kernels)
-    options.progress(name, kvm ? "will run under KVM" : "will be emulated: KVM does not work here");
+    options.progress(name, kvm ? "will run under KVM" : "will be emulated, since KVM does not work here");
 
   const results = new Array<KernelResult>(kernels.length);
   let next = 0;
@@ -85,13 +85,14 @@ async function runKernel(
   return { release, results, seconds, ...(failure !== undefined && { failure, console: tail }) };
 }
 
-/** What a guest lacks that a running system has, and then the suite. */
+/** Sets up what a guest lacks compared with a running system, then runs the suite. */
 function guestCommand(bundle: string, filter: string | undefined): string {
   const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  const script = [bundle, ...(filter === undefined ? [] : [filter])].map(quote).join(" ");
   return [
     "ip link set lo up",
     "mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf",
-    // The engine's helper threads recompile code that runs; in an emulated guest they take several times what they save.
-    `${quote(process.execPath)} --single-threaded ${[bundle, ...(filter === undefined ? [] : [filter])].map(quote).join(" ")}`,
+    // The engine's helper threads recompile running code; in an emulated guest that costs more than it saves.
+    `${quote(process.execPath)} --single-threaded ${script}`,
   ].join("; ");
 }

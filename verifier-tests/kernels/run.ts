@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { CommandError } from "../../src/cli/errors.ts";
 
 /**
- * Runs a program of the system to its end and gives what it printed.
+ * Runs a system program to completion and returns its output.
  *
- * @throws {CommandError} where it is missing or fails; the message ends in its last lines.
+ * @throws {CommandError} if it is missing or fails; the message ends in its last lines.
  */
 export function run(program: string, args: readonly string[], options: { cwd?: string } = {}): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -23,7 +23,8 @@ export function run(program: string, args: readonly string[], options: { cwd?: s
       const tail = (messages.trim() || output.trim()).split("\n").slice(-5).join("\n");
       reject(
         new CommandError(
-          `${program} ${args.filter((arg) => !arg.startsWith("-o") && !arg.includes("::")).join(" ")} failed (exit status ${status}):\n${tail}`,
+          `${program} ${args.filter((arg) => !arg.startsWith("-o") && !arg.includes("::")).join(" ")} failed ` +
+            `(exit status ${status}):\n${tail}`,
         ),
       );
     });

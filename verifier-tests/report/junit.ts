@@ -1,23 +1,27 @@
 import type { CaseResult, KernelResult } from "./result.ts";
 
 /**
- * The results in the XML form of JUnit, which CI systems show: a test suite for
- * each kernel, a test case for each case. "Unsupported" is `skipped`, with its
- * reason; what kept a kernel from ending is an `error`.
+ * The results as JUnit XML, for CI systems: a test suite per kernel and a test case per case. "Unsupported"
+ * becomes `skipped` with its reason; a kernel that did not complete becomes an `error`.
  */
 export function formatJunit(kernels: readonly KernelResult[]): string {
   const suites = kernels.map((kernel) => {
     const cases = kernel.results.map(testCase);
     if (kernel.failure !== undefined) {
+      const message = escape(kernel.failure);
+      const output = escape((kernel.console ?? []).join("\n"));
       cases.push(
-        `    <testcase classname="kernel" name="boots and ends"><error message="${escape(kernel.failure)}">${escape((kernel.console ?? []).join("\n"))}</error></testcase>`,
+        `    <testcase classname="kernel" name="boots and ends"><error ` +
+          `message="${message}">${output}</error></testcase>`,
       );
     }
     const failures = kernel.results.filter(({ status }) => status === "surprise").length;
     const skipped = kernel.results.filter(({ status }) => status === "unsupported").length;
     const errors = kernel.failure === undefined ? 0 : 1;
     return [
-      `  <testsuite name="${escape(kernel.release)}" tests="${cases.length}" failures="${failures}" errors="${errors}" skipped="${skipped}" time="${kernel.seconds.toFixed(3)}">`,
+      `  <testsuite name="${escape(kernel.release)}" tests="${cases.length}" failures="${failures}" ` +
+        `errors="${errors}" ` +
+        `skipped="${skipped}" time="${kernel.seconds.toFixed(3)}">`,
       ...cases,
       "  </testsuite>",
     ].join("\n");
@@ -27,7 +31,8 @@ export function formatJunit(kernels: readonly KernelResult[]): string {
 
 function testCase({ name, status, detail = "", milliseconds }: CaseResult): string {
   const slash = name.indexOf("/");
-  const head = `    <testcase classname="${escape(name.slice(0, Math.max(slash, 0)))}" name="${escape(name.slice(slash + 1))}" time="${(milliseconds / 1000).toFixed(3)}"`;
+  const [group, what] = [name.slice(0, Math.max(slash, 0)), name.slice(slash + 1)].map(escape);
+  const head = `    <testcase classname="${group}" name="${what}" time="${(milliseconds / 1000).toFixed(3)}"`;
   if (status === "surprise") return `${head}><failure message="${escape(detail)}"/></testcase>`;
   if (status === "unsupported") return `${head}><skipped message="${escape(detail)}"/></testcase>`;
   return `${head}/>`;
@@ -41,7 +46,7 @@ function escape(text: string): string {
     '"': "&quot;",
     "\n": "&#10;",
   };
-  // Most control characters may not stand in XML 1.0, not even escaped.
+  // XML 1.0 forbids most control characters, even escaped.
   return text
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "")
     .replace(/[&<>"\n]/g, (character) => names[character]!);

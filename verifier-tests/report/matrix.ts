@@ -1,4 +1,4 @@
-/** Results as people read them: kernels across, cases down. */
+/** Results for people: one column per kernel, one row per case. */
 import pc from "picocolors";
 import { count, isClean, type CaseResult, type KernelResult, type Status } from "./result.ts";
 
@@ -16,8 +16,8 @@ const colours: Readonly<Record<Status, (text: string) => string>> = {
 };
 
 /**
- * The matrix of kernels and cases, and under it what each surprise was, why
- * something is unsupported, and the console's end of a kernel that failed.
+ * The matrix of kernels and cases, followed by surprises, reasons for unsupported cases, and the console output
+ * of failed kernels.
  */
 export function formatMatrix(kernels: readonly KernelResult[]): string {
   const names = [...new Set(kernels.flatMap(({ results }) => results.map(({ name }) => name)))];
@@ -45,12 +45,14 @@ export function formatMatrix(kernels: readonly KernelResult[]): string {
   return sections.join("\n\n");
 }
 
-/** One line for each kernel: how many cases ended how, and how long it took. */
+/** One line per kernel: counts by status, and the duration. */
 export function summary(kernels: readonly KernelResult[]): string {
   return kernels
     .map((kernel) => {
       const counts = count(kernel.results);
-      const text = `${kernel.release}: ${counts.pass} pass, ${counts.refused} refused as expected, ${counts.unsupported} unsupported, ${counts.surprise} surprises, ${kernel.seconds.toFixed(0)} s`;
+      const text =
+        `${kernel.release}: ${counts.pass} pass, ${counts.refused} refused as expected, ` +
+        `${counts.unsupported} unsupported, ${counts.surprise} surprises, ${kernel.seconds.toFixed(0)} s`;
       return isClean(kernel) ? `${pc.green("ok")}    ${text}` : `${pc.red("FAILED")} ${text}`;
     })
     .join("\n");
@@ -84,8 +86,8 @@ function surprises(kernels: readonly KernelResult[]): string[] {
 function failures(kernels: readonly KernelResult[]): string[] {
   return kernels
     .filter(({ failure }) => failure !== undefined)
-    .map(
-      ({ release, failure, console = [] }) =>
-        `${pc.red(`${release}: ${failure}`)}${console.length === 0 ? "" : `\nits console's end:\n${console.map((line) => `  ${line}`).join("\n")}`}`,
-    );
+    .map(({ release, failure, console = [] }) => {
+      const output = console.map((line) => `  ${line}`).join("\n");
+      return `${pc.red(`${release}: ${failure}`)}${console.length === 0 ? "" : `\nend of its console:\n${output}`}`;
+    });
 }

@@ -1,23 +1,23 @@
-/** What a run of the suite gives, in a form that crosses from guest to host as JSON. */
+/** The results of a run, in a form that crosses from guest to host as JSON. */
 import type { Release } from "../release.ts";
 
 /**
- * - `pass`: it was accepted, and did what it should;
- * - `refused`: it had to be refused, and was, for the reason that was expected;
- * - `unsupported`: the kernel is older than a feature that it needs, and its absence was found by a probe;
- * - `surprise`: anything else. A run with one of these fails.
+ * - `pass`: accepted, and behaved as expected
+ * - `refused`: refused as expected, for the expected reason
+ * - `unsupported`: the kernel is older than a required feature, and a probe confirmed its absence
+ * - `surprise`: anything else; fails the run
  */
 export type Status = "pass" | "refused" | "unsupported" | "surprise";
 
-/** What the verifier had to do for a program, in its own words' numbers. */
+/** The verifier's statistics for a program. */
 export interface VerifierStatistics {
-  /** Instructions walked over, along all paths. */
+  /** Instructions processed, along all paths. */
   readonly instructions: number;
-  /** States kept, over the whole run. */
+  /** States kept during the whole run. */
   readonly states: number;
-  /** States kept at once. */
+  /** The most states kept at once. */
   readonly peakStates: number;
-  /** Bytes of stack: of the main program and of each subprogram. */
+  /** Bytes of stack of the main program and of each subprogram. */
   readonly stackDepth: readonly number[];
 }
 
@@ -25,7 +25,7 @@ export interface CaseResult {
   /** `group/what`. */
   readonly name: string;
   readonly status: Status;
-  /** For `refused` the kernel's words, for `unsupported` the feature, for `surprise` what happened instead. */
+  /** The kernel's message for `refused`, the feature for `unsupported`, the event for `surprise`. */
   readonly detail?: string;
   readonly statistics?: VerifierStatistics;
   readonly milliseconds: number;
@@ -35,14 +35,14 @@ export interface CaseResult {
 export interface KernelResult {
   readonly release: Release;
   readonly results: readonly CaseResult[];
-  /** Why the run is not to be relied on: the kernel did not boot, hung, or lost results. */
+  /** Why the run is unreliable: the kernel did not boot, hung, or lost results. */
   readonly failure?: string;
   /** Last lines of the console, with a failure. */
   readonly console?: readonly string[];
   readonly seconds: number;
 }
 
-/** Whether everything on this kernel went as expected. */
+/** Whether all results on this kernel are as expected. */
 export function isClean(kernel: KernelResult): boolean {
   return (
     kernel.failure === undefined &&
@@ -51,7 +51,7 @@ export function isClean(kernel: KernelResult): boolean {
   );
 }
 
-/** How many cases ended how. */
+/** The number of cases by status. */
 export function count(results: readonly CaseResult[]): Readonly<Record<Status, number>> {
   const counts = { pass: 0, refused: 0, unsupported: 0, surprise: 0 };
   for (const { status } of results) counts[status]++;

@@ -1,7 +1,6 @@
 /**
- * What a kernel made of the table, recorded: one file a kernel version, in the
- * repository. The statistics of later runs are compared with it, and
- * docs/kernels.md is made of it.
+ * Recorded results: one file per kernel version. Later runs are compared with their statistics, and
+ * docs/kernels.md is generated from them.
  */
 import { readdirSync, readFileSync, writeFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,13 +12,13 @@ import type { CaseResult, KernelResult, VerifierStatistics } from "./result.ts";
 export const snapshotDirectory = join(dirname(fileURLToPath(import.meta.url)), "..", "snapshots");
 
 export interface Snapshot {
-  /** The version that it was recorded on, less the builder's suffix. */
+  /** The recorded version, without the builder's suffix. */
   readonly release: Release;
-  /** By name of case, in the order of the table. */
+  /** By case name, in table order. */
   readonly cases: Readonly<Record<string, Pick<CaseResult, "status" | "detail" | "statistics">>>;
 }
 
-/** The recorded form of results, which has nothing in it that differs from run to run. */
+/** The recorded form of results, without details that differ between runs. */
 export function snapshotOf({ release, results }: KernelResult): Snapshot {
   const cases = results.map(
     ({ name, status, detail, statistics }) =>
@@ -35,14 +34,13 @@ export function snapshotOf({ release, results }: KernelResult): Snapshot {
   return { release: shortRelease(release), cases: Object.fromEntries(cases) };
 }
 
-/** How far the instructions that the verifier walks may rise over the recorded number before that is a surprise. */
+/** The allowed rise of the processed instructions over the recorded number. */
 const TOLERANCE = 0.05;
 
 /**
- * Compares the statistics of a run with those recorded. A rise beyond the
- * tolerance turns a pass into a surprise.
+ * Compares a run's statistics with the recorded ones. A rise beyond the tolerance turns a pass into a surprise.
  *
- * @param snapshot `undefined` where nothing is recorded for this kernel: nothing is compared then.
+ * @param snapshot `undefined` if none is recorded for this kernel; then nothing is compared.
  */
 export function compareStatistics(kernel: KernelResult, snapshot: Snapshot | undefined): KernelResult {
   return {
@@ -64,17 +62,17 @@ function compareOne(result: CaseResult, recorded: VerifierStatistics | undefined
     ...result,
     status: "surprise",
     detail:
-      `the verifier walks ${statistics.instructions} instructions, ${rise} % more than the ${recorded.instructions} recorded; ` +
-      "where that is meant, record it with --record",
+      `the verifier processes ${statistics.instructions} instructions, ${rise} % more than ` +
+      `the ${recorded.instructions} recorded; if that is intended, record it with --record`,
   };
 }
 
-/** What is recorded for a kernel's version; `undefined` where nothing is. */
+/** The snapshot of a kernel version; `undefined` if there is none. */
 export function readSnapshot(release: Release): Snapshot | undefined {
   return readSnapshots().find((snapshot) => majorMinor(snapshot.release) === majorMinor(release));
 }
 
-/** All that is recorded, oldest kernel first. */
+/** All snapshots, oldest kernel first. */
 export function readSnapshots(): Snapshot[] {
   const files = readdirSync(snapshotDirectory).filter((name) => name.endsWith(".json"));
   return files
@@ -82,11 +80,11 @@ export function readSnapshots(): Snapshot[] {
     .sort((a, b) => compareReleases(a.release, b.release));
 }
 
-/** Records results, in place of what was recorded for that kernel version. */
+/** Records results, replacing the snapshot of that kernel version. */
 export function writeSnapshot(kernel: KernelResult): void {
   mkdirSync(snapshotDirectory, { recursive: true });
   const { release, cases } = snapshotOf(kernel);
-  // One case a line: a change shows as the lines of the cases that changed.
+  // One case per line, so that diffs show the changed cases.
   const lines = Object.entries(cases).map(([name, result]) => `    ${JSON.stringify(name)}: ${JSON.stringify(result)}`);
   writeFileSync(
     join(snapshotDirectory, `${majorMinor(release)}.json`),

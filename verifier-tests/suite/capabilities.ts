@@ -1,4 +1,4 @@
-/** What the kernel lets a process do with fewer capabilities than root has. */
+/** Runs code with fewer capabilities than root. */
 import { addressOf, syscall } from "../../src/kernel/index.ts";
 
 /** capget(2) and capset(2), by architecture. */
@@ -13,11 +13,10 @@ const CAP_PERFMON = 38;
 const VERSION = 0x2008_0522;
 
 /**
- * Does something with root's capabilities less `CAP_PERFMON` and `CAP_SYS_ADMIN`,
- * as a service with `CAP_BPF` and `CAP_NET_ADMIN` would: the verifier then also
- * minds unset stack and leaking addresses.
+ * Runs `action` with root's capabilities except `CAP_PERFMON` and `CAP_SYS_ADMIN`, like a service with
+ * `CAP_BPF` and `CAP_NET_ADMIN`. The verifier then also rejects unset stack and leaked addresses.
  *
- * @param action Not asynchronous: capabilities are the thread's.
+ * @param action Must be synchronous, since capabilities belong to the thread.
  */
 export function withoutPerfmon<T>(action: () => T): T {
   const before = capabilities();
@@ -33,7 +32,7 @@ export function withoutPerfmon<T>(action: () => T): T {
 
 function call(name: "capget" | "capset", data: Uint32Array): void {
   const number = numbers[process.arch]?.[name];
-  if (number === undefined) throw new Error(`the number of ${name} is not known for ${process.arch}`);
+  if (number === undefined) throw new Error(`cannot call ${name}: its number is unknown for ${process.arch}`);
   const header = new Uint8Array(Uint32Array.from([VERSION, 0]).buffer);
   const { result, errno } = syscall(number, addressOf(header), addressOf(new Uint8Array(data.buffer)));
   if (result < 0) throw new Error(`${name} failed with error ${errno}`);

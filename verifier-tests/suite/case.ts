@@ -1,36 +1,36 @@
-/** The table of cases: what is tried, and what each kernel is expected to make of it. */
+/** The form of a case: an attempt, and the outcome expected of each kernel. */
 import { compareReleases, majorMinor, type Release } from "../release.ts";
 import type { VerifierStatistics } from "../report/result.ts";
 
-/** One line of the table. */
+/** One case. */
 export interface Case {
   /** `group/what`, unique. */
   readonly name: string;
-  /** What the kernel has to have; where it has not, the case must not succeed. */
+  /** A required kernel feature; without it, the case must fail. */
   readonly needs?: Feature | undefined;
   readonly expect: PerKernel<Expectation>;
   /**
-   * Tries it. What the kernel refuses is an outcome; anything that is thrown is
-   * a surprise, and its message says what was expected.
+   * Makes the attempt. A refusal by the kernel is an outcome; any thrown error is a surprise whose message says
+   * what was expected.
    */
   readonly run: () => Outcome | Promise<Outcome>;
 }
 
-/** Something that not every kernel has: a declared fact, which the probe has to agree with. */
+/** A feature that some kernels lack: a declared fact that the probe has to confirm. */
 export interface Feature {
   readonly name: string;
   /** The first version (major.minor) that has it. */
   readonly since: string;
-  /** Tries it; it is there where the outcome is `accepted`. */
+  /** Probes for the feature; `accepted` means present. */
   readonly attempt: () => Outcome | Promise<Outcome>;
 }
 
 export type Expectation =
-  /** Accepted; where the case goes on to use it, all that it asserts holds. */
+  /** Accepted; if the case uses the result, its assertions hold. */
   | { readonly kind: "accepted" }
-  /** Found to be so, in a few words that the case makes of what it sees. */
+  /** An observation in a few words, made by the case. */
   | { readonly kind: "observed"; readonly value: string }
-  /** Refused; the kernel's error and words tell that it was for this reason. */
+  /** Refused; the kernel's error and message confirm the reason. */
   | { readonly kind: "refused"; readonly words: RegExp; readonly errno?: string };
 
 export type Outcome =
@@ -38,29 +38,29 @@ export type Outcome =
   | { readonly kind: "observed"; readonly value: string }
   | { readonly kind: "refused"; readonly errno: string; readonly log: string };
 
-/** The same for every kernel, or what holds from each of some versions on. */
+/** One value for every kernel, or one from each of several versions on. */
 export type PerKernel<T> = T | { readonly from: Readonly<Record<string, T>> };
 
-/** What holds on `release`: of the versions listed, the newest that is not newer than it. */
+/** The value for `release`: that of the newest listed version not above it. */
 export function onKernel<T extends object>(value: PerKernel<T>, release: Release): T {
   if (!("from" in value)) return value;
   const versions = Object.keys(value.from).sort(compareReleases);
   const version = versions.findLast((version) => compareReleases(version, majorMinor(release)) <= 0);
   if (version === undefined)
-    throw new RangeError(`nothing is declared for ${release}: the oldest version is ${versions[0]}`);
+    throw new RangeError(`cannot judge ${release}: the oldest declared version is ${versions[0]}`);
   return value.from[version]!;
 }
 
 export const accepted: Expectation = { kind: "accepted" };
 
-/** Found to be so; by version where it differs. */
+/** Expects an observation, possibly by version. */
 export function observed(value: string | Readonly<Record<string, string>>): PerKernel<Expectation> {
   const expectation = (value: string): Expectation => ({ kind: "observed", value });
   if (typeof value === "string") return expectation(value);
   return { from: Object.fromEntries(Object.entries(value).map(([version, value]) => [version, expectation(value)])) };
 }
 
-/** Refused, in words that differ by version where `words` is given by version. */
+/** Expects a refusal with a message, possibly by version. */
 export function refused(words: RegExp | Readonly<Record<string, RegExp>>, errno?: string): PerKernel<Expectation> {
   const expectation = (words: RegExp): Expectation => ({
     kind: "refused",

@@ -1,4 +1,4 @@
-/** A cgroup of a case's own, and sockets in it. */
+/** A cgroup per case, and sockets in it. */
 import { mkdirSync, rmdirSync } from "node:fs";
 import { attachProgram, bpf, createLink, openDirectory, programAttachAttr, type Fd } from "../../src/kernel/index.ts";
 import { ownCgroup } from "../../src/lb/index.ts";
@@ -8,7 +8,7 @@ import type { Hook } from "./hooks.ts";
 import { load } from "./load.ts";
 import { enterPrivateNetwork } from "./network.ts";
 
-/** Where programs are attached, and what was. */
+/** A cgroup to attach programs to; closes everything it attached. */
 export class TestCgroup {
   readonly path: string;
   readonly fd: Fd;
@@ -19,22 +19,25 @@ export class TestCgroup {
     this.fd = openDirectory(path);
   }
 
-  /** Loads a program and attaches it by a link, which is kept until the case ends. */
+  /** Loads a program and attaches it by a link, until the case ends. */
   attach(hook: Hook, items: readonly Item[]): Fd {
     return this.link(hook, this.load(hook, items));
   }
 
-  /** Loads a program, which is kept until the case ends. */
+  /** Loads a program, until the case ends. */
   load(hook: Hook, items: readonly Item[]): Fd {
     return this.keep(load(hook, items));
   }
 
-  /** Attaches a loaded program by a link, which is kept until the case ends. */
+  /** Attaches a loaded program by a link, until the case ends. */
   link(hook: Hook, program: Fd): Fd {
     return this.keep(createLink({ program, target: this.fd, attachType: hook.attachType, name: hook.name }));
   }
 
-  /** Attaches a loaded program without a link (`BPF_PROG_ATTACH`), with its flags as given, or as the kernel module does it: beside others. */
+  /**
+   * Attaches a loaded program without a link (`BPF_PROG_ATTACH`), with the given flags, or beside others by
+   * default.
+   */
   attachUnlinked(hook: Hook, program: Fd, flags?: number): void {
     if (flags === undefined) return attachProgram(this.fd, program, hook.attachType);
     bpf(
@@ -54,7 +57,7 @@ export class TestCgroup {
     return fd;
   }
 
-  /** Does something as a process of this cgroup: sockets made in it belong to the cgroup. */
+  /** Runs `action` as a process of this cgroup: its new sockets belong to the cgroup. */
   inside<T>(action: () => T): T {
     const before = ownCgroup();
     enterCgroup(this.path);
@@ -71,7 +74,7 @@ export class TestCgroup {
   }
 }
 
-/** A new cgroup, on a network of the suite's own, for as long as `use` takes; programs that it attached go with it. */
+/** Runs `use` with a new cgroup on the suite's private network, then removes the cgroup and its programs. */
 export async function inTestCgroup<T>(use: (cgroup: TestCgroup) => T | Promise<T>): Promise<T> {
   enterPrivateNetwork();
   return withCgroup(async (path) => {
@@ -84,7 +87,7 @@ export async function inTestCgroup<T>(use: (cgroup: TestCgroup) => T | Promise<T
   });
 }
 
-/** Runs `use` with a cgroup below another. */
+/** Runs `use` with a child cgroup. */
 export function withChild<T>(cgroup: TestCgroup, use: (child: TestCgroup) => T): T {
   const path = `${cgroup.path}/child`;
   mkdirSync(path);

@@ -1,4 +1,4 @@
-/** The load balancer's configurations: everything off that can be, as it comes, everything on, what does not go with that, and both for older kernels. */
+/** The load balancer's configurations: minimal, default, full, their variants, and those for older kernels. */
 import { loadBalancerPrograms, type DataPathOptions } from "../../programs/index.ts";
 import { builds } from "../../programs/testing/builds.ts";
 import type { Program } from "../../src/asm/index.ts";
@@ -6,7 +6,7 @@ import { isPresent, setRetval } from "./features.ts";
 
 export const configurations: Readonly<Record<string, DataPathOptions>> = {
   ...builds,
-  // What kernels have everything of that have no bpf_set_retval.
+  // The fullest configurations for kernels without bpf_set_retval.
   fullBeforeSetRetval: { ...builds.full, setRetval: false },
   eventsBeforeSetRetval: { ...builds.events, setRetval: false },
   hostOnlyBeforeSetRetval: { ...builds.hostOnly, setRetval: false },
@@ -14,7 +14,7 @@ export const configurations: Readonly<Record<string, DataPathOptions>> = {
 
 let compiled: readonly Program[] | undefined;
 
-/** The programs of the full configuration, as far as the running kernel can have it. Compiled once. */
+/** The programs of the full configuration, as far as the running kernel supports it. Compiled once. */
 export async function fullPrograms(): Promise<readonly Program[]> {
   if (compiled === undefined) {
     const options = { ...builds.full, setRetval: await isPresent(setRetval), hostNetnsCookie: undefined };

@@ -1,14 +1,14 @@
-/** The load balancer's programs at work for the sockets of a test cgroup; their maps are filled by hand. */
+/** The load balancer's programs for the sockets of a test cgroup, with maps filled by the case. */
 import { maps4, maps6 } from "../../programs/index.ts";
 import { DataPath } from "../../programs/testing/index.ts";
 import { attach, load } from "../../src/loader/index.ts";
 import { inTestCgroup, type TestCgroup } from "./cgroup.ts";
 import { configurations, fullPrograms } from "./configurations.ts";
 
-/** Sizes that are quick to make. */
+/** Sizes that are quick to create. */
 const MAX_ENTRIES = 1024;
 
-/** Runs `use` with the programs attached to a cgroup of its own. */
+/** Runs `use` with the programs attached to a new cgroup. */
 export function withDataPath<T>(use: (dataPath: DataPath, cgroup: TestCgroup) => T): Promise<T> {
   return inTestCgroup(async (cgroup) => {
     const programs = await fullPrograms();
@@ -16,7 +16,7 @@ export function withDataPath<T>(use: (dataPath: DataPath, cgroup: TestCgroup) =>
     using collection = load(programs, { maxEntries: Object.fromEntries(large.map(({ name }) => [name, MAX_ENTRIES])) });
     const attached = attach(collection, { cgroup: cgroup.path });
     try {
-      // The sockets are this process's own, in the network namespace that it has entered.
+      // The sockets belong to this process, in the network namespace that it has entered.
       return use(
         new DataPath(
           collection,

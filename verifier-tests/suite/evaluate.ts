@@ -1,11 +1,11 @@
-/** What an outcome means: pure, so that the judge is itself tested without a kernel. */
+/** Judges outcomes. Pure, so that tests need no kernel. */
 import { isAtLeast, type Release } from "../release.ts";
 import type { CaseResult } from "../report/result.ts";
 import { onKernel, type Case, type Expectation, type Feature, type Outcome } from "./case.ts";
 
 export type Verdict = Pick<CaseResult, "status" | "detail" | "statistics">;
 
-/** An outcome, or what was thrown instead of one. */
+/** An outcome, or the error thrown instead. */
 export type Attempt = Outcome | { readonly kind: "thrown"; readonly message: string };
 
 /**
@@ -23,8 +23,8 @@ export function evaluate(
   if (needs !== undefined && !present) {
     if (isAtLeast(release, needs.since)) return surprise(missing(needs, release));
     if (attempt.kind === "accepted" || attempt.kind === "observed")
-      return surprise(`${needs.name} is not to be found on ${release}, and yet this went well`);
-    return { status: "unsupported", detail: `${needs.name} is there since ${needs.since}` };
+      return surprise(`the probe does not find ${needs.name} on ${release}, yet the case succeeded`);
+    return { status: "unsupported", detail: `${needs.name} needs Linux ${needs.since}` };
   }
   const expectation = onKernel(testCase.expect, release);
   if (attempt.kind === "thrown") return surprise(attempt.message);
@@ -56,14 +56,14 @@ function evaluateRefusal(expectation: Expectation & { kind: "refused" }, attempt
   return { status: "refused", detail: words.trim() };
 }
 
-/** The complaint about a feature that a kernel should have. */
+/** The message for a missing feature that the kernel should have. */
 export function missing(feature: Feature, release: Release): string {
-  return `${feature.name} is not to be found on ${release}, which should have it: it is there since ${feature.since}`;
+  return `${release} should have ${feature.name}, which exists since ${feature.since}, but the probe fails`;
 }
 
 const surprise = (detail: string): Verdict => ({ status: "surprise", detail });
 
-/** The end of a log, less the lines that only count and time. */
+/** The end of a log, without statistics. */
 function lastWords(log: string): string {
   const lines = log
     .split("\n")

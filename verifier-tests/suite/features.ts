@@ -1,7 +1,6 @@
 /**
- * What not every kernel from 5.10 on has, of what programs and loaders ask for:
- * since when, and how it is found out. Each is itself a case, so that a kernel
- * that should have it and does not fails the run.
+ * The features that programs and loaders need and that some kernels since 5.10 lack: their first versions and
+ * probes. Each is also a case, so that a kernel that should have a feature and lacks it fails the run.
  */
 import {
   atomicAdd,
@@ -39,7 +38,7 @@ import { Trace } from "./trace.ts";
 
 const proceed: readonly Item[] = [mov(r0, 1), exit()];
 
-/** There where the verifier accepts `items`. */
+/** Present if the verifier accepts `items`. */
 function programFeature(name: string, since: string, items: readonly Item[], hook: Hook = connect4): Feature {
   return { name, since, attempt: () => verdict(hook, items) };
 }
@@ -51,7 +50,7 @@ function mapFeature(name: string, since: string, shape: MapShape): Feature {
   return { name, since, attempt: () => outcomeOf(() => withMap(shape, () => {})) };
 }
 
-/** There where links can be made at all. */
+/** Present if links can be created at all. */
 const cgroupLinks: Feature = {
   name: "cgroup links",
   since: "5.7",
@@ -59,10 +58,9 @@ const cgroupLinks: Feature = {
 };
 
 /**
- * There where a link with such flags can be made, and its program, though
- * attached last, runs first.
+ * Present if a link with these flags can be created, and its program runs first although it was attached last.
  *
- * @param below Whether the other program is attached to the cgroup below, whose programs otherwise run before.
+ * @param below Whether the other program is attached to a child cgroup, whose programs otherwise run first.
  */
 function orderFeature(name: string, since: string, flags: number, below: boolean): Feature {
   return {
@@ -83,18 +81,18 @@ function orderFeature(name: string, since: string, flags: number, below: boolean
           const ran = trace.take().join(" ");
           return ran === "1 2"
             ? outcome
-            : { kind: "refused", errno: "none", log: `the flag is taken, and the programs run in the order ${ran}` };
+            : { kind: "refused", errno: "none", log: `the flag is accepted, but the programs run in the order ${ran}` };
         };
         return below ? withChild(cgroup, attempt) : attempt(cgroup);
       }),
   };
 }
 
-/** A program chooses the error that the caller sees. */
+/** A program sets the error that the caller sees. */
 export const setRetval = helperFeature("bpf_set_retval", "5.18", [mov(r1, -1)]);
-/** A program sees the error that an earlier one chose. */
+/** A program reads the error set by an earlier program. */
 export const getRetval = helperFeature("bpf_get_retval", "5.18");
-/** Atomic operations that give the old value. */
+/** Atomic operations that return the old value. */
 export const atomicFetch = programFeature("atomic fetch-and-add", "5.12", [
   store("u64", r10, -8, 0),
   mov(r1, 1),
@@ -104,9 +102,9 @@ export const atomicFetch = programFeature("atomic fetch-and-add", "5.12", [
 /** The instruction set's version 4. */
 export const signExtension = programFeature("sign-extending moves", "6.6", [mov(r1, 200), movsx8(r1, r1), ...proceed]);
 
-/** The kernel counts the elements of its hash maps, and tells programs. */
+/** The kernel counts the elements of its hash maps, for programs to read. */
 export const elementCounts: Feature = {
-  name: "the kernel's own count of a map's elements",
+  name: "the kernel's element count of a map",
   since: "6.6",
   attempt() {
     const definition = hash("counted", { key: u32, value: u32, maxEntries: 1 });
@@ -117,7 +115,7 @@ export const elementCounts: Feature = {
       : {
           kind: "refused",
           errno: "none",
-          log: `there is ${count === undefined ? "no such function" : `a count of ${count} elements in an empty map`}`,
+          log: count === undefined ? "the kernel lacks the function" : `an empty map has a count of ${count}`,
         };
   },
 };
@@ -172,8 +170,8 @@ export const features: readonly Feature[] = [
   }),
   elementCounts,
   cgroupLinks,
-  orderFeature("links that run before those of cgroups below (BPF_F_PREORDER)", "6.15", PREORDER, true),
-  orderFeature("links in a chosen place (BPF_F_BEFORE)", "6.17", BEFORE, false),
+  orderFeature("links that run before those of child cgroups (BPF_F_PREORDER)", "6.15", PREORDER, true),
+  orderFeature("links at a chosen position (BPF_F_BEFORE)", "6.17", BEFORE, false),
 ];
 
 const known = new Map<Feature, boolean>();

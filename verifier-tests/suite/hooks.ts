@@ -1,13 +1,13 @@
-/** The hooks that the cases are about, written down here once more: what the toolkit says of them is checked against the kernel. */
+/** The hooks of the cases, written out independently: the cases check the toolkit's declarations against the kernel. */
 import { AttachType, ProgramType } from "../../src/types/index.ts";
 
 /** A hook of a cgroup. */
 export interface Hook {
-  /** libbpf's name of its section, less `cgroup/`. */
+  /** libbpf's section name without `cgroup/`. */
   readonly name: string;
   readonly type: ProgramType;
   readonly attachType: AttachType;
-  /** Which addresses a program there sees; absent where that depends on the socket. */
+  /** The address family that programs see; absent if it depends on the socket. */
   readonly family?: 4 | 6;
 }
 

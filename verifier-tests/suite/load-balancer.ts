@@ -1,4 +1,4 @@
-/** The load balancer at work for the sockets of a test cgroup, put there by its own control plane. */
+/** The load balancer for the sockets of a test cgroup, set up by its own control plane. */
 import { existsSync } from "node:fs";
 import { Balancer, OWNER, parseConfig, type ApplyResult, type SourceState } from "../../src/lb/index.ts";
 import { PinDirectory } from "../../src/loader/index.ts";
@@ -23,7 +23,7 @@ export class TestLoadBalancer {
     this.pins = pins;
   }
 
-  /** Loads it with these services, or replaces what is loaded. */
+  /** Loads these services, or replaces the loaded ones. */
   load(services: readonly ServiceEntry[]): Promise<ApplyResult> {
     return this.loadConfig(testConfig(services));
   }
@@ -33,7 +33,7 @@ export class TestLoadBalancer {
   }
 }
 
-/** A configuration with maps of a size that is quick to make. */
+/** A configuration with maps that are quick to create. */
 export function testConfig(services: readonly ServiceEntry[]): ReturnType<typeof parseConfig> {
   const maps = { services: 64, slots: 256, cilium_lb4_reverse_sk: 1024 };
   return parseConfig(JSON.stringify({ services, maps }), "the verifier tests' configuration");
@@ -41,7 +41,7 @@ export function testConfig(services: readonly ServiceEntry[]): ReturnType<typeof
 
 let made = 0;
 
-/** A cgroup and a directory of pins for `use`, both taken away afterwards. */
+/** Runs `use` with a cgroup and a pin directory, then removes both. */
 export function withLoadBalancer<T>(use: (balancer: TestLoadBalancer) => Promise<T>): Promise<T> {
   return inTestCgroup(async (cgroup) => {
     const pins = `/sys/fs/bpf/verifier-tests-${process.pid}-${made++}`;

@@ -1,4 +1,4 @@
-/** Loads programs of the raw assembler, and tells acceptance from refusal. */
+/** Loads programs of the raw assembler and distinguishes acceptance from refusal. */
 import { encode, program, type Item } from "../../src/asm/index.ts";
 import { BpfError, createMap, type Fd, loadProgram, VerifierError } from "../../src/kernel/index.ts";
 import { MapType } from "../../src/types/index.ts";
@@ -8,9 +8,9 @@ import type { Hook } from "./hooks.ts";
 /**
  * Loads a program for a hook.
  *
- * @param options.expectedAttachType Another attach type than the hook's.
+ * @param options.expectedAttachType Replaces the hook's attach type.
  * @returns Its descriptor, for the caller to close.
- * @throws {VerifierError | BpfError} where the kernel refuses it
+ * @throws {VerifierError | BpfError} if the kernel refuses it
  */
 export function load(
   hook: Hook,
@@ -29,7 +29,7 @@ export function load(
     .fd;
 }
 
-/** Loads a program and lets go of it: the kernel's verdict. */
+/** Loads and discards a program: the kernel's verdict. */
 export function verdict(
   hook: Hook,
   items: readonly Item[],
@@ -38,7 +38,7 @@ export function verdict(
   return outcomeOf(() => load(hook, items, options).close());
 }
 
-/** Turns what the kernel refuses into an outcome; other errors pass. */
+/** Turns a refusal by the kernel into an outcome; rethrows other errors. */
 export function outcomeOf(attempt: () => void): Outcome {
   try {
     attempt();
@@ -48,14 +48,14 @@ export function outcomeOf(attempt: () => void): Outcome {
   }
 }
 
-/** The outcome that an error of the kernel stands for. @throws every other error */
+/** The outcome of a kernel error. @throws every other error */
 export function refusal(error: unknown): Outcome & { readonly kind: "refused" } {
   if (error instanceof VerifierError) return { kind: "refused", errno: error.code, log: error.log };
   if (error instanceof BpfError) return { kind: "refused", errno: error.code, log: error.message };
   throw error;
 }
 
-/** A map: a hash of 4-byte keys and 8-byte values unless told otherwise. */
+/** A map; by default a hash of 4-byte keys and 8-byte values. */
 export interface MapShape {
   readonly type?: MapType;
   readonly keySize?: number;
@@ -64,7 +64,7 @@ export interface MapShape {
   readonly flags?: number;
 }
 
-/** A map for as long as `use` takes. */
+/** Runs `use` with a new map, then closes it. */
 export function withMap<T>(shape: MapShape, use: (map: Fd) => T): T {
   const { type = MapType.HASH, keySize = 4, valueSize = 8, maxEntries = 4, flags = 0 } = shape;
   const map = createMap({ name: "verifier_test", type, keySize, valueSize, maxEntries, flags });

@@ -1,4 +1,4 @@
-/** Pieces of programs that write addresses to `struct bpf_sock_addr`. */
+/** Program parts that write addresses to `struct bpf_sock_addr`. */
 import { mov, r1, r2, store, type Item } from "../../src/asm/index.ts";
 import { encodeValue, ipv4, ipv6 } from "../../src/types/index.ts";
 
@@ -15,7 +15,7 @@ export const field = {
   msgSrcIp6: 44,
 } as const;
 
-/** Writes an address at a field: four bytes, or sixteen. Takes the context in r1, changes r2. */
+/** Writes an address to a field: 4 or 16 bytes. Expects the context in r1 and changes r2. */
 export function setAddress(offset: number, address: string): readonly Item[] {
   const bytes = address.includes(":") ? encodeValue(ipv6, address) : encodeValue(ipv4, address);
   const view = new DataView(bytes.buffer);
@@ -25,7 +25,7 @@ export function setAddress(offset: number, address: string): readonly Item[] {
   ]).flat();
 }
 
-/** Writes the port. Takes the context in r1, changes r2. */
+/** Writes the port. Expects the context in r1 and changes r2. */
 export function setPort(port: number): readonly Item[] {
   return [mov(r2, ((port & 0xff) << 8) | (port >> 8)), store("u32", r1, field.userPort, r2)];
 }

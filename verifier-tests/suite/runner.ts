@@ -1,4 +1,4 @@
-/** Runs the table on the kernel that this process runs on. */
+/** Runs the cases on the running kernel. */
 import { release as runningRelease } from "node:os";
 import type { CaseResult } from "../report/result.ts";
 import type { Case } from "./case.ts";

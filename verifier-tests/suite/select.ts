@@ -1,9 +1,9 @@
 import { UsageError } from "../../src/cli/errors.ts";
 
 /**
- * The cases whose name contains `filter`, all without one.
+ * The cases whose name contains `filter`; all without a filter.
  *
- * @throws {UsageError} where there is none.
+ * @throws {UsageError} if no case matches.
  */
 export function selectCases<T extends { readonly name: string }>(
   cases: readonly T[],
@@ -12,6 +12,6 @@ export function selectCases<T extends { readonly name: string }>(
   if (filter === undefined) return cases;
   const selected = cases.filter(({ name }) => name.includes(filter));
   if (selected.length === 0)
-    throw new UsageError(`no case has ${JSON.stringify(filter)} in its name`, { hint: "--list shows them all" });
+    throw new UsageError(`no case matches --filter ${JSON.stringify(filter)}`, { hint: "--list shows all cases" });
   return selected;
 }

@@ -1,7 +1,6 @@
 /**
- * Sockets by bare system calls: each call is made when it is written, its error
- * is the kernel's, and the socket belongs to the cgroup that this process is in
- * at that moment. Node's own sockets have none of this.
+ * Sockets by direct system calls: synchronous, with the kernel's errors, and in the cgroup of the calling
+ * process at that moment. Node's own sockets offer none of this.
  */
 import { closeSync } from "node:fs";
 import { addressOf, Errno, errnoName, syscall } from "../../src/kernel/index.ts";
@@ -56,14 +55,14 @@ const SOCK_CLOEXEC = 0o2_000_000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 
-/** Where a socket is, or what it talks to. */
+/** The address of a socket or of its peer. */
 export interface Endpoint {
   /** `192.0.2.1`, `2001:db8::1`, `::ffff:192.0.2.1`. */
   readonly address: string;
   readonly port: number;
 }
 
-/** Errors of sockets that `Errno`, which is for bpf(2), does not name. */
+/** Socket errors that `Errno`, which serves bpf(2), lacks. */
 const socketErrors: Readonly<Record<number, string>> = {
   97: "EAFNOSUPPORT",
   98: "EADDRINUSE",
@@ -76,7 +75,7 @@ const socketErrors: Readonly<Record<number, string>> = {
   113: "EHOSTUNREACH",
 };
 
-/** A socket call that failed. */
+/** A failed socket call. */
 export class SocketError extends Error {
   override readonly name = "SocketError";
   /** `ECONNREFUSED`, … */
@@ -89,7 +88,7 @@ export class SocketError extends Error {
   }
 }
 
-/** `"ok"`, or the code of the socket error that an action ends in. */
+/** `"ok"`, or the code of the socket error that the action throws. */
 export function errorOf(action: () => void): string {
   try {
     action();
@@ -117,7 +116,7 @@ export class Socket {
 
   static #make(family: typeof AF_INET | typeof AF_INET6, type: number): Socket {
     const socket = new Socket(family, call("socket", "", family, type | SOCK_CLOEXEC, 0));
-    // A case that waits for what does not come is to fail, not to hang.
+    // A case that waits for missing data should fail, not hang.
     const twoSeconds = new Uint8Array(BigUint64Array.from([2n, 0n]).buffer);
     call("setsockopt", "", socket.#number, SOL_SOCKET, SO_RCVTIMEO, addressOf(twoSeconds), twoSeconds.byteLength);
     return socket;
@@ -145,7 +144,7 @@ export class Socket {
     return this;
   }
 
-  /** Connect to `AF_UNSPEC`: a UDP socket forgets its peer. */
+  /** Connects to `AF_UNSPEC`, which makes a UDP socket forget its peer. */
   disconnect(): void {
     const bytes = new Uint8Array(16);
     call("connect", "AF_UNSPEC", this.#number, addressOf(bytes), bytes.byteLength);
@@ -159,7 +158,7 @@ export class Socket {
     return this.#name("getpeername");
   }
 
-  /** Sends, to the given destination or, without one, to the peer. */
+  /** Sends to the given destination, or to the peer by default. */
   send(text: string, to?: Endpoint): void {
     const data = Buffer.from(text);
     const bytes = to === undefined ? new Uint8Array() : encode(this.family, to);
@@ -175,7 +174,7 @@ export class Socket {
     );
   }
 
-  /** Waits for data, two seconds at most, and tells who it is said to come from. */
+  /** Waits for data for up to two seconds; returns it with its source. */
   receive(): { readonly text: string; readonly from: Endpoint } {
     const data = Buffer.alloc(2048);
     const { result, bytes } = withAddress((address, length) =>
@@ -184,7 +183,7 @@ export class Socket {
     return { text: data.toString("utf8", 0, result), from: decode(bytes) };
   }
 
-  /** Waits for data, with no interest in who it comes from. */
+  /** Waits for data, without asking for its source. */
   receiveText(): string {
     const data = Buffer.alloc(2048);
     return data.toString("utf8", 0, call("recvfrom", "", this.#number, addressOf(data), data.byteLength, 0, 0, 0));
@@ -204,7 +203,7 @@ export class Socket {
   }
 }
 
-/** Keeps the sockets that are made in `use`, and closes them all at its end. */
+/** Runs `use`, then closes all sockets registered with `keep`. */
 export function withSockets<T>(use: (keep: (socket: Socket) => Socket) => T): T {
   const sockets: Socket[] = [];
   try {
@@ -219,7 +218,7 @@ export function withSockets<T>(use: (keep: (socket: Socket) => Socket) => T): T 
 
 function call(name: Call, subject: string, ...args: readonly (number | bigint)[]): number {
   const number = numbers[process.arch]?.[name];
-  if (number === undefined) throw new Error(`the number of ${name} is not known for ${process.arch}`);
+  if (number === undefined) throw new Error(`cannot call ${name}: its number is unknown for ${process.arch}`);
   for (;;) {
     const { result, errno } = syscall(number, ...args);
     if (result >= 0) return result;
@@ -234,7 +233,7 @@ function withAddress(use: (address: bigint, length: bigint) => number): { result
   return { result, bytes };
 }
 
-/** `struct sockaddr_in` or `struct sockaddr_in6`; an IPv4 address for an IPv6 socket becomes a mapped one. */
+/** `struct sockaddr_in` or `struct sockaddr_in6`. For an IPv6 socket, an IPv4 address becomes v4-mapped. */
 function encode(family: typeof AF_INET | typeof AF_INET6, { address, port }: Endpoint): Uint8Array {
   const bytes = new Uint8Array(family === AF_INET ? 16 : 28);
   const view = new DataView(bytes.buffer);

@@ -1,4 +1,4 @@
-/** Programs that write down that they ran, in one list for all. */
+/** Programs that record their runs in a shared list. */
 import {
   add,
   call,
@@ -22,10 +22,10 @@ import { createMap, mapElements, type Fd, type MapElements } from "../../src/ker
 import { MapType, UpdateFlag } from "../../src/types/index.ts";
 
 const shape = { name: "trace", type: MapType.ARRAY, keySize: 4, valueSize: 8, maxEntries: 1 } as const;
-/** Bits of an entry: the last twelve runs fit the map's one value. */
+/** Bits per entry: the map's only value holds the last twelve runs. */
 const ENTRY_BITS = 5;
 
-/** A list of which programs ran, oldest first, each known by a number from 1 to 31. */
+/** The list of programs that ran, oldest first; each has a number from 1 to 31. */
 export class Trace {
   readonly map: Fd;
   readonly #elements: MapElements;
@@ -35,10 +35,7 @@ export class Trace {
     this.#elements = mapElements(this.map, shape);
   }
 
-  /**
-   * Adds `id` to the list. Changes r0 to r5; keeps the context in r6, which is
-   * r1's at its start.
-   */
+  /** Adds `id` to the list. Expects the context in r1, moves it to r6, and changes r0 to r5. */
   note(id: number): readonly Item[] {
     return [
       mov(r6, r1),
@@ -61,7 +58,7 @@ export class Trace {
     return [...this.note(id), mov(r0, result), exit()];
   }
 
-  /** What was noted since the last call. */
+  /** The entries since the last call. */
   take(): number[] {
     this.#elements.key.writeUInt32LE(0);
     if (!this.#elements.lookup()) return [];

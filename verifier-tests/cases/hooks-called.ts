@@ -1,6 +1,6 @@
 /**
- * Which hooks a socket call goes through, in order: what a load balancer has to
- * know before it can say that it sees every connection and every reply.
+ * Which hooks a socket call runs, in order. A load balancer has to know this to cover every connection and
+ * every reply.
  */
 import { observed, type Case } from "../suite/case.ts";
 import { inTestCgroup } from "../suite/cgroup.ts";
@@ -10,7 +10,7 @@ import { errorOf, Socket, withSockets, type Endpoint } from "../suite/socket.ts"
 import { Trace } from "../suite/trace.ts";
 
 interface Peers {
-  /** Listening TCP, on both families; bound UDP, likewise. All outside the cgroup. */
+  /** A listening TCP socket and a bound UDP socket per family, all outside the cgroup. */
   readonly tcp4: Endpoint;
   readonly tcp6: Endpoint;
   readonly udp4: Socket;
@@ -19,11 +19,11 @@ interface Peers {
 
 interface Step {
   readonly name: string;
-  /** Hooks that run, or `none`. */
+  /** The hooks that run, or `none`. */
   readonly expect: string;
-  /** Done in the cgroup, and not watched. */
+  /** Done in the cgroup, untraced. */
   readonly before: (peers: Peers, keep: (socket: Socket) => Socket) => Socket;
-  /** What is watched. */
+  /** The traced step. */
   readonly step: (socket: Socket, peers: Peers) => void;
 }
 
@@ -128,7 +128,7 @@ const steps: readonly Step[] = [
     step: (socket) => void socket.receive(),
   },
   {
-    name: "UDP receive without asking who from",
+    name: "UDP receive without asking for the source",
     expect: "none",
     before: ({ udp4 }) => replied(Socket.udp4(), udp4, addresses.client4),
     step: (socket) => void socket.receiveText(),
@@ -196,7 +196,7 @@ const steps: readonly Step[] = [
   { name: "close, UDP", expect: "sock_release", before: () => Socket.udp4(), step: (socket) => socket.close() },
 ];
 
-/** A socket that a datagram from `sender` waits at. */
+/** A socket with a datagram from `sender` in its queue. */
 function replied(socket: Socket, sender: Socket, address: string): Socket {
   socket.bind(address);
   const { port } = socket.local;
@@ -207,7 +207,7 @@ function replied(socket: Socket, sender: Socket, address: string): Socket {
 
 function stepCase({ name, expect, before, step }: Step): Case {
   return {
-    name: `hooks met/${name}`,
+    name: `hooks called/${name}`,
     expect: observed(expect),
     run: () =>
       inTestCgroup((cgroup) =>
@@ -233,4 +233,4 @@ function stepCase({ name, expect, before, step }: Step): Case {
   };
 }
 
-export const hooksMet: readonly Case[] = steps.map(stepCase);
+export const hooksCalled: readonly Case[] = steps.map(stepCase);
