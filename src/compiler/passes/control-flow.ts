@@ -15,6 +15,9 @@ import {
 } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { evaluateComparison, widthOf } from "../ir/evaluate.ts";
+import type { Pass } from "./pass.ts";
+
+export const controlFlow: Pass = { name: "control flow", run: simplifyControlFlow };
 
 export function simplifyControlFlow(fn: IrFunction): IrFunction {
   for (;;) {

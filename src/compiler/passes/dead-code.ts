@@ -1,6 +1,9 @@
 /** Leaves out what nobody reads: results of pure operations, parameters of blocks, blocks that can't be reached. */
 import { forEachOperand, reversePostorder, valueCount } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
+import type { Pass } from "./pass.ts";
+
+export const deadCode: Pass = { name: "dead code", run: removeDeadCode };
 
 export function removeDeadCode(fn: IrFunction): IrFunction {
   const blocks = reversePostorder(fn);

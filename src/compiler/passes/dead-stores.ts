@@ -2,6 +2,9 @@
 import type { IrFunction, IrInstruction } from "../ir/ir.ts";
 import { placeOf } from "../ir/memory.ts";
 import { hasAny, stackLiveness } from "../ir/stack-liveness.ts";
+import type { Pass } from "./pass.ts";
+
+export const deadStores: Pass = { name: "dead stores", run: removeDeadStores };
 
 export function removeDeadStores(fn: IrFunction): IrFunction {
   const stack = stackLiveness(fn);

@@ -2,6 +2,9 @@
 import { mapOperands, reversePostorder, withoutUnreachable } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { printInstruction, printTerminator } from "../ir/print.ts";
+import type { Pass } from "./pass.ts";
+
+export const equalBlocks: Pass = { name: "equal blocks", run: joinEqualBlocks };
 
 export function joinEqualBlocks(fn: IrFunction): IrFunction {
   const blocks = reversePostorder(fn);

@@ -1,6 +1,9 @@
 /** Signed division and remainder by unsigned ones, for instruction sets before 4, which have no other. */
 import { valueCount } from "../ir/analysis.ts";
 import type { BinaryOperator, IrFunction, IrInstruction, Value } from "../ir/ir.ts";
+import type { Pass } from "./pass.ts";
+
+export const signedDivision: Pass = { name: "signed division", run: expandSignedDivision };
 
 export function expandSignedDivision(fn: IrFunction): IrFunction {
   const concerned = fn.blocks.some(({ instructions }) =>

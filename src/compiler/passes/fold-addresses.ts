@@ -5,6 +5,9 @@
  */
 import { definitionsOf } from "../ir/analysis.ts";
 import type { IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
+import type { Pass } from "./pass.ts";
+
+export const addressFolding: Pass = { name: "address folding", run: foldAddresses };
 
 export function foldAddresses(fn: IrFunction): IrFunction {
   const definitions = definitionsOf(fn);

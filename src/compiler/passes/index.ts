@@ -1,57 +1,41 @@
 /** Which passes run, and in what order. */
-import type { IrFunction } from "../ir/ir.ts";
 import type { InstructionSet } from "../instruction-set.ts";
-import { simplifyControlFlow } from "./control-flow.ts";
-import { removeDeadCode } from "./dead-code.ts";
-import { removeDeadStores } from "./dead-stores.ts";
-import { joinEqualBlocks } from "./equal-blocks.ts";
-import { expandSignedDivision } from "./expand-signed-division.ts";
-import { foldAddresses } from "./fold-addresses.ts";
-import { forwardLoads } from "./load-forwarding.ts";
-import { shareSlots } from "./slot-sharing.ts";
-import { mergeStores } from "./store-merging.ts";
-import { numberValues } from "./value-numbering.ts";
+import { controlFlow } from "./control-flow.ts";
+import { deadCode } from "./dead-code.ts";
+import { deadStores } from "./dead-stores.ts";
+import { equalBlocks } from "./equal-blocks.ts";
+import { signedDivision } from "./expand-signed-division.ts";
+import { addressFolding } from "./fold-addresses.ts";
+import { loadForwarding } from "./load-forwarding.ts";
+import { slotSharing } from "./slot-sharing.ts";
+import { storeMerging } from "./store-merging.ts";
+import { valueNumbering } from "./value-numbering.ts";
+import type { Pass } from "./pass.ts";
 
-export interface Pass {
-  readonly name: string;
-  /** Passes that leave nothing more to do for this one than there was before them. */
-  readonly unmovedBy?: readonly Pass[];
-  run(fn: IrFunction): IrFunction;
-}
+export type { Pass } from "./pass.ts";
 
-const controlFlow: Pass = { name: "control flow", run: simplifyControlFlow };
-const numbering: Pass = { name: "value numbering", run: numberValues };
-const deadCode: Pass = { name: "dead code", run: removeDeadCode };
-const loads: Pass = { name: "load forwarding", unmovedBy: [deadCode], run: forwardLoads };
-const deadStores: Pass = { name: "dead stores", run: removeDeadStores };
-const merging: Pass = { name: "store merging", run: mergeStores };
-const equalBlocks: Pass = { name: "equal blocks", run: joinEqualBlocks };
-const sharing: Pass = { name: "slot sharing", run: shareSlots };
-const addresses: Pass = { name: "address folding", run: foldAddresses };
-const division: Pass = { name: "signed division", run: expandSignedDivision };
-
-/** What one pass finds opens the way for others: this order finds what running all of them again and again would, or nearly. */
+/** One pass creates work for another. This order finds nearly all that repeating every pass until nothing changes would. */
 const optimising: readonly Pass[] = [
-  numbering,
+  valueNumbering,
   controlFlow,
-  loads,
+  loadForwarding,
   deadCode,
-  numbering,
+  valueNumbering,
   controlFlow,
-  loads,
+  loadForwarding,
   deadCode,
-  addresses,
+  addressFolding,
   deadStores,
-  merging,
-  sharing,
-  numbering,
-  loads,
+  storeMerging,
+  slotSharing,
+  valueNumbering,
+  loadForwarding,
   controlFlow,
   deadCode,
   equalBlocks,
 ];
 
 export function passesFor(isa: InstructionSet, optimise: boolean): readonly Pass[] {
-  const before = isa < 4 ? [division] : [];
-  return optimise ? [...before, ...optimising] : [...before, addresses, sharing, deadCode];
+  const before = isa < 4 ? [signedDivision] : [];
+  return optimise ? [...before, ...optimising] : [...before, addressFolding, slotSharing, deadCode];
 }

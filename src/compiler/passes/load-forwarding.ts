@@ -8,6 +8,8 @@ import { controlFlow, mapOperands, mapTerminator, valueCount, type ControlFlow, 
 import type { Block, IrFunction, IrInstruction, Operation, Space, Value, ValueType } from "../ir/ir.ts";
 import { clobbersOf, escapingSlots, mayOverlap, placeOf, type Place } from "../ir/memory.ts";
 import type { Definitions } from "../ir/significant-bits.ts";
+import { deadCode } from "./dead-code.ts";
+import type { Pass } from "./pass.ts";
 
 interface Content {
   readonly value: Value;
@@ -49,6 +51,8 @@ class Locations {
 
 const spaces: Record<Space, number> = { context: 0, stack: 1, map: 2, packet: 3, kernel: 4 };
 const types: Record<ValueType, number> = { i32: 0, i64: 1, ptr: 2 };
+
+export const loadForwarding: Pass = { name: "load forwarding", unmovedBy: [deadCode], run: forwardLoads };
 
 export function forwardLoads(fn: IrFunction): IrFunction {
   const flow = controlFlow(fn);

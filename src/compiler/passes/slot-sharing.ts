@@ -6,6 +6,9 @@
 import type { IrFunction, IrInstruction, Operation, StackSlot } from "../ir/ir.ts";
 import { placeOf, slotOf } from "../ir/memory.ts";
 import { hasAny, stackLiveness, type StackLiveness } from "../ir/stack-liveness.ts";
+import type { Pass } from "./pass.ts";
+
+export const slotSharing: Pass = { name: "slot sharing", run: shareSlots };
 
 export function shareSlots(fn: IrFunction): IrFunction {
   const stack = stackLiveness(fn);

@@ -8,6 +8,7 @@ import { definitionsOf, valueCount } from "../ir/analysis.ts";
 import type { AccessSize, Block, IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
 import { escapingSlots, isNamed, mayOverlap, placeOf, slotOf, type Place } from "../ir/memory.ts";
 import { SignificantBits, type Definitions } from "../ir/significant-bits.ts";
+import type { Pass } from "./pass.ts";
 
 type Store = Extract<Operation, { op: "store" }>;
 
@@ -20,6 +21,8 @@ interface PlacedStore {
 
 /** Stores relative to one base with nothing between that reads them. */
 type Group = PlacedStore[];
+
+export const storeMerging: Pass = { name: "store merging", run: mergeStores };
 
 export function mergeStores(fn: IrFunction): IrFunction {
   return new StoreMerging(fn).run();

@@ -29,6 +29,9 @@ import type {
 import { SignificantBits } from "../ir/significant-bits.ts";
 import { widthOf } from "../ir/evaluate.ts";
 import { commutativeOperators, constantOf, simplify, simplifyComparison, type SimplifyContext } from "./simplify.ts";
+import type { Pass } from "./pass.ts";
+
+export const valueNumbering: Pass = { name: "value numbering", run: numberValues };
 
 export function numberValues(fn: IrFunction): IrFunction {
   return new Numbering(fn).run();
