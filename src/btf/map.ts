@@ -1,4 +1,4 @@
-import { MapType, type MapDefinition } from "../types/index.ts";
+import { mapKind, type MapDefinition, type MapType } from "../types/index.ts";
 import { BtfBuilder } from "./builder.ts";
 import type { BtfFeatures } from "./features.ts";
 import { addSchema } from "./schema.ts";
@@ -13,33 +13,9 @@ export interface MapBtf {
   readonly valueTypeId: number;
 }
 
-/**
- * Map types whose creation the kernel refuses with key and value types
- * (`map_check_btf` in kernel/bpf/syscall.c; found by trying, and the same that
- * libbpf leaves out).
- */
-const withoutTypes: ReadonlySet<MapType> = new Set([
-  MapType.PERF_EVENT_ARRAY,
-  MapType.CGROUP_ARRAY,
-  MapType.STACK_TRACE,
-  MapType.ARRAY_OF_MAPS,
-  MapType.HASH_OF_MAPS,
-  MapType.DEVMAP,
-  MapType.DEVMAP_HASH,
-  MapType.CPUMAP,
-  MapType.XSKMAP,
-  MapType.SOCKMAP,
-  MapType.SOCKHASH,
-  MapType.QUEUE,
-  MapType.STACK,
-  MapType.RINGBUF,
-  MapType.USER_RINGBUF,
-  MapType.ARENA,
-]);
-
 /** Whether the kernel takes key and value types with a map of this type. */
 export function mapTypeTakesBtf(type: MapType): boolean {
-  return !withoutTypes.has(type);
+  return mapKind(type).btf !== "refused";
 }
 
 /**

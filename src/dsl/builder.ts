@@ -3,7 +3,7 @@ import type {
   Constant,
   GlobalVariable,
   MapDefinition,
-  MapType,
+  MapTypeWith,
   Mistake,
   ScalarKind,
   ScalarSchema,
@@ -23,24 +23,10 @@ import type { Operand, Scalar } from "./scalar.ts";
 import type { Arguments, Parameters, Subprogram } from "./subprogram.ts";
 
 /** Maps whose elements a program looks up by key. */
-type LookupMap = MapDefinition<
-  | typeof MapType.HASH
-  | typeof MapType.ARRAY
-  | typeof MapType.PERCPU_HASH
-  | typeof MapType.PERCPU_ARRAY
-  | typeof MapType.LRU_HASH
-  | typeof MapType.LRU_PERCPU_HASH
-  | typeof MapType.LPM_TRIE
->;
+type LookupMap = MapDefinition<MapTypeWith<"lookup">>;
 
 /** Maps whose elements come and go. */
-type HashMap = MapDefinition<
-  | typeof MapType.HASH
-  | typeof MapType.PERCPU_HASH
-  | typeof MapType.LRU_HASH
-  | typeof MapType.LRU_PERCPU_HASH
-  | typeof MapType.LPM_TRIE
->;
+type HashMap = MapDefinition<MapTypeWith<"delete">>;
 
 /** A number that changes along the way. */
 export interface Mutable<K extends ScalarKind> {

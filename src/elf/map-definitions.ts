@@ -1,6 +1,6 @@
 /** Maps as clang leaves them: variables in `.maps` whose struct type says, in types, what the map is (libbpf's `bpf_helpers.h`). */
 import { bytes, resolveType, schemaOf, type Btf, type BtfType } from "../btf/index.ts";
-import { MapType, none, u32, type MapDefinition, type Schema } from "../types/index.ts";
+import { mapKind, MapType, none, u32, type MapDefinition, type Schema } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 
 /** Members that say something the kernel is not told, or that is told it elsewhere. */
@@ -72,7 +72,7 @@ export function mapDefinition(btf: Btf, variable: number): ObjectMap {
         throw fail(`its ${kind} has ${schema.size} bytes, but ${kind}_size is ${size}`);
       return schema;
     }
-    if (size === undefined || size === 0) return isNumbered(type as MapType) ? u32 : none;
+    if (size === undefined || size === 0) return mapKind(type as MapType).numbered ? u32 : none;
     return size === 4 ? u32 : bytes(size);
   };
   if (number(PINNING) > LIBBPF_PIN_BY_NAME) throw fail(`pinning = ${number(PINNING)} is not known`);
@@ -88,9 +88,6 @@ export function mapDefinition(btf: Btf, variable: number): ObjectMap {
     pinned: number(PINNING) === LIBBPF_PIN_BY_NAME,
   };
 }
-
-/** Maps whose key and value libbpf takes for 32-bit numbers where the declaration says nothing. */
-const isNumbered = (type: MapType) => type === MapType.PERF_EVENT_ARRAY;
 
 /** `__uint(name, n)` is `int (*name)[n]`. */
 function numberMember(btf: Btf, id: number, fault: () => ElfError): number {

@@ -1,6 +1,6 @@
 /** Maps as libbpf finds them: declarations in `.maps`, told in types, and variables in data sections. */
 import { addArray, addSchema, mapTypeTakesBtf, type BtfBuilder, type BtfMember } from "../btf/index.ts";
-import { type MapDefinition, MapType, type Schema, type StructSchema } from "../types/index.ts";
+import { type MapDefinition, mapKind, MapType, type Schema, type StructSchema } from "../types/index.ts";
 import type { Program } from "../asm/index.ts";
 import { ElfError } from "./error.ts";
 import type { NewSection, NewSymbol } from "./file-writer.ts";
@@ -95,7 +95,7 @@ function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part
     if (mapTypeTakesBtf(map.type)) {
       if (map.key.size !== 0) fields.push(["key", pointer(addSchema(builder, map.key))]);
       fields.push(["value", pointer(addSchema(builder, map.value))]);
-    } else if (map.type !== MapType.RINGBUF && map.type !== MapType.USER_RINGBUF) {
+    } else if (!mapKind(map.type).untypedRecords) {
       if (map.key.size !== 0) fields.push(["key_size", number(map.key.size)]);
       if (map.value.size !== 0) fields.push(["value_size", number(map.value.size)]);
     }

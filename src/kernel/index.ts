@@ -14,7 +14,6 @@ export { linux, type Kernel } from "./kernel.ts";
 
 export { createMap, freezeMap, type MapCreate } from "./maps.ts";
 export {
-  isPerCpu,
   mapElements,
   type BatchCursor,
   type BatchResult,

@@ -2,7 +2,7 @@
  * The elements of one map, as bytes. All calls reuse the same buffers for key, value and system call arguments,
  * so a call costs little more than the system call.
  */
-import { MapType } from "../types/index.ts";
+import { isPerCpu, type MapType } from "../types/index.ts";
 import { tryBpf, type BpfCommand } from "./bpf.ts";
 import { mapBatchAttr, mapElementAttr } from "./bpf-attr.ts";
 import { BpfError } from "./bpf-error.ts";
@@ -83,18 +83,6 @@ export interface BatchResult {
   readonly done: number;
   /** Why the rest was not processed; 0 if all were. `Errno.ENOTSUPP` if the map has no batch operations. */
   readonly errno: number;
-}
-
-const PER_CPU: ReadonlySet<number> = new Set<number>([
-  MapType.PERCPU_HASH,
-  MapType.PERCPU_ARRAY,
-  MapType.LRU_PERCPU_HASH,
-  MapType.PERCPU_CGROUP_STORAGE,
-]);
-
-/** Whether a map of this type has a value for each CPU. */
-export function isPerCpu(type: MapType): boolean {
-  return PER_CPU.has(type);
 }
 
 /** Total bytes of the batch buffers, unless the map is smaller or a hash bucket is larger. */

@@ -1,16 +1,8 @@
 import { callKernel, exit, loadMap, program, r1 } from "../asm/index.ts";
 import { BtfError, kernelBtf } from "../btf/index.ts";
 import { linux, VerifierError, type Fd, type Kernel } from "../kernel/index.ts";
-import { MapType, ProgramType, type MapDefinition } from "../types/index.ts";
+import { mapKind, ProgramType, type MapDefinition } from "../types/index.ts";
 import { relocate } from "./relocate.ts";
-
-/** Map types with an element count in the kernel: its hash tables. */
-const COUNTED: ReadonlySet<MapType> = new Set<MapType>([
-  MapType.HASH,
-  MapType.LRU_HASH,
-  MapType.PERCPU_HASH,
-  MapType.LRU_PERCPU_HASH,
-]);
 
 /** The kernel function that returns the count (kernel/bpf/map_iter.c; Linux 6.6). */
 const COUNT = "bpf_map_sum_elem_count";
@@ -26,7 +18,7 @@ const PACKET = new Uint8Array(64);
  * @throws {BpfError}
  */
 export function kernelElementCount(definition: MapDefinition, map: Fd, kernel: Kernel = linux): number | undefined {
-  if (!COUNTED.has(definition.type)) return undefined;
+  if (!mapKind(definition.type).counted) return undefined;
   const id = kernelFunction();
   if (id === undefined) return undefined;
   const counter = program({

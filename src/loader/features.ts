@@ -25,17 +25,8 @@ import {
   type Item,
 } from "../asm/index.ts";
 import { btfProbes, mapBtf, type BtfFeatures } from "../btf/index.ts";
-import {
-  BpfError,
-  Errno,
-  Fd,
-  linux,
-  VerifierError,
-  type Kernel,
-  type MapCreate,
-  type ProgramLoad,
-} from "../kernel/index.ts";
-import { type AttachType, MapFlag, MapType, ProgramType, skStorage, u32 } from "../types/index.ts";
+import { BpfError, Errno, Fd, linux, VerifierError, type Kernel, type ProgramLoad } from "../kernel/index.ts";
+import { type AttachType, mapKind, MapType, ProgramType, skStorage, u32 } from "../types/index.ts";
 
 /** Results so far, by kernel and question. */
 const answers = new WeakMap<Kernel, Map<string, boolean>>();
@@ -59,28 +50,6 @@ function errnoOf(work: () => void): number {
   }
 }
 
-/** A multiple of the page size on every machine. */
-const PAGES = 65_536;
-const LOCAL_STORAGE = { maxEntries: 0, flags: MapFlag.NO_PREALLOC } as const;
-
-/** What differs from a map with 4 bytes of key, 4 of value and one entry. */
-const shapes: Readonly<Partial<Record<MapType, Partial<MapCreate>>>> = {
-  [MapType.STACK_TRACE]: { valueSize: 8 },
-  [MapType.LPM_TRIE]: { keySize: 8, flags: MapFlag.NO_PREALLOC },
-  [MapType.CGROUP_STORAGE]: { keySize: 16, maxEntries: 0 },
-  [MapType.PERCPU_CGROUP_STORAGE]: { keySize: 16, maxEntries: 0 },
-  [MapType.QUEUE]: { keySize: 0 },
-  [MapType.STACK]: { keySize: 0 },
-  [MapType.BLOOM_FILTER]: { keySize: 0 },
-  [MapType.SK_STORAGE]: LOCAL_STORAGE,
-  [MapType.INODE_STORAGE]: LOCAL_STORAGE,
-  [MapType.TASK_STORAGE]: LOCAL_STORAGE,
-  [MapType.CGRP_STORAGE]: LOCAL_STORAGE,
-  [MapType.RINGBUF]: { keySize: 0, valueSize: 0, maxEntries: PAGES },
-  [MapType.USER_RINGBUF]: { keySize: 0, valueSize: 0, maxEntries: PAGES },
-  [MapType.ARENA]: { keySize: 0, valueSize: 0, flags: MapFlag.MMAPABLE },
-};
-
 /**
  * Whether maps of this type can be created. `STRUCT_OPS` is excluded, since such a map needs a kernel type.
  * @throws {BpfError} EPERM if privileges are missing
@@ -102,17 +71,17 @@ export function hasMapType(
       open.push(fd);
       return fd;
     };
-    const shape = shapes[type];
+    const { least, flags = 0, btf, ofMaps } = mapKind(type);
     const plain = { name: "probe", keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 };
     try {
       return (
         errnoOf(() => {
-          const types = shape === LOCAL_STORAGE ? mapBtf(skStorage("probe", { value: u32 })) : undefined;
-          const ofMaps = type === MapType.ARRAY_OF_MAPS || type === MapType.HASH_OF_MAPS;
+          const types = btf === "required" ? mapBtf(skStorage("probe", { value: u32 })) : undefined;
           keep(
             kernel.createMap({
               ...plain,
-              ...shape,
+              ...least,
+              flags,
               type,
               ...(types && { btf: { ...types, fd: keep(kernel.loadBtf(types.btf)) } }),
               ...(ofMaps && { innerMap: keep(kernel.createMap({ ...plain, type: MapType.ARRAY })) }),

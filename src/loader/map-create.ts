@@ -1,24 +1,16 @@
 /** Creates maps from their declarations. */
 import { mapBtf } from "../btf/index.ts";
 import { BpfError, type Fd, type Kernel, type MapInfo } from "../kernel/index.ts";
-import { MapFlag, MapType, UpdateFlag, type MapDefinition } from "../types/index.ts";
+import { MapFlag, mapKind, mapTypeName, UpdateFlag, type MapDefinition } from "../types/index.ts";
 import { acceptedBtf } from "./accepted-btf.ts";
 import { LoaderError } from "./error.ts";
-
-/** Map types that need BTF. */
-const NEEDS_BTF: ReadonlySet<MapType> = new Set<MapType>([
-  MapType.SK_STORAGE,
-  MapType.INODE_STORAGE,
-  MapType.TASK_STORAGE,
-  MapType.CGRP_STORAGE,
-]);
 
 /** Flags of a descriptor rather than of the map. */
 const DESCRIPTOR_FLAGS: number = MapFlag.RDONLY | MapFlag.WRONLY;
 
 /** Bytes of a value for the kernel; 0 for a ring buffer, whose records are not values. */
 const valueSize = (definition: MapDefinition): number =>
-  definition.type === MapType.RINGBUF ? 0 : definition.value.size;
+  mapKind(definition.type).untypedRecords ? 0 : definition.value.size;
 
 /**
  * Creates a map with its initial value. The map has BTF if its type needs it, or if requested and accepted by
@@ -40,7 +32,7 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, wit
         ...(btf && { btf }),
       }),
     );
-  const needed = NEEDS_BTF.has(definition.type);
+  const needed = mapKind(definition.type).btf === "required";
   if (!withBtf && !needed) return create();
   let types: { fd: Fd; keyTypeId: number; valueTypeId: number } | undefined;
   try {
@@ -88,7 +80,7 @@ export function mapDifferences(info: MapInfo, definition: MapDefinition): string
 
 function show(point: string, value: number): string {
   if (point !== "type") return String(value);
-  return Object.entries(MapType).find(([, number]) => number === value)?.[0] ?? String(value);
+  return mapTypeName(value);
 }
 
 /**

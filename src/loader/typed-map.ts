@@ -1,7 +1,6 @@
 import {
   BpfError,
   Errno,
-  isPerCpu,
   linux,
   possibleCpus,
   type BatchCursor,
@@ -9,20 +8,35 @@ import {
   type Kernel,
   type MapElements,
 } from "../kernel/index.ts";
-import { MapType, UpdateFlag, type Infer, type MapDefinition, type Schema } from "../types/index.ts";
-
-type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
+import {
+  isPerCpu,
+  mapKind,
+  UpdateFlag,
+  type Infer,
+  type MapDefinition,
+  type MapTypeOf,
+  type PerCpuMapType,
+  type Schema,
+} from "../types/index.ts";
 
 /** The TypeScript type of a map's keys. */
 export type MapKey<D extends MapDefinition> = Infer<D["key"]>;
 
 /** The TypeScript type of a map's values; for a per-CPU map, an array with one value per possible CPU. */
-export type MapValue<D extends MapDefinition> = D["type"] extends PerCpuType
+export type MapValue<D extends MapDefinition> = D["type"] extends PerCpuMapType
   ? readonly Infer<D["value"]>[]
   : Infer<D["value"]>;
 
-/** The handle for a map's declaration. */
-export type MapHandle<D extends MapDefinition> = TypedMap<MapKey<D>, MapValue<D>>;
+/**
+ * The handle for a map's declaration, with the operations that its kind has: nothing can be deleted from an array,
+ * and a ring buffer has records (`readRingBuffer`) in place of elements.
+ */
+export type MapHandle<D extends MapDefinition> =
+  D["type"] extends MapTypeOf<"records">
+    ? Pick<TypedMap<undefined, never>, "definition" | "fd" | "name" | "maxEntries" | "close" | typeof Symbol.dispose>
+    : D["type"] extends MapTypeOf<"indexed">
+      ? Omit<TypedMap<MapKey<D>, MapValue<D>>, "delete" | "deleteMany" | "take">
+      : TypedMap<MapKey<D>, MapValue<D>>;
 
 /**
  * Opens a map by its declaration. The handle owns the descriptor.
@@ -154,8 +168,7 @@ export class TypedMap<K, V> {
 
   /** The number of elements; for an array, its size. Walks through the map. @throws {BpfError} */
   count(): number {
-    if (this.definition.type === MapType.ARRAY || this.definition.type === MapType.PERCPU_ARRAY)
-      return this.#maxEntries;
+    if (mapKind(this.definition.type).elements === "indexed") return this.#maxEntries;
     const cursor: BatchCursor = {};
     for (let count = 0; ; ) {
       const { done, errno, finished } = this.#elements.lookupBatch(cursor);

@@ -203,7 +203,7 @@ test("one name is one map with one shape", () => {
   const definition = hash("h", { key: u32, value: u32, maxEntries: 4 });
   maps.of(definition).set(1, 2);
   assert.is(maps.of(hash("h", { key: u32, value: u32, maxEntries: 4 })).get(1), 2);
-  assert.throws(() => maps.of(withMaxEntries(definition, 5)), /declared twice, with another maxEntries/);
+  assert.throws(() => maps.of(withMaxEntries(definition, 5)), /declared twice, and its maxEntries is/);
   assert.throws(
     () => maps.of(progArray("p", { maxEntries: 1 })).set(1, undefined as never),
     /cannot set program 1 of map p: it has 1 entries/,

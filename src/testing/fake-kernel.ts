@@ -3,7 +3,6 @@ import {
   BpfError,
   Errno,
   Fd,
-  isPerCpu,
   possibleCpus,
   type BatchCursor,
   type BatchResult,
@@ -14,7 +13,7 @@ import {
   type MapShape,
   type ProgramLoad,
 } from "../kernel/index.ts";
-import { MapType, UpdateFlag } from "../types/index.ts";
+import { isPerCpu, mapKind, UpdateFlag, type MapType } from "../types/index.ts";
 
 /** An object of a `FakeKernel`. */
 export type FakeObject =
@@ -165,7 +164,7 @@ export class FakeKernel {
   }
 }
 
-const isArray = (type: MapType): boolean => type === MapType.ARRAY || type === MapType.PERCPU_ARRAY;
+const isArray = (type: MapType): boolean => mapKind(type).elements === "indexed";
 
 const strideOf = ({ type, valueSize }: Pick<MapShape, "type" | "valueSize">): number =>
   isPerCpu(type) ? Math.ceil(valueSize / 8) * 8 * possibleCpus() : valueSize;

@@ -32,6 +32,16 @@ export {
   type InferFields,
   type StructSchema,
 } from "./struct.ts";
+export {
+  isPerCpu,
+  mapKind,
+  mapTypeName,
+  type MapKind,
+  type MapOperation,
+  type MapTypeOf,
+  type MapTypeWith,
+  type PerCpuMapType,
+} from "./map-kinds.ts";
 export { mapDifference, schemaDifference } from "./difference.ts";
 export type { Mistake } from "./mistake.ts";
 export { ipv4, ipv6, withoutMapping, type IpAddressSchema, type Ipv4Schema, type Ipv6Schema } from "./address.ts";

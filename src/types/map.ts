@@ -1,4 +1,5 @@
 import { MapFlag, MapType } from "./bpf.ts";
+import { mapKind } from "./map-kinds.ts";
 import { u32 } from "./scalar.ts";
 import { encodeValue, type Infer, type Schema } from "./schema.ts";
 
@@ -54,7 +55,7 @@ function define<T extends MapType, K extends Schema, V extends Schema>(
   if (!Number.isInteger(maxEntries) || maxEntries < 0 || maxEntries > 0xffff_ffff) {
     throw new RangeError(`map ${name}: maxEntries is a whole number below 2^32, not ${maxEntries}`);
   }
-  return Object.freeze({ name, type, key, value, maxEntries, flags });
+  return Object.freeze({ name, type, key, value, maxEntries, flags: flags | (mapKind(type).flags ?? 0) });
 }
 
 /** A hash table. */
@@ -71,7 +72,7 @@ export const lruPercpuHash = <K extends Schema, V extends Schema>(name: string, 
   define(MapType.LRU_PERCPU_HASH, name, o.key, o.value, o);
 /** A trie looked up by longest prefix; its key begins with a `u32`, the prefix length in bits. */
 export const lpmTrie = <K extends Schema, V extends Schema>(name: string, o: Keyed<K, V>) =>
-  define(MapType.LPM_TRIE, name, o.key, o.value, { ...o, flags: (o.flags ?? 0) | MapFlag.NO_PREALLOC });
+  define(MapType.LPM_TRIE, name, o.key, o.value, o);
 /** An array, indexed by `u32`; every element is there from the start, zero. */
 export const array = <V extends Schema>(name: string, o: Indexed<V>) => define(MapType.ARRAY, name, u32, o.value, o);
 /** An array with a value of its own for each CPU. */
@@ -81,7 +82,7 @@ export const percpuArray = <V extends Schema>(name: string, o: Indexed<V>) =>
 export const progArray = (name: string, o: Sizes) => define(MapType.PROG_ARRAY, name, u32, u32, o);
 /** A value that hangs on a socket and goes with it. In user space its key is a socket's file descriptor. */
 export const skStorage = <V extends Schema>(name: string, o: { value: V; flags?: number }) =>
-  define(MapType.SK_STORAGE, name, u32, o.value, { maxEntries: 0, flags: (o.flags ?? 0) | MapFlag.NO_PREALLOC });
+  define(MapType.SK_STORAGE, name, u32, o.value, { ...o, maxEntries: 0 });
 /** A queue of records to user space; `maxEntries` is its size in bytes, a power of two and a multiple of the page size. */
 export const ringbuf = <V extends Schema>(name: string, o: { value: V; maxEntries: number; flags?: number }) =>
   define(MapType.RINGBUF, name, none, o.value, o);

@@ -1,5 +1,5 @@
 /** Maps that hold exactly given entries: missing ones are added before services change, stale ones removed after. */
-import type { MapHandle, MapKey, MapValue } from "../../loader/index.ts";
+import type { MapKey, MapValue, TypedMap } from "../../loader/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
 import { LoadBalancerError } from "../model/index.ts";
 
@@ -7,7 +7,7 @@ type Entry<D extends MapDefinition> = readonly [key: MapKey<D>, value: MapValue<
 
 /** The part of a map's handle that `EntryChange` uses. */
 export type ChangedMap<D extends MapDefinition = MapDefinition> = Pick<
-  MapHandle<D>,
+  TypedMap<MapKey<D>, MapValue<D>>,
   "name" | "maxEntries" | "setMany" | "deleteMany"
 > &
   Iterable<Entry<D>>;

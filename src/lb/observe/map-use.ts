@@ -1,6 +1,6 @@
 /** How full maps are. */
 import { kernelElementCount, type PinDirectory, type TypedMap } from "../../loader/index.ts";
-import { MapType } from "../../types/index.ts";
+import { mapKind } from "../../types/index.ts";
 import { familyMaps, loadBalancerMaps } from "../apply/index.ts";
 import type { Range } from "../plan/index.ts";
 
@@ -14,8 +14,6 @@ export interface MapUse {
    */
   readonly countedBy: "kernel" | "walk" | "services";
 }
-
-const HASHES: ReadonlySet<MapType> = new Set<MapType>([MapType.HASH, MapType.LRU_HASH, MapType.PERCPU_HASH]);
 
 /** How full a hash map is. @throws {BpfError} */
 function mapUse(map: TypedMap<unknown, unknown>): MapUse {
@@ -37,7 +35,7 @@ function slotUse(services: Iterable<{ readonly range: Range }>): MapUse {
 export function pinnedMapUses(pins: PinDirectory): ReadonlyMap<string, MapUse> {
   const pinned = new Set(pins.names("maps"));
   const uses = new Map<string, MapUse>();
-  for (const definition of loadBalancerMaps.filter(({ name, type }) => pinned.has(name) && HASHES.has(type))) {
+  for (const definition of loadBalancerMaps.filter(({ name, type }) => pinned.has(name) && mapKind(type).counted)) {
     using map = pins.map(definition);
     uses.set(definition.name, mapUse(map));
   }

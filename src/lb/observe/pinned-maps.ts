@@ -1,7 +1,7 @@
 /** Reads the maps of a loaded load balancer. */
 import { connected } from "../../../programs/index.ts";
 import { checkManager, PinDirectory, type TypedMap } from "../../loader/index.ts";
-import { MapType, type MapDefinition } from "../../types/index.ts";
+import { mapKind, type MapDefinition } from "../../types/index.ts";
 import { familyMaps, loadBalancerMaps, nothingLoaded, OWNER } from "../apply/index.ts";
 import { LoadBalancerError, nearest } from "../model/index.ts";
 import { pinnedMapUses, type MapUse } from "./map-use.ts";
@@ -100,7 +100,7 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
       hint: suggestion === undefined ? `there are ${names.join(", ")}` : `did you mean ${suggestion}?`,
     });
   }
-  if (definition.type === MapType.SK_STORAGE) {
+  if (mapKind(definition.type).elements === "owned") {
     throw new LoadBalancerError(`cannot list the elements of map ${name}: they belong to sockets`, {
       hint: storageHints.get(name),
     });
@@ -111,7 +111,7 @@ export function openPinnedMap(directory: string, name: string): OpenMap {
       const bytes = new Uint8Array(definition.value.size);
       const view = new DataView(bytes.buffer);
       for (const element of map.entries()) {
-        if (!zeroes && definition.type === MapType.ARRAY) {
+        if (!zeroes && mapKind(definition.type).elements === "indexed") {
           definition.value.write(view, 0, element[1]);
           if (bytes.every((byte) => byte === 0)) continue;
         }

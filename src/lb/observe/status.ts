@@ -2,7 +2,7 @@
 import { NO_SERVICE, optOutCgroups, optOutNamespaces } from "../../../programs/index.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
-import { MapType } from "../../types/index.ts";
+import { mapTypeName } from "../../types/index.ts";
 import {
   controlMaps,
   familyMaps,
@@ -256,9 +256,5 @@ function serviceStatus(
 
 /** A map type's name in linux/bpf.h, in lower case: `lru_hash`. */
 export function mapTypeText(type: number): string {
-  return (
-    Object.entries(MapType)
-      .find(([, value]) => value === type)?.[0]
-      .toLowerCase() ?? String(type)
-  );
+  return mapTypeName(type).toLowerCase();
 }

@@ -2,7 +2,10 @@ import {
   decodeValue,
   encodeValue,
   MapFlag,
-  MapType,
+  isPerCpu,
+  mapKind,
+  type MapKind,
+  type PerCpuMapType,
   UpdateFlag,
   type Infer,
   type MapDefinition,
@@ -16,27 +19,20 @@ import { LpmTrieStore } from "./lpm-trie.ts";
 import { MapRegion } from "./map-region.ts";
 import type { Element, Store, StoreShape } from "./store.ts";
 
-type PerCpuType = typeof MapType.PERCPU_HASH | typeof MapType.PERCPU_ARRAY | typeof MapType.LRU_PERCPU_HASH;
-
 /** The TypeScript type of a map's values; for a per-CPU map, an array with one value per CPU. */
-export type KeyedMapValue<D extends MapDefinition> = D["type"] extends PerCpuType
+export type KeyedMapValue<D extends MapDefinition> = D["type"] extends PerCpuMapType
   ? readonly Infer<D["value"]>[]
   : Infer<D["value"]>;
 
-const stores: { readonly [type: number]: new (shape: StoreShape) => Store } = {
-  [MapType.HASH]: HashStore,
-  [MapType.PERCPU_HASH]: HashStore,
-  [MapType.LRU_HASH]: LruHashStore,
-  [MapType.LRU_PERCPU_HASH]: LruHashStore,
-  [MapType.ARRAY]: ArrayStore,
-  [MapType.PERCPU_ARRAY]: ArrayStore,
-  [MapType.LPM_TRIE]: LpmTrieStore,
+/** The stores of the kinds that have keys and values. */
+const stores: Readonly<Partial<Record<Simulated, new (shape: StoreShape) => Store>>> = {
+  hash: HashStore,
+  "lru-hash": LruHashStore,
+  array: ArrayStore,
+  "lpm-trie": LpmTrieStore,
 };
 
-export const isKeyedMap = (type: MapType): boolean => type in stores;
-
-const isPerCpu = (type: MapType): boolean =>
-  type === MapType.PERCPU_HASH || type === MapType.PERCPU_ARRAY || type === MapType.LRU_PERCPU_HASH;
+type Simulated = NonNullable<MapKind["simulated"]>;
 
 /**
  * A simulated map of keys and values: hash, array, LRU, per-CPU or LPM trie. Its user-space API equals that of
@@ -63,7 +59,8 @@ export class KeyedMap<K = unknown, V = unknown> {
   /** @throws {RangeError} for a map of another type */
   constructor(definition: MapDefinition, cpus: number) {
     const { name, type, key, value, maxEntries, flags, initialValue } = definition;
-    const make = stores[type];
+    const { simulated } = mapKind(type);
+    const make = simulated && stores[simulated];
     if (make === undefined) throw new RangeError(`cannot simulate map ${name}: type ${type} has no keys and values`);
     this.definition = definition;
     this.region = new MapRegion(name, this);

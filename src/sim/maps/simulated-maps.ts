@@ -1,6 +1,13 @@
-import { MapType, type Infer, type MapDefinition } from "../../types/index.ts";
+import {
+  mapDifference,
+  mapKind,
+  mapTypeName,
+  type Infer,
+  type MapDefinition,
+  type MapType,
+} from "../../types/index.ts";
 import type { SimulatedSocket } from "../context/socket.ts";
-import { isKeyedMap, KeyedMap, type KeyedMapValue } from "./keyed-map.ts";
+import { KeyedMap, type KeyedMapValue } from "./keyed-map.ts";
 import { ProgramArray } from "./program-array.ts";
 import { RingBuffer } from "./ring-buffer.ts";
 import { SocketStorage } from "./socket-storage.ts";
@@ -52,24 +59,27 @@ export class SimulatedMaps {
   }
 
   #make(definition: MapDefinition): AnyMap {
-    switch (definition.type) {
-      case MapType.SK_STORAGE:
+    const { simulated } = mapKind(definition.type);
+    if (simulated === undefined)
+      throw new RangeError(`map ${definition.name}: maps of type ${mapTypeName(definition.type)} are not simulated`);
+    switch (simulated) {
+      case "socket-storage":
         return new SocketStorage(definition);
-      case MapType.RINGBUF:
+      case "ring-buffer":
         return new RingBuffer(definition);
-      case MapType.PROG_ARRAY:
+      case "program-array":
         return new ProgramArray(definition);
-      default:
-        if (isKeyedMap(definition.type)) return new KeyedMap(definition, this.cpus);
-        throw new RangeError(`cannot simulate map ${definition.name}: type ${definition.type} is not supported`);
+      case "hash":
+      case "lru-hash":
+      case "array":
+      case "lpm-trie":
+        return new KeyedMap(definition, this.cpus);
     }
   }
 }
 
 function checkSameShape(one: MapDefinition, other: MapDefinition): void {
-  const differs =
-    (["type", "maxEntries", "flags"] as const).find((property) => one[property] !== other[property]) ??
-    (one.key.size !== other.key.size ? "key" : one.value.size !== other.value.size ? "value" : undefined);
-  if (differs !== undefined)
-    throw new RangeError(`cannot use map ${one.name}: it is declared twice, with another ${differs}`);
+  const difference = mapDifference(one, other);
+  if (difference !== undefined)
+    throw new RangeError(`cannot use map ${one.name}: it is declared twice, and ${difference}`);
 }
