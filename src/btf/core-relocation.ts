@@ -40,7 +40,7 @@ export interface CoreResult {
   readonly local: bigint | undefined;
   /** The value for the instruction; undefined where the target has no such field or enumerator. */
   readonly target: bigint | undefined;
-  /** For the offset of an ordinary field: its size in bytes on either side, and whether a load may change to the new size. */
+  /** For the offset of a field: its bytes on either side, 0 for a bit field, and whether a load may change to the new size. */
   readonly resize?: { readonly local: number; readonly target: number; readonly safe: boolean };
   /** The access in C's words, for messages: `struct sock.__sk_common.skc_dport`. */
   readonly text: string;
@@ -90,8 +90,10 @@ export class CoreRelocations {
     if (!/^\d{1,9}(:\d{1,9})*$/.test(record.access))
       throw new BtfError(`CO-RE access ${JSON.stringify(record.access)} is not a list of indices`);
     const access = record.access.split(":").map(Number);
-    if (kind === CoreKind.TYPE_ID_LOCAL)
+    if (kind === CoreKind.TYPE_ID_LOCAL) {
+      checkWhole(this.#local, type, access);
       return { local: undefined, target: BigInt(type), text: typeText(this.#local, type) };
+    }
     const question = questionOf(this.#local, type, access, kind);
     const local = question.local;
     const known = this.#candidates.get(type) ?? this.#find(type);
@@ -141,7 +143,7 @@ interface Answer {
   readonly exact: boolean;
   /** Bits from the start of the root type: candidates have to agree on it for every kind of question. */
   readonly bit: number;
-  /** For the offset of an ordinary field: its bytes (an array's are those of an element), and its type. */
+  /** For the offset of a field: its bytes (an array's are those of an element), and its type; 0 and void for a bit field. */
   readonly size?: number;
   readonly type?: number;
 }
@@ -184,9 +186,13 @@ function typeText(btf: Btf, id: number): string {
 
 const isEnum = (type: BtfType) => type.kind === "enum" || type.kind === "enum64";
 
-function typeQuestion(local: Btf, type: number, access: readonly number[], kind: number): Question {
+function checkWhole(btf: Btf, type: number, access: readonly number[]): void {
   if (access.length !== 1 || access[0] !== 0)
-    throw new BtfError(`CO-RE access ${access.join(":")} to ${typeText(local, type)} as a whole, where 0 is expected`);
+    throw new BtfError(`CO-RE access ${access.join(":")} to ${typeText(btf, type)} as a whole, where 0 is expected`);
+}
+
+function typeQuestion(local: Btf, type: number, access: readonly number[], kind: number): Question {
+  checkWhole(local, type, access);
   const answer = (btf: Btf, id: number): Answer => ({
     value: kind === CoreKind.TYPE_SIZE ? BigInt(sizeOf(btf, id)) : kind === CoreKind.TYPE_ID_TARGET ? BigInt(id) : 1n,
     // Linking may number the types anew.
@@ -374,6 +380,7 @@ function fieldAnswer(btf: Btf, { bit, last }: Place, kind: number, text: string)
   }
   const type = skipModifiers(btf, last.member.type);
   const isBitField = last.member.bits !== 0;
+  const { offset, size, bits } = storage(btf, type, bit, last.member.bits);
   if (kind === CoreKind.FIELD_SIGNED) {
     const resolved = btf.type(type);
     const signed =
@@ -381,7 +388,6 @@ function fieldAnswer(btf: Btf, { bit, last }: Place, kind: number, text: string)
       ((resolved.kind === "enum" || resolved.kind === "enum64") && resolved.signed);
     return { value: signed ? 1n : 0n, exact: true, bit };
   }
-  const { offset, size, bits } = storage(btf, type, bit, last.member.bits);
   const unsigned = (value: number) => BigInt.asUintN(32, BigInt(value));
   switch (kind) {
     case CoreKind.FIELD_BYTE_OFFSET:
@@ -389,7 +395,8 @@ function fieldAnswer(btf: Btf, { bit, last }: Place, kind: number, text: string)
         value: BigInt(offset),
         exact: !isBitField,
         bit,
-        ...(isBitField ? {} : { type, size: elementSize(btf, type) }),
+        type: isBitField ? 0 : type,
+        size: isBitField ? 0 : elementSize(btf, type),
       };
     case CoreKind.FIELD_BYTE_SIZE:
       return { value: BigInt(size), exact: !isBitField, bit };

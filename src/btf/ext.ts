@@ -122,24 +122,30 @@ export interface ExtSection {
   readonly records: readonly (readonly number[])[];
 }
 
-/** The bytes of a `.BTF.ext` with func_info and line_info; offsets of instructions are in bytes. */
-export function encodeBtfExt(functions: readonly ExtSection[], lines: readonly ExtSection[]): Uint8Array {
+/** The bytes of a `.BTF.ext` with func_info, line_info and CO-RE records; offsets of instructions are in bytes. */
+export function encodeBtfExt(
+  functions: readonly ExtSection[],
+  lines: readonly ExtSection[],
+  core: readonly ExtSection[] = [],
+): Uint8Array {
   const encode = (size: number, sections: readonly ExtSection[]): number[] => {
     const filled = sections.filter(({ records }) => records.length > 0);
     return filled.length === 0
       ? []
       : [size, ...filled.flatMap(({ name, records }) => [name, records.length, ...records.flat()])];
   };
-  const functionWords = encode(8, functions);
-  const lineWords = encode(16, lines);
-  const body = [...functionWords, ...lineWords];
+  const parts = [encode(8, functions), encode(16, lines), encode(16, core)];
+  const body = parts.flat();
   const view = new DataView(new ArrayBuffer(HEADER + 4 * body.length));
   view.setUint16(0, BTF_MAGIC, true);
   view.setUint8(2, 1);
-  const ends = [4 * functionWords.length, 4 * body.length, 4 * body.length];
-  [HEADER, 0, ends[0]!, ends[0]!, ends[1]! - ends[0]!, ends[2]!, 0].forEach((word, i) =>
-    view.setUint32(4 + 4 * i, word, true),
-  );
+  view.setUint32(4, HEADER, true);
+  let end = 0;
+  parts.forEach((part, i) => {
+    view.setUint32(8 + 8 * i, end, true);
+    view.setUint32(12 + 8 * i, 4 * part.length, true);
+    end += 4 * part.length;
+  });
   body.forEach((word, i) => view.setUint32(HEADER + 4 * i, word, true));
   return new Uint8Array(view.buffer);
 }

@@ -75,10 +75,11 @@ function relocateAccess(instruction: Instruction, target: bigint, result: CoreRe
   const offset = Number(target);
   if (resize === undefined || resize.local === resize.target) return [{ ...instruction, offset }];
   if (!resize.safe) {
+    const size = (bytes: number) => (bytes === 0 ? "is a bit field" : `has ${bytes} bytes`);
+    const what = `${text} ${size(resize.target)} in the target kernel, and ${size(resize.local)} in the program`;
     return missingInstruction(
       instruction,
-      `${text} has ${resize.target} bytes in the target kernel, not ${resize.local}: ` +
-        "read it with BPF_CORE_READ_BITFIELD or bpf_core_field_size (CO-RE)",
+      `${what}: read it with BPF_CORE_READ_BITFIELD or bpf_core_field_size (CO-RE)`,
     );
   }
   // A field of another size is accessed with that size, where the number stays the same.
