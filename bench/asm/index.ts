@@ -1,8 +1,7 @@
 /**
- * `npm run bench:asm`: instructions a second of the builders, the encoder, the
- * decoder, the text assembler and the printer, and beside them `llvm-mc` on the
- * same text. Rounds take turns, so that all see the same machine; medians are
- * shown.
+ * `npm run bench:asm`: instructions per second of the builders, encoder, decoder, text assembler and printer,
+ * compared with `llvm-mc` on the same text. The candidates take turns in every round, so that all run under the
+ * same conditions; the results are medians.
  *
  * Usage: npm run bench:asm -- [LINES] [ROUNDS]
  */
@@ -45,7 +44,7 @@ const SUBCOMMAND = fileURLToPath(new URL("../../dist/src/cli/commands/asm.js", i
 const lines = Number(process.argv[2] ?? 200_000);
 const rounds = Number(process.argv[3] ?? 7);
 
-/** Random instructions of every form that both assemblers read. */
+/** Random instructions in every form that both assemblers read. */
 function commonText(): string {
   const random = randomNumbers(1);
   const text: string[] = [];
@@ -56,7 +55,7 @@ function commonText(): string {
   return `${text.join("\n")}\n`;
 }
 
-/** A start of a program as people write it, again and again. */
+/** The typical start of a program, repeated. */
 function build(): Instruction[] {
   const instructions: Instruction[] = [];
   while (instructions.length < lines) {
@@ -76,7 +75,7 @@ function build(): Instruction[] {
   return instructions;
 }
 
-/** The least that encoding can cost: two writes for each slot, of numbers that are at hand. */
+/** A lower bound for encoding: two writes per slot of known numbers. */
 function writeSlots(count: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(count * 8));
   for (let slot = 0; slot < count; slot++) {
@@ -106,7 +105,7 @@ try {
   const command = ["asm", file, "-o", join(directory, "ours.bin")];
   if (existsSync(SUBCOMMAND))
     work["tsbpf asm, the whole command"] = () => execFileSync(process.execPath, [COMMAND, ...command]);
-  else console.log("tsbpf asm is not measured: `npm run build` first");
+  else console.log("tsbpf asm is not measured: run `npm run build` first");
   if (spawnSync(LLVM, ["--version"]).error === undefined) {
     work[`${LLVM}, the whole command`] = () =>
       execFileSync(LLVM, ["-triple=bpfel", "-mcpu=v4", "-filetype=obj", file, "-o", join(directory, "llvm.o")]);
@@ -119,7 +118,7 @@ try {
     for (const [name, run] of Object.entries(work)) {
       const start = process.hrtime.bigint();
       run();
-      // The first two rounds warm the machine up.
+      // The first two rounds are for warming up.
       if (round >= 0) times.get(name)!.push(Number(process.hrtime.bigint() - start));
     }
   }

@@ -1,9 +1,8 @@
 /**
- * `npm run bench:btf`: what BTF and object files cost. The kernel's own types,
- * parsed by a process that does it for the first time (as every command that
- * needs them does) and by one that has done it before, with the memory that
- * stays; a program's functions and lines; the load balancer's object file,
- * written and read. bpftool, where it is there, lists the same types beside us.
+ * `npm run bench:btf`: the cost of BTF and object files. Measures parsing the kernel's types for the first time
+ * in a process, as every command that needs them does, and again, with the memory kept; a program's function
+ * and line records; and writing and reading the load balancer's object file. Compares with bpftool's dump of
+ * the same types, if installed.
  *
  * Usage: npm run bench:btf -- [ROUNDS]
  */
@@ -24,7 +23,7 @@ interface FirstParse {
   readonly memory: number;
 }
 
-/** Milliseconds that `work` takes. */
+/** The milliseconds that `work` takes. */
 function timed(work: () => unknown): number {
   const start = process.hrtime.bigint();
   work();
@@ -34,7 +33,7 @@ function timed(work: () => unknown): number {
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const repeated = (work: () => unknown): number => median(Array.from({ length: rounds }, () => timed(work)));
 
-/** In a process of its own: the first parse, the first name looked up, a thousand more, and the memory that they leave. */
+/** Run in a separate process: the first parse, the first lookup by name, a thousand more, and the memory kept. */
 function firstParse(): FirstParse {
   const memory = () => {
     globalThis.gc!();
@@ -56,7 +55,7 @@ function row(what: string, milliseconds: number, note = ""): void {
 }
 
 function measureKernelTypes(): void {
-  if (!existsSync(VMLINUX)) return console.log(`SKIPPED, the kernel's types: there is no ${VMLINUX}`);
+  if (!existsSync(VMLINUX)) return console.log(`SKIPPED, the kernel's types: ${VMLINUX} does not exist`);
   const blob = readFileSync(VMLINUX);
   const self = fileURLToPath(import.meta.url);
   const firsts = Array.from(
@@ -70,13 +69,15 @@ function measureKernelTypes(): void {
   );
   const of = (field: keyof FirstParse) => median(firsts.map((first) => first[field]));
   console.log(
-    `the kernel's types: ${blob.length.toLocaleString("en-GB")} bytes, ${new Btf(blob).typeCount.toLocaleString("en-GB")} types; medians of ${rounds}`,
+    `the kernel's types: ${blob.length.toLocaleString("en-GB")} bytes, ` +
+      `${new Btf(blob).typeCount.toLocaleString("en-GB")} types; medians of ${rounds}`,
   );
-  row("read and parsed, first time in a process", of("parse"));
+  row("read and parsed, first in a process", of("parse"));
   row("first struct found by name, and a field of it", of("find"), "(builds the index of names)");
-  row("found by name after that, a thousand times", of("again"));
+  row("a thousand more lookups by name", of("again"));
   console.log(
-    `${"memory that stays".padEnd(56)}${(of("memory") / 1e6).toFixed(2).padStart(10)} MB  (${(blob.length / 1e6).toFixed(2)} of them the blob)`,
+    `${"memory kept".padEnd(56)}${(of("memory") / 1e6).toFixed(2).padStart(10)} MB  ` +
+      `(${(blob.length / 1e6).toFixed(2)} of them the blob)`,
   );
   row(
     "parsed again, from memory",
@@ -91,8 +92,8 @@ function measureKernelTypes(): void {
   );
   const dump = () => spawnSync("bpftool", ["btf", "dump", "file", VMLINUX], { stdio: "ignore" });
   if (dump().error === undefined)
-    row("bpftool btf dump, output thrown away", repeated(dump), "(decodes and prints every type)");
-  else console.log("SKIPPED, bpftool beside it: bpftool is not installed");
+    row("bpftool btf dump, output discarded", repeated(dump), "(decodes and prints every type)");
+  else console.log("SKIPPED, bpftool: it is not installed");
 }
 
 function measurePrograms(): void {

@@ -1,9 +1,8 @@
-"""Opens sockets in network namespaces and keeps them: for `npm run bench:close-sockets`.
+"""Keeps sockets open in network namespaces, for `npm run bench:close-sockets`.
 
-Arguments: how many sockets to the first and to the second service in each
-namespace, and to the third in the first one, half of them TCP, half UDP; then
-the namespaces' names. Says "ready",
-and ends with its standard input.
+Arguments: the number of sockets to the first and to the second service per namespace, and to the third in the
+first namespace, half of them TCP and half UDP; then the names of the namespaces. Prints "ready", and ends when its
+standard input closes.
 """
 import ctypes
 import fcntl
@@ -35,7 +34,7 @@ def open_in(name, counts):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
     for backend in BACKENDS:
-        # Nobody accepts: the kernel has made the connection without.
+        # The kernel completes connections without accept.
         listener = socket.socket()
         listener.bind(backend)
         listener.listen(4096)

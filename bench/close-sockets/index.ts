@@ -1,11 +1,9 @@
 /**
- * `npm run bench:close-sockets`: how long it takes to close the sockets of
- * removed backends, among many sockets in many network namespaces: some in
- * one namespace, some in each, then all others. Each number is of one call.
+ * `npm run bench:close-sockets`: the time to close the sockets of removed backends, among many sockets in many
+ * network namespaces: some in one namespace, some in each, then all others. Each number is one call.
  *
- * Half of the sockets are TCP, half connected UDP; every TCP connection has its
- * backend's end in the namespace too. Needs root on Linux, and python3. Makes
- * namespaces and a cgroup of its own, and takes them away; gives up after 5 minutes.
+ * Half of the sockets are TCP, half connected UDP; the backend's end of every TCP connection is in the namespace
+ * too. Needs root on Linux and python3. Creates and removes its own namespaces and cgroup; gives up after 5 minutes.
  *
  * Usage: npm run bench:close-sockets -- [SOCKETS] [NAMESPACES]
  */
@@ -22,12 +20,12 @@ import { startIn, withCgroup } from "../../src/testing/index.ts";
 const sockets = Number(process.argv[2] ?? 100_000);
 const namespaces = Number(process.argv[3] ?? 200);
 const each = Math.max(2, Math.round(sockets / namespaces));
-/** Besides, in the first namespace: those to the service that loses its backend first. */
+/** Extra sockets in the first namespace, to the service that loses its backend first. */
 const FEW_IN_ONE = 10;
-/** Of each namespace's: those to the service that loses its backend next. */
+/** Sockets per namespace to the service that loses its backend next. */
 const few = Math.min(each, Math.max(2, 2 * Math.round(each / 200)));
 
-/** Descriptors that one process may have open here, with room to spare. */
+/** Below the limit on open descriptors of one process. */
 const SOCKETS_PER_PROCESS = 10_000;
 const TIME_LIMIT = "300";
 
@@ -71,7 +69,7 @@ async function openSockets(cgroup: string, clients: ChildProcess[]): Promise<voi
         once(client.stdout!, "data").then(() => "ready"),
         once(client, "exit").then(() => "exit"),
       ]);
-      if (outcome === "exit") throw new Error(`the sockets could not be opened: ${errors}`);
+      if (outcome === "exit") throw new Error(`cannot open the sockets: ${errors}`);
     }),
   );
 }
@@ -83,7 +81,8 @@ async function measure(what: string, run: () => Promise<number>): Promise<void> 
   const clock = Number(process.hrtime.bigint() - start) / 1e6;
   const { user, system } = process.cpuUsage(usage);
   console.log(
-    `${what.padEnd(34)} ${String(closed).padStart(7)} ${clock.toFixed(0).padStart(8)} ${(user / 1000).toFixed(0).padStart(8)} ${(system / 1000).toFixed(0).padStart(8)}`,
+    `${what.padEnd(34)} ${String(closed).padStart(7)} ${clock.toFixed(0).padStart(8)} ` +
+      `${(user / 1000).toFixed(0).padStart(8)} ${(system / 1000).toFixed(0).padStart(8)}`,
   );
 }
 
@@ -116,17 +115,18 @@ await withCgroup(async (cgroup) => {
           ]),
         );
       console.log(
-        `${connections.count()} sockets in ${namespaces} network namespaces, ${networkNamespaces().length} on this machine, Node ${process.version}`,
+        `${connections.count()} sockets in ${namespaces} network namespaces, ${networkNamespaces().length} on ` +
+          `this machine, Node ${process.version}`,
       );
       console.log(`${"milliseconds".padEnd(34)}  closed    clock     user   system`);
-      await measure("no backend is removed", close);
+      await measure("no backend removed", close);
       set(2);
-      await measure(`one is, with ${FEW_IN_ONE} sockets, all in one`, close);
+      await measure(`one removed, ${FEW_IN_ONE} sockets in one`, close);
       set(0);
-      await measure(`another, with ${few} sockets in each`, close);
+      await measure(`another, ${few} sockets in each`, close);
       set(1);
-      await measure("the last, with all others", close);
-      await measure("once more", close);
+      await measure("the last, all other sockets", close);
+      await measure("again", close);
     } finally {
       attached.close();
     }

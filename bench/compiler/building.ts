@@ -1,4 +1,4 @@
-/** What building takes: all programs of the load balancer, in a fresh process beside clang, and in one that has done it often. */
+/** Build times of all programs of the load balancer: in a fresh process, compared with clang, and in a warm one. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
@@ -10,15 +10,16 @@ import { compile } from "../../src/compiler/index.ts";
 const COLD_RUNS = 7;
 const WARM_RUNS = 60;
 
-/** Seconds by the clock and of user CPU time, other threads included. */
+/** Seconds of wall-clock time and of user CPU time, including other threads. */
 interface Times {
   readonly clock: number;
   readonly user: number;
 }
 
-/** From the start of a process to the bytes of every program. */
+/** A script from the start of the process to the bytes of every program. */
 const buildAll = (root: string, extension: string): string => `
-  const { defaultOptions, loadBalancerPrograms } = await import(${JSON.stringify(new URL(`programs/index.${extension}`, root))});
+  const { defaultOptions, loadBalancerPrograms } =
+    await import(${JSON.stringify(new URL(`programs/index.${extension}`, root))});
   const { encode } = await import(${JSON.stringify(new URL(`src/asm/index.${extension}`, root))});
   for (const source of loadBalancerPrograms({ ...defaultOptions, ipv6: true })) encode(source.compile().instructions);`;
 
@@ -34,7 +35,7 @@ function timed(command: string, args: readonly string[]): Times {
 
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
 
-/** Prints medians of several runs, one of each kind after the other. */
+/** Prints medians of several runs; the candidates take turns. */
 export function measureColdBuilding(): void {
   const root = new URL("../../", import.meta.url);
   const dist = new URL("dist/", root);
@@ -73,11 +74,13 @@ export function measureColdBuilding(): void {
     const runs = new Map([...kinds.keys()].map((kind) => [kind, [] as Times[]]));
     for (let i = 0; i < COLD_RUNS; i++) for (const [kind, run] of kinds) runs.get(kind)!.push(run());
     console.log(
-      `\nbuilding the load balancer's programs in a fresh process, medians of ${COLD_RUNS} (load average ${loadavg()[0]!.toFixed(1)}):`,
+      `\nbuilding the load balancer's programs in a fresh process, medians of ${COLD_RUNS} (load average ` +
+        `${loadavg()[0]!.toFixed(1)}):`,
     );
     for (const [kind, times] of runs) {
       console.log(
-        `  ${kind.padEnd(18)} ${(median(times.map(({ clock }) => clock)) * 1000).toFixed(0).padStart(6)} ms, ${(median(times.map(({ user }) => user)) * 1000).toFixed(0).padStart(6)} ms of user CPU time`,
+        `  ${kind.padEnd(18)} ${(median(times.map(({ clock }) => clock)) * 1000).toFixed(0).padStart(6)} ms, ` +
+          `${(median(times.map(({ user }) => user)) * 1000).toFixed(0).padStart(6)} ms of user CPU time`,
       );
     }
   } finally {
@@ -85,7 +88,7 @@ export function measureColdBuilding(): void {
   }
 }
 
-/** Prints medians of user CPU time for each instruction that comes out. */
+/** Prints medians of user CPU time per resulting instruction. */
 export function measureWarmBuilding(): void {
   const sources = loadBalancerPrograms({ ...defaultOptions, ipv6: true });
   const now = (): number => process.cpuUsage().user;
@@ -104,6 +107,7 @@ export function measureWarmBuilding(): void {
   }
   const each = (times: readonly number[]): string => (median(times) / instructions).toFixed(2);
   console.log(
-    `when warm: ${each(described)} µs of user CPU time an instruction to describe, ${each(compiled)} µs to compile (${instructions} instructions)`,
+    `when warm: ${each(described)} µs of user CPU time per instruction to describe, ${each(compiled)} µs to ` +
+      `compile (${instructions} instructions)`,
   );
 }

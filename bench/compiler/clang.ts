@@ -1,4 +1,4 @@
-/** What clang makes of C that is measured beside our programs. */
+/** Compiles the C programs that are compared with ours. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

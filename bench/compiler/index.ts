@@ -1,10 +1,9 @@
 /**
- * `npm run bench:compiler`: the load balancer's programs and the examples'
- * beside the same logic in C (c/) from `clang-19 -O2 -mcpu=v3`. Instructions; as
- * root on Linux also bytes of machine code, and nanoseconds a run of the IPv4
- * programs on the same traffic. Last, what building takes.
+ * `npm run bench:compiler`: compares the load balancer's programs and the examples with the same logic in C
+ * (c/) from `clang-19 -O2 -mcpu=v3`. Reports instructions; as root on Linux also bytes of machine code, and
+ * nanoseconds per run of the IPv4 programs on the same traffic. Finally reports build times.
  *
- * `npm run bench:compiler -- PROGRAM` prints the two listings instead.
+ * `npm run bench:compiler -- PROGRAM` prints both listings instead.
  */
 import { be16, array, cgroup, Errno, PROCEED, REJECT, u64, load, type ProgramSource, type Program } from "tsbpf";
 import { formatListing } from "tsbpf/asm";
@@ -18,7 +17,7 @@ import { measureRuns } from "./traffic.ts";
 const connects = array("connects", { value: u64, maxEntries: 256 });
 const denied = array("denied", { value: u64, maxEntries: 1 });
 
-/** As in examples/, which are commands and can't be imported. */
+/** Copies of the programs in examples/, which are commands and cannot be imported. */
 const examples: readonly ProgramSource[] = [
   cgroup.connect4("count_connect4", (b, ctx) => {
     b.lookup(connects, ctx.protocol.and(255)).ifFound((counter) => counter.value.atomicAdd(1));
@@ -37,7 +36,7 @@ const examples: readonly ProgramSource[] = [
 const sources = [...loadBalancerPrograms({ ...defaultOptions, ipv6: true }), ...examples];
 const ours = sources.map((source) => source.compile());
 const c = ["balancer", "examples"].map((name) => compileC(new URL(`c/${name}.c`, import.meta.url)));
-/** Clang's programs with our declarations of the same maps: one way to fill them. */
+/** Clang's programs with our declarations of the same maps, so that both are filled alike. */
 const theirs = ours.map(
   ({ name, maps }): Program => ({
     ...c.flatMap(({ programs }) => programs).find((program) => program.name === name)!,
@@ -60,7 +59,7 @@ if (wanted === undefined) {
   const bytes =
     reason === undefined ? [ours, theirs].map(jitedBytes) : [new Map<string, number>(), new Map<string, number>()];
   printTable([
-    ["program", "instructions", "clang", "machine code", "clang", "ns a run", "clang"],
+    ["program", "instructions", "clang", "machine code", "clang", "ns per run", "clang"],
     ...ours.map(({ name, instructions }, i) => [
       name,
       instructions.length,
@@ -73,7 +72,8 @@ if (wanted === undefined) {
   measureWarmBuilding();
 } else {
   const index = ours.findIndex(({ name }) => name === wanted);
-  if (index < 0) throw new Error(`there is no program ${wanted}; there are ${ours.map(({ name }) => name).join(", ")}`);
+  const known = ours.map(({ name }) => name).join(", ");
+  if (index < 0) throw new Error(`cannot show program ${wanted}: the programs are ${known}`);
   for (const [who, { instructions }] of [
     ["tsbpf", ours[index]!],
     ["clang", theirs[index]!],
@@ -82,7 +82,7 @@ if (wanted === undefined) {
   }
 }
 
-/** By program, bytes of machine code that the kernel's JIT makes of it. */
+/** Bytes of the kernel's JIT code, by program. */
 function jitedBytes(programs: readonly Program[]): Map<string, number> {
   return new Map(
     programs.map((program) => {

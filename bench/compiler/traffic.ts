@@ -1,4 +1,7 @@
-/** Nanoseconds a run of the IPv4 programs: ours and clang's in a cgroup each, which see the same traffic in turns. */
+/**
+ * Nanoseconds per run of the IPv4 programs: ours and clang's, each in its own cgroup, take turns on the same
+ * traffic.
+ */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { filterWords, generation, services, serviceFilter, slots } from "../../programs/index.ts";
@@ -11,7 +14,7 @@ const SERVICE = { address: "127.100.0.1", port: 5300 };
 const UDP = 17;
 const maxEntries = { services: 1024, slots: 4096, cilium_lb4_reverse_sk: 65_536 };
 
-/** Datagrams on one socket there and back, then sockets that connect, ask for their peer and go. */
+/** Datagrams to and fro on one socket, then sockets that connect, ask for their peer and close. */
 const client = `
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -32,7 +35,7 @@ for (let i = 0; i < 1000; i++) {
 console.log("true");
 `;
 
-/** By program: median nanoseconds a run, of each of the two sets, in the order given. */
+/** The median nanoseconds per run of each set, by program, in the order of the sets. */
 export async function measureRuns(
   sets: readonly (readonly Program[])[],
 ): Promise<ReadonlyMap<string, readonly number[]>> {

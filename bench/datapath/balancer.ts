@@ -1,4 +1,4 @@
-/** The load balancer of programs/, and the programs that do nothing. */
+/** The load balancer of programs/, and programs that do nothing. */
 import { cgroup, PROCEED, type Collection, type Program } from "tsbpf";
 import {
   BackendState,
@@ -14,7 +14,7 @@ import {
 } from "../../programs/index.ts";
 import { BACKENDS, type Service } from "./services.ts";
 
-/** As far as its defaults do not suffice. */
+/** Map sizes beyond the defaults. */
 export function balancerSizes(count: number): Readonly<Record<string, number>> {
   const room = Math.max(262_144, Math.ceil(count * BACKENDS * 1.1));
   return { [slots.name]: room, [backends.name]: room };
@@ -54,7 +54,7 @@ export function writeToBalancer(collection: Collection, added: readonly Service[
   number.set(0, number.get(0)! + 1);
 }
 
-/** What a program costs that does nothing: above all the kernel's own taking of the time. */
+/** Programs that do nothing: their cost is mainly the kernel's time measurement. */
 export function floorPrograms(): Program[] {
   return [
     cgroup.connect4("connect4", () => PROCEED),

@@ -1,4 +1,4 @@
-/** What is compared, and what was hoped for: rows made of measurements. */
+/** The comparisons and their goals: rows computed from measurements. */
 import type { Operation } from "./client.ts";
 import type { Measurement } from "./measure.ts";
 import { netfilterKinds } from "./netfilter.ts";
@@ -12,9 +12,9 @@ export interface Case {
   readonly what: string;
   readonly operation: Operation;
   readonly target: Target;
-  /** The side that stands for ours. */
+  /** The side that represents ours. */
   readonly ours: string;
-  /** Hoped for: at most this part of C's time, as it is and without what a program costs that does nothing; or at most so many nanoseconds above that. */
+  /** The goal: a fraction of C's time, gross and net of the floor; or nanoseconds above the floor. */
   readonly goal?: { readonly gross: number; readonly net: number } | { readonly aboveFloor: number };
 }
 
@@ -70,10 +70,10 @@ export const cases: readonly Case[] = [
   elsewhere("sock_release", "TCP socket", "tcp"),
 ];
 
-/** Every program that is measured. */
+/** Every measured program. */
 export const programNames: string[] = [...new Set(cases.map(({ program }) => program))];
 
-/** Nanoseconds a run at one number of services and of processors. */
+/** Nanoseconds per run for one number of services and of processors. */
 export interface Row {
   readonly services: number;
   readonly processors: number;
@@ -86,11 +86,11 @@ export const gross = ({ peer, ours }: Row): number => ours / peer;
 export const net = ({ floor, peer, ours }: Row): number => (ours - floor) / (peer - floor);
 export const aboveFloor = ({ floor, ours }: Row): number => ours - floor;
 
-/** The cases of the programs that were measured. */
+/** The cases of the measured programs. */
 export const casesOf = (programs: readonly string[]): readonly Case[] =>
   cases.filter(({ program }) => programs.includes(program));
 
-/** The rows of a case, in the order of the measurements. */
+/** The rows of a case, in measurement order. */
 export function rowsOf({ program, operation, target, ours }: Case, measurements: readonly Measurement[]): Row[] {
   const of = (side: string, wanted: Target) =>
     measurements.filter((m) => m.side === side && m.operation === operation && m.target === wanted);
@@ -99,7 +99,7 @@ export function rowsOf({ program, operation, target, ours }: Case, measurements:
       of(side, wanted).find((other) => other.services === services && other.processors === processors)!.programs[
         program
       ]!;
-    // Behind a program that does nothing no service can be reached.
+    // The floor's programs translate nothing, so they can only be measured without services.
     return {
       services,
       processors,
@@ -110,11 +110,11 @@ export function rowsOf({ program, operation, target, ours }: Case, measurements:
   });
 }
 
-/** How a goal was met. */
+/** Whether a goal was met. */
 export interface Verdict {
   readonly subject: string;
   readonly goal: string;
-  /** At each number of services at which it was measured, the worst of all numbers of processors. */
+  /** The worst result over all numbers of processors, by number of services. */
   readonly reached: ReadonlyMap<number, string>;
   readonly met: boolean;
 }
@@ -144,7 +144,7 @@ export function verdicts({ measurements, programs }: Pick<Result, "measurements"
   return [...goals, ...netfilterVerdicts(measurements)];
 }
 
-/** The operations as a whole, and the sides that do them. */
+/** The operations as a whole. */
 export const wholeOperations: readonly { readonly operation: Operation; readonly what: string }[] = [
   { operation: "tcp", what: "TCP: socket, connect, accept, close" },
   { operation: "exchange", what: "UDP: question and answer on one socket" },
@@ -154,7 +154,7 @@ export const wholeOperations: readonly { readonly operation: Operation; readonly
   { operation: "getpeername", what: "getpeername" },
 ];
 
-/** The measurement of a whole operation to a service; at `direct` and `return 1`, to a backend in its place. */
+/** The measurement of a whole operation on a service; for `direct` and `return 1`, on a backend instead. */
 export function wholeOperation(
   measurements: readonly Measurement[],
   side: string,
@@ -177,7 +177,7 @@ export const countsOf = (measurements: readonly Measurement[]): number[] => [
   ...new Set(measurements.map(({ services }) => services)),
 ];
 
-/** Those that were measured: without programs, with, and netfilter's. */
+/** The measured sides: without programs, with programs, and netfilter's. */
 export function sidesOf(measurements: readonly Measurement[]): string[] {
   const found = new Set(measurements.map(({ side }) => side));
   return [...programSides, ...netfilterKinds.map(({ name }) => name)].filter((side) => found.has(side));
@@ -205,7 +205,7 @@ function netfilterVerdicts(measurements: readonly Measurement[]): Verdict[] {
       return [
         {
           subject: `${what}${how}: beside ${side}`,
-          goal: "more a second",
+          goal: "more per second",
           reached: new Map(ratios.map(([services, ratio]) => [services, `× ${ratio.toFixed(2)}`])),
           met: ratios.every(([, ratio]) => ratio > 1),
         },

@@ -1,4 +1,4 @@
-/** The client process (c/client.c): socket calls in a loop, on one processor. */
+/** The client process (c/client.c): makes socket calls in a loop, on one processor. */
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { startIn } from "../../src/testing/index.ts";
 import type { Destinations } from "./services.ts";
 
-/** Compiles it into a directory; its path. */
+/** Compiles the client into a directory; returns its path. */
 export function compileClient(directory: string): string {
   const executable = join(directory, "client");
   execFileSync("gcc", ["-O2", fileURLToPath(new URL("c/client.c", import.meta.url)), "-o", executable], {
@@ -16,15 +16,15 @@ export function compileClient(directory: string): string {
   return executable;
 }
 
-/** What the client does in its loop; `new-` and `tcp`: with a socket of its own each time, from socket(2) to close(2). */
+/** The operation in the client's loop. `new-` and `tcp` use a new socket each time, from socket(2) to close(2). */
 export type Operation = "connect" | "exchange" | "getpeername" | "new-connect" | "new-exchange" | "tcp";
 
 export interface Loop {
   readonly operation: Operation;
-  /** How many times. */
+  /** The number of repetitions. */
   readonly count: number;
   readonly destinations: Destinations;
-  /** Whether answers have to come from where the question went to. */
+  /** Whether answers must come from the destination of the question. */
   readonly fromDestination: boolean;
 }
 
@@ -36,12 +36,12 @@ export class Client {
   private constructor(child: ChildProcess) {
     this.#child = child;
     child.stderr!.setEncoding("utf8").on("data", (text: string) => (this.#errors += text));
-    // Its end is noticed where an answer is missing.
+    // Its end is noticed by a missing answer.
     child.stdin!.on("error", () => {});
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** Its backends are outside the cgroup that it enters. */
+  /** Starts a client, which enters the cgroup; its backends stay outside. */
   static async start(
     executable: string,
     {
@@ -57,7 +57,7 @@ export class Client {
     return client;
   }
 
-  /** Opens and warms up what the loop is about. */
+  /** Opens and warms up the sockets of the loop. */
   async prepare({
     operation,
     count,
@@ -68,13 +68,13 @@ export class Client {
     await this.#answer("prepared");
   }
 
-  /** Runs it; nanoseconds of the processor that it took. */
+  /** Runs the loop; returns nanoseconds of processor time. */
   async run(): Promise<number> {
     this.#child.stdin!.write("go\n");
     return Number(await this.#answer());
   }
 
-  /** Closes what was opened. */
+  /** Closes the sockets. */
   end(): void {
     this.#child.stdin!.write("end\n");
   }
@@ -90,7 +90,7 @@ export class Client {
     const { value, done } = await this.#lines.next();
     if (done) throw new Error(`the client ended: ${this.#errors.trim()}`);
     if (wanted !== undefined && value !== wanted)
-      throw new Error(`the client said ${JSON.stringify(value)}, not ${wanted}`);
+      throw new Error(`unexpected answer of the client: ${JSON.stringify(value)} instead of ${wanted}`);
     return value as string;
   }
 }

@@ -1,8 +1,7 @@
 /**
- * `npm run bench:datapath`: the load balancer's programs beside the same job in
- * C, beside programs that do nothing, and beside netfilter, in one run in which
- * all take turns. Needs root on Linux, clang-19 and gcc; nftables, iptables and
- * ipvsadm where they are to be measured.
+ * `npm run bench:datapath`: compares the load balancer's programs with the same job in C, with programs that do
+ * nothing, and with netfilter, in one run with the sides taking turns. Needs root on Linux, clang-19 and gcc;
+ * also nftables, iptables and ipvsadm to measure those.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, release, tmpdir } from "node:os";
@@ -31,23 +30,23 @@ interface Options {
 
 const command = new Command("bench:datapath")
   .description(
-    "Measures the load balancer's data path beside the same job in C, programs that do nothing, and netfilter.",
+    "Compares the load balancer's data path with the same job in C, programs that do nothing, and netfilter.",
   )
-  .option("--quick", "1 and 1,000 services and few rounds: about a minute")
+  .option("--quick", "only 1 and 1,000 services and few rounds: about a minute")
   .option(
     "--services <numbers>",
     "numbers of services, ascending, separated by commas (default: 1,1000,10000,60000)",
     numbers,
   )
-  .option("--rounds <number>", "rounds of which the median is taken (default: 21; quick: 7)", number)
-  .option("--only <programs>", `these programs alone, separated by commas (${programNames.join(", ")})`, programs)
-  .option("--no-netfilter", "leave nftables, iptables and IPVS out")
+  .option("--rounds <number>", "rounds per median (default: 21; quick: 7)", number)
+  .option("--only <programs>", `only these programs, separated by commas (${programNames.join(", ")})`, programs)
+  .option("--no-netfilter", "omit nftables, iptables and IPVS")
   .option("--write", "also write docs/datapath.md and docs/datapath.svg")
   .option(
     "--beside <file>",
-    "with --write: what another run printed with --json, on a kernel that has IPVS, say, for a section of its own",
+    "with --write: add a section for another run's --json output, such as one on a kernel with IPVS",
   )
-  .option("--json", "print one JSON document for other programs to read")
+  .option("--json", "print one JSON document")
   .action(run);
 await runBench(command);
 
@@ -63,8 +62,8 @@ async function run({
 }: Options): Promise<void> {
   needKernel();
   if (write && only.length < programNames.length)
-    throw new Error("the page is written from a run of every program: leave --only out");
-  if (beside !== undefined && !write) throw new Error("--beside FILE is for --write");
+    throw new Error("cannot write the page from a run of some programs: leave out --only");
+  if (beside !== undefined && !write) throw new Error("--beside needs --write");
   const other = beside === undefined ? undefined : (JSON.parse(readFileSync(beside, "utf8")) as Result);
   const result = await takeResult({ services, rounds, netfilter, only });
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
@@ -85,13 +84,13 @@ async function takeResult({
   let stopped = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (stopped = true));
   const notes = new Set<string>();
-  if (!netfilter) notes.add("nftables, iptables and IPVS: left out on request.");
+  if (!netfilter) notes.add("nftables, iptables and IPVS: omitted on request.");
   const note = (text: string): unknown => notes.add(text);
   const settings: Settings = {
     rounds,
     operations: [...new Set(cases.filter(({ program }) => only.includes(program)).map(({ operation }) => operation))],
     processors: Array.from({ length: processors }, (_, i) => i + 1),
-    // What is attached is taken away on the way out.
+    // Attached programs are removed on the way out.
     check: () => {
       if (stopped) throw new Error("interrupted");
     },
@@ -103,7 +102,7 @@ async function takeResult({
     const measurements: Measurement[] = [];
     let leftovers: Result["leftovers"] = [];
     for (const count of services) {
-      progress(`${count} services are written to maps and rules`);
+      progress(`writing ${count} services to maps and rules`);
       await withPlaces({ executable, services: count, netfilter, note }, async (places) => {
         measurements.push(...(await measure(places, count, settings)));
         leftovers = await countLeftovers(places);
@@ -127,20 +126,20 @@ function machine(): string {
 
 function number(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("a whole number from 1 on is wanted");
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number above 0");
   return value;
 }
 
 function numbers(text: string): number[] {
   const values = text.split(",").map(number);
   if (values.some((value, i) => value > 60_000 || (i > 0 && value <= values[i - 1]!)))
-    throw new InvalidArgumentError("ascending numbers up to 60000 are wanted");
+    throw new InvalidArgumentError("expected ascending numbers up to 60000");
   return values;
 }
 
 function programs(text: string): string[] {
   const names = text.split(",");
   if (names.some((name) => !programNames.includes(name)))
-    throw new InvalidArgumentError(`wanted are some of ${programNames.join(", ")}`);
+    throw new InvalidArgumentError(`expected some of ${programNames.join(", ")}`);
   return names;
 }

@@ -1,35 +1,38 @@
-/** Rounds in which every side does the same in turns, and their medians. */
+/** Rounds in which the sides take turns at the same work, and their medians. */
 import { linux } from "tsbpf/kernel";
 import type { Client, Operation } from "./client.ts";
 import { Side, type Place } from "./place.ts";
 import { addressesFor, destinations, type Target } from "./services.ts";
 
 export interface Settings {
-  /** With one client, with two. */
+  /** The numbers of clients to measure with. */
   readonly processors: readonly number[];
   readonly rounds: number;
   readonly operations: readonly Operation[];
-  /** Between two steps: throws where the user wants it to end. */
+  /** Called between steps; throws if the user interrupts. */
   readonly check: () => void;
-  /** Told what is going on. */
+  /** Receives progress messages. */
   readonly progress: (text: string) => void;
 }
 
-/** What was measured of one side doing one thing. */
+/** One side doing one thing. */
 export interface Measurement {
   readonly services: number;
-  /** How many processors did it at the same time. */
+  /** The number of processors working at the same time. */
   readonly processors: number;
   readonly side: string;
   readonly operation: Operation;
   readonly target: Target;
-  /** By program: nanoseconds a run, the median of the rounds. */
+  /** Nanoseconds per run by program: medians over the rounds. */
   readonly programs: Readonly<Record<string, number>>;
-  /** Processor nanoseconds of the whole operation, the mean of the processors and the median of the rounds; without the kernel's statistics. */
+  /**
+   * Processor nanoseconds of the whole operation: the mean over processors and the median over rounds, without
+   * the kernel's statistics.
+   */
   readonly operationNs?: number;
 }
 
-/** So many times in a round that it takes about a millisecond or two. */
+/** Repetitions per round, for one or two milliseconds. */
 const counts: Readonly<Record<Operation, number>> = {
   connect: 1000,
   exchange: 250,
@@ -58,7 +61,8 @@ export async function measure(
     );
     for (let round = 0; round < rounds; round++) {
       progress(
-        `${services} services, ${clients} ${clients === 1 ? "processor" : "processors"}: round ${round + 1} of ${rounds}`,
+        `${services} services, ${clients} ${clients === 1 ? "processor" : "processors"}: round ${round + 1} of ` +
+          `${rounds}`,
       );
       const statistics = linux.enableStatistics();
       try {
@@ -71,7 +75,7 @@ export async function measure(
       } finally {
         statistics.close();
       }
-      // The statistics cost more than some programs: whole operations are measured without.
+      // The statistics cost more than some programs, so whole operations are measured without them.
       for (const [task, { operation }] of samples) {
         check();
         operation.push((await runTask(task, clients, services)).operation);
@@ -99,7 +103,7 @@ export async function measure(
   return measurements;
 }
 
-/** What is compared lies next to each other in time. */
+/** Compared tasks run close to each other in time. */
 function tasksOf(places: readonly Place[], clients: number, operations: readonly Operation[]): Task[] {
   return operations.flatMap((operation) =>
     (["service", "foreign"] as const).flatMap((target) =>
@@ -120,7 +124,10 @@ function tasksOf(places: readonly Place[], clients: number, operations: readonly
   );
 }
 
-/** One side does one thing in its loop: nanoseconds a run of each program, where the kernel keeps statistics meanwhile, and of the whole operation. */
+/**
+ * Runs one side's loop; returns nanoseconds per run of each program, if the kernel keeps statistics, and of the
+ * whole operation.
+ */
 export async function runTask(
   { place, operation, target }: Task,
   clients: number,
@@ -161,12 +168,12 @@ export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
-/** Reverse entries that are left now that no socket is open. */
+/** Reverse NAT entries left after all sockets were closed. */
 export async function countLeftovers(places: readonly Place[]): Promise<{ side: string; entries: number }[]> {
   const found: { side: string; entries: number }[] = [];
   for (const { side, clients, collection, reverse } of places) {
     if (collection === undefined || reverse === undefined) continue;
-    // When this is prepared, what came before it has been closed.
+    // Once this is prepared, everything earlier has been closed.
     await each(clients, (client) =>
       client.prepare({
         operation: "new-connect",

@@ -1,30 +1,31 @@
-/** The services as rules of nftables and iptables and as virtual servers of IPVS, in the forms that kube-proxy gives them. */
+/** The services as nftables and iptables rules and IPVS virtual servers, in kube-proxy's form. */
 import { spawnSync } from "node:child_process";
 import { servicesOf, type Service } from "./services.ts";
 
 export interface NetfilterKind {
   readonly name: string;
-  /** Reads the rules from standard input. */
+  /** A command that reads the rules from standard input. */
   readonly command: readonly string[];
-  /** Puts these services in place of those that were there. */
+  /** Replaces all services with these. */
   readonly rules: (services: readonly Service[]) => string;
 }
 
 const protocolName = { 6: "tcp", 17: "udp" } as const;
 
-/** One map finds the service's chain, which draws a backend. */
+/** A map finds the service's chain, which picks a backend at random. */
 const nftables: NetfilterKind = {
   name: "nftables",
   command: ["nft", "-f", "-"],
   rules: (services) =>
     [
-      // Made before it is deleted, since there may be none.
+      // Created before it is deleted, since it may not exist.
       "table ip balancer {}",
       "delete table ip balancer",
       "table ip balancer {",
       ...services.map(
         ({ index, protocol, backends }) =>
-          `chain s${index} {\nmeta l4proto ${protocolName[protocol]} dnat to numgen random mod ${backends.length} map { ${backends
+          `chain s${index} {\nmeta l4proto ${protocolName[protocol]} ` +
+          `dnat to numgen random mod ${backends.length} map { ${backends
             .map(({ address }, i) => `${i} : ${address}`)
             .join(", ")} } : ${backends[0]!.port}\n}`,
       ),
@@ -40,7 +41,7 @@ const nftables: NetfilterKind = {
     ].join("\n"),
 };
 
-/** A rule for each service, one after the other, which leads to a rule for each backend. */
+/** A list of rules, one per service, each leading to one rule per backend. */
 const iptables: NetfilterKind = {
   name: "iptables",
   command: ["iptables-legacy-restore"],
@@ -84,8 +85,8 @@ const ipvs: NetfilterKind = {
 export const netfilterKinds: readonly NetfilterKind[] = [nftables, iptables, ipvs];
 
 /**
- * Gives a network namespace its rules.
- * @throws {Error} with what the tool said
+ * Sets the rules of a network namespace.
+ * @throws {Error} with the tool's message
  */
 export function writeRules(
   { command, rules }: NetfilterKind,
@@ -100,7 +101,7 @@ export function writeRules(
   if (status !== 0) throw new Error(`${command[0]} failed: ${stderr.trim().split("\n")[0]}`);
 }
 
-/** Why this kind cannot be measured here; undefined where it can. It is tried in the network namespace. */
+/** Why this kind cannot be measured here; undefined if it can. Tries it in the network namespace. */
 export function whyNot(kind: NetfilterKind, networkNamespace: string): string | undefined {
   const tool = kind.command[0]!;
   if (spawnSync(tool, ["--version"]).error !== undefined) return `not measured, since ${tool} is not installed`;

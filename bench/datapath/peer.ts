@@ -1,4 +1,4 @@
-/** The same job in C (c/balancer.c), and its maps as declarations, by which they are filled. */
+/** The same job in C (c/balancer.c), and declarations of its maps, to fill them. */
 import { be16, hash, ipv4, lruHash, MapFlag, struct, u16, u32, u64, u8, type Program, type Collection } from "tsbpf";
 import { compileC } from "../compiler/clang.ts";
 import { BACKENDS, type Service } from "./services.ts";
@@ -32,13 +32,13 @@ const backends = hash("peer_backends", {
 export const peerReverse = lruHash("peer_reverse", { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 });
 const declared = [services, backends, peerReverse];
 
-/** As far as its defaults do not suffice. */
+/** Map sizes beyond the defaults. */
 export function peerSizes(count: number): Readonly<Record<string, number>> {
   const sizeFor = (entries: number): number => Math.max(65_536, Math.ceil(entries * 1.1));
   return { [services.name]: sizeFor(count * (1 + BACKENDS)), [backends.name]: sizeFor(count * BACKENDS) };
 }
 
-/** clang's programs, with these declarations of their maps. */
+/** Clang's programs with these declarations of their maps. */
 export function peerPrograms(): Program[] {
   return compileC(new URL("c/balancer.c", import.meta.url)).programs.map((program) => ({
     ...program,

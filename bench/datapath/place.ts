@@ -1,4 +1,7 @@
-/** Where each side runs: clients in network namespaces of their own, with programs on their cgroup, rules in their namespace, or neither. */
+/**
+ * The surroundings of each side: clients in their own network namespaces, with programs on their cgroup, rules
+ * in their namespace, or neither.
+ */
 import { availableParallelism } from "node:os";
 import { attach, load, type Collection, type MapDefinition, type Program } from "tsbpf";
 import { runTool, withCgroup, withNetworkNamespace } from "../../src/testing/index.ts";
@@ -9,7 +12,7 @@ import { peerPrograms, peerReverse, peerSizes, writeToPeer } from "./peer.ts";
 import { reverseSk } from "../../programs/index.ts";
 import { SERVICE_NETWORK, servicesOf, type Service } from "./services.ts";
 
-/** Names of the sides, as tables show them. */
+/** Names of the sides in tables. */
 export const Side = {
   DIRECT: "direct",
   FLOOR: "return 1",
@@ -21,41 +24,41 @@ export const Side = {
 
 export interface Place {
   readonly side: string;
-  /** One for each processor that is measured. */
+  /** One client per measured processor. */
   readonly clients: readonly Client[];
-  /** The programs; none at `direct` and in netfilter. */
+  /** The programs; absent for `direct` and netfilter. */
   readonly collection?: Collection;
-  /** Where the flows lie that the programs remember. */
+  /** The map of remembered flows. */
   readonly reverse?: MapDefinition;
-  /** Whether services can be reached from here. */
+  /** Whether services are reachable from here. */
   readonly translates: boolean;
 }
 
 export const processors = Math.min(2, availableParallelism());
 
-/** Beyond these, rules take minutes to load. */
+/** With more services, rules take minutes to load. */
 const MOST_RULES = 10_000;
 
 export interface ProgramSide {
   readonly side: string;
   readonly programs: readonly Program[];
-  /** Sizes of maps for so many services. */
+  /** Map sizes for a number of services. */
   readonly sizes?: (services: number) => Readonly<Record<string, number>>;
   readonly reverse?: MapDefinition;
   readonly write?: (collection: Collection, added: readonly Service[]) => void;
 }
 
 export interface Setup {
-  /** The client, compiled. */
+  /** The compiled client. */
   readonly executable: string;
   readonly services: number;
-  /** Whether netfilter's kinds are to be measured. */
+  /** Whether to measure netfilter. */
   readonly netfilter: boolean;
-  /** Told of what cannot be measured. */
+  /** Receives notes on what cannot be measured. */
   readonly note: (text: string) => void;
 }
 
-/** Runs `work` with every side that can be measured here, its services written. */
+/** Runs `work` with every side that can be measured here, with its services written. */
 export async function withPlaces<T>(setup: Setup, work: (places: readonly Place[]) => Promise<T>): Promise<T> {
   const programSides: readonly ProgramSide[] = [
     { side: Side.FLOOR, programs: floorPrograms() },
@@ -131,13 +134,13 @@ function withRules<T>(
       return skip();
     }
     writeRules(kind, networkNamespace!, servicesOf(services));
-    // Without a route, a call fails before the address is translated.
+    // Without a route, a call fails before its address is translated.
     runTool("ip", "-n", networkNamespace!, "route", "add", "local", SERVICE_NETWORK, "dev", "lo", "src", "127.0.0.1");
     return work({ side: kind.name, clients, translates: true });
   });
 }
 
-/** The first client is on the first processor, and so on. */
+/** The first client runs on the first processor, and so on. */
 function withClients<T>(
   executable: string,
   count: number,

@@ -1,4 +1,4 @@
-/** docs/datapath.svg: a panel for each program at its everyday work, and one for each whole operation. */
+/** Draws docs/datapath.svg: a panel per program at typical work, and one per whole operation. */
 import { cases, countsOf, rowsOf, sidesOf, wholeOperation, wholeOperations, type Case } from "./cases.ts";
 import type { Result } from "./result.ts";
 import { Side } from "./place.ts";
@@ -30,7 +30,7 @@ const HEIGHT = 200;
 const COLUMNS = 3;
 const margin = { left: 52, right: 14, top: 30, bottom: 34 };
 
-/** Of sides whose names are too long for the legend. */
+/** Short names for the legend. */
 const shortNames: Readonly<Record<string, string>> = { [Side.STREAMS]: "streams kept", [Side.ALONE]: "older entered" };
 
 export function plotOf(result: Result): string {
@@ -41,12 +41,20 @@ export function plotOf(result: Result): string {
   const height = Math.ceil(panels.length / COLUMNS) * HEIGHT + 30;
   const legend = names.map((name, i) => {
     const x = 20 + i * 118;
-    return `<line x1="${x}" y1="15" x2="${x + 18}" y2="15" stroke="${colours[name]}" stroke-width="2"/><text x="${x + 23}" y="19">${shortNames[name] ?? name}</text>`;
+    return (
+      `<line x1="${x}" y1="15" x2="${x + 18}" y2="15" stroke="${colours[name]}" stroke-width="2"/><text ` +
+      `x="${x + 23}" y="19">${shortNames[name] ?? name}</text>`
+    );
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${COLUMNS * WIDTH} ${height}" font-family="sans-serif" font-size="11">
+  const drawn = panels.map((panel, i) => {
+    const [x, y] = [(i % COLUMNS) * WIDTH, 30 + Math.floor(i / COLUMNS) * HEIGHT];
+    return `<g transform="translate(${x} ${y})">\n${panelText(panel)}\n</g>`;
+  });
+  const view = `viewBox="0 0 ${COLUMNS * WIDTH} ${height}" font-family="sans-serif" font-size="11"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${view}>
 <rect width="100%" height="100%" fill="white"/>
 ${legend.join("\n")}
-${panels.map((panel, i) => `<g transform="translate(${(i % COLUMNS) * WIDTH} ${30 + Math.floor(i / COLUMNS) * HEIGHT})">\n${panelText(panel)}\n</g>`).join("\n")}
+${drawn.join("\n")}
 </svg>
 `;
 }
@@ -63,7 +71,7 @@ function programPanels({ measurements }: Result): Panel[] {
     });
     return {
       title: `${one.program}, ${one.what}`,
-      unit: "ns a run",
+      unit: "ns per run",
       lines: [
         line(Side.FLOOR, ({ floor }) => floor),
         line(Side.PEER, ({ peer }) => peer),
@@ -76,7 +84,7 @@ function programPanels({ measurements }: Result): Panel[] {
 function operationPanels({ measurements }: Result): Panel[] {
   return wholeOperations.slice(0, 3).map(({ operation, what }) => ({
     title: what,
-    unit: "thousands a second",
+    unit: "thousands per second",
     lines: sidesOf(measurements)
       .filter((side) => side !== Side.FLOOR)
       .map((name) => ({
@@ -90,7 +98,7 @@ function operationPanels({ measurements }: Result): Panel[] {
   }));
 }
 
-/** Services along a logarithmic axis, values from 0 up. */
+/** The axes: services logarithmic, values from 0. */
 function panelText({ title, unit, lines }: Panel): string {
   const points = lines.flatMap((line) => line.points);
   const most = niceCeiling(Math.max(...points.map(([, value]) => value)));
@@ -102,20 +110,25 @@ function panelText({ title, unit, lines }: Panel): string {
     .map((i) => (i * most) / 4)
     .map(
       (value) =>
-        `<line x1="${margin.left}" y1="${y(value)}" x2="${WIDTH - margin.right}" y2="${y(value)}" stroke="#e4e4e4"/><text x="${margin.left - 6}" y="${Number(y(value)) + 4}" text-anchor="end" fill="#555">${+value.toFixed(1)}</text>`,
+        `<line x1="${margin.left}" y1="${y(value)}" x2="${WIDTH - margin.right}" y2="${y(value)}" ` +
+        `stroke="#e4e4e4"/><text x="${margin.left - 6}" y="${Number(y(value)) + 4}" text-anchor="end" ` +
+        `fill="#555">${+value.toFixed(1)}</text>`,
     );
   const ticks = [...new Set(points.map(([services]) => services))].map(
     (services) =>
-      `<text x="${x(services)}" y="${HEIGHT - margin.bottom + 15}" text-anchor="middle" fill="#555">${services >= 1000 ? `${services / 1000}k` : services}</text>`,
+      `<text x="${x(services)}" y="${HEIGHT - margin.bottom + 15}" text-anchor="middle" fill="#555">` +
+      `${services >= 1000 ? `${services / 1000}k` : services}</text>`,
   );
   const drawn = lines.map(
     ({ name, points: own }) =>
-      `<polyline points="${own.map(([services, value]) => `${x(services)},${y(value)}`).join(" ")}" fill="none" stroke="${colours[name]}" stroke-width="2"/>${own
+      `<polyline points="${own.map(([services, value]) => `${x(services)},${y(value)}`).join(" ")}" ` +
+      `fill="none" stroke="${colours[name]}" stroke-width="2"/>${own
         .map(([services, value]) => `<circle cx="${x(services)}" cy="${y(value)}" r="2.5" fill="${colours[name]}"/>`)
         .join("")}`,
   );
   return [
-    `<text x="${margin.left}" y="14" font-weight="bold">${title}</text><text x="${margin.left}" y="26" fill="#555">${unit}, by number of services</text>`,
+    `<text x="${margin.left}" y="14" font-weight="bold">${title}</text><text x="${margin.left}" y="26" ` +
+      `fill="#555">${unit}, by number of services</text>`,
     ...grid,
     ...ticks,
     ...drawn,

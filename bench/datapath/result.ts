@@ -1,14 +1,14 @@
-/** One run's result: what `--json` prints. */
+/** The result of one run, as printed by `--json`. */
 import type { Measurement } from "./measure.ts";
 
 export interface Result {
   /** Kernel and processor. */
   readonly machine: string;
   readonly rounds: number;
-  /** Those that were measured. */
+  /** The measured programs. */
   readonly programs: readonly string[];
   readonly measurements: readonly Measurement[];
-  /** What the programs still remember after every socket was closed, at the greatest number of services. */
+  /** Flows still remembered after all sockets were closed, at the largest number of services. */
   readonly leftovers: readonly { readonly side: string; readonly entries: number }[];
   /** What was not measured, and why. */
   readonly notes: readonly string[];

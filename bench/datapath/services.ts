@@ -1,13 +1,13 @@
-/** The services of the measurement: each address has one over TCP and one over UDP, with ten backends of its own each. */
+/** The measured services: each address has one over TCP and one over UDP, with ten backends each. */
 export const PORT = 80;
 export const BACKEND_PORT = 9000;
 export const BACKENDS = 10;
 
-/** As many services as are asked for, but one of each protocol at least. */
+/** The number of addresses for a number of services; at least one. */
 export const addressesFor = (services: number): number => Math.max(1, services >> 1);
 
 const FIRST_SERVICE = (10 << 24) + (96 << 16);
-/** All of 127.0.0.0/8 is local: a process that listens on every address is there. */
+/** All of 127.0.0.0/8 is local: a process that listens on every address has it. */
 const FIRST_BACKEND = (127 << 24) + (64 << 16);
 
 const protocols = [17, 6] as const;
@@ -18,17 +18,17 @@ export interface Backend {
 }
 
 export interface Service {
-  /** From 1 on; names the service in reverse entries. */
+  /** Counts from 1; identifies the service in reverse NAT entries. */
   readonly index: number;
   readonly address: string;
   readonly port: number;
   readonly protocol: (typeof protocols)[number];
-  /** Number of its first backend among all services' backends. */
+  /** The index of its first backend among all backends. */
   readonly firstBackend: number;
   readonly backends: readonly Backend[];
 }
 
-/** All of them. */
+/** The services for a number of services. */
 export function servicesOf(services: number): Service[] {
   return Array.from({ length: addressesFor(services) }, (_, i) =>
     protocols.map((protocol, p): Service => {
@@ -48,7 +48,7 @@ export function servicesOf(services: number): Service[] {
   ).flat();
 }
 
-/** A row of destinations, as the client takes it. */
+/** A range of destinations, in the client's form. */
 export interface Destinations {
   readonly first: number;
   readonly stride: number;
@@ -56,7 +56,7 @@ export interface Destinations {
   readonly port: number;
 }
 
-/** `service`: the services' addresses; `foreign`: one backend of each, which is no service. */
+/** `service`: the services' addresses; `foreign`: one backend of each, which is not a service. */
 export type Target = "service" | "foreign";
 
 export function destinations(target: Target, addresses: number): Destinations {
@@ -65,7 +65,7 @@ export function destinations(target: Target, addresses: number): Destinations {
     : { first: FIRST_BACKEND, stride: protocols.length * BACKENDS, count: addresses, port: BACKEND_PORT };
 }
 
-/** What the services' addresses are routed by where something on the way translates them. */
+/** The route of the services' addresses, where something on the way translates them. */
 export const SERVICE_NETWORK = "10.96.0.0/12";
 
 const ipv4Text = (address: number): string =>

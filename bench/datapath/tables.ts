@@ -1,4 +1,4 @@
-/** The result as tables, for a terminal and in Markdown. */
+/** The result as tables, for terminals and in Markdown. */
 import {
   aboveFloor,
   casesOf,
@@ -16,11 +16,11 @@ import { Side } from "./place.ts";
 
 export interface Table {
   readonly title: string;
-  /** What the cells are. */
+  /** Explains the cells. */
   readonly caption: string;
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** So many columns are text; the others are numbers, to the right. */
+  /** The number of text columns; the others are right-aligned numbers. */
   readonly textColumns: number;
 }
 
@@ -39,9 +39,12 @@ function programTable({ measurements, programs }: Result, processors: number): T
     (one) => [one, rowsOf(one, measurements).filter((row) => row.processors === processors)] as const,
   );
   return {
-    title: `Nanoseconds a run, ${processors === 1 ? "one client on one processor" : `${processors} clients on a processor each`}`,
+    title:
+      "Nanoseconds per run, " +
+      (processors === 1 ? "one client on one processor" : `${processors} clients on a processor each`),
     caption:
-      "For each number of services: floor / C / tsbpf, then tsbpf as a part of C, gross and (net of the floor); where there is no service, nanoseconds above the floor, of C and of tsbpf.",
+      "For each number of services: floor / C / tsbpf, then tsbpf as a fraction of C, gross and (net of the " +
+      "floor); without a service, nanoseconds above the floor, of C and of tsbpf.",
     header: ["program", "at work on", ...counts.map((count) => count.toLocaleString("en-GB"))],
     rows: rows.map(([{ program, what, target }, cells]) => [
       program,
@@ -66,7 +69,9 @@ function operationTables({ measurements }: Result, processors: number): Table[] 
     .filter(({ operation }) => measured.has(operation))
     .map(({ operation, what }) => ({
       title: processors === 1 ? what : `${what}; ${processors} processors`,
-      caption: `Operations a second of ${processors === 1 ? "one processor" : `${processors} processors together`}, the backend's part included (nanoseconds each).`,
+      caption:
+        `Operations per second of ${processors === 1 ? "one processor" : `${processors} processors together`}, ` +
+        "including the backend's part (nanoseconds each).",
       header: ["services", ...sides],
       rows: countsOf(measurements).map((count) => [
         count.toLocaleString("en-GB"),
@@ -91,8 +96,8 @@ function withoutEmptyColumns(table: Table): Table {
 function goalTable(result: Result): Table {
   const counts = countsOf(result.measurements);
   return {
-    title: "Goals, and what was reached",
-    caption: "By number of services; the worse of one client and two. A goal is met where it is at every number.",
+    title: "Goals and results",
+    caption: "By number of services; the worse of one client and two. A goal is met if it is met at every number.",
     header: ["of", "at most", ...counts.map((count) => count.toLocaleString("en-GB")), ""],
     rows: verdicts(result).map(({ subject, goal, reached, met }) => [
       subject,
@@ -104,13 +109,13 @@ function goalTable(result: Result): Table {
   };
 }
 
-/** What there is to say beside the tables. */
+/** Remarks beside the tables. */
 export function remarksOf({ notes, leftovers, machine, rounds }: Result): string[] {
   return [
-    `${machine}. Medians of ${rounds} rounds, in which the sides took turns.`,
+    `${machine}. Medians of ${rounds} rounds, with the sides taking turns.`,
     ...leftovers.map(
       ({ side, entries }) =>
-        `Reverse entries after all sockets were closed, ${side}: ${entries.toLocaleString("en-GB")}.`,
+        `Reverse NAT entries after all sockets were closed, ${side}: ${entries.toLocaleString("en-GB")}.`,
     ),
     ...notes,
   ];
@@ -138,12 +143,12 @@ const markdownTable = ({ title, caption, header, rows, textColumns }: Table): st
     "",
   ].join("\n");
 
-/** What another run, on another kernel, has to say beside: whole operations, and how they compare. */
+/** The sections of another run, on another kernel: whole operations and their comparison. */
 function sectionsBeside(result: Result): string[] {
   return [
     `## Beside: ${result.machine}`,
     "",
-    `Another run, of ${result.rounds} rounds. Under emulation, nanoseconds say nothing by themselves; sides may be compared.`,
+    `Another run of ${result.rounds} rounds. Under emulation only the comparison of sides is meaningful.`,
     "",
     ...[...operationTables(result, 1), goalTable({ ...result, programs: [] })].map((table) =>
       markdownTable(table).replace(/^## /, "### "),
@@ -152,23 +157,33 @@ function sectionsBeside(result: Result): string[] {
 }
 
 /**
- * The whole of docs/datapath.md.
- * @param beside another run, on a kernel that has what this one lacks
+ * The text of docs/datapath.md.
+ * @param beside another run, on a kernel with features that this one lacks
  */
 export function markdownOf(result: Result, plot: string, beside?: Result): string {
   return `${[
     "# The data path, measured",
     "",
-    `Written by \`npm run bench:datapath -- --write\`, ${beside === undefined ? "all of it from one run" : "all but the last section from one run"}: do not edit.`,
+    `Written by \`npm run bench:datapath -- --write\`, ` +
+      `${beside === undefined ? "from one run" : "from one run except for the last section"}: do not edit.`,
     "",
-    `![Nanoseconds a run, and operations a second](${plot})`,
+    `![Nanoseconds per run, and operations per second](${plot})`,
     "",
-    `- **tsbpf**: the programs of \`programs/\`, as they are by default. *${Side.STREAMS}*: with \`rememberStreams\`, so that getpeername(2) of a TCP socket names the service, which the C peer's programs do too. *${Side.ALONE}*: without \`recentInReverseMap\`, so that a flow that its socket keeps is not in the reverse map besides; for UDP to services, where it makes a difference.`,
-    "- **C**: the same job with the maps of the field's leading balancer, by `clang-19 -O2 -mcpu=v3` (`bench/datapath/c/balancer.c`): service, slot and backend hashes, an LRU hash for every flow, a blind deletion when a socket closes. It does less than the real one, which also traces and looks at NodePorts.",
-    "- **return 1**: a program that does nothing, on the same hooks: the floor. Most of it is the kernel's own taking of the time.",
-    "- **nftables**, **iptables**, **IPVS**: destination NAT in a network namespace, with rules of kube-proxy's form.",
-    "- Every service has ten backends of its own. *Again*: one socket and one service, over and over. *New*: a socket each time, and every time another service, so that with many services what is read of the maps is not in the processor's cache; the same goes for the addresses that are no service's.",
-    "- Nanoseconds a run are the kernel's (`BPF_ENABLE_STATS`). Whole operations are measured without those, in processor time, with client and backend in one thread.",
+    `- **tsbpf**: the programs of \`programs/\`, as they are by default. *${Side.STREAMS}*: with ` +
+      `\`rememberStreams\`, so that getpeername(2) of a TCP socket returns the service, as with the C programs. ` +
+      `*${Side.ALONE}*: without \`recentInReverseMap\`, so that a flow that its socket keeps is not in the ` +
+      `reverse map besides; for UDP to services, where it makes a difference.`,
+    "- **C**: the same job with the maps of the field's leading balancer, by `clang-19 -O2 -mcpu=v3` " +
+      "(`bench/datapath/c/balancer.c`): service, slot and backend hashes, an LRU hash for every flow, an " +
+      "unconditional deletion when a socket closes. It does less than the real one, which also traces and " +
+      "checks NodePorts.",
+    "- **return 1**: a program that does nothing, on the same hooks: the floor, mainly the kernel's time measurement.",
+    "- **nftables**, **iptables**, **IPVS**: destination NAT in a network namespace, with rules in kube-proxy's form.",
+    "- Every service has ten backends of its own. *Again*: one socket and one service, repeatedly. *New*: a new " +
+      "socket and another service each time, so that with many services the map entries are not in the " +
+      "processor's cache; likewise for addresses without a service.",
+    "- Nanoseconds per run are the kernel's (`BPF_ENABLE_STATS`). Whole operations are measured without these " +
+      "statistics, in processor time, with client and backend in one thread.",
     ...remarksOf(result).map((remark) => `- ${remark}`),
     "",
     ...tablesOf(result).map(markdownTable),

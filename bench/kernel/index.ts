@@ -1,12 +1,11 @@
 /**
- * `npm run bench:kernel`: nanoseconds of a map operation, through the typed
- * handle and, beside it, on bytes alone, which is the system call and the way to
- * it. Rounds take turns, so that all see the same machine; medians are shown, of
- * the clock and of the processor time that this process took, which says more
- * where others are at work.
+ * `npm run bench:kernel`: nanoseconds per map operation through the typed handle, compared with plain bytes,
+ * which is the system call and the way to it. The candidates take turns in every round, so that all run under
+ * the same conditions. The results are medians of wall-clock time and of this process's processor time, which
+ * is more reliable on a busy machine.
  *
- * The map is the load balancer's shape: a struct of address and port to a
- * struct of 12 bytes, in a hash map. Needs root on Linux.
+ * The map resembles the load balancer's: from a struct of address and port to a struct of 12 bytes, in a hash
+ * map. Needs root on Linux.
  *
  * Usage: npm run bench:kernel -- [ELEMENTS] [ROUNDS]
  */
@@ -48,7 +47,7 @@ const encoded = entries.map(
 const cases: readonly (readonly [string, () => void])[] = [
   ["set, one by one", () => entries.forEach(([key, value]) => map.set(key, value))],
   [
-    "set, one by one, bytes alone",
+    "set, one by one, plain bytes",
     () => {
       for (const [key, value] of encoded) {
         key.copy(bytes.key);
@@ -59,7 +58,7 @@ const cases: readonly (readonly [string, () => void])[] = [
   ],
   ["get, one by one", () => keys.forEach((key) => map.get(key))],
   [
-    "get, one by one, bytes alone",
+    "get, one by one, plain bytes",
     () => {
       for (const [key] of encoded) {
         key.copy(bytes.key);
@@ -72,7 +71,7 @@ const cases: readonly (readonly [string, () => void])[] = [
     "entries",
     () => {
       for (const _ of map.entries()) {
-        /* walked through */
+        /* only the walk */
       }
     },
   ],

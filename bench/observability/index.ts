@@ -1,8 +1,7 @@
 /**
- * `npm run bench:observability`: what it costs to count calls and to tell of
- * them, beside programs that do neither, in one run in which all take turns; and
- * what it takes to learn how many elements a large map holds, by the kernel's
- * own count and by walking through it. Needs root on Linux and gcc.
+ * `npm run bench:observability`: the cost of counters and events compared with plain programs, in one run with
+ * the sides taking turns; and the cost of the element count of a large map, by the kernel's count and by a
+ * walk. Needs root on Linux and gcc.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +30,7 @@ const ELEMENTS = 1_000_000;
 interface Side {
   readonly side: string;
   readonly options: Partial<DataPathOptions>;
-  /** What is done before the first round, and what after each. */
+  /** Called before the first round; the result is called after each round. */
   readonly prepare?: (collection: Collection) => () => void;
 }
 
@@ -47,22 +46,20 @@ const sides: readonly Side[] = [
     },
   },
   {
-    side: "while somebody listens",
+    side: "with a monitor",
     options: { events: true },
     prepare(collection) {
-      // A round's events have room: that none gets lost is part of what is measured.
+      // The ring buffer holds a round's events, since the measurement includes that none is lost.
       const reader = readRingBuffer(events, collection.map(events).fd);
       return () => {
-        if (reader.read().length === 0) throw new Error("nothing was told of");
+        if (reader.read().length === 0) throw new Error("no events arrived");
       };
     },
   },
 ];
 
 const command = new Command("bench:observability")
-  .description(
-    "Measures what counting and telling cost a datagram and its answer, and what the number of a map's elements costs.",
-  )
+  .description("Measures the cost of counters and events for a datagram and its answer, and of a map's element count.")
   .action(run);
 await runBench(command);
 
@@ -117,7 +114,8 @@ async function measureSides(ready: readonly ReadySide[]): Promise<void> {
   process.stdout.write(`a datagram and its answer on one socket, nanoseconds a run, medians of ${ROUNDS} rounds:\n`);
   for (const [side, { sendmsg4, recvmsg4 }] of samples) {
     process.stdout.write(
-      `  ${side.padEnd(24)}sendmsg4 ${median(sendmsg4).toFixed(0).padStart(4)}  recvmsg4 ${median(recvmsg4).toFixed(0).padStart(4)}\n`,
+      `  ${side.padEnd(24)}sendmsg4 ${median(sendmsg4).toFixed(0).padStart(4)}  recvmsg4 ` +
+        `${median(recvmsg4).toFixed(0).padStart(4)}\n`,
     );
   }
 }
@@ -145,7 +143,8 @@ function measureCounts(): void {
     const [kept, walked] = [kernelElementCount(definition, map.fd), map.count()];
     if (kept !== walked) throw new Error(`the kernel counts ${kept}, and there are ${walked}`);
     process.stdout.write(
-      `  of ${walked.toLocaleString("en-GB")}: by the kernel's count ${milliseconds(() => kernelElementCount(definition, map.fd))}, walking ${milliseconds(() => map.count())}\n`,
+      `  of ${walked.toLocaleString("en-GB")}: by the kernel's count ` +
+        `${milliseconds(() => kernelElementCount(definition, map.fd))}, walking ${milliseconds(() => map.count())}\n`,
     );
   }
 }

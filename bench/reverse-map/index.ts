@@ -1,8 +1,7 @@
 /**
- * `npm run bench:reverse-map`: what sockets that are open see when there are
- * more flows than the reverse map holds, here and with the same job in C, whose
- * maps are those of the field's leading balancer. Needs root on Linux, clang-19
- * and python3, and about 4 KB of memory a flow.
+ * `npm run bench:reverse-map`: the effect of more flows than the reverse NAT map holds on open sockets, for our
+ * programs and for the same job in C with the maps of the field's leading balancer. Needs root on Linux,
+ * clang-19 and python3, and about 4 KB of memory per flow.
  */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -25,9 +24,9 @@ interface Answers {
 interface Outcome extends Answers {
   readonly side: string;
   readonly flows: number;
-  /** Room in the reverse map. */
+  /** Capacity of the reverse NAT map. */
   readonly maxEntries: number;
-  /** Entries when all sockets were open, and when all were closed. */
+  /** Entries while all sockets are open, and after all are closed. */
   readonly entries: number;
   readonly left: number;
 }
@@ -51,7 +50,7 @@ const command = new Command("bench:reverse-map")
     "Opens more UDP sockets than the reverse map has entries, and counts whose answers come from the service.",
   )
   .option("--flows <number>", "sockets", number, 400_000)
-  .option("--json", "print one JSON document for other programs to read")
+  .option("--json", "print one JSON document")
   .action(run);
 await runBench(command);
 
@@ -64,7 +63,8 @@ async function run({ flows, json }: { flows: number; json?: true }): Promise<voi
     for (const { side, maxEntries, service, elsewhere, none, entries, left } of outcomes) {
       const text = (value: number): string => value.toLocaleString("en-GB");
       process.stdout.write(
-        `${side}: ${text(flows)} flows through a map of ${text(maxEntries)}: ${text(service)} answers from the service, ${text(elsewhere)} from the backend, ${text(none)} none; ` +
+        `${side}: ${text(flows)} flows through a map of ${text(maxEntries)}: ${text(service)} answers from the ` +
+          `service, ${text(elsewhere)} from the backend, ${text(none)} none; ` +
           `${text(entries)} entries, ${text(left)} once all sockets were closed\n`,
       );
     }
@@ -117,6 +117,6 @@ function measure({ side, programs, reverse, write }: Side, flows: number): Promi
 function number(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 1_000_000)
-    throw new InvalidArgumentError("a whole number from 1 to 1000000 is wanted");
+    throw new InvalidArgumentError("expected a whole number from 1 to 1000000");
   return value;
 }

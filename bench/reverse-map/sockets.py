@@ -1,10 +1,9 @@
-"""Opens UDP sockets, sends a datagram of each to a service, and hears the answers when all were sent.
+"""Opens UDP sockets, sends a datagram to a service from each, and then receives the answers.
 
-Arguments: how many sockets; the service's address and port; the cgroup to enter;
-the backends' port. The backends are these processes too, on all addresses.
-Prints how many answers came from the service, from elsewhere, and not at all, as
-JSON; when a line comes on standard input, closes the sockets and prints an empty
-one. The sockets are spread over processes, since each may only open so many.
+Arguments: the number of sockets; the service's address and port; the cgroup to enter; the backends' port. These
+processes are the backends too, on all addresses. Prints the numbers of answers from the service, from elsewhere,
+and missing, as JSON. After a line on standard input, closes the sockets and prints an empty line. Several processes
+share the sockets, because of the limit on open descriptors.
 """
 import json
 import os
@@ -12,8 +11,9 @@ import resource
 import socket
 import sys
 
-COUNT, ADDRESS, PORT, CGROUP, BACKEND_PORT = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
-# Fewer than an address has ports to choose from.
+COUNT, ADDRESS, PORT = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+CGROUP, BACKEND_PORT = sys.argv[4], int(sys.argv[5])
+# Fewer than the ephemeral ports of an address.
 EACH = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100, 20_000)
 
 with open(f"{CGROUP}/cgroup.procs", "w") as processes:
@@ -25,7 +25,7 @@ backend.bind(("0.0.0.0", BACKEND_PORT))
 
 
 def ask(number, count):
-    """Opens sockets of which each has an answer waiting."""
+    """Opens sockets, each with an answer in its queue."""
     clients = []
     for _ in range(count):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -76,7 +76,7 @@ def start(number, count):
 processes = []
 for number, first in enumerate(range(0, COUNT, EACH)):
     processes.append(start(number, min(EACH, COUNT - first)))
-    # One after the other: each takes its own questions from the backends' socket.
+    # Sequentially: each takes its own questions from the backends' socket.
     processes[-1][1].readline()
 
 

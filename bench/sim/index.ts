@@ -1,8 +1,7 @@
 /**
- * `npm run bench:sim`: instructions a second of the simulator, and beside it of
- * the kernel running the same programs (`BPF_PROG_TEST_RUN`, with its JIT; needs
- * root). Rounds take turns, so that both see the same machine; medians are
- * shown. Last, what a start of `tsbpf run` takes.
+ * `npm run bench:sim`: instructions per second of the simulator, compared with the kernel on the same programs
+ * (`BPF_PROG_TEST_RUN`, with its JIT; needs root). Both take turns in every round, so that they run under the
+ * same conditions; the results are medians. Finally measures the start of `tsbpf run`.
  *
  * Usage: npm run bench:sim -- [ROUNDS]
  */
@@ -56,7 +55,7 @@ function xdp(name: string, items: readonly Item[], maps: readonly MapDefinition[
   return program({ name, type: ProgramType.XDP, expectedAttachType: AttachType.XDP, section: "xdp", items, maps });
 }
 
-/** The packet's address in r9, 256 bytes of it checked. */
+/** Loads the packet's address into r9 and checks that it has 256 bytes. */
 const prologue = [load("u32", r9, r1, 0), load("u32", r2, r1, 4), mov(r3, r9), add(r3, 256), jgt(r3, r2, "out")];
 const epilogue = [label("out"), mov(r0, 2), exit()];
 
@@ -119,7 +118,7 @@ const workloads: readonly Program[] = [
   xdp("four instructions", [load("u32", r2, r1, 0), load("u32", r3, r1, 4), mov(r0, 2), exit()]),
 ];
 
-/** Nanoseconds of a run, over as many runs as fill the time. */
+/** Nanoseconds per run, over as many runs as fill the time. */
 function timeRuns(run: () => void): number {
   let runs = 0;
   const start = process.hrtime.bigint();
@@ -155,7 +154,10 @@ function main(): void {
   if (why !== undefined) console.log(`the kernel is not measured: ${why}`);
   console.log(`medians of ${rounds} rounds\n`);
   console.log(
-    `${"".padEnd(20)}${"instructions".padStart(14)}${"simulator".padStart(12)}${"a second".padStart(12)}${"kernel".padStart(12)}${"a second".padStart(12)}${"ratio".padStart(8)}`,
+    "".padEnd(20) +
+      "instructions".padStart(14) +
+      ["simulator", "a second", "kernel", "a second"].map((head) => head.padStart(12)).join("") +
+      "ratio".padStart(8),
   );
   for (const source of workloads) {
     const world = new World();
@@ -168,7 +170,7 @@ function main(): void {
       for (let round = -1; round < rounds; round++) {
         const own = timeRuns(run);
         const kernel = loaded && linux.testRunProgram(loaded.fd, { data: packet, repeat: 20_000 }).duration;
-        // The first round warms up.
+        // The first round is for warming up.
         if (round < 0) continue;
         ours.push(own);
         if (kernel !== undefined) kernels.push(kernel);
@@ -199,7 +201,10 @@ function main(): void {
   benchStart();
 }
 
-/** connect(2) to an address that is no service's, whole: a context made, the program run, the result read. The kernel cannot test-run this hook. */
+/**
+ * A connect(2) to an address without a service: encodes the context, runs the program and reads the result. The
+ * kernel cannot test-run this hook.
+ */
 function benchLoadBalancer(): void {
   const connect4 = loadBalancerPrograms()
     .find(({ name }) => name === "connect4")!
@@ -212,7 +217,8 @@ function benchLoadBalancer(): void {
     const { steps } = run();
     const ns = median(Array.from({ length: rounds }, () => timeRuns(run)));
     console.log(
-      `load balancer's connect4, no service, ${coverage ? "with" : "without"} coverage: ${steps} instructions, ${(ns / 1000).toFixed(1)} µs a run`,
+      `load balancer's connect4, no service, ${coverage ? "with" : "without"} coverage: ${steps} instructions, ` +
+        `${(ns / 1000).toFixed(1)} µs a run`,
     );
   }
 }
@@ -220,7 +226,7 @@ function benchLoadBalancer(): void {
 function benchStart(): void {
   const command = fileURLToPath(new URL("../../dist/src/cli/tsbpf.js", import.meta.url));
   if (!existsSync(command)) {
-    console.log("the start of tsbpf run is not measured: `npm run build` first");
+    console.log("the start of tsbpf run is not measured: run `npm run build` first");
     return;
   }
   const input = Buffer.from(encode([mov(r0, 1), exit()])).toString("hex");
@@ -231,7 +237,8 @@ function benchStart(): void {
   };
   const starts = Array.from({ length: rounds }, () => [time([command, "run"]), time(["-e", "0"])] as const);
   console.log(
-    `tsbpf run, one start: ${median(starts.map(([own]) => own)).toFixed(0)} ms (node -e 0: ${median(starts.map(([, node]) => node)).toFixed(0)} ms)`,
+    `tsbpf run, one start: ${median(starts.map(([own]) => own)).toFixed(0)} ms (node -e 0: ` +
+      `${median(starts.map(([, node]) => node)).toFixed(0)} ms)`,
   );
 }
 

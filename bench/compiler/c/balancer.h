@@ -1,4 +1,4 @@
-/* What programs/ says in TypeScript, in C: the same maps, the same steps in the same order. */
+/* The programs of programs/ in C: the same maps, and the same steps in the same order. */
 #pragma once
 #include <linux/bpf.h>
 #include <linux/in.h>

@@ -1,4 +1,4 @@
-/* The examples' programs in C. */
+/* The programs of the examples in C. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>

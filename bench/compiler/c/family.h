@@ -1,4 +1,4 @@
-/* Included once for each address family. `mapped`: the context's address is IPv4-mapped. */
+/* Included once per address family. `mapped`: the context's address is IPv4-mapped. */
 #if FAMILY == 4
 #define N(name) name##4
 #define ADDRESS __u32
@@ -13,7 +13,9 @@
 #else
 #define N(name) name##6
 #define ADDRESS struct address6
-#define SAME(a, b) ((a).word[0] == (b).word[0] && (a).word[1] == (b).word[1] && (a).word[2] == (b).word[2] && (a).word[3] == (b).word[3])
+#define SAME(a, b)                                                                              \
+  ((a).word[0] == (b).word[0] && (a).word[1] == (b).word[1] && (a).word[2] == (b).word[2] &&    \
+   (a).word[3] == (b).word[3])
 #define SERVICES services6
 #define SLOTS slots6
 #define REVERSE cilium_lb6_reverse_sk
@@ -124,7 +126,7 @@ static __always_inline int N(may_be_service)(struct bpf_sock_addr *ctx, int mapp
   return bits && (*bits >> (hash >> 55 & 63) & 1);
 }
 
-/* A service as it was at one moment. */
+/* A consistent copy of a service. */
 struct N(found) { __u64 range; __u16 rev_nat_index; };
 
 enum N(outcome) { N(FOUND), N(MISSING), N(TORN), N(GONE) };

@@ -1,12 +1,9 @@
 /*
- * The same job as programs/, for IPv4, with the maps that the field's leading
- * balancer has: a service's entry 0 says how many backends it has, entries 1 to
- * n name them by number, a third hash map knows what a number stands for, and
- * every flow lies in an LRU hash map, which is read, and written where it says
- * something else.
+ * The job of programs/ for IPv4, with the maps of the field's leading balancer: a service's entry 0 has the number
+ * of its backends, entries 1 to n have their ids, and another hash map has the backend of each id. Every flow is in
+ * an LRU hash map, which is read, and written if it differs.
  *
- * It leaves out what makes the real one longer: tracing, NodePort, affinity,
- * the service's second scope.
+ * Omits what makes the real one longer: tracing, NodePort, affinity, and the service's second scope.
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
@@ -103,7 +100,7 @@ SEC("cgroup/sendmsg4") int sendmsg4(struct bpf_sock_addr *ctx) { return forward(
 SEC("cgroup/recvmsg4") int recvmsg4(struct bpf_sock_addr *ctx) { return back(ctx); }
 SEC("cgroup/getpeername4") int getpeername4(struct bpf_sock_addr *ctx) { return back(ctx); }
 
-/* Deletes what a connected socket would have, whether it has it or not. */
+/* Deletes the entry of a connected socket, whether it exists or not. */
 SEC("cgroup/sock_release") int sock_release(struct bpf_sock *ctx) {
   struct reverse_key key = { .cookie = bpf_get_socket_cookie(ctx), .address = ctx->dst_ip4, .port = ctx->dst_port };
   bpf_map_delete_elem(&peer_reverse, &key);

@@ -1,18 +1,16 @@
 /*
- * A client and its backends in one thread of one process, so that a message
- * and its answer need no other process to be scheduled.
+ * A client and its backends in one thread, so that a message and its answer need no scheduling of other processes.
  *
  *     client CPU [CGROUP]
  *
- * The backends' sockets are made first, and belong to no cgroup of the
- * measurement; then the process enters CGROUP. Each line on standard input,
+ * The backends' sockets are created first, outside the measured cgroup; then the process enters CGROUP. Each line on
+ * standard input,
  *
  *     OPERATION COUNT ADDRESS STRIDE SPREAD PORT EXPECTED
  *
- * is answered by `prepared`, after as many operations to warm up; the next line
- * starts the loop, whose processor time in nanoseconds is printed; the next one
- * closes what is open. ADDRESS is a number; the i-th of SPREAD destinations is STRIDE * i behind it. EXPECTED is 1
- * where answers must come from the destination itself.
+ * is answered by `prepared`, after as many operations to warm up. The next line starts the loop, which prints its
+ * processor time in nanoseconds; the line after that closes the sockets. ADDRESS is a number; the i-th of SPREAD
+ * destinations is ADDRESS + STRIDE * i. EXPECTED is 1 if answers must come from the destination.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -63,7 +61,7 @@ static void open_backends(void) {
   checked(listen(backend_tcp, 128), "listen");
 }
 
-/* A backend's answer, from the address that was written to. */
+/* Sends a backend's answer from the address of the question. */
 static void answer(void) {
   struct sockaddr_in client;
   char data[16], control[64];
@@ -102,7 +100,7 @@ static void peer_of(int socket) {
   checked(getpeername(socket, (struct sockaddr *)&peer, &length), "getpeername");
 }
 
-/* Each operation on the socket that was prepared, or on one of its own. */
+/* The operations, on the prepared socket or on a new one. */
 static void new_connect(int unused, struct sockaddr_in *to) {
   int socket = new_socket(SOCK_DGRAM);
   connect_to(socket, to);
@@ -115,7 +113,7 @@ static void new_exchange(int unused, struct sockaddr_in *to) {
   close(socket);
 }
 
-/* Reset at the end: a pair of addresses and ports is free again at once. */
+/* Closes with a reset, which frees the pair of addresses and ports at once. */
 static void tcp(int unused, struct sockaddr_in *to) {
   struct linger reset = { 1, 0 };
   int client = new_socket(SOCK_STREAM);
@@ -156,14 +154,14 @@ static void run(const struct operation *operation, unsigned count, uint32_t addr
   char line[16];
   int socket = -1;
   struct sockaddr_in to;
-  /* By a prime number, so that neighbours in memory are not visited one after the other. */
+  /* Advances by a prime number, so that consecutive visits are not neighbours in memory. */
 #define NEXT at(address + stride * (uint32_t)(visited++ * 7919 % spread), port)
   if (operation->prepare) {
     socket = new_socket(SOCK_DGRAM);
     to = NEXT;
     operation->prepare(socket, &to);
   }
-  /* Whoever ran before has left the caches full of its own. */
+  /* The previous side has filled the caches with its own data. */
   for (unsigned i = 0; i < count; i++) {
     if (!operation->prepare) to = NEXT;
     operation->run(socket, &to);
@@ -188,7 +186,7 @@ int main(int argc, char **argv) {
   CPU_SET(atoi(argv[1]), &cpus);
   checked(sched_setaffinity(0, sizeof cpus, &cpus), "sched_setaffinity");
   setpriority(PRIO_PROCESS, 0, -20);
-  /* Whoever started this one ends it. */
+  /* Only the parent ends this process. */
   signal(SIGINT, SIG_IGN);
   open_backends();
   if (argc > 2) {
