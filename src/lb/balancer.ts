@@ -1,5 +1,4 @@
 /** The load balancer as one object: attach it, give it services, ask for its status. */
-import { defaultOptions } from "../../programs/index.ts";
 import { cgroupRoot, checkManager, type PinDirectory } from "../loader/index.ts";
 import {
   builtOptions,
@@ -20,10 +19,10 @@ import { addressesOf, readHostState } from "./host/index.ts";
 import {
   checkServices,
   completeState,
-  defaultMapSizes,
   expandServices,
   fieldText,
   LoadBalancerError,
+  type HostState,
   type SourceState,
 } from "./model/index.ts";
 import { loadBalancerStatus, type Status } from "./observe/index.ts";
@@ -205,11 +204,8 @@ export class Balancer implements AsyncDisposable {
     const { features } = this.#builder;
     const names = pins.names("maps");
     if (names.length === 0) {
-      return {
-        options: { ...defaultOptions, ...features, ipv6: true },
-        services: [],
-        sizes: mapSizes(defaultMapSizes),
-      };
+      const { options, maps } = completeState({ services: [] });
+      return { options: dataPathOptions(options, [], unusedHost, features), services: [], sizes: mapSizes(maps) };
     }
     using built = pins.map(builtOptions);
     const { generation, families } = controlMaps(pins, pinnedFamilies(pins));
@@ -239,6 +235,9 @@ export class Balancer implements AsyncDisposable {
       });
   }
 }
+
+/** The state of a host that no setting refers to. */
+const unusedHost: HostState = { hostNetnsCookie: undefined, namespaces: [], optOutCgroups: [], optOutNamespaces: [] };
 
 /** @throws {LoadBalancerError} with every problem */
 function requireConsistency(state: ReturnType<typeof completeState>): void {
