@@ -31,7 +31,7 @@ const ids = ({ programs, maps }: Status) => ({
 const messageOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => "none",
-    (error: Error) => error.message,
+    (error: unknown) => (error as Error).message,
   );
 
 test("apply attaches programs, keeps them for other services, and replaces them for other options", () =>

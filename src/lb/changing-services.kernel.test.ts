@@ -1,4 +1,4 @@
-/** Thousands of changes of services while processes use them: how many answers are wrong. */
+/** Changes services thousands of times while processes use them, and counts wrong answers. */
 import * as assert from "uvu/assert";
 import { Scope } from "../../programs/index.ts";
 import { PinDirectory } from "../loader/index.ts";
@@ -14,20 +14,20 @@ const test = toolSuite("services that change under traffic", ["python3"], { kern
 
 const HOST = "20.0.0.1";
 const SERVICES = Array.from({ length: 12 }, (_, i) => ({ address: `100.0.1.${i + 1}`, port: 53 }));
-/** Each service has its own backends, so that an answer tells whose slots were read. */
+/** Each service has its own backends, so that an answer shows whose slots were read. */
 const poolOf = (service: number): string[] => [0, 1, 2, 3].map((i) => `${HOST}:${8000 + 4 * service + i}`);
 const ROUNDS = 170;
 
-/** The backends of a service for a while; none of them where it did not exist, and its address was its own. */
+/** The backends of a service for a while. Empty: it did not exist, and its address was an ordinary one. */
 interface Period {
-  /** Nanoseconds of CLOCK_MONOTONIC: before the first write that made it so. */
+  /** Nanoseconds of CLOCK_MONOTONIC: before the first write of the change. */
   readonly begin: bigint;
   readonly backends: readonly string[];
-  /** After the call that ended it had returned. */
+  /** After the change that ended it had returned. */
   end: bigint;
 }
 
-/** Numbers that look random and are the same each time (Marsaglia's xorshift). */
+/** Reproducible pseudo-random numbers (Marsaglia's xorshift). */
 function* numbers(): Generator<number, never> {
   for (let state = 2463534242; ; ) {
     state ^= state << 13;
@@ -45,14 +45,14 @@ const definition = (service: number, protocol: Protocol, backends: readonly stri
   affinityTimeout: 0,
 });
 
-/** What is wrong with an answer, if anything is. */
+/** The fault of an answer; undefined if it is right. */
 function fault({ way, service, begin, end, answer, source }: Question, history: readonly Period[]): string | undefined {
   const own = endpointText(SERVICES[service]!);
   const periods = history.filter((period) => period.begin < end && period.end > begin);
   const allowed = periods.flatMap(({ backends }) => (backends.length === 0 ? [own] : backends));
   if (!allowed.includes(answer)) return `${way}: ${own} was answered by ${answer} instead of ${allowed.join(", ")}`;
   if (source === undefined) return `${way}: an answer of ${answer} from nowhere`;
-  // Once the service is gone its backends are seen as themselves; of streams nothing is remembered.
+  // After its service is gone, a backend appears under its own address. Streams remember nothing.
   const shown = [
     ...(periods.some(({ backends }) => backends.length === 0) || way === "TCP" ? [answer] : []),
     ...(way === "TCP" ? [] : [own]),
@@ -62,7 +62,7 @@ function fault({ way, service, begin, end, answer, source }: Question, history: 
     : `${way}: the answer of ${answer} for ${own} came from ${endpointText(source)}`;
 }
 
-/** Where a socket that stays open has left a backend that its service had all the time. */
+/** Lasting sockets that left a backend although their service kept it. */
 function deserters(questions: readonly Question[], histories: readonly (readonly Period[])[]): string[] {
   return SERVICES.flatMap((service, i) => {
     const asked = questions.filter((question) => question.way === "lasting UDP" && question.service === i);
@@ -91,11 +91,11 @@ test("thousands of changes of services under full traffic: no wrong answer", () 
       const ipv4 = maps.families.get("ipv4")!;
       let changes = 0;
       const histories: Period[][] = SERVICES.map(() => [{ begin: 0n, end: 1n << 62n, backends: [] }]);
-      /** Gives services other backends, or takes them away. */
+      /** Gives services other backends, or removes them. */
       const change = (): void => {
         const wanted = SERVICES.map((_, i) => {
           const set = random.next().value;
-          // One of eight is no service for now; else some of its pool, one at least.
+          // One in eight does not exist for now; the others have some backends of their pool.
           return set % 8 === 0 ? [] : poolOf(i).filter((_, bit) => ((((set >>> 3) % 15) + 1) & (1 << bit)) !== 0);
         });
         const definitions = wanted.flatMap((backends, i) =>
@@ -124,7 +124,7 @@ test("thousands of changes of services under full traffic: no wrong answer", () 
         ...deserters(questions, histories),
       ];
       assert.equal(wrong.slice(0, 5), [], `${wrong.length} wrong answers of ${questions.length}`);
-      // That there was something to go wrong.
+      // There was enough that could go wrong.
       const direct = questions.filter(({ service, answer }) => answer === own[service]).length;
       assert.ok(changes > 3_000, `${changes} changes`);
       assert.ok(

@@ -1,4 +1,4 @@
-/** Services as a node has them: of this node, of the host alone, of some of its processes; as a configuration asks for them. */
+/** Services of a node: local backends, the host's own addresses, opt-outs. */
 import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import * as assert from "uvu/assert";
@@ -25,7 +25,7 @@ interface Container {
   readonly name: string;
 }
 
-/** Runs `work` with a client in a network namespace of its own, of the same cgroup, and servers there. */
+/** Runs `work` with a client and servers in their own network namespace, in the same cgroup. */
 async function withContainer<T>(
   cgroup: string,
   addresses: readonly string[],
@@ -44,7 +44,7 @@ async function withContainer<T>(
   });
 }
 
-/** Who answers a new UDP socket; it is answered by whom it asked, in its own view. */
+/** The backend that answers a new UDP socket, which sees the answer come from the service. */
 async function ask(client: SocketClient, to: Endpoint, family: 4 | 6 = 4): Promise<string> {
   const socket = await client.open("udp", family);
   const { text, ...source } = await socket.exchange("hello", to);
@@ -53,14 +53,14 @@ async function ask(client: SocketClient, to: Endpoint, family: 4 | 6 = 4): Promi
   return text;
 }
 
-/** All who answer, so often asked that nobody of a few is missed. */
+/** All backends that answer, after enough questions to reach each of a few. */
 async function askOften(client: SocketClient, to: Endpoint): Promise<string[]> {
   const answers = new Set<string>();
   for (let i = 0; i < 24; i++) answers.add(await ask(client, to));
   return [...answers].sort();
 }
 
-test("what is at the host's loopback address is the host's: a container's own server keeps that address", () =>
+test("a service on the host's loopback address is the host's: a container's own server keeps that address", () =>
   withLoaded(
     [...ADDRESSES, "fd00:20::1"],
     { udp: [...BACKENDS, "[fd00:20::1]:53"] },
@@ -90,7 +90,7 @@ test("what is at the host's loopback address is the host's: a container's own se
           }
           assert.is(await ask(client, { address: "::1", port: nodePort }, 6), "[fd00:20::1]:53");
           assert.is(await ask(container.client, { address: "::1", port: nodePort }, 6), "[::1]:30053");
-          // The host's other addresses are for everybody.
+          // Every network namespace reaches the host's other addresses.
           assert.is(await ask(container.client, { address: "20.0.0.3", port: nodePort }), FIRST);
           assert.equal(
             status().services.map(({ name, frontEnds, nodePort, hostPort }) => [
@@ -110,7 +110,7 @@ test("what is at the host's loopback address is the host's: a container's own se
     },
   ));
 
-test("a host port is found at each address of the host, or at one, and nobody is kept from binding it", () =>
+test("a host port serves at each address of the host, or at one, and processes can bind it", () =>
   withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
     await load({ services: [dns({ address: undefined, port: undefined, hostPort: 8053 })] });
     for (const address of ["127.0.0.1", ...ADDRESSES]) assert.is(await ask(client, { address, port: 8053 }), FIRST);
@@ -126,7 +126,7 @@ test("a host port is found at each address of the host, or at one, and nobody is
     assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
   }));
 
-test("a local traffic policy has the backends of this node alone, for the address or for the node port", () =>
+test("a local traffic policy limits the address or the node port to this node's backends", () =>
   withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
     const backends = [{ address: FIRST, node: "here" }, { address: SECOND, node: "elsewhere" }, THIRD];
     const nodePort = { address: "20.0.0.1", port: 30053 };
@@ -153,7 +153,7 @@ test("a local traffic policy has the backends of this node alone, for the addres
         .sort(),
       ["dns 1 false 3", "dns 4 true 1"],
     );
-    // On a node without backends.
+    // A node without backends.
     assert.equal(await loadWith({ externalTrafficPolicy: "local" }, "third"), {
       added: 0,
       changed: 1,
@@ -164,7 +164,7 @@ test("a local traffic policy has the backends of this node alone, for the addres
     assert.equal(await askOften(client, SERVICE), BACKENDS);
   }));
 
-test("a local redirect takes an address's place as long as this node has a backend", () =>
+test("a local redirect replaces an address while this node has a backend", () =>
   withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
     const asked = { address: "20.0.0.3", port: 53 };
     const redirect = (node: string) =>
@@ -198,13 +198,13 @@ test("a local redirect takes an address's place as long as this node has a backe
     assert.is(await answer(), SECOND);
   }));
 
-test("Maglev: a client's address decides, over TCP and UDP, in whatever order the backends are named", () =>
+test("Maglev: a client's address selects, over TCP and UDP, whatever the order of the backends", () =>
   withLoaded([...ADDRESSES, "10.0.0.1"], { udp: BACKENDS, tcp: BACKENDS }, async ({ load, client, place, status }) => {
     const service = (backends: readonly unknown[]) =>
       ["tcp", "udp"].map((protocol) => ({ name: protocol, ...SERVICE, protocol, backends, algorithm: "maglev" }));
     const loadWith = (backends: readonly unknown[]) =>
       load({ services: service(backends), options: { maglevTableSize: 251 }, maps: { slots: 4096 } });
-    /** The backend that a client of this address is to have, of backends of weight 1. */
+    /** The backend that a client with this address should get, among backends of weight 1. */
     const expected = (source: string, backends: readonly string[]) => {
       const table = maglevTable(
         backends.map((text) => ({ address: text.split(":")[0]!, port: 53, weight: 1 })),
@@ -221,7 +221,7 @@ test("Maglev: a client's address decides, over TCP and UDP, in whatever order th
         await socket.close();
       }
     };
-    // Its first address is that of one of the backends; the containers' are their own.
+    // The host's first address is a backend's; each container has its own.
     await loadWith(BACKENDS);
     await check(client, expected("20.0.0.1", BACKENDS));
     const sources = ["10.0.0.2", "10.0.0.5"];
@@ -243,7 +243,7 @@ test("Maglev: a client's address decides, over TCP and UDP, in whatever order th
     assert.ok(status().maps.some(({ name }) => name === "sources"));
   }));
 
-test("Maglev: an IPv6 client's address decides too, where its network namespace has no IPv4 one", () =>
+test("Maglev: an IPv6 address selects if the network namespace has no IPv4 one", () =>
   withLoaded(ADDRESSES, {}, async ({ load, place }) => {
     const service = { address: "fd00:100::1", port: 53 };
     const addresses = ["fd00:20::1", "fd00:20::2", "fd00:20::3"];
@@ -281,7 +281,7 @@ const families = [
 
 for (const { family, service, own, other, addresses, backends } of families) {
   const [first, second] = backends as unknown as [string, string];
-  test(`IPv${family}: a backend that asks for its own service reaches the address itself, where it says so`, () =>
+  test(`IPv${family}: with skipSelf, a backend's call to its own service reaches the address itself`, () =>
     withLoaded(addresses, { udp: backends }, async ({ load, client, place, status }) => {
       await withContainer(place.cgroup, [addresses[1]!, service.address], { udp: [second, own] }, async (container) => {
         await load({ services: [dns({ ...service, backends: [second] })] });
@@ -294,7 +294,7 @@ for (const { family, service, own, other, addresses, backends } of families) {
           "the host has the address too, but is no container of its own",
         );
         assert.is(status().services[0]!.skipSelf, true);
-        // The same backend of another service, which does not ask for it.
+        // The same backend, of a service without skipSelf.
         await load({
           services: [
             dns({ ...service, backends: [first, second], skipSelf: true }),
@@ -309,7 +309,7 @@ for (const { family, service, own, other, addresses, backends } of families) {
     }));
 }
 
-test("network namespaces and cgroups that opt out are left alone, their open sockets too, until they opt in again", () =>
+test("network namespaces and cgroups that opt out are not balanced, nor are their open sockets, until they opt in again", () =>
   withLoaded(
     [...ADDRESSES, SERVICE.address],
     { udp: [...BACKENDS, `${SERVICE.address}:53`] },
@@ -346,7 +346,7 @@ test("network namespaces and cgroups that opt out are left alone, their open soc
     },
   ));
 
-test("what opts out and is not there is said, and nothing is changed", () =>
+test("reports an opt-out that does not exist, and changes nothing", () =>
   withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, status }) => {
     await load({ services: [dns()] });
     const before = status();
@@ -375,7 +375,7 @@ test("what opts out and is not there is said, and nothing is changed", () =>
     assert.is(await ask(client, SERVICE), FIRST);
   }));
 
-test("where only the host's network namespace is balanced, others are left alone", () =>
+test("with hostNamespaceOnly, other network namespaces are not balanced", () =>
   withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client, place }) => {
     const own = `${SERVICE.address}:53`;
     await withContainer(

@@ -1,4 +1,4 @@
-/** What sockets that are open see of a reload. */
+/** What open sockets see of a reload. */
 import * as assert from "uvu/assert";
 import { errnoOf, type ClientSocket } from "../../programs/testing/index.ts";
 import { toolSuite } from "../testing/index.ts";
@@ -12,7 +12,7 @@ const ADDRESSES = ["20.0.0.1", "20.0.0.2", "20.0.0.3"];
 const endpoints = (addresses: readonly string[]) => addresses.map((address) => `${address}:53`);
 const dns = (backends: readonly unknown[]) => ({ services: [{ name: "dns", ...SERVICE, protocol: "udp", backends }] });
 
-test("an unconnected UDP socket keeps its backend while others of the service come and go, and leaves it once it is removed", () =>
+test("an unconnected UDP socket keeps its backend while others come and go, and leaves it when it is removed", () =>
   withLoaded(ADDRESSES, { udp: endpoints(ADDRESSES) }, async ({ load, client, status }) => {
     await load(dns(endpoints(ADDRESSES)));
     const sockets = await Promise.all([1, 2, 3, 4, 5, 6].map(() => client.open("udp")));
@@ -25,7 +25,7 @@ test("an unconnected UDP socket keeps its backend while others of the service co
     for (const i of sockets.keys()) own.push(await ask(i));
     const [kept] = own as [string];
     const [first, second] = ADDRESSES.filter((address) => address !== kept) as [string, string];
-    // Each with other slots and another count than the one before; a socket that chose anew would not always come to the same.
+    // Slots and their number change each time: a socket that selected again would not always get the same backend.
     for (const addresses of [[first, kept], [second, first, kept], [kept], [kept, second], [first, kept, second]]) {
       assert.is((await load(dns(endpoints(addresses)))).services.changed, 1);
       for (const [i, before] of own.entries()) {
@@ -41,7 +41,7 @@ test("an unconnected UDP socket keeps its backend while others of the service co
     assert.is(reverseEntries(status())[0], sockets.length);
   }));
 
-test("a terminating backend keeps its sockets and gets no new ones, one in maintenance loses them", () =>
+test("a terminating backend keeps its sockets and gets no new ones; one in maintenance loses them", () =>
   withLoaded(ADDRESSES, { udp: endpoints(ADDRESSES) }, async ({ load, client, status }) => {
     const [one, two] = endpoints(ADDRESSES) as [string, string];
     const ask = async (socket?: Awaited<ReturnType<typeof client.open>>) =>
@@ -91,7 +91,7 @@ test("a terminating backend keeps its sockets and gets no new ones, one in maint
     assert.is(await errnoOf(ask(old)), "EHOSTUNREACH");
   }));
 
-test("without IPv6, its programs are detached and its maps taken away; IPv4 goes on", () =>
+test("without IPv6, its programs and maps go, and IPv4 stays", () =>
   withLoaded(
     ["20.0.0.1", "fd00:20::1"],
     { udp: ["20.0.0.1:53", "[fd00:20::1]:53"], tcp: ["[fd00:20::1]:53"] },
@@ -163,7 +163,7 @@ test("without IPv6, its programs are detached and its maps taken away; IPv4 goes
     },
   ));
 
-test("recent flows in the reverse map or not, and back: open sockets go on, and leave nothing", () =>
+test("reverseEntries changes both ways: open sockets go on, and leave nothing", () =>
   withLoaded(["20.0.0.1"], { udp: ["20.0.0.1:53"] }, async ({ load, client, status }) => {
     const config = (reverse: "all" | "older") => ({
       services: [{ name: "dns", ...SERVICE, protocol: "udp", backends: ["20.0.0.1:53"] }],

@@ -1,4 +1,4 @@
-/** Kinds of services, as a configuration asks for them. */
+/** Session affinity and node ports. */
 import * as assert from "uvu/assert";
 import { errnoOf } from "../../programs/testing/index.ts";
 import { runScriptIn, toolSuite } from "../testing/index.ts";
@@ -10,7 +10,7 @@ const ADDRESSES = ["20.0.0.1", "20.0.0.2", "20.0.0.3"];
 const endpoints = ADDRESSES.map((address) => `${address}:53`);
 const SERVICE = { address: "100.0.0.1", port: 53 };
 
-test("session affinity: every socket of a network namespace has the same backend, and another service has its own", () =>
+test("session affinity: all sockets of a network namespace have the same backend", () =>
   withLoaded(ADDRESSES, { udp: endpoints }, async ({ load, status, client }) => {
     const service = { name: "dns", ...SERVICE, protocol: "udp", backends: endpoints };
     const answers = async () => {
@@ -20,7 +20,7 @@ test("session affinity: every socket of a network namespace has the same backend
     };
     const hasMap = () => status().maps.some(({ name }) => name === "affinity");
     await load({ services: [service] });
-    // That 16 sockets all choose the same of three is beyond bad luck.
+    // 16 sockets select the same of three backends with a chance of 3 to the power of -15.
     assert.ok((await answers()) > 1);
     assert.not(hasMap());
     await load({ services: [{ ...service, affinity: { timeout: 60 } }] });
@@ -32,7 +32,7 @@ test("session affinity: every socket of a network namespace has the same backend
     assert.not(hasMap());
   }));
 
-test("a node port is the service's on every address of the host and its family, and nobody else's", () =>
+test("a node port serves on every host address of its family, and no process can bind it", () =>
   withLoaded([...ADDRESSES, "fd00:20::1"], { udp: endpoints }, async ({ load, status, client, place }) => {
     const backends = ["20.0.0.3:53"];
     await load({

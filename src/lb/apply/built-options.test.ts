@@ -7,7 +7,7 @@ import { MAX_OPTIONS_BYTES } from "./maps.ts";
 
 const test = suite("what programs are built for, as text");
 
-test("every build's options come back as they were, and fit", () => {
+test("every build's options are read as written, and fit", () => {
   for (const options of [
     ...Object.values(builds),
     { ...builds.full, hostNetnsCookie: 2n ** 64n - 1n, noBackendErrno: 111, optOutCgroupLevels: [1, 2, 3, 31] },
@@ -18,11 +18,11 @@ test("every build's options come back as they were, and fit", () => {
   }
 });
 
-test("of another version's options those are taken that are known", () => {
+test("takes the known options of another version", () => {
   assert.equal(optionsFrom('{"ipv6":true,"teleport":true}'), { ...defaultOptions, ipv6: true });
 });
 
-test("text that is none is refused", () => {
+test("refuses text that is not JSON", () => {
   assert.throws(() => optionsFrom(""), SyntaxError);
 });
 

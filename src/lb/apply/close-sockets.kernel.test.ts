@@ -45,11 +45,11 @@ function closeSockets(dataPath: DataPath): Promise<number> {
   );
 }
 
-/** Sockets of which the maps say what they are connected to. */
+/** Sockets whose connections the maps have. */
 const connectionCount = (dataPath: DataPath): number =>
   dataPath.map(maps4.connections).count() + dataPath.map(maps6.connections).count();
 
-/** The socket works: a request is answered. */
+/** Checks that the socket works: a request is answered. */
 async function answers(socket: ClientSocket, kind: "tcp" | "udp"): Promise<string> {
   return (await socket.exchange(kind === "udp" ? "hello" : GET)).text;
 }
@@ -58,7 +58,7 @@ const test = dataPathSuite("closing the sockets of removed backends", {
   options: { ipv6: true, trackConnections: true },
 });
 
-/** A client here, and one in another network namespace, where the same backends are. */
+/** A client here, and one in another network namespace with the same backends. */
 async function withClients(
   dataPath: DataPath,
   work: (clients: readonly SocketClient[]) => Promise<void>,
@@ -79,7 +79,7 @@ async function withClients(
   );
 }
 
-test("those that came through the service are closed, in every network namespace, and no others", async ({
+test("closes the sockets that came through the service, in every network namespace, and no others", async ({
   dataPath,
 }) => {
   await withClients(dataPath, async (clients) => {
@@ -152,13 +152,13 @@ for (const {
     assert.is(await closeSockets(dataPath), 0);
     assert.equal(await socket.exchange("hello", to), { text: kept, ...to });
     assert.is(await socket.localPort(), port);
-    // Of IPv6 sockets the kernel forgets the former peer only halfway (__udp_disconnect), so that a reply may not reach it.
+    // The kernel forgets only part of an IPv6 socket's former peer (__udp_disconnect), so a reply may not reach it.
     await dissolved.send("hello", to);
     assert.is(await dissolved.localPort(), portOfDissolved);
   });
 }
 
-test("nothing is left in the maps when the sockets are closed, however they end", async ({ dataPath, client }) => {
+test("leaves nothing in the maps when sockets end, however they do", async ({ dataPath, client }) => {
   for (const kind of ["tcp", "udp"] as const) dataPath.services.set(SERVICE, kind, [BACKENDS[0]], settings);
   dataPath.services.set(SERVICE6, "tcp", [BACKENDS6[0]], settings);
   const sockets = [];
@@ -181,7 +181,7 @@ test("nothing is left in the maps when the sockets are closed, however they end"
   assert.is(connectionCount(dataPath), 0);
 });
 
-test("a service that does not ask for it, or asks no more: its sockets stay", async ({ dataPath, client }) => {
+test("keeps the sockets of a service without closeSockets, or no longer with it", async ({ dataPath, client }) => {
   for (const [before, after] of [
     [0, 0],
     [0, ServiceFlag.CLOSE_SOCKETS],
@@ -199,7 +199,7 @@ test("a service that does not ask for it, or asks no more: its sockets stay", as
   }
 });
 
-test("the service is removed as a whole", async ({ dataPath, client }) => {
+test("closes the sockets of a removed service", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
   const socket = await client.open("tcp");
   await socket.connect(SERVICE);
@@ -208,7 +208,7 @@ test("the service is removed as a whole", async ({ dataPath, client }) => {
   assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
 });
 
-test("a backend that is terminating keeps its sockets", async ({ dataPath, client }) => {
+test("keeps the sockets of a terminating backend", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
   const socket = await client.open("tcp");
   await socket.connect(SERVICE);
@@ -217,7 +217,7 @@ test("a backend that is terminating keeps its sockets", async ({ dataPath, clien
   assert.is(await answers(socket, "tcp"), BACKENDS[0]);
 });
 
-test("another service with the same backend: its sockets stay", async ({ dataPath, client }) => {
+test("keeps the sockets of another service with the same backend", async ({ dataPath, client }) => {
   const other = { ...SERVICE, port: 81 };
   dataPath.services.set(SERVICE, "tcp", [BACKENDS[0]], settings);
   dataPath.services.set(other, "tcp", [BACKENDS[0]], { ...settings, revNatIndex: INDEX + 1 });
@@ -230,7 +230,7 @@ test("another service with the same backend: its sockets stay", async ({ dataPat
   assert.is(await answers(neighbour, "tcp"), BACKENDS[0]);
 });
 
-test("a UDP socket that connects to its service once more, in the same generation and in the next", async ({
+test("a UDP socket that reconnects to its service, in the same generation and in the next", async ({
   dataPath,
   client,
 }) => {

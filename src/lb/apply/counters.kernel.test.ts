@@ -1,4 +1,4 @@
-/** Counters of services through their comings and goings, and how full the maps are said to be. */
+/** Counters of services that come and go, and the reported use of maps. */
 import * as assert from "uvu/assert";
 import { errnoOf } from "../../../programs/testing/index.ts";
 import { familyMaps } from "./maps.ts";
@@ -20,7 +20,7 @@ const dns = { name: "dns", ...SERVICE, protocol: "udp", backends };
 const dns6 = { name: "dns6", ...SERVICE6, protocol: "udp", backends: backends6 };
 const options = { metrics: true };
 
-/** What a service has counted, those that are 0 left out; undefined where there is no such service. */
+/** A service's counters that are not 0; undefined if there is no such service. */
 function counted(pins: string, name: string): Record<string, number> | undefined {
   const service = loadBalancerMetrics(pins).services.find((each) => each.name === name);
   return (
@@ -33,7 +33,7 @@ function counted(pins: string, name: string): Record<string, number> | undefined
   );
 }
 
-test("each service counts for itself, goes on when it is changed, and its counters go with it", () =>
+test("each service has its counters: they continue when it changes and go when it goes", () =>
   withLoaded(ADDRESSES, { udp: [...backends, ...backends6] }, async ({ load, status, client, pins }) => {
     await load({ services: [dns, dns6], options });
     const ask = async (service: typeof SERVICE, family: 4 | 6 = 4) =>
@@ -41,7 +41,7 @@ test("each service counts for itself, goes on when it is changed, and its counte
     await ask(SERVICE);
     await ask(SERVICE);
     await ask(SERVICE6, 6);
-    // Both are the first of their family, and have its first index.
+    // Each is the first of its family and has its first index.
     assert.equal(
       status().services.map(({ revNatIndex }) => revNatIndex),
       [1, 1],
@@ -57,7 +57,7 @@ test("each service counts for itself, goes on when it is changed, and its counte
     assert.is(await errnoOf((await client.open("udp")).connect(SERVICE)), "EHOSTUNREACH");
     assert.equal(counted(pins, "dns"), { translated: 2, noBackend: 1, replies: 2 });
 
-    // The next service is to have the index that this one had.
+    // The next service gets this one's index.
     await load({ services: [dns6], options });
     assert.is(counted(pins, "dns"), undefined);
     using allocation = PinDirectory.open(pins, OWNER)!.map(familyMaps.ipv4.allocation);
@@ -69,14 +69,14 @@ test("each service counts for itself, goes on when it is changed, and its counte
     assert.equal(counted(pins, "other"), { translated: 1, replies: 1 });
     assert.equal(counted(pins, "dns6"), { translated: 1, replies: 1 });
 
-    // Replaced in one step by a service that has its index until then.
+    // Replaced in one step by a service that takes over its index.
     allocation.set(0, { ...allocation.get(0)!, nextRevNatIndex: 1 });
     await load({ services: [dns6, dns], options });
     assert.is(status().services.find(({ name }) => name === "dns")!.revNatIndex, 1);
     assert.equal(counted(pins, "dns"), {});
   }));
 
-test("what is not asked for is not counted; what is counted anew begins at 0", () =>
+test("without options.metrics nothing is counted; counting starts again at 0", () =>
   withLoaded(ADDRESSES, { udp: backends }, async ({ load, status, client, pins }) => {
     await load({ services: [dns] });
     assert.throws(() => loadBalancerMetrics(pins), /the loaded programs do not count/);
@@ -91,7 +91,7 @@ test("what is not asked for is not counted; what is counted anew begins at 0", (
     assert.equal(counted(pins, "dns"), {});
   }));
 
-test("how full the maps are is what one finds by walking through them", () =>
+test("how full the maps are agrees with a walk through them", () =>
   withLoaded(ADDRESSES, { udp: [...backends, ...backends6] }, async ({ load, status, client, pins }) => {
     const services = [
       {

@@ -8,7 +8,7 @@ const test = suite("maps that hold exactly what they are given");
 
 type Numbers = typeof optOutNamespaces;
 
-/** A map of numbers in memory, that takes no more than the kernel's would. */
+/** A map of numbers in memory with a limit, like the kernel's. */
 class FakeMap implements ChangedMap<Numbers> {
   readonly name = "fake";
   readonly maxEntries = 3;
@@ -39,7 +39,7 @@ class FakeMap implements ChangedMap<Numbers> {
   }
 }
 
-test("differences alone are written: what is missing first, what is left over last", () => {
+test("writes only differences: adds missing entries first, removes stale ones last", () => {
   const map = new FakeMap([
     [1n, 1],
     [2n, 2],
@@ -75,13 +75,13 @@ test("differences alone are written: what is missing first, what is left over la
   assert.is(map.writes, 2);
 });
 
-test("another value is written", () => {
+test("writes another value", () => {
   const map = new FakeMap([[1n, 1]]);
   new EntryChange<Numbers>(map, [[1n, 5]]).add();
   assert.equal([...map.elements], [[1n, 5]]);
 });
 
-test("where there is not room for both, what is left over goes first", () => {
+test("removes stale entries first if the map cannot hold both", () => {
   const map = new FakeMap([
     [1n, 1],
     [2n, 2],
@@ -101,7 +101,7 @@ test("where there is not room for both, what is left over goes first", () => {
   );
 });
 
-test("says so where there is not room at all, and changes nothing", () => {
+test("reports a map that is too small, and changes nothing", () => {
   const map = new FakeMap([]);
   assert.throws(
     () =>
@@ -114,7 +114,7 @@ test("says so where there is not room at all, and changes nothing", () => {
   );
 });
 
-test("the way back leads there from wherever the change has come to", () => {
+test("reverses a change, however far it has come", () => {
   const before = [
     [1n, 1],
     [2n, 2],

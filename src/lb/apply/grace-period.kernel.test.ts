@@ -5,7 +5,7 @@ import { waitForRunningPrograms } from "./grace-period.ts";
 
 const test = kernelSuite("grace period");
 
-test("is waited for by an update of a map of maps, which is gone afterwards", async () => {
+test("waits by an update of a map of maps, and leaves no map", async () => {
   const updates: number[] = [];
   const watched: Kernel = {
     ...linux,
@@ -23,12 +23,12 @@ test("is waited for by an update of a map of maps, which is gone afterwards", as
   };
   for (let i = 0; i < 5; i++) waitForRunningPrograms(watched);
   assert.is(updates.length, 5);
-  // An update that waits for nothing takes about a microsecond.
+  // An update without a wait takes about a microsecond.
   assert.ok(Math.max(...updates) > 0.5, `milliseconds: ${updates.join(", ")}`);
   await eventually(() => assert.equal(kernelObjects(/^grace_/).maps, []));
 });
 
-test("leaves nothing where it fails", async () => {
+test("leaves nothing if it fails", async () => {
   const failing: Kernel = {
     ...linux,
     mapElements: () => {

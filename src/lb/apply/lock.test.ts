@@ -30,7 +30,7 @@ function lock(directory: string): Fd {
 if (process.platform !== "linux") {
   console.log("skipped: the lock is a Linux system call");
 } else {
-  test("waits for another command, and keeps the next one out", () =>
+  test("waits for another command, and excludes the next one", () =>
     withDirectory(async (directory) => {
       const other = lock(directory);
       let ran = false;
@@ -51,7 +51,7 @@ if (process.platform !== "linux") {
       lock(directory).close();
     }));
 
-  test("looks for the directory again where it was taken away meanwhile", () =>
+  test("looks for the directory again if it was removed meanwhile", () =>
     withDirectory(async (directory) => {
       const other = lock(directory);
       const waiting = exclusively(
@@ -72,7 +72,7 @@ if (process.platform !== "linux") {
       assert.is(await waiting, false, "what is locked is the directory that is there now");
     }));
 
-  test("runs at once where there is no directory", async () => {
+  test("runs at once without a directory", async () => {
     assert.is(
       await exclusively(
         () => undefined,

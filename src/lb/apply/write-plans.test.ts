@@ -9,7 +9,7 @@ import type { AddressFamily, ServiceDefinition } from "../model/index.ts";
 
 const test = suite("control plane");
 
-/** Maps in memory that write down what is done to them. */
+/** Maps in memory that log their writes. */
 function fakeMaps(log: string[]): ControlMaps {
   const fake = (name: string, maxEntries: number, first: readonly [unknown, unknown][] = []) => {
     const elements = new Map(first.map(([key, value]) => [JSON.stringify(key), [key, value] as const]));
@@ -79,7 +79,7 @@ function apply(
   );
 }
 
-test("writes the filter and slots before the service that needs them, waits before slots are used anew and the filter is narrowed, and bumps the generation last", () => {
+test("writes the filter and slots before the service, waits before it reuses slots and narrows the filter, and bumps the generation last", () => {
   const log: string[] = [];
   const maps = fakeMaps(log);
   const wait = () => void log.push("wait");
@@ -171,7 +171,7 @@ test("writes the filter and slots before the service that needs them, waits befo
   ]);
 });
 
-test("what other maps need comes before the services that need it, and goes after them; both before the generation", () => {
+test("other maps are filled before the services change and emptied after, both before the generation", () => {
   const log: string[] = [];
   const maps = fakeMaps(log);
   const wait = () => void log.push("wait");
@@ -205,7 +205,7 @@ test("what other maps need comes before the services that need it, and goes afte
   );
 });
 
-test("reads what the maps say, and does not follow a service out of the slots map", () => {
+test("reads the state, and ignores slots outside of the slots map", () => {
   const maps = fakeMaps([]);
   apply(maps, [service(1, ["20.0.0.1"]), service(2, [])]);
   const ipv4 = maps.families.get("ipv4")!;

@@ -7,7 +7,7 @@ import { attachOrder, checkHooks, hookText } from "./hooks.ts";
 
 const test = suite("hooks");
 
-/** A kernel that has not these hooks. */
+/** A kernel without these hooks. */
 const without = (missing: (attachType: number) => boolean, errno: number = Errno.EINVAL): Kernel => ({
   ...linux,
   attachedPrograms(_, attachType) {
@@ -22,7 +22,7 @@ const needed = [
   AttachType.CGROUP_INET4_GETPEERNAME,
 ];
 
-test("a kernel that has all of them will do", () => {
+test("accepts a kernel that has all of them", () => {
   checkHooks(
     cgroup,
     needed,
@@ -30,7 +30,7 @@ test("a kernel that has all of them will do", () => {
   );
 });
 
-test("a kernel that is too old is told by what it lacks", () => {
+test("names the hooks that an old kernel lacks", () => {
   const old = without(
     (attachType) =>
       attachType === AttachType.CGROUP_INET_SOCK_RELEASE || attachType === AttachType.CGROUP_INET4_GETPEERNAME,
@@ -44,7 +44,7 @@ test("a kernel that is too old is told by what it lacks", () => {
   );
 });
 
-test("a kernel without CONFIG_CGROUP_BPF has none", () => {
+test("reports a kernel without CONFIG_CGROUP_BPF", () => {
   assert.throws(
     () =>
       checkHooks(
@@ -59,7 +59,7 @@ test("a kernel without CONFIG_CGROUP_BPF has none", () => {
   );
 });
 
-test("another failure is no missing hook", () => {
+test("passes other failures on", () => {
   assert.throws(
     () =>
       checkHooks(
@@ -71,7 +71,7 @@ test("another failure is no missing hook", () => {
   );
 });
 
-test("what translates replies and what cleans up comes before what sends", () => {
+test("translating replies and cleaning up come before sending", () => {
   const order = [
     AttachType.CGROUP_INET_SOCK_RELEASE,
     AttachType.CGROUP_UDP4_RECVMSG,

@@ -3,7 +3,7 @@ import { kernelSuite, runIn, withCgroup, withNetworkNamespace, TSX } from "../..
 
 const test = kernelSuite("network namespaces of this host");
 
-/** Reads namespaces in a process of its own, since a program may be attached to its cgroup. */
+/** Reads namespaces in a child process, because a program may be attached to its cgroup. */
 async function readIn(
   cgroup: string,
   askKernel: string,
@@ -33,7 +33,7 @@ async function readIn(
   return JSON.parse(stdout) as Awaited<ReturnType<typeof readIn>>;
 }
 
-test("each has a number, which a program sees as the kernel tells it, and its addresses", () =>
+test("each has its addresses and a cookie, the same from a program and from the kernel", () =>
   withCgroup((cgroup) =>
     withNetworkNamespace(["192.0.2.7"], (first) =>
       withNetworkNamespace(["192.0.2.8", "fd00::8"], async (second) => {
@@ -42,7 +42,7 @@ test("each has a number, which a program sees as the kernel tells it, and its ad
         assert.is(new Set(told.cookies).size, 3);
         for (const cookie of told.cookies) assert.ok(told.all.includes(cookie));
         assert.equal(told.addresses.sort(), ["127.0.0.1", "192.0.2.8", "::1", "fd00::8"]);
-        // As on a kernel before 5.14.
+        // As on kernels before 5.14.
         const seen = await readIn(cgroup, "() => undefined", ...paths);
         assert.equal(seen.cookies, told.cookies);
         assert.equal(seen.addresses.sort(), told.addresses);
@@ -50,7 +50,7 @@ test("each has a number, which a program sees as the kernel tells it, and its ad
     ),
   ));
 
-test("one that is not there, or is none, is an error, and this process stays where it is", () =>
+test("a missing one, or another file, is an error, and this process stays in its namespace", () =>
   withCgroup(async (cgroup) => {
     const script = `
     const { NamespaceReader } = await import(${JSON.stringify(new URL("./namespaces.ts", import.meta.url))});

@@ -26,7 +26,7 @@ const service = (more: Partial<Service>): Service => ({
 const expand = (...services: readonly Partial<Service>[]) =>
   expandServices({ services: services.map(service), node: "here", options: { maglevTableSize: 251 } }, LOCAL);
 
-/** `address:port SCOPE FLAG…`, in small letters. */
+/** `address:port SCOPE FLAG…`, in lower case. */
 const text = ({ scope, flags, ...endpoint }: { address: string; port: number; scope: number; flags: number }) =>
   [
     endpointText(endpoint),

@@ -1,4 +1,4 @@
-/** Listening to translations, on real sockets. */
+/** Translation events of real sockets. */
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import * as assert from "uvu/assert";
@@ -22,7 +22,7 @@ const services = [
   { name: "web", ...WEB, protocol: "tcp", backends: ["20.0.0.1:80"] },
 ];
 
-/** Whatever is not about IPv6 does without its programs, which take their time to be built. */
+/** Tests of IPv4 do without IPv6 programs, whose build takes time. */
 const ipv4 = { services: services.filter(({ name }) => name !== "dns6"), options: { ipv6: false } };
 
 type Listened = Loaded & { readonly monitor: Monitor };
@@ -41,7 +41,7 @@ const withMonitor = (work: (listened: Listened) => Promise<void>, wanted: object
 const text = ({ kind, service, protocol, original, translated }: TranslationEvent): string =>
   `${kind} ${service} ${protocol} ${original}${translated === undefined ? "" : ` -> ${translated}`}`;
 
-/** What is told of a datagram to a service, and of its answer. */
+/** The events of a datagram to a service and of its reply. */
 const told = [
   "pre-forward dns udp 100.0.0.1:53",
   "post-forward dns udp 100.0.0.1:53 -> 20.0.0.1:53",
@@ -52,7 +52,7 @@ const told = [
 const exchange = async (client: SocketClient) => void (await (await client.open("udp")).exchange("hello", DNS));
 const programIds = ({ programs }: Status): number[] => programs.map(({ id }) => id);
 
-test("each translation is told of, in order, with the socket, the process, its cgroup and its network namespace", () =>
+test("each translation is an event, in order, with its socket, process, cgroup and network namespace", () =>
   withMonitor(
     async ({ monitor, client, place }) => {
       const socket = await client.open("udp");
@@ -90,7 +90,7 @@ test("each translation is told of, in order, with the socket, the process, its c
     { services },
   ));
 
-test("the programs take the others' place and give it back; what sockets have begun goes on", () =>
+test("the programs replace the plain ones and restore them; open sockets go on", () =>
   withLoaded(ADDRESSES, servers, async ({ load, status, client, pins }) => {
     await load({ ...ipv4, options: { ...ipv4.options, metrics: true } });
     const plain = programIds(status());
@@ -115,7 +115,7 @@ test("the programs take the others' place and give it back; what sockets have be
     assert.is(status().services[0]!.counters!.translated, 3n, "counted all the while");
   }));
 
-test("there is one listener at a time; after one that was killed another takes over, and gives back what belongs there", () =>
+test("one monitor listens at a time; after a killed one, the next takes over and restores the plain programs", () =>
   withMonitor(async ({ load, monitor, status, pins, client }) => {
     const error = await Monitor.open(pins).then(
       () => undefined,
@@ -142,7 +142,7 @@ test("there is one listener at a time; after one that was killed another takes o
     assert.is(status().events, "off");
   }));
 
-test("a load meanwhile puts its own programs in place; the listener comes back with others that do the same, and leaves the load's", () =>
+test("a load puts its own programs in place; the monitor replaces them by their variants, and restores the load's", () =>
   withMonitor(async ({ load, monitor, status, client }) => {
     await exchange(client);
     await load({ services: [{ ...services[0]!, name: "names", affinity: { timeout: 60 } }], options: { ipv6: false } });
@@ -165,7 +165,7 @@ test("a load meanwhile puts its own programs in place; the listener comes back w
     assert.equal(programIds(status()), plain);
   }));
 
-test("services that change are called by their names", () =>
+test("changed services have their new names", () =>
   withMonitor(async ({ load, monitor, client }) => {
     await load({
       ...ipv4,
@@ -179,7 +179,7 @@ test("services that change are called by their names", () =>
     assert.equal([...new Set(monitor.read().map(({ service }) => service))], ["other"]);
   }));
 
-test("events that nobody reads in time are counted, and nothing else comes of it", () =>
+test("lost events are counted and change nothing else", () =>
   withMonitor(async ({ monitor, client }) => {
     const room = ring.maxEntries / (ring.value.size + 8);
     const socket = await client.open("udp");
@@ -195,7 +195,7 @@ test("events that nobody reads in time are counted, and nothing else comes of it
     assert.is(monitor.lost, lost);
   }));
 
-test("while a listener comes and goes under full traffic every answer is right, and whatever is told is one translation after another", () =>
+test("while a monitor starts and stops under full traffic, every answer is right, and events come in pairs", () =>
   withLoaded(ADDRESSES, { tcp: ["20.0.0.1:80"], udp: ["20.0.0.1:80"] }, async ({ load, status, place, pins }) => {
     const both = (["tcp", "udp"] as const).map((protocol) => ({
       name: protocol,
@@ -225,7 +225,7 @@ test("while a listener comes and goes under full traffic every answer is right, 
     assert.ok(questions.length > 500, `${questions.length} questions`);
     assert.is(lost, 0n);
     assert.ok(events.length > 500, `${events.length} events`);
-    // What comes in pairs comes in pairs: each second half after its first, but where the programs came in between.
+    // Events come in pairs, except where the programs were replaced between the two.
     const open = new Map<bigint, string>();
     let halves = 0;
     for (const { kind, cookie } of events) {
@@ -241,7 +241,7 @@ test("while a listener comes and goes under full traffic every answer is right, 
     assert.is(status().events, "off");
   }));
 
-/** Listens in another process, and kills it. */
+/** Starts a monitor in another process and kills it. */
 async function killedMonitor(pins: string): Promise<void> {
   const child = startIn(
     {},

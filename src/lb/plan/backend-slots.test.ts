@@ -19,18 +19,18 @@ const backend = (port: number, weight = 1, state: BackendStateName = "active"): 
   state,
 });
 
-test("weights in lowest terms", () => {
+test("weights are in lowest terms", () => {
   assert.equal(slotCounts([backend(1, 100), backend(2, 50), backend(3, 150)]), [2, 1, 3]);
   assert.equal(slotCounts([backend(1, 7)]), [1]);
   assert.equal(slotCounts([]), []);
 });
 
-test("a weight counts only among those that get slots", () => {
+test("only weights of backends with slots count", () => {
   assert.is(slotsNeeded([backend(1, 2), backend(2, 4), backend(3, 7, "terminating")]), 3);
   assert.is(slotsNeeded([backend(1, 7, "maintenance")]), 0);
 });
 
-test("slots are as many as needed, and each backend's share is that of its weight", () => {
+test("there are as many slots as needed, and each backend's share follows its weight", () => {
   const weights = fc.array(
     fc.record({
       weight: fc.integer({ min: 1, max: 40 }),

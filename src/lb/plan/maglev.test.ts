@@ -24,14 +24,14 @@ function counts(table: readonly Backend[]): Map<Backend, number> {
   return found;
 }
 
-test("every size is a prime, without which a backend's order would not reach every slot", () => {
+test("every size is prime, so that each backend's order reaches every slot", () => {
   for (const size of MAGLEV_TABLE_SIZES) {
     for (let divisor = 2; divisor * divisor <= size; divisor++)
       assert.ok(size % divisor !== 0, `${size} is divisible by ${divisor}`);
   }
 });
 
-test("shares are as the weights, but for what does not divide", () => {
+test("shares follow the weights, up to rounding", () => {
   fc.assert(
     fc.property(backends, sizes, (list, size) => {
       const table = maglevTable(list, size);
@@ -40,7 +40,7 @@ test("shares are as the weights, but for what does not divide", () => {
       const total = list.reduce((sum, { weight }) => sum + weight, 0);
       for (const backend of list) {
         const share = (size * backend.weight) / total;
-        // What the others lack to whole slots is dealt out by weight too; the last round may end before all have had their turn.
+        // Fractions of slots are dealt out by weight too; the last round may end before all have had their turn.
         const extra = (list.length * backend.weight) / total;
         const slots = found.get(backend) ?? 0;
         assert.ok(slots > share - 2 && slots < share + extra + 1, `${slots} slots of ${size} for a share of ${share}`);
@@ -55,7 +55,7 @@ test("shares are as the weights, but for what does not divide", () => {
   );
 });
 
-test("the order in which backends are named does not matter", () => {
+test("the order of the backends does not matter", () => {
   fc.assert(
     fc.property(
       backends.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
@@ -68,7 +68,7 @@ test("the order in which backends are named does not matter", () => {
   );
 });
 
-test("where a backend goes, few slots beside its own get another", () => {
+test("when a backend goes, few slots beside its own change", () => {
   const size = 1021;
   let moved = 0;
   let kept = 0;
@@ -86,11 +86,11 @@ test("where a backend goes, few slots beside its own get another", () => {
       if (after[slot] !== backend) moved++;
     });
   }
-  // Chosen by a remainder, nine in ten would move.
+  // Selection by remainder would move nine in ten.
   assert.ok(moved > 0 && moved < kept * 0.05, `${moved} of ${kept} slots moved`);
 });
 
-test("the table is the same in every version: clients would change their backends with an update", () => {
+test("the table is the same in every version, so that an update moves no client", () => {
   const table = maglevTable(
     [
       { address: "20.0.0.1", port: 80, weight: 2 },
@@ -101,7 +101,7 @@ test("the table is the same in every version: clients would change their backend
   assert.is(hashOf(table.map(({ port }) => port).join()), FIRST_TABLE);
 });
 
-/** Written down when there was no other version. */
+/** Recorded from the first version. */
 const FIRST_TABLE = 3953340245;
 
 test("no backends, no slots", () => assert.equal(maglevTable([], 251), []));

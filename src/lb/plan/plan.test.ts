@@ -54,14 +54,14 @@ const service = (
   affinityTimeout: 0,
   ...more,
 });
-/** The same with a Maglev table. */
+/** A service with a Maglev table. */
 const withTable = (service: ServiceDefinition, maglevTableSize = 7): ServiceDefinition => ({
   ...service,
   maglevTableSize,
   frontEnds: service.frontEnds.map((frontEnd) => ({ ...frontEnd, flags: frontEnd.flags | ServiceFlag.MAGLEV })),
 });
 
-/** The maps, as objects; `write` is called after every single write, as a program may run there. */
+/** The maps as objects. `write` is called after every single write, where a program may run. */
 class Maps {
   readonly services = new Map<string, { key: ServiceKeyValue; value: ServiceValue }>();
   readonly names = new Map<string, { key: ServiceKeyValue; name: string }>();
@@ -146,7 +146,7 @@ class Maps {
     writeFilter(plan.filter.narrower);
   }
 
-  /** Services that no program would look for. */
+  /** Services that no program would look up, for want of their bit in the filter. */
   hidden(): string[] {
     return [...this.services.values()]
       .filter(({ key }) => isReachable(key))
@@ -157,7 +157,7 @@ class Maps {
       .map(({ key }) => keyText(key));
   }
 
-  /** Backends in slots of a service that a flow could not stay with. */
+  /** Backends in a service's slots that a flow could not keep. */
   strangers(): string[] {
     return this.state().frontEnds.flatMap(({ value: { revNatIndex }, slots }) =>
       slots
@@ -166,7 +166,7 @@ class Maps {
     );
   }
 
-  /** What a program would do for each service: its slots, whose order matters in a Maglev table alone, and for how long it would do so for a client. */
+  /** What a program would do for each service: its slots, in order only for a Maglev table, and its affinity timeout. */
   seen(): Map<string, string> {
     return new Map(
       this.state().frontEnds.map(({ key, slots, value }) => {
@@ -183,7 +183,7 @@ class Maps {
     );
   }
 
-  /** The services as they were asked for. */
+  /** The services as desired. */
   definitions(): ServiceDefinition[] {
     return storedServices(this.state()).map(({ revNatIndex, ...service }) => {
       const { revNatIndex: index, ...definition } = definitionOf({ revNatIndex, ...service })!;
@@ -204,7 +204,7 @@ function loaded(
   return maps;
 }
 
-test("gives each service slots in a row, an index of its own, and its name", () => {
+test("gives each service a row of slots, its own index, and its name", () => {
   const maps = loaded(10, [service(1, [backend(1), backend(2)]), service(2, [backend(3)])]);
   assert.equal(
     [...maps.services.values()].map(({ value }) => [value.range.base, value.range.count, value.revNatIndex]),
@@ -220,7 +220,7 @@ test("gives each service slots in a row, an index of its own, and its name", () 
   );
 });
 
-test("is empty where nothing is to change, whatever the order of the backends", () => {
+test("is empty if nothing changes, whatever the order of the backends", () => {
   const maps = loaded(10, [service(1, [backend(1), backend(2)])]);
   const plan = planServices(maps.state(), [service(1, [backend(2), backend(1)])]);
   assert.equal(plan, {
@@ -234,7 +234,7 @@ test("is empty where nothing is to change, whatever the order of the backends", 
   });
 });
 
-test("puts a changed service into fresh slots, and keeps its index and the places of backends that stay", () => {
+test("moves a changed service to fresh slots, and keeps its index and the places of backends that stay", () => {
   const maps = loaded(10, [service(1, [backend(1), backend(2), backend(3)]), service(2, [backend(9)])]);
   const plan = planServices(maps.state(), [service(1, [backend(3), backend(4), backend(1)]), service(2, [backend(9)])]);
   assert.is(plan.changed, 1);
@@ -273,7 +273,7 @@ test("a service without backends has no slots, and a base that no flow has", () 
   });
 });
 
-test("slots and indices come back late, over several runs too", () => {
+test("reuses slots and indices late, across runs too", () => {
   const maps = loaded(6, [service(1, [backend(1)])]);
   const bases: number[] = [];
   for (let n = 2; n < 9; n++) {
@@ -286,7 +286,7 @@ test("slots and indices come back late, over several runs too", () => {
   assert.is([...maps.services.values()][0]!.value.revNatIndex, 2);
 });
 
-test("a new name alone touches no service", () => {
+test("a new name alone changes no service's value", () => {
   const maps = loaded(4, [service(1, [backend(1)])]);
   const plan = planServices(maps.state(), [service(1, [backend(1)], { name: "other" })]);
   assert.is(plan.changed, 1);
@@ -295,7 +295,7 @@ test("a new name alone touches no service", () => {
   assert.is(maps.state().frontEnds[0]!.name, "other");
 });
 
-test("repairs what a killed command or a foreign hand left", () => {
+test("repairs what a killed command or another program left", () => {
   const wanted = [service(1, [backend(1)]), service(2, [backend(2), backend(3)]), service(3, [])];
   const maps = loaded(10, wanted);
   const [first, second, third] = [1, 2, 3].map((n) => maps.services.get(`100.0.0.${n}:80/6/0`));
@@ -337,7 +337,7 @@ test("repairs what a killed command or a foreign hand left", () => {
   assert.is(planServices(maps.state(), wanted).rounds.length, 0);
 });
 
-test("takes rounds where there is no room for old and new at once", () => {
+test("takes several rounds if old and new do not fit at once", () => {
   const maps = loaded(6, [service(1, [backend(1), backend(2)]), service(2, [backend(3), backend(4)])]);
   const plan = planServices(maps.state(), [service(1, [backend(5), backend(6)]), service(2, [backend(7), backend(8)])]);
   assert.is(plan.rounds.length, 2);
@@ -345,7 +345,7 @@ test("takes rounds where there is no room for old and new at once", () => {
   assert.equal([...maps.seen().values()], ["20.0.0.5:80 20.0.0.6:80", "20.0.0.7:80 20.0.0.8:80"]);
 });
 
-test("removes before it gives up for want of room", () => {
+test("removes services before it reports a lack of room", () => {
   const maps = loaded(3, [service(1, [backend(1), backend(2), backend(3)])]);
   maps.apply(planServices(maps.state(), [service(2, [backend(1), backend(2), backend(3)])]));
   assert.equal([...maps.seen().keys()], ["100.0.0.2:80/6/0"]);
@@ -364,7 +364,7 @@ test("adds before it removes, unless the services map cannot hold both", () => {
   assert.is(least(loaded(9, [service(1, [backend(1)]), service(2, [backend(1)])], 3)), 0);
 });
 
-test("says so when the services map is too small", () => {
+test("reports a services map that is too small", () => {
   assert.throws(
     () => planServices(new Maps(4, 1).state(), [service(1, []), service(2, [])]),
     (error: Error) =>
@@ -372,7 +372,7 @@ test("says so when the services map is too small", () => {
   );
 });
 
-test("takes rounds where there is no room for old and new members at once, and says so where that does not help", () => {
+test("takes several rounds if old and new members do not fit at once, and reports it if that does not help", () => {
   const maps = loaded(20, [service(1, [backend(1), backend(2)]), service(2, [backend(3), backend(4)])], 100, 6);
   const plan = planServices(maps.state(), [service(1, [backend(5), backend(6)]), service(2, [backend(7), backend(8)])]);
   assert.is(plan.rounds.length, 2);
@@ -389,7 +389,7 @@ test("takes rounds where there is no room for old and new members at once, and s
   );
 });
 
-test("backends that keep their flows only take their turn too, where there is not room for all at once", () => {
+test("backends without slots take several rounds too if not all fit at once", () => {
   const wanted = (terminating: number) => [service(1, [backend(1), backend(terminating, 1, "terminating")])];
   const maps = loaded(9, wanted(2), 100, 2);
   assert.throws(
@@ -416,7 +416,7 @@ test("backends that keep their flows only take their turn too, where there is no
   assert.equal(maps.definitions(), wanted(3));
 });
 
-test("a missing member alone is put back, and touches no service", () => {
+test("restores a missing member alone, and changes no service's value", () => {
   const maps = loaded(4, [service(1, [backend(1)])]);
   maps.members.clear();
   const plan = planServices(maps.state(), [service(1, [backend(1)])]);
@@ -437,7 +437,7 @@ test("a missing member alone is put back, and touches no service", () => {
   ]);
 });
 
-test("says so when the slots do not suffice", () => {
+test("reports too few slots", () => {
   const maps = loaded(4, [service(1, [backend(1), backend(2), backend(3)])]);
   assert.throws(
     () => planServices(maps.state(), [service(1, [backend(4), backend(5)])]),
@@ -448,7 +448,7 @@ test("says so when the slots do not suffice", () => {
   );
 });
 
-test("says so when the free slots are scattered", () => {
+test("reports scattered free slots", () => {
   const maps = loaded(
     5,
     [1, 2, 3, 4, 5].map((n) => service(n, [backend(n)])),
@@ -472,7 +472,7 @@ test("says so when the free slots are scattered", () => {
   );
 });
 
-test("slots are as the weights are to one another, in lowest terms", () => {
+test("slots follow the weights in lowest terms", () => {
   const maps = loaded(20, [service(1, [backend(1, 20), backend(2, 10), backend(3, 50)])]);
   assert.equal(
     [...maps.seen().values()],
@@ -480,7 +480,7 @@ test("slots are as the weights are to one another, in lowest terms", () => {
   );
   assert.is(maps.members.size, 3);
   assert.equal(maps.definitions(), [service(1, [backend(1, 20), backend(2, 10), backend(3, 50)])]);
-  // Other weights alike, and none that is still in one: the same slots.
+  // Other equal weights, or weights in lowest terms already, give the same slots.
   const doubled = planServices(maps.state(), [service(1, [backend(1, 2), backend(2), backend(3, 5)])]);
   assert.is(doubled.changed, 1);
   assert.equal(
@@ -497,7 +497,7 @@ test("slots are as the weights are to one another, in lowest terms", () => {
   assert.is(maps.settings.size, 0);
 });
 
-test("a terminating backend keeps its flows and gets no new ones, one out of service has neither", () => {
+test("a terminating backend keeps its flows and gets no new ones; one out of service has none", () => {
   const wanted = [
     service(1, [backend(1), backend(2, 1, "terminating"), backend(3, 3, "quarantined"), backend(4, 1, "maintenance")]),
   ];
@@ -515,7 +515,7 @@ test("a terminating backend keeps its flows and gets no new ones, one out of ser
   assert.is(planServices(maps.state(), wanted).rounds.length, 0);
 });
 
-test("where all backends are terminating, they get new flows still", () => {
+test("if all backends are terminating, they still get new flows", () => {
   const wanted = [
     service(1, [backend(1, 1, "terminating"), backend(2, 2, "terminating"), backend(3, 1, "maintenance")]),
   ];
@@ -529,7 +529,7 @@ test("where all backends are terminating, they get new flows still", () => {
   assert.equal(maps.definitions(), [service(1, [backend(3, 1, "quarantined")])]);
 });
 
-test("a service under several addresses has one index and one row of slots, and is one change", () => {
+test("a service with several addresses has one index and one row of slots, and counts as one change", () => {
   const under = (...addresses: readonly number[]) => [
     service(1, [backend(1), backend(2)], { frontEnds: addresses.map((n) => frontEnd(n)) }),
     service(9, [backend(9)]),
@@ -569,7 +569,7 @@ test("a service under several addresses has one index and one row of slots, and 
   assert.is(maps.members.size, 1);
 });
 
-test("a service that is put back has its index again", () => {
+test("a restored service has its index again", () => {
   const maps = loaded(9, [service(1, [backend(1)]), service(2, [backend(2)])]);
   const before = storedServices(maps.state());
   maps.apply(planServices(maps.state(), [service(3, [backend(3)])]));
@@ -583,7 +583,7 @@ test("a service that is put back has its index again", () => {
   );
 });
 
-test("an affinity timeout is in the service's value, and changes without other slots", () => {
+test("an affinity timeout changes in the service's value alone, without new slots", () => {
   const maps = loaded(4, [service(1, [backend(1)], { affinityTimeout: 60 })]);
   assert.is([...maps.services.values()][0]!.value.affinityTimeout, 60);
   const plan = planServices(maps.state(), [service(1, [backend(1)], { affinityTimeout: 90 })]);
@@ -596,7 +596,7 @@ test("an affinity timeout is in the service's value, and changes without other s
   assert.is(maps.definitions()[0]!.affinityTimeout, 90);
 });
 
-test("a Maglev table's slots are in its order, a changed one's too, and are told from the same backends in another", () => {
+test("a Maglev table keeps its order, also when it changes, and the same slots in another order differ", () => {
   const three = [backend(1), backend(2, 3), backend(3)];
   const tabled = (backends: readonly BackendDefinition[]) => [withTable(service(1, backends), 251)];
   const maps = loaded(4_000, tabled(three));
@@ -626,7 +626,7 @@ test("a Maglev table's slots are in its order, a changed one's too, and are told
   [maps.slots[base], maps.slots[other]] = [maps.slots[other]!, maps.slots[base]!];
   assert.is(planServices(maps.state(), tabled(three.slice(1))).changed, 1);
 
-  // Another size of the table, and none at all.
+  // Another table size, and no table.
   maps.apply(planServices(maps.state(), [withTable(service(1, three), 509)]));
   assert.equal(definitions(), [withTable(service(1, three), 509)]);
   maps.apply(planServices(maps.state(), [service(1, three)]));
@@ -634,7 +634,7 @@ test("a Maglev table's slots are in its order, a changed one's too, and are told
   assert.is(maps.state().frontEnds[0]!.value.range.count, 5);
 });
 
-test("a service in two parts has two rows of slots and two indices, and is one", () => {
+test("a service in two parts has two rows of slots and two indices, and counts as one", () => {
   const parts = (...local: readonly BackendDefinition[]) => [
     service(1, [backend(1), backend(2)]),
     service(1, local, { frontEnds: [{ ...frontEnd(2), flags: ServiceFlag.LOCAL_SCOPE }] }),
@@ -658,7 +658,7 @@ test("a service in two parts has two rows of slots and two indices, and is one",
   assert.equal(change(parts()), { added: 0, changed: 1, removed: 0, unchanged: 0 });
   assert.equal(change(parts().slice(0, 1)), { added: 0, changed: 1, removed: 0, unchanged: 0 });
   assert.equal(change(parts(backend(2))), { added: 0, changed: 1, removed: 0, unchanged: 0 });
-  // Its address passes from one part to the other.
+  // Its address moves from one part to the other.
   assert.equal(
     change([
       service(1, [backend(2)], { frontEnds: [{ ...frontEnd(1), flags: ServiceFlag.LOCAL_SCOPE }, frontEnd(2)] }),
@@ -669,7 +669,7 @@ test("a service in two parts has two rows of slots and two indices, and is one",
   assert.equal(change([]), { added: 0, changed: 0, removed: 1, unchanged: 0 });
 });
 
-test("the filter is put right, whatever a killed command has left there", () => {
+test("repairs the filter, whatever a killed command left there", () => {
   const wanted = [
     service(1, [backend(1)]),
     service(2, [], { frontEnds: [{ address: "0.0.0.0", port: 80, scope: 1, flags: 0 }] }),
@@ -691,7 +691,7 @@ test("the filter is put right, whatever a killed command has left there", () => 
   maps.apply(planServices(maps.state(), []), () => assert.equal(maps.hidden(), []));
 });
 
-test("after every single write, each service is wholly as it was or wholly as it is to be", () => {
+test("after every single write, each service is entirely old or entirely new", () => {
   const backends = fc.uniqueArray(
     fc.record({
       n: fc.integer({ min: 1, max: 8 }),
@@ -703,7 +703,7 @@ test("after every single write, each service is wholly as it was or wholly as it
     }),
     { selector: ({ n }) => n, maxLength: 4 },
   );
-  // Their addresses are dealt out so that no two of a configuration meet, but one may pass from a service to another.
+  // No two services of a configuration share an address, but an address may move from one service to another.
   const services = fc
     .tuple(
       fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8]),
@@ -726,7 +726,7 @@ test("after every single write, each service is wholly as it was or wholly as it
           entry.backends.map(({ n, weight, state }) => backend(n, weight, state)),
           { name: `service ${i}`, frontEnds: own.map((n) => frontEnd(n)) },
         );
-        // What a table without slots would have as its size is not stored.
+        // The size of a table without slots is not stored.
         return [entry.table ? withTable(plain, slotsNeeded(plain.backends) === 0 ? 0 : 7) : plain];
       }),
     );
@@ -785,7 +785,7 @@ test("after every single write, each service is wholly as it was or wholly as it
   assert.ok(planned > 300, `only ${planned} plans were possible`);
 });
 
-test("says which indices services keep, and which are new and may have been another's before", () => {
+test("lists the kept indices and the new ones, which may have been another service's", () => {
   const maps = loaded(10, [service(1, [backend(1)]), service(2, [backend(1)])]);
   const { indices } = planServices(maps.state(), [service(2, [backend(2)]), service(3, [backend(1)])]);
   assert.equal(indices, { kept: [2], taken: [3] });

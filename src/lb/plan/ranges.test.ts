@@ -5,7 +5,7 @@ import { FreeRanges } from "./ranges.ts";
 
 const test = suite("free ranges of slots");
 
-test("go on where the last one ended", () => {
+test("continue where the last one ended", () => {
   const free = new FreeRanges(10, []);
   assert.equal(free.take(4), { base: 0, count: 4 });
   assert.equal(free.take(4), { base: 4, count: 4 });
@@ -15,18 +15,18 @@ test("go on where the last one ended", () => {
   assert.is(free.total, 0);
 });
 
-test("begin anew at the front when the end is reached", () => {
+test("start over at the front after the end", () => {
   const free = new FreeRanges(10, [{ base: 4, count: 2 }], 8);
   assert.equal(free.take(3), { base: 0, count: 3 });
   assert.equal(free.take(3), { base: 6, count: 3 });
 });
 
-test("are searched before the place that the search began in, as a last resort", () => {
+test("include the start of the range where the search began, as a last resort", () => {
   const free = new FreeRanges(10, [], 3);
   assert.equal(free.take(8), { base: 0, count: 8 });
 });
 
-test("leave out what is in use, overlapping or beyond the end as it may be", () => {
+test("exclude used ranges, even overlapping ones and those beyond the end", () => {
   const free = new FreeRanges(10, [
     { base: 2, count: 4 },
     { base: 1, count: 2 },
@@ -39,7 +39,7 @@ test("leave out what is in use, overlapping or beyond the end as it may be", () 
   assert.equal(free.take(3), { base: 6, count: 3 });
 });
 
-test("agree with a model that looks at every slot", () => {
+test("agree with a model that checks every slot", () => {
   const range = fc.record({ base: fc.nat(30), count: fc.nat(6) });
   fc.assert(
     fc.property(

@@ -4,14 +4,14 @@ import { RevNatIndices } from "./rev-nat-indices.ts";
 
 const test = suite("rev_nat_index");
 
-test("a service keeps its own; another gets the next that is not in use", () => {
+test("a service keeps its own; a new one gets the next free index", () => {
   const indices = new RevNatIndices(7);
   assert.equal([indices.keep([7]), indices.keep([8])], [7, 8]);
   assert.is(indices.take(), 9);
   assert.is(indices.next, 10);
 });
 
-test("one of two services with the same index keeps it, and one with 0 has none to keep", () => {
+test("one of two services with the same index keeps it, and index 0 is not kept", () => {
   const indices = new RevNatIndices(0);
   assert.equal(
     [indices.keep([7, 7]), indices.keep([7]), indices.keep([0, 7, 9]), indices.keep([0])],
@@ -20,7 +20,7 @@ test("one of two services with the same index keeps it, and one with 0 has none 
   assert.equal([indices.take(), indices.take()], [1, 2]);
 });
 
-test("there are 65,535 of them, 0 left out, and no more", () => {
+test("there are 65,535 of them, without 0", () => {
   const indices = new RevNatIndices(65_535);
   const given = Array.from({ length: 65_535 }, () => indices.take());
   assert.equal(given.slice(0, 3), [65_535, 1, 2]);

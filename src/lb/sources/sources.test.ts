@@ -21,7 +21,7 @@ async function withFile(text: string, work: (file: string) => Promise<void>): Pr
 const failure = (work: Promise<unknown>): Promise<Error & { hint?: string }> =>
   work.then(
     () => new Error("it did not fail"),
-    (error: Error) => error,
+    (error: unknown) => error as Error,
   );
 
 test("a file yields its state once, and is read at each iteration", () =>

@@ -16,7 +16,7 @@ services:
   - { name: dns, address: 100.0.0.1, port: 80, protocol: udp, backends: [] }
 `;
 
-test("gives the services, and the maps' sizes", () => {
+test("returns the services and the maps' sizes", () => {
   assert.equal(parseConfig(good, "good.yaml"), {
     node: hostname(),
     services: [
@@ -66,7 +66,7 @@ test("gives the services, and the maps' sizes", () => {
   assert.equal(parseConfig(`${good}maps: { slots: 1024 }`, "good.yaml").maps, { ...defaultMapSizes, slots: 1024 });
 });
 
-test("takes anchors, aliases and JSON, which are YAML", () => {
+test("accepts anchors, aliases and JSON, which are YAML", () => {
   const { services } = parseConfig(
     `services:
   - { name: a, address: 1.2.3.4, port: 1, protocol: tcp, backends: &b ["20.0.0.1:80"] }
@@ -85,16 +85,16 @@ const service = (fields: Record<string, unknown>) =>
     services: [{ name: "web", address: "100.0.0.1", port: 80, protocol: "tcp", backends: [], ...fields }],
   });
 
-/** The one service of a configuration with these fields. */
+/** The service of a configuration with these fields. */
 const parsed = (fields: Record<string, unknown>) => parseConfig(service(fields), "f").services[0]!;
 
-test("takes IPv6 addresses, in one spelling", () => {
+test("accepts IPv6 addresses and returns one spelling", () => {
   const { address, backends } = parsed({ address: "FD00:0::01", backends: ["[fd00:0:0::2]:80"] });
   assert.is(address, "fd00::1");
   assert.equal(backends, [plain("fd00::2", 80)]);
 });
 
-test("takes weights and states of backends", () => {
+test("accepts weights and states of backends", () => {
   const { backends } = parsed({
     backends: ["20.0.0.1:80", { address: "20.0.0.2:80" }, { address: "20.0.0.3:80", weight: 3, state: "terminating" }],
   });
@@ -105,7 +105,7 @@ test("takes weights and states of backends", () => {
   ]);
 });
 
-test("takes session affinity, UDP-Lite and options", () => {
+test("accepts session affinity, UDP-Lite and options", () => {
   const { affinityTimeout, protocol } = parsed({ affinity: { timeout: 10_800 }, protocol: "udplite" });
   assert.equal([affinityTimeout, protocol], [10_800, "udplite"]);
   assert.equal(
@@ -125,14 +125,14 @@ test("takes session affinity, UDP-Lite and options", () => {
   );
 });
 
-test("takes node ports with and without an address, and external addresses", () => {
+test("accepts node ports with and without an address, and external addresses", () => {
   const bare = parsed({ address: undefined, port: undefined, nodePort: 30_080 });
   assert.equal([bare.address, bare.port, bare.nodePort], [undefined, undefined, 30_080]);
   const { address, port, nodePort, externalAddresses } = parsed({ nodePort: 30_080, externalAddresses: ["192.0.2.1"] });
   assert.equal([address, port, nodePort, externalAddresses], ["100.0.0.1", 80, 30_080, ["192.0.2.1"]]);
 });
 
-test("takes host ports, with an address and without", () => {
+test("accepts host ports with and without an address", () => {
   const { port, hostPort, hostIP } = parsed({ address: undefined, port: undefined, hostPort: 8080 });
   assert.equal([port, hostPort, hostIP], [undefined, 8080, undefined]);
   assert.is(parsed({ hostPort: 8080, hostIP: "192.0.2.1" }).hostIP, "192.0.2.1");
@@ -153,7 +153,7 @@ test("takes host ports, with an address and without", () => {
   );
 });
 
-test("takes what is local, and how a backend is chosen", () => {
+test("accepts traffic policies, nodes and algorithms", () => {
   const { backends, internalTrafficPolicy, externalTrafficPolicy, algorithm, skipSelf } = parsed({
     internalTrafficPolicy: "local",
     externalTrafficPolicy: "cluster",
@@ -170,7 +170,7 @@ test("takes what is local, and how a backend is chosen", () => {
   assert.is(parseConfig("services: []\nnode: node-1", "f").node, "node-1");
 });
 
-test("takes who is left alone", () => {
+test("accepts opt-outs", () => {
   assert.equal(
     parseConfig("services: []\noptOut: { cgroups: [system.slice], networkNamespaces: [blue, /proc/1/ns/net] }", "f")
       .optOut,
@@ -179,7 +179,7 @@ test("takes who is left alone", () => {
   assert.equal(parseConfig("services: []\noptOut: {}", "f").optOut, { cgroups: [], networkNamespaces: [] });
 });
 
-test("counts a Maglev table's slots, and those of both parts of a service", () => {
+test("counts the slots of a Maglev table and of both parts of a service", () => {
   const load = (fields: Record<string, unknown>, slots: number) =>
     parseConfig(
       JSON.stringify({
@@ -208,7 +208,7 @@ test("counts a Maglev table's slots, and those of both parts of a service", () =
   }
 });
 
-/** What is said of one service's one field. */
+/** The problem that these fields of a service cause. */
 const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [{ port: 0 }, "services[0].port: expected a whole number from 1 to 65535, but found 0"],
   [{ port: 70000 }, "services[0].port: expected a whole number from 1 to 65535, but found 70000"],
@@ -413,13 +413,13 @@ for (const [field, message] of fields) {
   });
 }
 
-/** What is said of a whole file, place included. */
+/** The error of a whole file, with its place. */
 const files: readonly [what: string, text: string, message: string][] = [
   ["an empty file", "", "f:1:1: expected a mapping with the field services, but it is empty"],
   ["a list", "- a", "f:1:1: expected a mapping with the field services, but found a list"],
   ["no services", "maps: {}", "f:1:1: services: expected a list of services, [] for none, but it is missing"],
   [
-    "a service that is none",
+    "a service that is not a mapping",
     "services:\n  - web",
     'f:2:5: services[0]: expected a service: name, address, port, protocol, backends, but found the text "web"',
   ],
@@ -437,47 +437,47 @@ const files: readonly [what: string, text: string, message: string][] = [
   ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
   ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
   [
-    "options that are none",
+    "options that are not a mapping",
     "services: []\noptions: none",
     'f:2:10: options: expected options, such as { ipv6: false }, but found the text "none"',
   ],
   [
-    "an option that is not true or false",
+    "an option that is not a boolean",
     "services: []\noptions: { ipv6: 1 }",
     "f:2:18: options.ipv6: expected true or false, but found 1",
   ],
   [
-    "a choice that there is not",
+    "an unknown choice",
     "services: []\noptions: { getpeername: proxy }",
     'f:2:25: options.getpeername: expected service or backend, but found the text "proxy"',
   ],
   [
-    "a table whose size is no prime",
+    "a table size that is not a prime",
     "services: []\noptions: { maglevTableSize: 1024 }",
     "f:2:29: options.maglevTableSize: expected one of 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, but found 1024",
   ],
   [
-    "a node that has no name",
+    "a node with an empty name",
     "node: ''\nservices: []",
     'f:1:7: node: expected a node\'s name of 1 to 253 characters without blanks, but found the text ""',
   ],
   [
-    "an opt-out that is none",
+    "an opt-out that is not a mapping",
     "services: []\noptOut: [a]",
     "f:2:9: optOut: expected who is left alone: cgroups, networkNamespaces, but found a list",
   ],
   [
-    "an opt-out of something else",
+    "an unknown kind of opt-out",
     "services: []\noptOut: { cgroup: [a] }",
     "f:2:11: optOut.cgroup: expected no such field; did you mean cgroups?",
   ],
   [
-    "a cgroup that is none",
+    "an empty cgroup path",
     "services: []\noptOut: { cgroups: [''] }",
     'f:2:21: optOut.cgroups[0]: expected a cgroup\'s directory, such as system.slice or /sys/fs/cgroup/system.slice, but found the text ""',
   ],
   [
-    "a network namespace that is none",
+    "an invalid network namespace",
     "services: []\noptOut: { networkNamespaces: [ns/net] }",
     'f:2:31: optOut.networkNamespaces[0]: expected a network namespace: a name as ip netns has it, or a file such as /proc/1/ns/net, but found the text "ns/net"',
   ],
@@ -487,7 +487,7 @@ const files: readonly [what: string, text: string, message: string][] = [
     "f:2:12: options.ip6: expected no such field; did you mean ipv6?",
   ],
   [
-    "an IPv6 service where IPv6 is switched off",
+    "an IPv6 service with ipv6: false",
     "services:\n  - { name: a, address: 'fd00::1', port: 80, protocol: tcp, backends: [] }\noptions: { ipv6: false }",
     "f:2:25: services[0].address: expected an IPv4 service, since options.ipv6 is false",
   ],
@@ -519,9 +519,9 @@ const files: readonly [what: string, text: string, message: string][] = [
 ];
 
 for (const [what, text, message] of files) {
-  test(`refuses ${what}, and says where`, () => {
+  test(`refuses ${what}, with its place`, () => {
     const error = failure(text);
-    // The library's own wording of a syntax error may change with its version.
+    // The wording of syntax errors is the YAML library's and may change.
     if (message.includes("not YAML"))
       assert.ok(error.message.startsWith(message.slice(0, message.indexOf("not YAML"))), error.message);
     else assert.is(error.message, message);
@@ -572,7 +572,7 @@ test("does not follow aliases that multiply without bound", () => {
   assert.match(failure(`a0: &a0 [x]\n${levels.join("\n")}`).message, /alias/);
 });
 
-test("says why a file cannot be read", () => {
+test("reports why a file cannot be read", () => {
   assert.throws(
     () => readConfig("/nonexistent.yaml"),
     (error: Error) =>
