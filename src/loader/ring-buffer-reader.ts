@@ -70,7 +70,7 @@ export class RingBufferReader<V> {
  * @throws {BpfError} if the descriptor is not a ring buffer
  * @example
  * ```ts
- * import { cgroup, load, PROCEED, readRingBuffer, ringbuf, struct, u32 } from "tsbpf";
+ * import { load, readRingBuffer, ringbuf, struct, u32 } from "tsbpf";
  *
  * const events = ringbuf("events", { value: struct("event", { pid: u32 }), maxEntries: 4096 });
  * using loaded = load([], { maps: [events] });

@@ -29,7 +29,7 @@ export interface Simulation extends RunResult {
  * import { be16, cgroup, PROCEED } from "tsbpf";
  * import { simulate } from "tsbpf/sim";
  *
- * const redirect = cgroup.connect4("redirect", (b, ctx) => {
+ * const redirect = cgroup.connect4("redirect", (_, ctx) => {
  *   ctx.userPort.set(be16(8080));
  *   return PROCEED;
  * });
