@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * Each door of the package imports this file, which stops a process that would
  * load the package twice, once from `src` and once from `dist`, or a build that

@@ -39,9 +39,26 @@ const NAME_SIZE = 16;
 /** `BPF_TAG_SIZE`. */
 const TAG_SIZE = 8;
 
-/** Foreign calls do not work on this machine; the message has the reason. */
+/** The native package that makes foreign calls does not work here. The message says why and which command repairs it. */
 export class FfiUnavailableError extends Error {
   override readonly name = "FfiUnavailableError";
+
+  /** @param cause what importing them threw */
+  constructor(cause: unknown) {
+    const missing = cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND";
+    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    // The package's C++ is not C++20, which Node 24 and later have their addons compiled as.
+    const standard = Number(process.versions.node.split(".")[0]) >= 24 ? "CXXFLAGS=-std=gnu++17 " : "";
+    super(
+      missing
+        ? "the BPF system call needs the native package @2060.io/ffi-napi, which npm could not build: install a C++ " +
+            `toolchain (apt-get install g++ make python3) and run ${standard}npm install`
+        : "the BPF system call needs the native package @2060.io/ffi-napi, which does not work with " +
+            `${process.platform} ${process.arch} and Node ${process.version} (${why}): run ` +
+            `${standard}npm rebuild @2060.io/ffi-napi @2060.io/ref-napi`,
+      { cause },
+    );
+  }
 }
 
 /**
@@ -136,24 +153,19 @@ function backend(): Backend {
 const SLOTS = 7;
 
 function load(): Backend {
-  const require = createRequire(import.meta.url);
+  // In a CommonJS bundle import.meta.url is undefined, and the packages are found from the bundle.
+  const require = createRequire((import.meta.url as string | undefined) ?? process.argv[1]!);
   let ffi: FfiLibrary;
   let bindings: FfiBindings;
   let ref: RefLibrary;
   let declareStruct: (fields: Record<string, NativeType>) => StructConstructor;
   try {
-    ffi = require("ffi-napi") as FfiLibrary;
-    bindings = require("ffi-napi/lib/bindings") as FfiBindings;
-    ref = require("ref-napi") as RefLibrary;
+    ffi = require("@2060.io/ffi-napi") as FfiLibrary;
+    bindings = require("@2060.io/ffi-napi/lib/bindings") as FfiBindings;
+    ref = require("@2060.io/ref-napi") as RefLibrary;
     declareStruct = (require("ref-struct-di") as (ref: RefLibrary) => typeof declareStruct)(ref);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new FfiUnavailableError(
-      `cannot load the FFI library ffi-napi for ${process.platform} ${process.arch}: ${why}`,
-      {
-        cause,
-      },
-    );
+    throw new FfiUnavailableError(cause);
   }
 
   // The library's ordinary path allocates about ten buffers per call and takes 50 µs. A prepared call interface

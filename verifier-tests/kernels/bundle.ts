@@ -20,7 +20,7 @@ export async function bundleSuite(): Promise<string> {
     platform: "node",
     format: "esm",
     target: "node20",
-    external: ["ffi-napi", "ref-napi", "ref-struct-di"],
+    external: ["@2060.io/ffi-napi", "@2060.io/ref-napi", "ref-struct-di"],
     // Bundled CommonJS packages load Node's modules with require.
     banner: {
       js:

@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { IrModule } from "../../compiler/index.ts";
 import type { Program } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
+import { packageFile } from "../package-file.ts";
 
 /** A program of the typed builder. Recognized by its shape, since the file imports its own copy of the builder. */
 export interface BuildableProgram {
@@ -31,7 +32,7 @@ export interface TypeScriptFile {
 export async function importPrograms(file: string): Promise<TypeScriptFile> {
   const path = resolve(file);
   if (!existsSync(path)) throw new CommandError(`cannot read ${file}: no such file`);
-  await understandTypeScript();
+  await understandTypeScript(path);
   let exports: Record<string, unknown>;
   try {
     exports = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
@@ -85,9 +86,12 @@ export function importedFiles(): readonly string[] {
 }
 
 /** Makes Node import TypeScript from now on, with source maps. Called on demand, since it takes a moment. */
-async function understandTypeScript(): Promise<void> {
+async function understandTypeScript(path: string): Promise<void> {
   const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+  // In a checkout, tsconfig.json makes "tsbpf" the source; a command that is built gives the build to its own files.
+  const own = import.meta.url.endsWith(".js") && path.startsWith(packageFile("/"));
   esm.register({
+    ...(own && { tsconfig: false }),
     onImport(url) {
       if (url.startsWith("file:")) imported.add(fileURLToPath(url.split("?")[0]!));
     },
