@@ -464,7 +464,7 @@ const files: readonly [what: string, text: string, message: string][] = [
   [
     "an opt-out that is not a mapping",
     "services: []\noptOut: [a]",
-    "f:2:9: optOut: expected who is left alone: cgroups, networkNamespaces, but found a list",
+    "f:2:9: optOut: expected opt-outs: cgroups, networkNamespaces, but found a list",
   ],
   [
     "an unknown kind of opt-out",

@@ -186,7 +186,7 @@ const optOut = z.strictObject(
       )
       .optional(),
   },
-  structure("who is left alone: cgroups, networkNamespaces"),
+  structure("opt-outs: cgroups, networkNamespaces"),
 );
 
 function isPath(value: unknown): value is string {
