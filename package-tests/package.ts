@@ -9,7 +9,17 @@ import { build } from "esbuild";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { whyNoKernel } from "../src/testing/index.ts";
-import { installNodes, NODE_VERSIONS, pack, Project, removeProjects, repository, run, toolsWithoutCompiler, type Outcome } from "./place.ts";
+import {
+  installNodes,
+  NODE_VERSIONS,
+  pack,
+  Project,
+  removeProjects,
+  repository,
+  run,
+  toolsWithoutCompiler,
+  type Outcome,
+} from "./place.ts";
 
 /** Versions of TypeScript that the declarations are checked with. */
 const TYPESCRIPT_VERSIONS = ["5.4", "5.5", "5.6", "5.7", "5.8", "5.9", "6.0", "7.0"] as const;
@@ -76,7 +86,8 @@ contents("what README.md and package.json point to is there", () => {
   );
   for (const target of targets) assert.ok(paths.has(normalize(target)), target);
   const links = [...readFileSync(join(repository, "README.md"), "utf8").matchAll(/\]\(([^)#]+)[^)]*\)/g)];
-  for (const [, link] of links) assert.ok(link!.startsWith("https://") || paths.has(link!), `README.md links to ${link}`);
+  for (const [, link] of links)
+    assert.ok(link!.startsWith("https://") || paths.has(link!), `README.md links to ${link}`);
   assert.ok(paths.has("examples/quickstart.yaml"));
 });
 
@@ -116,7 +127,9 @@ installed("in the checkout the built command builds the repository's own program
   const file = join(repository, ".cache/package-tests/own.ts");
   writeFileSync(
     file,
-    `import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";\nexport default loadBalancerPrograms(defaultOptions);\n`,
+    `import { defaultOptions, loadBalancerPrograms } from "../../programs/index.ts";
+export default loadBalancerPrograms(defaultOptions);
+`,
   );
   const args = [join(repository, "dist/src/cli/tsbpf.js"), "build", file, "--emit", "asm"];
   const outcome = run(process.execPath, args, { cwd: repository });
@@ -199,7 +212,7 @@ installed("without a C++ toolchain all but loading works, and loading says what 
   const { stdout } = bare.node("loads.mjs");
   assert.match(
     stdout,
-    /^FfiUnavailableError: .* @2060\.io\/ffi-napi, .*C\+\+ toolchain \(apt-get install g\+\+ make python3\) and run npm install\n$/,
+    /^FfiUnavailableError: .* @2060\.io\/ffi-napi, .* \(apt-get install g\+\+ make python3\) and run npm install\n$/,
   );
   const failed = bare.node("node_modules/.bin/tsbpf", "load");
   assert.is(failed.status, 1);

@@ -1,6 +1,16 @@
 /** Where the package's tests run: versions of Node, empty projects, and processes without the caller's npm settings. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -74,7 +84,10 @@ export function pack(): Packed {
   const destination = join(cache, "tarball");
   rmSync(destination, { recursive: true, force: true });
   mkdirSync(destination, { recursive: true });
-  for (const args of [["run", "build"], ["pack", "--ignore-scripts", "--json", "--pack-destination", destination]]) {
+  for (const args of [
+    ["run", "build"],
+    ["pack", "--ignore-scripts", "--json", "--pack-destination", destination],
+  ]) {
     const { status, stdout, stderr } = run(process.execPath, [npm, ...args], { cwd: repository });
     if (status !== 0) throw new Error(`npm ${args[0]} failed: ${stdout}${stderr}`);
     if (args[0] === "pack") {

@@ -1,4 +1,4 @@
-// Every door but the balancer's, by import; a program built, simulated and written to an object file. No kernel, no native package.
+// Every door but the balancer's; a program built, simulated and written to an object file, without the kernel.
 import assert from "node:assert/strict";
 import { array, cgroup, PROCEED, u64 } from "tsbpf";
 import * as asm from "tsbpf/asm";

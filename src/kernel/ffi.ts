@@ -39,7 +39,7 @@ const NAME_SIZE = 16;
 /** `BPF_TAG_SIZE`. */
 const TAG_SIZE = 8;
 
-/** The native package that makes foreign calls does not work here. The message says why and which command repairs it. */
+/** The native package that makes foreign calls does not work here. The message names the repairing command. */
 export class FfiUnavailableError extends Error {
   override readonly name = "FfiUnavailableError";
 
