@@ -41,7 +41,7 @@ const contents = suite("package: contents");
 
 contents("only these kinds of files, and no tests", () => {
   const kinds = [
-    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
+    /^(package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE)$/,
     /^dist\/(src|programs)\/.*\.(js|d\.ts)(\.map)?$/,
     /^(src|programs)\/.*\.ts$/,
     /^docs\/.*\.(md|svg)$/,
