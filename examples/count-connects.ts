@@ -3,14 +3,16 @@
  *
  *     npx tsx examples/count-connects.ts -- curl -s http://127.20.0.11:8080/
  */
-import { array, cgroup, load, PROCEED, Protocol, u64, type BuilderWith, type SockAddr4, type SockAddr6 } from "tsbpf";
+import { array, cgroup, load, PROCEED, Protocol, u64, type BuilderOf, type ContextOf } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 /** Calls by IP protocol number. */
 const connects = array("connects", { value: u64, maxEntries: 256 });
 
+type Connect = typeof cgroup.connect4 | typeof cgroup.connect6;
+
 // Two programs share a step by calling an ordinary function.
-function countProtocol(b: BuilderWith<never, 0 | 1>, ctx: SockAddr4 | SockAddr6): typeof PROCEED {
+function countProtocol(b: BuilderOf<Connect>, ctx: ContextOf<Connect>): typeof PROCEED {
   b.lookup(connects, ctx.protocol.and(255)).ifFound((counter) => counter.value.atomicAdd(1));
   return PROCEED;
 }

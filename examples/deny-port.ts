@@ -13,17 +13,18 @@ import {
   REJECT,
   u64,
   VerifierError,
-  type BuilderWith,
-  type SockAddr4,
-  type SockAddr6,
+  type BuilderOf,
+  type ContextOf,
 } from "tsbpf";
 import { portOption, runExample } from "./support/run.ts";
 
 const denied = array("denied", { value: u64, maxEntries: 1 });
 
+type Connect = typeof cgroup.connect4 | typeof cgroup.connect6;
+
 /** `withErrno` needs Linux 5.18. Before that a refused call always fails with EPERM. */
 function denyPort(port: number, withErrno: boolean) {
-  const decide = (b: BuilderWith<"setRetval", 0 | 1>, ctx: SockAddr4 | SockAddr6): typeof PROCEED => {
+  const decide = (b: BuilderOf<Connect>, ctx: ContextOf<Connect>): typeof PROCEED => {
     b.if(ctx.userPort.eq(be16(port)), () => {
       b.lookup(denied, 0).ifFound((counter) => counter.value.atomicAdd(1));
       if (withErrno) b.setRetval(-Errno.ECONNREFUSED);

@@ -3,12 +3,13 @@
  *
  *     npx tsx examples/local-servers.ts -- python3 -m http.server 8000
  */
-import { array, cgroup, ipv4, load, PROCEED, u64, type BuilderWith } from "tsbpf";
+import { array, cgroup, ipv4, load, PROCEED, u64, type BuilderOf } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 const kept = array("kept", { value: u64, maxEntries: 1 });
 
-const count = (b: BuilderWith<never, 0 | 1>) => b.lookup(kept, 0).ifFound((counter) => counter.value.atomicAdd(1));
+const count = (b: BuilderOf<typeof cgroup.bind4 | typeof cgroup.bind6>) =>
+  b.lookup(kept, 0).ifFound((counter) => counter.value.atomicAdd(1));
 
 const bind4 = cgroup.bind4("local_bind4", (b, ctx) => {
   b.if(ctx.userIp4.eq(ipv4("0.0.0.0")), () => {

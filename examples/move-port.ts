@@ -4,17 +4,19 @@
  *
  *     npx tsx examples/move-port.ts --from 53 --to 5353 -- COMMAND...
  */
-import { array, be16, cgroup, load, PROCEED, u64, type BuilderWith, type SockAddr4, type SockAddr6 } from "tsbpf";
+import { array, be16, cgroup, load, PROCEED, u64, type BuilderOf, type ContextOf } from "tsbpf";
 import { portOption, runExample } from "./support/run.ts";
 
 const counters = array("moved", { value: u64, maxEntries: 2 });
 const SENT = 0;
 const RECEIVED = 1;
 
+type Datagram = typeof cgroup.sendmsg4 | typeof cgroup.sendmsg6 | typeof cgroup.recvmsg4 | typeof cgroup.recvmsg6;
+
 /** A step that replaces one port by another. */
 const replacePort =
   (from: number, to: number, counter: number) =>
-  (b: BuilderWith, ctx: SockAddr4 | SockAddr6): typeof PROCEED => {
+  (b: BuilderOf<Datagram>, ctx: ContextOf<Datagram>): typeof PROCEED => {
     b.if(ctx.userPort.eq(be16(from)), () => {
       ctx.userPort.set(be16(to));
       b.lookup(counters, counter).ifFound(({ value }) => value.atomicAdd(1));

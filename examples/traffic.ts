@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/traffic.ts -- curl -s -o /dev/null http://127.20.0.11:8080/
  */
-import { cgroup, load, percpuArray, PROCEED, struct, u64, type BuilderWith, type Scalar } from "tsbpf";
+import { cgroup, load, percpuArray, PROCEED, struct, u64, type BuilderOf, type ContextOf } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 /** Each CPU counts for itself, so none waits for another. */
@@ -12,9 +12,11 @@ const traffic = percpuArray("traffic", { value: Traffic, maxEntries: 2 });
 const RECEIVED = 0;
 const SENT = 1;
 
+type Packet = typeof cgroup.ingress | typeof cgroup.egress;
+
 const countPacket =
   (direction: number) =>
-  (b: BuilderWith<never, 0 | 1>, { len }: { len: Scalar<"u32"> }): typeof PROCEED => {
+  (b: BuilderOf<Packet>, { len }: ContextOf<Packet>): typeof PROCEED => {
     b.lookup(traffic, direction).ifFound((counters) => {
       counters.packets.atomicAdd(1);
       counters.bytes.atomicAdd(len.to(u64));

@@ -28,76 +28,91 @@ type LookupMap = MapDefinition<MapTypeWith<"lookup">>;
 /** Maps whose elements come and go. */
 type HashMap = MapDefinition<MapTypeWith<"delete">>;
 
-/** A number that changes along the way. */
+/** A number that may change while the program runs. */
 export interface Mutable<K extends ScalarKind> {
-  /** What it is at this point. */
+  /** Its value at this point. */
   get(): Scalar<K>;
   set<O>(value: O & Fits<K, O>): void;
 }
 
-/** What every program can do. `R` is what the program may return. */
+/**
+ * What every program can do, whatever its hook. `R` is what the program may return.
+ *
+ * @example
+ * ```ts
+ * import { array, cgroup, PROCEED, Protocol, u64 } from "tsbpf";
+ *
+ * const connects = array("connects", { value: u64, maxEntries: 1 });
+ * const connect4 = cgroup.connect4("connect4", (b, ctx) => {
+ *   b.if(ctx.protocol.eq(Protocol.TCP), () => {
+ *     b.lookup(connects, 0).ifFound((count) => count.value.atomicAdd(1));
+ *   });
+ *   return PROCEED;
+ * });
+ * ```
+ */
 export interface CoreBuilder<R> {
-  /** Runs one branch or the other; values made in a branch are gone after it. */
+  /** Runs one branch or the other. Values made in a branch end with it. */
   if(condition: Condition, then: () => void, otherwise?: () => void): void;
-  /** One of two numbers. Both are computed before. */
+  /** One of two numbers; both are computed first. */
   select<K extends ScalarKind>(condition: Condition, then: Scalar<K>, otherwise: Operand<K>): Scalar<K>;
-  /** Runs the case of the number's value, or `otherwise`. */
+  /** Runs the case that equals the number, or `otherwise`. */
   switch<K extends ScalarKind>(
     value: Scalar<K>,
     cases: readonly (readonly [Operand<K>, () => void])[],
     otherwise?: () => void,
   ): void;
-  /** A number that changes along the way, such as a loop's. */
+  /** A number that may change while the program runs, such as a sum in a loop. */
   variable<K extends ScalarKind>(schema: ScalarSchema<K>, initial: NoInfer<Operand<K>>): Mutable<K>;
-  /** Runs `body` for 0, 1, … up to below `count`. The verifier has to see that the loop ends: give a number, or a scalar with a bound (Linux 5.3). */
+  /** Runs `body` for 0 to `count` - 1. The verifier must see the loop end: give a number, or a scalar with a bound (Linux 5.3). */
   loop(count: number | Scalar<"u32">, body: (index: Scalar<"u32">) => void): void;
   /** Leaves the innermost loop. */
   break(): void;
-  /** Goes on with the next round of the innermost loop. */
+  /** Starts the next round of the innermost loop. */
   continue(): void;
   /**
-   * Runs `body` for 0, 1, … up to below `count`, by a helper that calls it
-   * (Linux 5.17): the verifier looks at it once, however large `count` is. It
-   * shares nothing with the program but `state`, a struct on the stack. It ends
-   * the loop with `b.return(1)`. Gives the number of rounds, or a negative errno.
+   * Runs `body` for 0 to `count` - 1 by a helper that calls it (Linux 5.17): the
+   * verifier checks it once, however large `count` is. It shares only `state`, a
+   * struct on the stack, with the program, and `b.return(1)` ends the loop.
+   * Returns the number of rounds, or a negative errno.
    */
   bpfLoop<S extends StructSchema>(
     count: number | Scalar<"u32">,
     state: InMemory<S>,
     body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void,
   ): Scalar<"i64">;
-  /** The first of some places in memory for which a condition holds, or null. */
+  /** The first place in memory that meets a condition, or null. */
   first<S extends Schema>(
     candidates: readonly InMemory<S>[],
     condition: (candidate: Ref<S>) => Condition,
   ): Nullable<S, R>;
-  /** The bytes of a packet from `offset` on, read as a struct; null where the packet ends before. */
+  /** The bytes of a packet from `offset` on, as a struct; null where the packet is too short. */
   packet<S extends StructSchema>(context: PacketContext, schema: S, offset: number): Nullable<S, R>;
-  /** Calls a function of its own in the bytecode. */
+  /** Calls a subprogram. */
   call<P extends Parameters, K extends ScalarKind>(target: Subprogram<P, K>, values: Arguments<P>): Scalar<K>;
-  /** True where two values in memory are alike, padding included. */
+  /** True where two values in memory have the same bytes, padding included. */
   equal<S extends Schema>(left: InMemory<S>, right: InMemory<NoInfer<S>>): Condition;
-  /** A variable that user space shares: see `global`. */
+  /** A variable that the program shares with user space: see `global`. */
   global<V extends Schema>(variable: GlobalVariable<V>): Ref<V>;
   /** Ends the program. */
   readonly return: (result: R) => void;
-  /** A struct on the stack with all of its fields; padding is zero. */
+  /** A struct on the stack with every field set; padding is zero. */
   struct<S extends StructSchema>(schema: S, fields: Init<S>): Ref<S>;
   /** A value on the stack, all zero. */
   zeroed<S extends Schema>(schema: S): Ref<S>;
-  /** Writes all of a value in memory. */
+  /** Writes a whole value in memory. */
   assign<S extends Schema>(target: InMemory<S>, value: Init<NoInfer<S>>): void;
-  /** Writes zeroes over all of a value in memory. */
+  /** Writes zeroes over a whole value in memory. */
   clear(target: InMemory<Schema>): void;
   /** The element under a key, or null. */
   lookup<M extends LookupMap>(map: M, key: Init<M["key"]>): Nullable<M["value"], R>;
-  /** The same where a condition holds; null where not, and then it is not looked up. */
+  /** Looks the key up where a condition holds; null elsewhere. */
   lookupIf<M extends LookupMap>(condition: Condition, map: M, key: Init<M["key"]>): Nullable<M["value"], R>;
   /** Writes an element: 0, or a negative errno (bpf(2)). */
   update<M extends LookupMap>(map: M, key: Init<M["key"]>, value: Init<M["value"]>, flag?: UpdateFlag): Scalar<"i64">;
   /** Deletes an element: 0, or a negative errno. */
   delete<M extends HashMap>(map: M, key: Init<M["key"]>): Scalar<"i64">;
-  /** Instructions of the raw assembler, with these numbers in r1, r2, …; gives what they leave in r0. They may change r1 to r5. */
+  /** Inserts instructions of the raw assembler. They get the inputs in r1, r2, … and return r0; they may change r1 to r5. */
   assembly(items: readonly Item[], ...inputs: readonly (Scalar<ScalarKind> | Constant)[]): Scalar<"u64">;
 }
 
@@ -111,7 +126,7 @@ type HookBuilder<H extends HelperMethod, R, Section extends string> = BuilderWit
   readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`>;
 };
 
-/** A context that gives access to a packet's bytes. */
+/** A context with the bounds of a packet. */
 interface PacketContext {
   readonly data: KernelPointer<"packet">;
   readonly dataEnd: KernelPointer<"packet_end">;

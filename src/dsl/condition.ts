@@ -9,9 +9,19 @@ type Test =
   | { readonly op: "branch"; readonly branch: (then: OpenBlock, otherwise: OpenBlock) => void };
 
 /**
- * Something that is true or false when the program runs, for `b.if` and its
- * like. What it compares was read when the condition was made; the jumps are
- * written when it is used.
+ * A condition that the running program decides, for `b.if` and the like. It
+ * compares values as they were when it was made.
+ *
+ * @example
+ * ```ts
+ * import { cgroup, PROCEED, Protocol, REJECT } from "tsbpf";
+ *
+ * const connect4 = cgroup.connect4("connect4", (b, ctx) => {
+ *   const telnet = ctx.protocol.eq(Protocol.TCP).and(() => ctx.userPort.toHost().eq(23));
+ *   b.if(telnet, () => b.return(REJECT));
+ *   return PROCEED;
+ * });
+ * ```
  */
 export class Condition {
   readonly #emitter: Emitter;
@@ -31,17 +41,17 @@ export class Condition {
     return new Condition(emitter, { op: "compare", comparison, left, right });
   }
 
-  /** One that writes its own jumps. */
+  /** A condition that writes its own jumps. */
   static branching(emitter: Emitter, branch: (then: OpenBlock, otherwise: OpenBlock) => void): Condition {
     return new Condition(emitter, { op: "branch", branch });
   }
 
-  /** Both. Given as a function, the second is only computed where the first is true. */
+  /** True where both are. A function is evaluated only where the first is true. */
   and(second: Condition | (() => Condition)): Condition {
     return this.#joined("and", second, this.and);
   }
 
-  /** Either. Given as a function, the second is only computed where the first is false. */
+  /** True where either is. A function is evaluated only where the first is false. */
   or(second: Condition | (() => Condition)): Condition {
     return this.#joined("or", second, this.or);
   }
@@ -59,7 +69,7 @@ export class Condition {
     return new Condition(this.#emitter, { op, first: this, second });
   }
 
-  /** Writes the jumps to `then` where it is true and to `otherwise` where not. */
+  /** Writes the jumps: to `then` where it is true, else to `otherwise`. */
   branch(then: OpenBlock, otherwise: OpenBlock): void {
     this.#use();
     const { ssa } = this.#emitter;

@@ -6,10 +6,7 @@ import { captureSource } from "./source.ts";
 import type { SsaBuilder } from "./ssa.ts";
 import { checkReachable, checkUsage } from "./usage/check.ts";
 
-/**
- * A stretch of the program whose values are known everywhere in it: the whole
- * function, or one branch. A value may be used until its region is closed.
- */
+/** A whole function or one branch. A value may be used until its region is closed. */
 export interface Region {
   readonly parent: Region | undefined;
   closed: boolean;
@@ -20,12 +17,12 @@ export interface Place {
   readonly space: Space;
   readonly address: Value;
   readonly offset: number;
-  /** What the address is known to be a multiple of, offset not counted: 1, 2, 4 or 8. */
+  /** The known alignment of the address without the offset: 1, 2, 4 or 8. */
   readonly align: number;
   readonly region: Region;
 }
 
-/** What the typed values write through: the SSA builder, the region they stand in, and the current line of source. */
+/** Writes instructions for the typed values, with the current region and line of source. */
 export class Emitter {
   readonly ssa: SsaBuilder;
   #region: Region = { parent: undefined, closed: false };
@@ -56,7 +53,7 @@ export class Emitter {
     }
   }
 
-  /** @throws {BuildError} where the value was made in a branch that is over. */
+  /** @throws {BuildError} where the value was made in a branch that has ended */
   checkAlive(region: Region, what: string): void {
     if (!region.closed) return;
     throw new BuildError(
@@ -66,9 +63,8 @@ export class Emitter {
   }
 
   /**
-   * Notes where the program called into the DSL. Every method that programs
-   * call does so first, with itself as `method`: one look up the stack serves
-   * all that it writes. Where the DSL itself called it, the line stays.
+   * Records the line of the program that called `method`. Every method that
+   * programs call starts with this. A call from the DSL itself keeps the line.
    */
   mark(method: Function): void {
     const source = captureSource(method);
@@ -101,7 +97,7 @@ export class Emitter {
     }
   }
 
-  /** The line of the program that is being written. */
+  /** The line of the program that the next instructions come from. */
   get source(): SourceLocation | undefined {
     return this.#source;
   }

@@ -1,6 +1,6 @@
 import type { SourceLocation } from "../asm/index.ts";
 
-/** A program that cannot be built: what is wrong, and the line of TypeScript that says it. */
+/** The error for a program that cannot be built; it names the mistake and the line of TypeScript. */
 export class BuildError extends Error {
   override readonly name = "BuildError";
   readonly source: SourceLocation | undefined;

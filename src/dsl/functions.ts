@@ -11,7 +11,7 @@ type MakeBuilder = (
   functions: FunctionTable,
 ) => BuilderImplementation;
 
-/** The functions of a program: the main one, and each subprogram that it has come to call, once. */
+/** The functions of a program: the main one, and each subprogram that it calls, once. */
 export class FunctionTable {
   readonly #functions = new Map<string, { readonly of: unknown; ir: IrFunction | undefined }>();
   readonly #builder: MakeBuilder;
@@ -20,7 +20,7 @@ export class FunctionTable {
     this.#builder = builder;
   }
 
-  /** The name of a subprogram in this program; it is written when it is first asked for. */
+  /** The name of a subprogram in this program; the first request writes it. */
   name(of: unknown, name: string, write: (functions: FunctionTable) => IrFunction): string {
     const known = this.#functions.get(name);
     if (known !== undefined) {
@@ -33,7 +33,7 @@ export class FunctionTable {
     return name;
   }
 
-  /** A name that no subprogram has. */
+  /** A free name. */
   freeName(prefix: string): string {
     let number = 0;
     while (this.#functions.has(`${prefix}_${number}`)) number++;
@@ -45,7 +45,7 @@ export class FunctionTable {
     return [...this.#functions.values()].map(({ ir }) => ir!);
   }
 
-  /** Writes one function; `body` gives its result. */
+  /** Writes one function; `body` returns its result. */
   write(
     name: string,
     parameters: readonly ValueType[],

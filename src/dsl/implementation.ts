@@ -39,7 +39,7 @@ interface LoopFrame {
   readonly after: OpenBlock;
 }
 
-/** The one class behind every builder; the types above say what a hook's programs may use of it. */
+/** The class behind every builder. The types in builder.ts restrict it to what a hook allows. */
 export class BuilderImplementation {
   readonly emitter: Emitter;
   readonly #helpers: readonly HelperMethod[];
@@ -63,7 +63,7 @@ export class BuilderImplementation {
     }
   }
 
-  /** Says how results become SSA values, where they are not a program's. */
+  /** Sets how results become SSA values, for functions other than programs. */
   returning(result: (result: unknown) => Value): void {
     this.#result = result;
   }
@@ -181,7 +181,7 @@ export class BuilderImplementation {
     return new ScalarValue(this.emitter, "i64", result);
   }
 
-  /** Writes a loop's body as the function that `bpf_loop` calls: it is given the index and the state, and gives 1 to end the loop. */
+  /** Writes a loop's body as the function that `bpf_loop` calls with the index and the state; 1 ends the loop. */
   #loopCallback(state: Schema, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): string {
     const name = this.#functions.freeName(`${this.emitter.ssa.name}_loop`);
     return this.#functions.name(body, name, () =>

@@ -1,7 +1,4 @@
-/**
- * Type errors that explain themselves. Where an argument does not fit, its
- * parameter's type becomes a `Mistake` whose text the editor shows.
- */
+/** Type errors in words: the type of a parameter becomes a `Mistake` where its argument does not fit. */
 import type { BigEndianKind, Mistake, ScalarKind, WideKind } from "../types/index.ts";
 
 /** The kind of a scalar or constant. */
@@ -11,7 +8,7 @@ type KindOf<O> = O extends { readonly kind: infer J extends ScalarKind }
     ? J
     : never;
 
-/** `unknown` where a value of type `O` may stand beside one of kind `K`; a `Mistake` that says why where not. */
+/** `unknown` where a value of type `O` fits kind `K`, else a `Mistake` that says why. */
 export type Fits<K extends ScalarKind, O> = [O] extends [number]
   ? [K] extends [BigEndianKind]
     ? Mistake<`a plain number has no byte order: write ${K}(…)`>

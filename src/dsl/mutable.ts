@@ -3,7 +3,7 @@ import { valueType, type Emitter, type Region } from "./emitter.ts";
 import { operandValue, ScalarValue } from "./scalar.ts";
 import type { Variable } from "./ssa.ts";
 
-/** A number that changes along the way: a name in the SSA builder, whose values it joins. */
+/** A number that may change: a variable of the SSA builder, which joins its values. */
 export class MutableValue {
   readonly #emitter: Emitter;
   readonly #kind: ScalarKind;

@@ -7,35 +7,47 @@ import { addressOf, memoryOf, reference, type InMemory, type Ref } from "./refer
 import { operandValue } from "./scalar.ts";
 import type { OpenBlock } from "./ssa.ts";
 
-/** How it comes out whether something was found, and where it is. */
-interface Finding {
-  /** Writes the jumps to `there` where it was found and to `absent` where not. */
+/** Tests for null and yields the address. */
+interface LookupResult {
+  /** Writes the jumps: to `there` where it was found, else to `absent`. */
   branch(there: OpenBlock, absent: OpenBlock): void;
-  /** The address; asked for in `there`. */
+  /** The address, for use in `there`. */
   address(): Value;
   readonly space: "map" | "stack" | "packet";
   readonly align: number;
 }
 
 /**
- * The result of a lookup, which may have found nothing. Its fields are only to
- * be had through one of the methods below, each of which checks for null, as
- * the verifier demands. `R` is what the program may return.
+ * The result of a lookup, which may be null. Each method below checks for null,
+ * as the verifier demands, before it hands out the value. `R` is what the
+ * program may return.
+ *
+ * @example
+ * ```ts
+ * import { array, cgroup, PROCEED, REJECT, u32 } from "tsbpf";
+ *
+ * const limits = array("limits", { value: u32, maxEntries: 256 });
+ * const connect4 = cgroup.connect4("connect4", (b, ctx) => {
+ *   const limit = b.lookup(limits, ctx.protocol).orReturn(PROCEED);
+ *   b.if(limit.value.eq(0), () => b.return(REJECT));
+ *   return PROCEED;
+ * });
+ * ```
  */
 export class Nullable<out V extends Schema, in R = never> {
   readonly #emitter: Emitter;
   readonly #schema: V;
-  readonly #finding: Finding;
+  readonly #result: LookupResult;
   readonly #use: () => void;
 
-  private constructor(emitter: Emitter, schema: V, finding: Finding) {
+  private constructor(emitter: Emitter, schema: V, result: LookupResult) {
     this.#emitter = emitter;
     this.#schema = schema;
-    this.#finding = finding;
+    this.#result = result;
     this.#use = emitter.expectUse("what this looks for", "write .orReturn(…), .orElse(…), .ifFound(…) or .match(…)");
   }
 
-  /** An address that a helper gave: null where it found nothing. */
+  /** The address that a helper returned, which may be null. */
   static lookup<V extends Schema, R>(emitter: Emitter, schema: V, address: Value): Nullable<V, R> {
     return new Nullable(emitter, schema, {
       branch: (there, absent) =>
@@ -46,7 +58,7 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
-  /** What a helper gives where a condition holds; null where not, and then it is not called. */
+  /** Calls a helper where a condition holds; null elsewhere. */
   static lookupIf<V extends Schema, R>(
     emitter: Emitter,
     schema: V,
@@ -69,7 +81,7 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
-  /** The first of some places in memory for which a condition holds. */
+  /** The first place in memory that meets a condition. */
   static first<V extends Schema, R>(
     emitter: Emitter,
     schema: V,
@@ -100,7 +112,7 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
-  /** Bytes of a packet, if it is long enough. */
+  /** Bytes of a packet; null where it is too short. */
   static packet<V extends Schema, R>(
     emitter: Emitter,
     schema: V,
@@ -119,7 +131,7 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
-  /** Runs one of two branches: `found` with what was found, or `missing`. */
+  /** Runs `found` with the value, or `missing`. */
   match(found: (value: Ref<V>) => void, missing?: () => void): void {
     const { ssa } = this.#emitter;
     this.#emitter.mark(this.match);
@@ -127,7 +139,7 @@ export class Nullable<out V extends Schema, in R = never> {
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     const after = missing === undefined ? absent : ssa.createBlock();
-    this.#finding.branch(there, absent);
+    this.#result.branch(there, absent);
     ssa.enter(there);
     this.#emitter.within(() => found(this.#reference()));
     ssa.jump(after, undefined);
@@ -139,20 +151,20 @@ export class Nullable<out V extends Schema, in R = never> {
     ssa.enter(after);
   }
 
-  /** True where something was found, for who does not need what it is. */
+  /** True where a value was found. Use when only presence matters. */
   isFound(): Condition {
     this.#emitter.mark(this.isFound);
     this.#use();
-    return Condition.branching(this.#emitter, (there, absent) => this.#finding.branch(there, absent));
+    return Condition.branching(this.#emitter, (there, absent) => this.#result.branch(there, absent));
   }
 
-  /** Runs `found` with what was found, if anything was. */
+  /** Runs `found` with the value, if there is one. */
   ifFound(found: (value: Ref<V>) => void): void {
     this.#emitter.mark(this.ifFound);
     this.match(found);
   }
 
-  /** What was found; where nothing was, the program returns `result`. */
+  /** The value; without one, the program returns `result`. */
   orReturn(result: R): Ref<V> {
     this.#emitter.mark(this.orReturn);
     return this.orElse(() => {
@@ -161,19 +173,19 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
-  /** What was found; where nothing was, `missing` runs, which must leave the program or the loop. */
+  /** The value; without one, `missing` runs, which must leave the program or the loop. */
   orElse(missing: () => void): Ref<V> {
     const { ssa } = this.#emitter;
     this.#emitter.mark(this.orElse);
     this.#use();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
-    this.#finding.branch(there, absent);
+    this.#result.branch(there, absent);
     ssa.enter(absent);
     this.#emitter.within(missing);
     if (!ssa.current.dead)
       throw new BuildError(
-        "what follows on a lookup that found nothing must return or leave the loop; use match() to go on",
+        "the function given to orElse() must return or leave the loop; use match() to go on",
         this.#emitter.source,
       );
     ssa.enter(there);
@@ -181,11 +193,11 @@ export class Nullable<out V extends Schema, in R = never> {
   }
 
   #reference(): Ref<V> {
-    const { space, align } = this.#finding;
+    const { space, align } = this.#result;
     return reference(this.#emitter, this.#schema, {
       space,
       align,
-      address: this.#finding.address(),
+      address: this.#result.address(),
       offset: 0,
       region: this.#emitter.region,
     });

@@ -17,7 +17,7 @@ import type { IpAddress, IpAddressField } from "./ip-address.ts";
 import { Ipv6Value, writeIpv6, type Ipv6Field } from "./ipv6.ts";
 import { FieldValue, operandValue, ScalarValue, type Field, type Operand, type Scalar } from "./scalar.ts";
 
-/** Where a reference keeps its memory: a symbol, so that it cannot collide with a field's name. */
+/** The key of a reference's memory: a symbol cannot collide with a field's name. */
 const memory = Symbol("memory");
 
 interface Memory {
@@ -26,7 +26,7 @@ interface Memory {
   readonly place: Place;
 }
 
-/** Something in memory with a known schema, which is there for sure: a map's value, a struct on the stack. */
+/** A value in memory with a known schema, never null: a map's value, a struct on the stack. */
 export type Ref<S extends Schema> =
   S extends ScalarSchema<infer K>
     ? ScalarRef<K>
@@ -36,18 +36,18 @@ export type Ref<S extends Schema> =
         ? ArrayRef<E>
         : never;
 
-/** Anything in memory, with its schema. */
+/** Any value in memory, with its schema. */
 export interface InMemory<S extends Schema> {
   readonly [memory]: Memory & { readonly schema: S };
 }
 
-/** A struct in memory. Naming a scalar field reads it; `.set` on it writes it. */
+/** A struct in memory. Naming a scalar field reads it; `.set()` on the field writes it. */
 export type StructRef<F extends Fields> = { readonly [N in keyof F]: Part<F[N]> } & InMemory<StructSchema<F>>;
 
 /** An array in memory. */
 export interface ArrayRef<E extends Schema> extends InMemory<ArraySchema<E>> {
   readonly length: number;
-  /** An element. An index that is only known at run time must be below `length`, in a way that the verifier can see. */
+  /** An element. The verifier must see that an index known only at run time is below `length`. */
   at(index: number | Scalar<"u32">): Part<E>;
 }
 
@@ -65,7 +65,7 @@ type Part<S extends Schema> =
         ? IpAddressField
         : Ref<S>;
 
-/** What a value in memory may be set from: every field of a struct, every element of an array, or a reference to copy. */
+/** What sets a value in memory: every field of a struct, every element of an array, or a reference to copy. */
 export type Init<S extends Schema> =
   S extends ScalarSchema<infer K>
     ? Operand<K>
@@ -179,7 +179,7 @@ class ArrayView {
   }
 }
 
-/** Writes a whole value: every field, and zero into the padding between them. */
+/** Writes a whole value: every field, and zeroes into padding. */
 export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: unknown): void {
   const source = memoryOf(init);
   if (source !== undefined && schema.kind !== "scalar") {
@@ -238,7 +238,7 @@ function copyMemory(emitter: Emitter, to: Place, from: Place, size: number): voi
   }
 }
 
-/** True where `size` bytes at two places are alike. */
+/** True where `size` bytes at two places are equal. */
 export function equalMemory(emitter: Emitter, left: Place, right: Place, size: number): Condition {
   const equalAt = ([offset, width]: [number, AccessSize]) => {
     const type = width === 8 ? "i64" : "i32";
@@ -254,7 +254,7 @@ export function equalMemory(emitter: Emitter, left: Place, right: Place, size: n
   return rest.reduce((sum, next) => sum.and(() => equalAt(next)), equalAt(first));
 }
 
-/** Cuts `size` bytes into accesses that are aligned in every one of the places: offset from their start, and width. */
+/** Splits `size` bytes into accesses that are aligned at every place: offset and width of each. */
 function* accesses(size: number, ...places: readonly Place[]): Generator<[number, AccessSize]> {
   const aligned = (offset: number, width: number) =>
     places.every((place) => width <= place.align && (place.offset + offset) % width === 0);
@@ -267,7 +267,7 @@ function* accesses(size: number, ...places: readonly Place[]): Generator<[number
   }
 }
 
-/** Room for a value on the stack, not yet written. */
+/** Space for a value on the stack, not written yet. */
 export function stackPlace(emitter: Emitter, schema: Schema): Place {
   // Aligned to 8 where that lets its neighbouring fields be written together.
   const align = schema.size >= 8 ? 8 : schema.align;

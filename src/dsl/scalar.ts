@@ -13,19 +13,19 @@ import { valueType, type Emitter, type Place, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { Fits } from "./mistakes.ts";
 
-/** Kinds in the machine's own byte order, on which arithmetic makes sense. */
+/** Kinds in the machine's byte order: those with arithmetic. */
 export type HostKind = Exclude<ScalarKind, BigEndianKind>;
 
 type BigEndianOf = { u16: "be16"; u32: "be32"; u64: "be64" };
 type HostOf = { be16: "u16"; be32: "u32"; be64: "u64" };
 
-/** What may stand beside a scalar of kind `K`. A plain number has no byte order, so big-endian kinds take none: write `be16(80)`. */
+/** An operand beside a scalar of kind `K`. A plain number has no byte order, so big-endian kinds take constants: `be16(80)`. */
 export type Operand<K extends ScalarKind> = Scalar<K> | Constant<K> | Literal<K>;
 
 type Literal<K extends ScalarKind> = K extends BigEndianKind ? never : K extends WideKind ? number | bigint : number;
 
 interface Comparable<K extends ScalarKind> {
-  /** The kind of number this is. */
+  /** The kind of the number. */
   readonly kind: K;
   eq<O>(other: O & Fits<K, O>): Condition;
   ne<O>(other: O & Fits<K, O>): Condition;
@@ -35,14 +35,13 @@ interface Comparable<K extends ScalarKind> {
   or<O>(other: O & Fits<K, O>): Scalar<K>;
   /** Bitwise exclusive or. */
   xor<O>(other: O & Fits<K, O>): Scalar<K>;
-  /** True where the two have a bit in common. */
+  /** True where both have a set bit in common. */
   hasBits<O>(other: O & Fits<K, O>): Condition;
 }
 
 /**
- * A number in the machine's byte order. It is the value at the point where it
- * was made and never changes. Arithmetic wraps at the kind's own width; orders,
- * division and right shifts follow the kind's sign.
+ * A number in the machine's byte order; it never changes. Arithmetic wraps at
+ * the kind's width; comparisons, division and right shifts follow its sign.
  */
 export interface HostScalar<K extends HostKind> extends Comparable<K> {
   lt<O>(other: O & Fits<K, O>): Condition;
@@ -63,13 +62,13 @@ export interface HostScalar<K extends HostKind> extends Comparable<K> {
   /** Every bit reversed. */
   not(): Scalar<K>;
   negate(): Scalar<K>;
-  /** The number as another kind: widened by its own sign, or cut to the low bits. */
+  /** Converts to another kind: extends by its own sign, or keeps the low bits. */
   to<J extends HostKind>(schema: ScalarSchema<J>): Scalar<J>;
   /** The same number in network byte order. */
   toBig(): K extends keyof BigEndianOf ? Scalar<BigEndianOf[K]> : never;
 }
 
-/** A number in network byte order. It can be compared and combined bit by bit; for arithmetic use `.toHost()`. */
+/** A number in network byte order. It has equality and bitwise operations; for arithmetic use `.toHost()`. */
 export interface BigEndianScalar<K extends BigEndianKind> extends Comparable<K> {
   /** The same number in the machine's byte order. */
   toHost(): Scalar<HostOf[K]>;
@@ -292,7 +291,7 @@ export class FieldValue extends ScalarValue {
   }
 }
 
-/** The SSA value of what stands beside a scalar of kind `kind`. */
+/** The SSA value of an operand beside a scalar of kind `kind`. */
 export function operandValue(emitter: Emitter, kind: ScalarKind, operand: unknown): Value {
   if (operand instanceof ScalarValue) {
     if (operand.kind !== kind) throw new BuildError(`${kind} and ${operand.kind} do not mix`, emitter.source);
@@ -340,7 +339,7 @@ function swapBytes(value: bigint, size: number): bigint {
   return swapped;
 }
 
-/** Brings a 32-bit result back into the range of a narrow kind. */
+/** Wraps a 32-bit result to the range of a narrow kind. */
 function narrowed(emitter: Emitter, kind: ScalarKind, value: Value): Value {
   const { size, signed } = scalarShape(kind);
   if (size >= 4) return value;

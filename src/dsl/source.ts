@@ -3,21 +3,20 @@ import { fileURLToPath } from "node:url";
 import type { SourceLocation } from "../asm/index.ts";
 
 /**
- * Finds the line of TypeScript that made a call into the DSL: the stack frame
- * below the method that was called. Looking at the stack is most of what
- * describing a program costs, so it is one frame, and what can be said of it is
- * found out once for each place in a file.
+ * Finds the line of TypeScript that called into the DSL: the stack frame below
+ * the called method. Stack traces dominate the cost of building a program, so
+ * one frame is captured and each place in a file is resolved once.
  */
 const here = import.meta.url.slice(0, import.meta.url.lastIndexOf("/") + 1);
-/** In a CommonJS package, frames bear paths, not addresses. */
+/** In a CommonJS package, frames have paths in place of URLs. */
 const herePath = fileURLToPath(here);
 
-/** By file of a program, and position in it; nothing for a file of the DSL. A source map lookup costs far more than the look at the stack. */
+/** Places by file and position; undefined for files of the DSL. A source map lookup costs far more than a stack frame. */
 const resolved = new Map<string, Map<number, SourceLocation> | undefined>();
 
 let capturing = true;
 
-/** Runs `action` with the capture of source locations on or off. Off, instructions have none, and building is faster. */
+/** Runs `action` with the capture of source locations on or off. Building is faster without. */
 export function withSourceCapture<T>(enabled: boolean, action: () => T): T {
   const before = capturing;
   capturing = enabled;
@@ -28,7 +27,7 @@ export function withSourceCapture<T>(enabled: boolean, action: () => T): T {
   }
 }
 
-/** Where `method` was called from; undefined when capture is off, and where it is the DSL itself that called. */
+/** Where `method` was called from; undefined when capture is off or the DSL itself called. */
 export function captureSource(method: Function): SourceLocation | undefined {
   if (!capturing) return undefined;
   const [frame] = framesAbove(method, 1);
@@ -94,7 +93,7 @@ function resolve(frame: NodeJS.CallSite): SourceLocation | undefined {
   return location;
 }
 
-/** The place in the file that a person wrote, through the source map where the running file was made from another. */
+/** The place in the original file, through the source map if there is one. */
 function mapped(file: string, line: number, column: number): SourceLocation {
   const path = file.startsWith("file:") ? fileURLToPath(file) : file;
   const entry = (findSourceMap(path) ?? findSourceMap(file))?.findEntry(line - 1, column - 1) as
@@ -109,7 +108,7 @@ function mapped(file: string, line: number, column: number): SourceLocation {
   };
 }
 
-/** What `findEntry` gives; lines and columns from 0. */
+/** The result of `findEntry`; lines and columns count from 0. */
 interface SourceMapEntry {
   originalSource: string;
   originalLine: number;

@@ -12,7 +12,7 @@ import type {
   ValueType,
 } from "../compiler/index.ts";
 
-/** A name that may be given a new value along the way; its values are joined by block parameters. */
+/** A name whose value may change; block parameters join its values. */
 export interface Variable {
   readonly type: ValueType;
 }
@@ -27,7 +27,7 @@ export interface OpenBlock {
   readonly predecessors: { readonly block: OpenBlock; readonly arguments: Value[] }[];
   /** All predecessors are known. */
   sealed: boolean;
-  /** Nothing can get here: what is written into it is dropped. */
+  /** Unreachable: instructions written here are dropped. */
   dead: boolean;
   readonly definitions: Map<Variable, Value>;
   /** Parameters that wait for the block to be sealed. */
@@ -77,13 +77,13 @@ export class SsaBuilder {
     return block;
   }
 
-  /** Goes on writing in `block`, to which no further jump will be made. */
+  /** Continues in `block`, which gets no further jumps. */
   enter(block: OpenBlock): void {
     this.enterLoop(block);
     this.seal(block);
   }
 
-  /** Goes on writing in `block`, to which jumps from further down will be made; `seal` says that they are all there. */
+  /** Continues in `block`, which gets jumps from further down; `seal` ends them. */
   enterLoop(block: OpenBlock): void {
     this.#current = block;
     block.dead = block.predecessors.length === 0;
@@ -143,7 +143,7 @@ export class SsaBuilder {
     return target;
   }
 
-  /** Ends the current block; what is written before the next `enter` is dropped. */
+  /** Ends the current block; instructions before the next `enter` are dropped. */
   #terminate(terminator: Terminator): void {
     this.#current.terminator = terminator;
     this.#current = this.createBlock();
@@ -169,7 +169,7 @@ export class SsaBuilder {
     } else if (block.predecessors.length === 1) {
       value = this.#readIn(block.predecessors[0]!.block, variable);
     } else if (block.predecessors.length === 0) {
-      // Only in code that cannot be reached, which is dropped.
+      // Only unreachable code gets here, and it is dropped.
       value = this.#value(variable.type);
     } else {
       value = this.#addParameter(block, variable);
@@ -193,7 +193,7 @@ export class SsaBuilder {
     }
   }
 
-  /** The function, without what cannot be reached. Every reachable block must have been ended. */
+  /** The function without unreachable blocks. Every reachable block must have ended. */
   finish(): IrFunction {
     const reachable = new Set<number>();
     const work = [0];

@@ -16,7 +16,7 @@ export type Arguments<P extends Parameters> = {
   readonly [N in keyof P]: P[N] extends ScalarSchema<infer K> ? Operand<K> : never;
 };
 
-/** A function of its own in the bytecode, which programs call: what is used in many places is there once. */
+/** A function in the bytecode that programs call by `b.call()`, for code that many places use. */
 export interface Subprogram<P extends Parameters = Parameters, K extends ScalarKind = ScalarKind> {
   readonly name: string;
   readonly parameters: P;
@@ -25,7 +25,22 @@ export interface Subprogram<P extends Parameters = Parameters, K extends ScalarK
   readonly describe: (functions: FunctionTable) => IrFunction;
 }
 
-/** `H` are the helpers that the subprogram needs: a program can call it where its hook has them. */
+/**
+ * Declares a function in the bytecode. `helpers` names the helpers that it
+ * needs: programs whose hook has them can call it.
+ *
+ * @throws {RangeError} for more than five parameters
+ * @example
+ * ```ts
+ * import { cgroup, PROCEED, REJECT, subprogram, u32 } from "tsbpf";
+ *
+ * const mix = subprogram("mix", { value: u32 }, u32, (_b, { value }) => value.xor(value.shr(16)));
+ * const connect4 = cgroup.connect4("connect4", (b, ctx) => {
+ *   b.if(b.call(mix, { value: ctx.userIp4.toHost() }).eq(0), () => b.return(REJECT));
+ *   return PROCEED;
+ * });
+ * ```
+ */
 export function subprogram<P extends Parameters, K extends ScalarKind, H extends HelperMethod = never>(
   name: string,
   parameters: P,

@@ -39,7 +39,7 @@ export const ipv4: Ipv4Schema = Object.freeze(
   Object.assign((text: string) => dotted(text), dotted, { presentation: "ipv4" as const }),
 );
 
-/** By hand: keys of large maps are made of them, and this takes a tenth of the time of `isIPv4` and `split`. */
+/** Parses by hand, in a tenth of the time of `isIPv4` and `split`: large maps have many such keys. */
 function parseIpv4(text: string): number {
   const refuse = (): never => {
     throw new SchemaError(`${JSON.stringify(text)} is not an IPv4 address`);
@@ -68,7 +68,7 @@ function parseIpv4(text: string): number {
   return address * 256 + part;
 }
 
-/** An IPv4 address for its mapped form (RFC 4291, section 2.5.5.2), both in text as `ipv6` writes it; any other address as it is. */
+/** Turns an IPv4-mapped address (RFC 4291, section 2.5.5.2) in the text form of `ipv6` into the IPv4 address; leaves others as they are. */
 export function withoutMapping(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, "");
 }
@@ -76,7 +76,7 @@ export function withoutMapping(address: string): string {
 const DOT = ".".charCodeAt(0);
 const ZERO = "0".charCodeAt(0);
 
-/** The schema of an IPv6 address, which is more than an array of its words. */
+/** The schema of an IPv6 address. */
 export interface Ipv6Schema extends ArraySchema<typeof be32, string> {
   readonly presentation: "ipv6";
 }

@@ -1,16 +1,25 @@
 import { SchemaError, writePart, type Infer, type Schema } from "./schema.ts";
 
-/** The schema of `length` elements behind one another. */
+/** The schema of `length` consecutive elements. */
 export interface ArraySchema<E extends Schema = Schema, T = unknown> extends Schema<T> {
   readonly kind: "array";
   readonly element: E;
   readonly length: number;
 }
 
-/** `length` elements of one schema, a TypeScript array in user space. */
+/**
+ * Declares an array of a fixed length; in user space it is a TypeScript array.
+ *
+ * @throws {RangeError} for a length that is not a whole number
+ * @example
+ * ```ts
+ * import { arrayOf, struct, u8 } from "tsbpf";
+ *
+ * const Mac = struct("mac", { bytes: arrayOf(u8, 6) });
+ * ```
+ */
 export function arrayOf<E extends Schema>(element: E, length: number): ArraySchema<E, readonly Infer<E>[]> {
-  if (!Number.isInteger(length) || length < 0)
-    throw new RangeError(`an array's length is a whole number, not ${length}`);
+  if (!Number.isInteger(length) || length < 0) throw new RangeError(`array length ${length}: give a whole number`);
   const size = element.size;
   return {
     kind: "array",

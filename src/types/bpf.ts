@@ -1,7 +1,4 @@
-/**
- * The numbers of `linux/bpf.h` that maps and programs are declared with, under
- * the header's own names less their common prefix.
- */
+/** Numbers of `linux/bpf.h`, under the header's names without their common prefix. */
 
 /** `enum bpf_map_type`. */
 export const MapType = {
@@ -165,9 +162,9 @@ export const MapFlag = {
 export const UpdateFlag = {
   /** Create the element or replace it. */
   ANY: 0,
-  /** Create the element; `EEXIST` where it is there. */
+  /** Create the element; `EEXIST` where it exists. */
   NOEXIST: 1,
-  /** Replace the element; `ENOENT` where it is not there. */
+  /** Replace the element; `ENOENT` where it is absent. */
   EXIST: 2,
 } as const;
 

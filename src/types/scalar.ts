@@ -1,6 +1,6 @@
 import { SchemaError, type Schema } from "./schema.ts";
 
-/** Every kind of number a BPF program knows, its byte order included. */
+/** The kinds of numbers: width, sign and byte order. */
 export type ScalarKind = "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" | "be16" | "be32" | "be64";
 
 /** Kinds that do not fit a JavaScript number. */
@@ -10,8 +10,8 @@ export type WideKind = "u64" | "i64" | "be64";
 export type BigEndianKind = "be16" | "be32" | "be64";
 
 /**
- * A number of a known kind, known at build time. `value` is the number meant
- * (port 80 is 80 in `u16` and in `be16`), not its bytes.
+ * A number known at build time. `value` is the number itself, whatever its byte
+ * order: port 80 is 80 in `u16` and in `be16`.
  */
 export interface Constant<K extends ScalarKind = ScalarKind> {
   readonly constant: K;
@@ -56,15 +56,15 @@ const shapes: Readonly<Record<ScalarKind, ScalarShape>> = {
   be64: shape(8, false, true),
 };
 
-/** What a kind is in memory: bytes, sign and byte order. */
+/** The size in bytes, sign and byte order of a kind. */
 export function scalarShape(kind: ScalarKind): ScalarShape {
   return shapes[kind];
 }
 
-/** The numbers of a kind: those of 64 bits do not fit a JavaScript number, the others are far cheaper as one. */
+/** Numbers of 64 bits are bigints; the others are JavaScript numbers, which are far cheaper. */
 type NumberOf<K extends ScalarKind> = K extends WideKind ? bigint : number;
 
-/** How a scalar is shown to user space: a number, unless it has a form of its own. */
+/** The form of a scalar in user space. */
 interface Presentation<K extends ScalarKind, T> {
   name?: string;
   fromNumber(value: NumberOf<K>): T;
@@ -72,7 +72,17 @@ interface Presentation<K extends ScalarKind, T> {
   toNumber(value: T): NumberOf<K>;
 }
 
-/** Makes a scalar schema; `presentation` gives its values another form than a number. */
+/**
+ * Makes the schema of a number whose values have another form in user space.
+ *
+ * @example
+ * ```ts
+ * import { array, scalar } from "tsbpf";
+ *
+ * const flag = scalar<"u8", boolean>("u8", { fromNumber: (value) => value !== 0, toNumber: Number });
+ * const enabled = array("enabled", { value: flag, maxEntries: 1 });
+ * ```
+ */
 export function scalar<K extends ScalarKind, T>(kind: K, presentation: Presentation<NoInfer<K>, T>): ScalarType<K, T> {
   const { size, signed, bigEndian } = scalarShape(kind);
   const bits = BigInt(size * 8);

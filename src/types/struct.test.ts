@@ -82,7 +82,7 @@ test("a given layout may be packed or have gaps", () => {
   assert.equal([gap.size, gap.align], [16, 4]);
   assert.throws(
     () => structWithLayout("short", [field("a", u32, 2)], 4),
-    /struct short: a ends behind the struct's 4 bytes/,
+    /struct short: a ends after the struct's 4 bytes/,
   );
 });
 

@@ -6,7 +6,7 @@ export type Fields = Readonly<Record<string, Schema>>;
 /** The TypeScript form of a struct's values. */
 export type InferFields<F extends Fields> = { -readonly [N in keyof F]: Infer<F[N]> };
 
-/** A struct with the layout that a C compiler gives it: natural alignment, padding where that needs it. */
+/** A struct with a C compiler's layout: natural alignment, with padding where needed. */
 export interface StructSchema<F extends Fields = Fields> extends Schema<InferFields<F>> {
   readonly kind: "struct";
   readonly name: string;
@@ -22,9 +22,16 @@ export interface FieldLayout {
 }
 
 /**
- * Declares a struct. `name` is the one that BTF shows. Padding is never seen:
- * it is zero in everything that this project writes, since map keys are
- * compared byte for byte.
+ * Declares a struct; BTF shows its name. Padding is zero in everything that is
+ * written, since the kernel compares map keys byte for byte.
+ *
+ * @example
+ * ```ts
+ * import { be16, hash, ipv4, struct, u64 } from "tsbpf";
+ *
+ * const Peer = struct("peer", { address: ipv4, port: be16 });
+ * const bytes = hash("bytes", { key: Peer, value: u64, maxEntries: 1024 });
+ * ```
  */
 export function struct<const F extends Fields>(name: string, fields: F): StructSchema<F> {
   const layout: FieldLayout[] = [];
@@ -39,14 +46,11 @@ export function struct<const F extends Fields>(name: string, fields: F): StructS
   return composite(name, fields, layout, alignUp(end, align), align);
 }
 
-/**
- * A struct whose layout is given: as a compiler of another language made it,
- * packed or with gaps. Offsets and `size` are in bytes.
- */
+/** A struct with a given layout, which may be packed or have gaps. Offsets and `size` are in bytes. */
 export function structWithLayout(name: string, layout: readonly FieldLayout[], size: number): StructSchema {
   for (const field of layout) {
     if (field.offset + field.schema.size > size)
-      throw new RangeError(`struct ${name}: ${field.name} ends behind the struct's ${size} bytes`);
+      throw new RangeError(`struct ${name}: ${field.name} ends after the struct's ${size} bytes`);
   }
   const natural = Math.max(1, ...layout.map(({ schema }) => schema.align));
   const packed = size % natural !== 0 || layout.some(({ offset, schema }) => offset % schema.align !== 0);
@@ -90,7 +94,7 @@ function composite<F extends Fields>(
   };
 }
 
-/** The least multiple of `align` (a power of two) that is not below `offset`. */
+/** Rounds up to a multiple of `align`, a power of two. */
 export function alignUp(offset: number, align: number): number {
   return (offset + align - 1) & ~(align - 1);
 }
