@@ -4,7 +4,7 @@ import { assemble, exit, mov, r0, type Instruction } from "tsbpf/asm";
 import { Btf, programBtf } from "tsbpf/btf";
 import { readObject, writeObject, type ObjectFile } from "tsbpf/elf";
 import { cgroupRoot, hasProgramType, PinDirectory } from "tsbpf/kernel";
-import { parseConfig, type Config } from "tsbpf/lb";
+import { parseConfig } from "tsbpf/lb";
 import { World, type Coverage } from "tsbpf/sim";
 
 const connects = array("connects", { value: u64, maxEntries: 1 });
@@ -26,7 +26,7 @@ export const mistaken = () =>
 
 export const instructions: readonly Instruction[] = assemble([mov(r0, 1), exit()]);
 export const object = (): ObjectFile => readObject(writeObject([count.compile()]));
-export const config = (text: string): Config => parseConfig(text, "services.yaml");
+export const config = (text: string) => parseConfig(text, "services.yaml");
 export const coverage: Coverage | undefined = undefined;
 export const others = [Btf, programBtf, cgroupRoot, hasProgramType, PinDirectory, World];
 
