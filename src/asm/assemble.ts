@@ -32,7 +32,16 @@ export interface Assembled {
   readonly labels: ReadonlyMap<string, number>;
 }
 
-/** Resolves labels to offsets in slots; see `assembleWithLabels`. */
+/**
+ * Resolves labels to offsets in slots; see `assembleWithLabels`.
+ *
+ * @example
+ * ```ts
+ * import { assemble, exit, jeq, label, mov, r0, r1 } from "tsbpf/asm";
+ *
+ * assemble([jeq(r1, 0, "out"), mov(r0, 1), label("out"), exit()]);
+ * ```
+ */
 export function assemble(items: readonly Item[], options?: AssembleOptions): Instruction[] {
   return assembleWithLabels(items, options).instructions;
 }
@@ -41,6 +50,13 @@ export function assemble(items: readonly Item[], options?: AssembleOptions): Ins
  * Resolves labels to offsets in slots, and says where each label is.
  * @throws {AsmError} for a label that is not there or is there twice, and for an
  * offset beyond 16 bits; the message names the label.
+ *
+ * @example
+ * ```ts
+ * import { assembleWithLabels, exit, jump, label } from "tsbpf/asm";
+ *
+ * assembleWithLabels([jump("out"), label("out"), exit()]).labels.get("out"); // 1
+ * ```
  */
 export function assembleWithLabels(items: readonly Item[], options: AssembleOptions = {}): Assembled {
   if (!items.some((item) => isLabel(item) || item.reference !== undefined))

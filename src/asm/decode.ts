@@ -11,6 +11,13 @@ import { LDDW } from "./opcode.ts";
  * @throws {AsmError} for what is no instruction: an unknown opcode, a register
  * out of range, a reserved field that is set, half an `lddw`, a length that is
  * no multiple of 8. The message names the slot.
+ *
+ * @example
+ * ```ts
+ * import { decode, encode, exit } from "tsbpf/asm";
+ *
+ * decode(encode([exit()])); // [exit()]
+ * ```
  */
 export function decode(bytes: Uint8Array): Instruction[] {
   if (bytes.length % SLOT_SIZE !== 0) {

@@ -6,10 +6,28 @@ import { LDDW } from "./opcode.ts";
 /** Bytes of a slot; an instruction takes one, `lddw` two. */
 export const SLOT_SIZE = 8;
 
-/** Whether an instruction takes two slots. */
+/**
+ * Whether an instruction takes two slots.
+ *
+ * @example
+ * ```ts
+ * import { isWide, lddw, r1 } from "tsbpf/asm";
+ *
+ * isWide(lddw(r1, 1)); // true
+ * ```
+ */
 export const isWide = (instruction: Instruction): boolean => instruction.opcode === LDDW;
 
-/** The slots that a list of instructions takes: the unit in which jumps count. */
+/**
+ * The slots that a list of instructions takes: the unit in which jumps count.
+ *
+ * @example
+ * ```ts
+ * import { exit, lddw, r1, slotCount } from "tsbpf/asm";
+ *
+ * slotCount([lddw(r1, 1), exit()]); // 3
+ * ```
+ */
 export function slotCount(instructions: readonly Instruction[]): number {
   let slots = instructions.length;
   for (const instruction of instructions) if (instruction.opcode === LDDW) slots++;
@@ -23,6 +41,13 @@ export function slotCount(instructions: readonly Instruction[]): number {
  * are encoded with what kind of number it is, and the number itself 0.
  * @throws {AsmError} for fields that make no instruction, and for a label that
  * `assemble` has not resolved; the message names the slot.
+ *
+ * @example
+ * ```ts
+ * import { encode, exit, mov, r0 } from "tsbpf/asm";
+ *
+ * encode([mov(r0, 1), exit()]); // 16 bytes
+ * ```
  */
 export function encode(instructions: readonly Instruction[]): Uint8Array {
   const bytes = new Uint8Array(slotCount(instructions) * SLOT_SIZE);

@@ -67,6 +67,16 @@ export interface SourceLocation {
   readonly text?: string;
 }
 
+/**
+ * Tells a label from an instruction.
+ *
+ * @example
+ * ```ts
+ * import { isLabel, label } from "tsbpf/asm";
+ *
+ * isLabel(label("out")); // true
+ * ```
+ */
 export function isLabel(item: Item): item is Label {
   return "label" in item;
 }

@@ -8,8 +8,15 @@ import type { Register } from "../register.ts";
 import { immediateField, labelReference, offsetField, type JumpTarget } from "./operand.ts";
 
 /**
- * Calls a helper function, by its kernel name or its number.
- * @throws {AsmError} for a name that is no helper's.
+ * Calls a helper function by its kernel name or its number.
+ * @throws {AsmError} for a name that no helper has.
+ *
+ * @example
+ * ```ts
+ * import { call } from "tsbpf/asm";
+ *
+ * call("bpf_ktime_get_ns"); // call bpf_ktime_get_ns#5
+ * ```
  */
 export function call(helper: HelperName | number): Instruction {
   if (typeof helper === "number") return makeInstruction(op.CALL, 0, 0, 0, immediateField(helper, 64, "call"));
@@ -22,7 +29,16 @@ export function call(helper: HelperName | number): Instruction {
   return makeInstruction(op.CALL, 0, 0, 0, number);
 }
 
-/** Calls a subprogram: a label, or the number of slots from the next instruction on. */
+/**
+ * Calls a subprogram: a label, or the number of slots from the next instruction.
+ *
+ * @example
+ * ```ts
+ * import { callFunction } from "tsbpf/asm";
+ *
+ * callFunction("checksum"); // call checksum
+ * ```
+ */
 export function callFunction(target: JumpTarget): Instruction {
   return typeof target === "string"
     ? makeInstruction(op.CALL, 0, op.BPF_PSEUDO_CALL, 0, 0, undefined, labelReference(target))
@@ -30,9 +46,15 @@ export function callFunction(target: JumpTarget): Instruction {
 }
 
 /**
- * Calls a kernel function: by name, which the loader finds in the kernel's BTF,
- * or by BTF id (`moduleBtf`: index of the module's BTF in the program's
- * `fd_array`; 0 is the kernel's own).
+ * Calls a kernel function by name, which the loader finds in the kernel's BTF, or by BTF id. `moduleBtf` is the
+ * index of the module's BTF in the program's `fd_array`; 0 is the kernel's own.
+ *
+ * @example
+ * ```ts
+ * import { callKernel } from "tsbpf/asm";
+ *
+ * callKernel("bpf_task_acquire"); // call kernel-function bpf_task_acquire
+ * ```
  */
 export function callKernel(target: string | number, moduleBtf = 0): Instruction {
   const offset = offsetField(moduleBtf, "callKernel");
@@ -44,5 +66,14 @@ export function callKernel(target: string | number, moduleBtf = 0): Instruction 
     : makeInstruction(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, offset, immediateField(target, 64, "callKernel"));
 }
 
-/** Calls the function whose address is in `dst`. */
+/**
+ * Calls the function at the address in `dst`.
+ *
+ * @example
+ * ```ts
+ * import { callx, r2 } from "tsbpf/asm";
+ *
+ * callx(r2); // callx r2
+ * ```
+ */
 export const callx = (dst: Register): Instruction => makeInstruction(op.CALLX, dst.number, 0, 0, 0);

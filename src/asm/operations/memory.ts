@@ -33,16 +33,30 @@ const loadOpcode: Readonly<Record<LoadType, number>> = {
 
 /**
  * `dst = *(type *)(base + offset)`, offset in bytes.
- * @throws {AsmError} where the offset does not fit 16 bits.
+ * @throws {AsmError} for an offset beyond 16 bits.
+ *
+ * @example
+ * ```ts
+ * import { load, r0, r1 } from "tsbpf/asm";
+ *
+ * load("u32", r0, r1, 4); // r0 = *(u32 *)(r1 + 4)
+ * ```
  */
 export function load(type: LoadType, dst: Register, base: Register, offset: number): Instruction {
   return makeInstruction(loadOpcode[type], dst.number, base.number, offsetField(offset, "load"), 0);
 }
 
 /**
- * `*(type *)(base + offset) = value`, offset in bytes; the value is a register's
- * low bits, or a number (for `u64` one of 32 bits, sign-extended).
- * @throws {AsmError} where the offset does not fit 16 bits, or the number not the type.
+ * `*(type *)(base + offset) = value`, offset in bytes. The value is a register's low bits, or a number, for `u64`
+ * of 32 bits and sign-extended.
+ * @throws {AsmError} for an offset beyond 16 bits, or a number beyond the type.
+ *
+ * @example
+ * ```ts
+ * import { r10, store } from "tsbpf/asm";
+ *
+ * store("u32", r10, -4, 0); // *(u32 *)(r10 - 4) = 0
+ * ```
  */
 export function store(type: StoreType, base: Register, offset: number, value: Register | number): Instruction {
   if (typeof value !== "number") {
@@ -62,15 +76,30 @@ export function store(type: StoreType, base: Register, offset: number, value: Re
 }
 
 /**
- * `r0 = *(type *)skb[offset]` in host byte order: the packet load inherited from
- * classic BPF. It takes the context in r6, changes r1 to r5, and ends the
- * program where the offset lies beyond the packet.
+ * `r0 = *(type *)skb[offset]` in host byte order: classic BPF's packet load. It takes the context in r6, destroys r1
+ * to r5, and ends the program if the offset lies beyond the packet.
+ *
+ * @example
+ * ```ts
+ * import { loadAbsolute } from "tsbpf/asm";
+ *
+ * loadAbsolute("u16", 12); // r0 = *(u16 *)skb[12]
+ * ```
  */
 export function loadAbsolute(type: PacketType, offset: number): Instruction {
   return makeInstruction(op.BPF_LD | op.BPF_ABS | sizeField[type], 0, 0, 0, immediateField(offset, 32, "loadAbsolute"));
 }
 
-/** `loadAbsolute`, from the offset `index + offset`. */
+/**
+ * `loadAbsolute` at the offset `index + offset`.
+ *
+ * @example
+ * ```ts
+ * import { loadIndirect, r7 } from "tsbpf/asm";
+ *
+ * loadIndirect("u8", r7, 14); // r0 = *(u8 *)skb[r7 + 14]
+ * ```
+ */
 export function loadIndirect(type: PacketType, index: Register, offset = 0): Instruction {
   return makeInstruction(
     op.BPF_LD | op.BPF_IND | sizeField[type],

@@ -1,7 +1,16 @@
 import type { Instruction, SourceLocation } from "../instruction.ts";
 import { makeInstruction } from "../make.ts";
 
-/** The same instruction, made at `source`. */
+/**
+ * The same instruction with `source` as its place in the source.
+ *
+ * @example
+ * ```ts
+ * import { at, exit } from "tsbpf/asm";
+ *
+ * at({ file: "filter.ts", line: 3, column: 1 }, exit());
+ * ```
+ */
 export function at(
   source: SourceLocation,
   { opcode, dst, src, offset, immediate, immediateHigh, reference }: Instruction,

@@ -16,9 +16,16 @@ const lddwOf = (dst: Register, src: number, low: number, high: number, reference
   makeInstruction(op.LDDW, dst.number, src, 0, low, high, reference);
 
 /**
- * `dst = value`, all 64 bits of it.
- * @throws {AsmError} for what is no whole number from -2^63 to 2^64-1, and for a
- * `number` beyond 2^53, whose last digits are lost: write a bigint.
+ * `dst = value`, all 64 bits.
+ * @throws {AsmError} for a value outside -2^63 to 2^64-1, and for a `number` beyond 2^53, which has lost its last
+ * digits: write a bigint.
+ *
+ * @example
+ * ```ts
+ * import { lddw, r1 } from "tsbpf/asm";
+ *
+ * lddw(r1, 0x1122334455667788n); // r1 = 0x1122334455667788 ll
+ * ```
  */
 export function lddw(dst: Register, value: number | bigint): Instruction {
   if (typeof value === "number") {
@@ -31,7 +38,16 @@ export function lddw(dst: Register, value: number | bigint): Instruction {
   return lddwOf(dst, 0, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
 }
 
-/** `dst = ` the map, as helpers take it. */
+/**
+ * `dst = ` the map, as helpers take it.
+ *
+ * @example
+ * ```ts
+ * import { loadMap, r1 } from "tsbpf/asm";
+ *
+ * loadMap(r1, "services"); // r1 = map[services] ll
+ * ```
+ */
 export function loadMap(dst: Register, map: MapOperand): Instruction {
   if (typeof map === "object" && "fd" in map)
     return lddwOf(dst, op.BPF_PSEUDO_MAP_FD, immediateField(map.fd, 64, "loadMap"), 0);
@@ -41,7 +57,16 @@ export function loadMap(dst: Register, map: MapOperand): Instruction {
   return lddwOf(dst, op.BPF_PSEUDO_MAP_FD, 0, 0, { kind: "map", name });
 }
 
-/** `dst = ` the address of byte `offset` of an array map's first value. */
+/**
+ * `dst = ` the address of byte `offset` of an array map's first value (Linux 5.2).
+ *
+ * @example
+ * ```ts
+ * import { loadMapValue, r1 } from "tsbpf/asm";
+ *
+ * loadMapValue(r1, "counters", 8); // r1 = map[counters][0]+8 ll
+ * ```
+ */
 export function loadMapValue(dst: Register, map: MapOperand, offset = 0): Instruction {
   const high = immediateField(offset, 32, "loadMapValue");
   if (typeof map === "object" && "fd" in map)
@@ -54,9 +79,15 @@ export function loadMapValue(dst: Register, map: MapOperand, offset = 0): Instru
 }
 
 /**
- * `dst = ` the address of a subprogram, for a helper that calls back: a label, or
- * the number of slots from the next slot (the second one of this very
- * instruction) on.
+ * `dst = ` the address of a subprogram, for helpers with callbacks: a label, or the number of slots from this
+ * instruction's second slot.
+ *
+ * @example
+ * ```ts
+ * import { loadFunction, r2 } from "tsbpf/asm";
+ *
+ * loadFunction(r2, "callback"); // r2 = subprog[callback] ll
+ * ```
  */
 export function loadFunction(dst: Register, target: string | number): Instruction {
   return typeof target === "string"
@@ -64,7 +95,17 @@ export function loadFunction(dst: Register, target: string | number): Instructio
     : lddwOf(dst, op.BPF_PSEUDO_FUNC, immediateField(target, 64, "loadFunction"), 0);
 }
 
-/** `dst = ` the address of a kernel variable, by BTF id; `moduleBtf` is the file descriptor of the module's BTF, 0 for the kernel's own. */
+/**
+ * `dst = ` the address of a kernel variable, by BTF id. `moduleBtf` is the file descriptor of the module's BTF; 0 is
+ * the kernel's own.
+ *
+ * @example
+ * ```ts
+ * import { loadKernelVariable, r1 } from "tsbpf/asm";
+ *
+ * loadKernelVariable(r1, 12345); // r1 = btf[id:12345] ll
+ * ```
+ */
 export function loadKernelVariable(dst: Register, id: number, moduleBtf = 0): Instruction {
   return lddwOf(
     dst,

@@ -23,6 +23,13 @@ interface Fixup {
  * collector's, which this spares.
  * @throws {AsmSyntaxError} as `parseAssembly`
  * @throws {AsmError} as `assemble`, with the place in the text
+ *
+ * @example
+ * ```ts
+ * import { assembleText } from "tsbpf/asm";
+ *
+ * assembleText("r0 = 1\nexit"); // 16 bytes
+ * ```
  */
 export function assembleText(text: string, { file, longJumps = false }: AssembleTextOptions = {}): Uint8Array {
   const places = new Map<string, number>();

@@ -21,6 +21,13 @@ const COMMENT_COLUMN = 48;
 /**
  * A program as text, a line for each instruction, jumps to labels: for people to
  * review, for snapshots, and for `parseAssembly` to read back.
+ *
+ * @example
+ * ```ts
+ * import { exit, formatListing, mov, r0 } from "tsbpf/asm";
+ *
+ * formatListing([mov(r0, 1), exit()]); // "  r0 = 1\n  exit\n"
+ * ```
  */
 export function formatListing(items: readonly Item[], options: ListingOptions = {}): string {
   const instructions = items.filter((item): item is Instruction => !isLabel(item));

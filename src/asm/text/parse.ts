@@ -23,6 +23,13 @@ export interface ParseOptions {
  * comments may go over several.
  * @throws {AsmSyntaxError} with line, column and what was expected there; for a
  * label that is missing, or there twice, too.
+ *
+ * @example
+ * ```ts
+ * import { parseAssembly, r1 } from "tsbpf/asm";
+ *
+ * parseAssembly("if r1 == 0 goto out\nr0 = 1\nout: exit");
+ * ```
  */
 export function parseAssembly(text: string, options: ParseOptions = {}): Item[] {
   const items: Item[] = [];

@@ -13,6 +13,13 @@ import { arithmeticSigns, atomicNames, comparisonSigns } from "./operators.ts";
  * a subprogram goes to; by default the label where it is unresolved, and
  * otherwise the offset in slots.
  * @throws {AsmError} for fields that make no instruction.
+ *
+ * @example
+ * ```ts
+ * import { add, formatInstruction, r1 } from "tsbpf/asm";
+ *
+ * formatInstruction(add(r1, 4)); // "r1 += 4"
+ * ```
  */
 export function formatInstruction(instruction: Instruction, target?: string): string {
   const { opcode, dst, src, offset, immediate, immediateHigh = 0 } = instruction;
