@@ -12,7 +12,7 @@ test("every kind comes back as it was written", () => {
   assert.equal(btf.type(0), { kind: "void" });
 });
 
-test("what is added twice is there once", () => {
+test("equal types are added once", () => {
   const builder = everyKindBuilder();
   const before = builder.encode();
   everyKind.forEach((type, i) => assert.is(builder.add({ ...type } as BtfType), i + 1));
@@ -37,7 +37,7 @@ test("types are found by name and kind", () => {
   for (let i = 0; i < 250; i++) assert.equal(many.named(`type_${i}`), [i + 2, i + 252]);
 });
 
-test("a reference to a type that is not there yet is refused", () => {
+test("a reference to an id not added yet is refused", () => {
   assert.throws(
     () => new BtfBuilder().add({ kind: "ptr", type: 1 }),
     (error: unknown) => error instanceof BtfError && /refers to type 1/.test(error.message),
@@ -78,7 +78,7 @@ const reduced: Readonly<Record<number, BtfType>> = {
   30: { kind: "int", name: "deep", size: 8, bits: 64, encoding: "signed" },
 };
 
-test("for a kernel without them, kinds are replaced, and ids stay", () => {
+test("kinds that a kernel lacks are replaced, and ids stay", () => {
   const none = Object.fromEntries(
     Object.keys(allBtfFeatures).map((feature) => [feature, false]),
   ) as unknown as BtfFeatures;
@@ -86,7 +86,7 @@ test("for a kernel without them, kinds are replaced, and ids stay", () => {
   everyKind.forEach((type, i) => assert.equal(btf.type(i + 1), reduced[i + 1] ?? type, `type ${i + 1}`));
 });
 
-test("without funcGlobal a global function is a static one", () => {
+test("without funcGlobal, global functions become static", () => {
   const btf = new Btf(everyKindBuilder().encode({ ...allBtfFeatures, funcGlobal: false }));
   assert.equal(btf.type(20), { kind: "func", name: "connect4", type: 19, linkage: "static" });
 });
@@ -98,7 +98,7 @@ const header = (change: (view: DataView) => void): Uint8Array => {
 };
 
 const faults: readonly [title: string, blob: () => Uint8Array, message: RegExp][] = [
-  ["nothing", () => new Uint8Array(0), /0 bytes are no BTF/],
+  ["nothing", () => new Uint8Array(0), /BTF of 0 bytes is too short/],
   ["another magic", () => header((view) => view.setUint16(0, 0x1234, true)), /begins with 0x1234/],
   ["big-endian", () => header((view) => view.setUint16(0, 0xeb9f, false)), /big-endian/],
   ["another version", () => header((view) => view.setUint8(2, 2)), /version 2/],
@@ -108,7 +108,7 @@ const faults: readonly [title: string, blob: () => Uint8Array, message: RegExp][
     /type section of the BTF ends at byte 1048600/,
   ],
   ["strings beyond the end", () => header((view) => view.setUint32(20, 0xffff_ffff, true)), /string section/],
-  ["an unknown kind", () => header((view) => view.setUint32(28, 31 << 24, true)), /type 1 is of kind 31/],
+  ["an unknown kind", () => header((view) => view.setUint32(28, 31 << 24, true)), /type 1 has the unknown kind 31/],
   [
     "a struct that is cut off",
     () => header((view) => view.setUint32(28, (4 << 24) | 0xffff, true)),
@@ -125,7 +125,7 @@ for (const [title, blob, message] of faults) {
   });
 }
 
-test("an id that there is not is named", () => {
+test("the error for an unknown id names it", () => {
   const btf = new Btf(everyKindBuilder().encode());
   for (const id of [33, -1, 1.5, 1e9, NaN]) {
     for (const ask of [() => btf.type(id), () => btf.kind(id), () => btf.name(id)])

@@ -13,34 +13,43 @@ import {
 import { NameIndex } from "./name-index.ts";
 import type { BtfType } from "./type.ts";
 
-/** Decoded types that are kept. */
+/** Decoded types kept for reuse. */
 const MAX_RECENT = 256;
 
 /**
- * A parsed blob. Only the place of each type is noted at first (4 bytes a
- * type); a type is decoded when it is asked for, and names are indexed when the
- * first one is looked up: the kernel's own BTF has more than a hundred thousand
- * types, of which a program wants a handful.
+ * The types in a BTF blob. The constructor notes only where each type begins (4
+ * bytes a type); a type is decoded on demand, and names are indexed at the first
+ * lookup: the kernel's BTF has more than a hundred thousand types, and a program
+ * needs a few.
  *
- * Whatever the bytes are, every method gives a result or throws a `BtfError`.
+ * Whatever the bytes, every method returns a result or throws a `BtfError`.
+ *
+ * @example
+ * ```ts
+ * import { kernelBtf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * const id = btf.find("struct", "sock");
+ * if (id !== undefined) console.log(btf.type(id));
+ * ```
  */
 export class Btf {
-  /** Types, `void` (id 0) included: ids are below this. */
+  /** The number of types, `void` (id 0) included: every id is below it. */
   readonly typeCount: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  /** Of each type, where its `struct btf_type` begins. Element 0 is not used. */
+  /** By type id: where its `struct btf_type` begins. Element 0 is unused. */
   readonly #offsets: Uint32Array;
   readonly #stringsStart: number;
   readonly #stringsEnd: number;
   #names: NameIndex | undefined;
-  /** Relocation asks for the same few large structs again and again. */
+  /** Relocation asks for the same few large structs repeatedly. */
   readonly #recent = new Map<number, BtfType>();
 
   /**
-   * Takes a little-endian blob, as of `/sys/kernel/btf/vmlinux` or of an object
-   * file's `.BTF` section, and keeps it: it is not to be changed afterwards.
-   * @throws {BtfError} where a header, type or string lies outside of the blob or is of an unknown kind.
+   * Takes a little-endian blob, such as `/sys/kernel/btf/vmlinux` or an object
+   * file's `.BTF` section. It keeps the blob: do not change it afterwards.
+   * @throws {BtfError} where a header, type or string lies outside the blob or is of an unknown kind
    */
   constructor(blob: Uint8Array) {
     this.#bytes = blob;
@@ -55,23 +64,23 @@ export class Btf {
     this.typeCount = this.#offsets.length;
   }
 
-  /** The kind of a type. @throws {BtfError} where there is no type of this id. */
+  /** The kind of a type. @throws {BtfError} if no type has this id */
   kind(id: number): BtfKindName {
     return id === 0 ? "void" : btfKindNames[this.#kindNumber(this.#offset(id))]!;
   }
 
-  /** The name of a type, "" if it has none. @throws {BtfError} */
+  /** The name of a type; "" if it has none. @throws {BtfError} if no type has this id */
   name(id: number): string {
     return id === 0 ? "" : this.string(this.#view.getUint32(this.#offset(id), true));
   }
 
-  /** The text at an offset of the string section. @throws {BtfError} where that is outside. */
+  /** The text at an offset of the string section. @throws {BtfError} if the offset lies outside the section */
   string(offset: number): string {
     const start = this.#stringsStart + offset;
     if (offset === 0) return "";
     if (start >= this.#stringsEnd)
       throw new BtfError(
-        `string offset ${offset} is outside of the BTF's string section of ${this.#stringsEnd - this.#stringsStart} bytes`,
+        `string offset ${offset} lies outside the BTF's string section of ${this.#stringsEnd - this.#stringsStart} bytes`,
       );
     const end = this.#bytes.indexOf(0, start);
     return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString();
@@ -97,7 +106,7 @@ export class Btf {
     return this.named(name).find((id) => this.kind(id) === kind);
   }
 
-  /** The type of an id, decoded. @throws {BtfError} where there is none of this id. */
+  /** The type of an id, decoded. @throws {BtfError} if no type has this id */
   type(id: number): BtfType {
     if (id === 0) return { kind: "void" };
     let type = this.#recent.get(id);
@@ -209,7 +218,7 @@ export class Btf {
   #offset(id: number): number {
     const offset = id === 0 ? undefined : this.#offsets[id];
     if (offset === undefined)
-      throw new BtfError(`there is no type ${id}: the BTF has types 0 to ${this.typeCount - 1}`);
+      throw new BtfError(`type ${id} does not exist: the BTF has types 0 to ${this.typeCount - 1}`);
     return offset;
   }
 
@@ -222,7 +231,7 @@ export class Btf {
     const size = this.#stringsEnd - this.#stringsStart;
     for (let id = 1; id < this.typeCount; id++) {
       const offset = this.#view.getUint32(this.#offsets[id]!, true);
-      // A name outside of the section is no name; `type` says so to who asks for the type.
+      // `type` reports a name outside the section.
       if (offset < size) names[id] = offset;
     }
     return new NameIndex(this.#bytes.subarray(this.#stringsStart, this.#stringsEnd), names);
@@ -242,13 +251,13 @@ function readHeader(view: DataView): {
 } {
   const total = view.byteLength;
   if (total < BTF_HEADER_SIZE)
-    throw new BtfError(`${total} bytes are no BTF: the header alone takes ${BTF_HEADER_SIZE}`);
+    throw new BtfError(`BTF of ${total} bytes is too short: its header takes ${BTF_HEADER_SIZE}`);
   const magic = view.getUint16(0, true);
   if (magic === 0x9feb) throw new BtfError("the BTF is big-endian; only little-endian machines are supported");
   if (magic !== BTF_MAGIC)
-    throw new BtfError(`not BTF: it begins with 0x${magic.toString(16)} in place of 0x${BTF_MAGIC.toString(16)}`);
+    throw new BtfError(`not BTF: it begins with 0x${magic.toString(16)}, not 0x${BTF_MAGIC.toString(16)}`);
   if (view.getUint8(2) !== BTF_VERSION)
-    throw new BtfError(`BTF version ${view.getUint8(2)} is not known; this reads version ${BTF_VERSION}`);
+    throw new BtfError(`BTF version ${view.getUint8(2)} is not supported, only version ${BTF_VERSION}`);
   const header = view.getUint32(4, true);
   const section = (name: string, at: number) => {
     const start = header + view.getUint32(at, true);
@@ -262,7 +271,7 @@ function readHeader(view: DataView): {
   return { typesStart: types.start, typesEnd: types.end, stringsStart: strings.start, stringsEnd: strings.end };
 }
 
-/** Walks the types once; they follow each other, each as long as its kind and its number of elements say. */
+/** Walks the types once. Each one's kind and element count give its length. */
 function indexTypes(view: DataView, start: number, end: number): Uint32Array {
   const offsets = new Uint32Array(1 + Math.floor((end - start) / BTF_TYPE_SIZE));
   let count = 1;
@@ -273,9 +282,9 @@ function indexTypes(view: DataView, start: number, end: number): Uint32Array {
     const kind = (info >>> 24) & 0x1f;
     const size = btfKindSizes[kind];
     if (size === undefined || kind === BtfKind.void)
-      throw new BtfError(`type ${count} is of kind ${kind}, which is not known: nothing after it can be read`);
+      throw new BtfError(`type ${count} has the unknown kind ${kind}: nothing after it can be read`);
     offsets[count++] = at;
-    // A function keeps its linkage where others keep their number of elements.
+    // A function's vlen is its linkage; others' is their number of elements.
     at += BTF_TYPE_SIZE + size.fixed + size.each * (info & 0xffff);
     if (at > end) throw new BtfError(`type ${count - 1} is cut off at the end of the type section`);
   }

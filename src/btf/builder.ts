@@ -11,12 +11,25 @@ import {
 import { reduceType, type BtfFeatures } from "./features.ts";
 import type { BtfType } from "./type.ts";
 
-/** A string's place is a number of 24 bits in the kernel (`BTF_MAX_NAME_OFFSET`). */
+/** The kernel's limit for string offsets, 24 bits (`BTF_MAX_NAME_OFFSET`). */
 const MAX_STRINGS = 0xff_ffff;
 
 /**
- * Collects types and writes them as one blob. The same type added twice is one
- * type; the same text is one string.
+ * Collects types and encodes them as one blob. Equal types share one id, and
+ * equal texts one string.
+ *
+ * @example
+ * ```ts
+ * import { BtfBuilder } from "tsbpf/btf";
+ *
+ * const builder = new BtfBuilder();
+ * const int = builder.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
+ * builder.add({ kind: "struct", name: "pair", size: 8, members: [
+ *   { name: "a", type: int, offset: 0, bits: 0 },
+ *   { name: "b", type: int, offset: 32, bits: 0 },
+ * ] });
+ * console.log(builder.encode().length);
+ * ```
  */
 export class BtfBuilder {
   readonly #types: BtfType[] = [{ kind: "void" }];
@@ -24,8 +37,8 @@ export class BtfBuilder {
   readonly #strings = new StringTable();
 
   /**
-   * The id of a type, which is appended unless it is there.
-   * @throws {BtfError} where it names a type that is not there yet.
+   * Adds a type, unless an equal one exists, and returns its id.
+   * @throws {BtfError} if it refers to an id not added yet
    */
   add(type: BtfType): number {
     if (type.kind === "void") return 0;
@@ -42,7 +55,7 @@ export class BtfBuilder {
     return id;
   }
 
-  /** The type with an id that `add` gave. */
+  /** The type with an id returned by `add`. */
   get(id: number): BtfType {
     return this.#types[id]!;
   }
@@ -52,7 +65,7 @@ export class BtfBuilder {
     return this.#strings.offset(text);
   }
 
-  /** The blob, little-endian; with `features`, in the form that a kernel with no more than these takes. */
+  /** The blob, little-endian; with `features`, reduced to what a kernel with only these accepts. */
   encode(features?: BtfFeatures): Uint8Array {
     const strings = this.#strings;
     const types = this.#types
@@ -87,12 +100,12 @@ class StringTable {
   offset(text: string): number {
     let offset = this.#offsets.get(text);
     if (offset === undefined) {
-      // A zero byte would end the string in the middle.
+      // A zero byte would cut the string short.
       const bytes = Buffer.from(`${text.replaceAll("\0", " ")}\0`);
       offset = this.#end;
       this.#end += bytes.length;
       if (this.#end > MAX_STRINGS)
-        throw new BtfError(`names and source lines take more than ${MAX_STRINGS} bytes, which BTF cannot hold`);
+        throw new BtfError(`names and source lines take more than ${MAX_STRINGS} bytes, the limit of BTF`);
       this.#parts.push(bytes);
       this.#offsets.set(text, offset);
     }

@@ -86,8 +86,8 @@ const fields: readonly [
 ][] = [
   ["a member of an array's element: other element size, other place", "0:0:1:0", BYTE_OFFSET, 8n, 32n],
   ["the second member, moved to the front", "0:0:1:1", BYTE_OFFSET, 12n, 36n],
-  ["an element that the target's array has not", "0:0:3:0", BYTE_OFFSET, 24n, undefined],
-  ["whether it is there", "0:0:3:0", EXISTS, 1n, 0n],
+  ["an element beyond the target's array", "0:0:3:0", BYTE_OFFSET, 24n, undefined],
+  ["its existence", "0:0:3:0", EXISTS, 1n, 0n],
   ["a member that moved into an anonymous union", "0:1", BYTE_OFFSET, 32n, 0n],
   ["its size", "0:1", BYTE_SIZE, 4n, 8n],
   ["the next struct of an array of them", "1:1", BYTE_OFFSET, 80n, 56n],
@@ -97,7 +97,7 @@ const fields: readonly [
   ["right shift", "0:2", RSHIFT, 61n, 59n],
   ["sign of an unsigned member", "0:1", SIGNED, 0n, 0n],
   ["sign of a signed one", "0:0:0:0", SIGNED, 1n, 1n],
-  ["a pointer that became a number is no longer that member", "0:3", EXISTS, 1n, 0n],
+  ["a pointer that became a number counts as another member", "0:3", EXISTS, 1n, 0n],
 ];
 
 for (const [title, access, kind, wantLocal, wantTarget] of fields) {
@@ -109,18 +109,18 @@ for (const [title, access, kind, wantLocal, wantTarget] of fields) {
   });
 }
 
-test("a member that grew is to be loaded with its new size", () => {
+test("a member that grew is loaded with its new size", () => {
   const { local, target, outer } = field();
   assert.equal(ask(local, target, outer, "0:1", BYTE_OFFSET).resize, { local: 4, target: 8, safe: true });
   assert.equal(ask(local, target, outer, "0:0:0:0", BYTE_OFFSET).resize, { local: 4, target: 4, safe: true });
 });
 
-test("the access is told in words", () => {
+test("an access has a text in C notation", () => {
   const { local, target, outer } = field();
   assert.is(ask(local, target, outer, "0:0:1:0", BYTE_OFFSET).text, "struct outer___v2.rows[1].a");
 });
 
-test("types: whether they are there, their size and id", () => {
+test("types: existence, size and id", () => {
   const { local, target, outer, targetOuter } = field();
   const lost = local.add({ kind: "struct", name: "lost", size: 4, members: [] });
   assert.is(ask(local, target, outer, "0", CoreKind.TYPE_EXISTS).target, 1n);
@@ -133,7 +133,7 @@ test("types: whether they are there, their size and id", () => {
   assert.is(ask(local, target, lost, "0", CoreKind.TYPE_MATCHES).target, 0n);
 });
 
-test("types match where all their members are there with types that match", () => {
+test("types match if all members exist with matching types", () => {
   const { local, target, outer, inner } = field();
   assert.is(ask(local, target, inner, "0", CoreKind.TYPE_MATCHES).target, 1n);
   assert.is(
@@ -143,7 +143,7 @@ test("types match where all their members are there with types that match", () =
   );
 });
 
-test("enumerators by name, whatever their number, in 32 and 64 bits", () => {
+test("enumerators are found by name, with any value, in 32 and 64 bits", () => {
   const { local, target } = sides();
   const id = local.add({
     kind: "enum",
@@ -221,7 +221,7 @@ test("an access to a typedef of a nameless struct is found by the typedef's name
   assert.equal([result.local, result.target, result.text], [4n, 8n, "pair_t.b"]);
 });
 
-test("two types of one name that differ in the answer are an error, and no matter where they agree", () => {
+test("two types of one name may differ, but not in the answer", () => {
   const { local, target, l, t } = sides();
   const id = local.add({
     kind: "struct",

@@ -51,22 +51,6 @@ export interface CoreResult {
  * answered from the same target types: each answer drops the candidates that
  * lack what it asked for, so a program never reads with two layouts mixed. Ask
  * in the order of the file.
- *
- * @example
- * ```ts
- * import { BtfBuilder, Btf, CoreKind, CoreRelocations } from "tsbpf/btf";
- *
- * const types = (offset: number) => {
- *   const b = new BtfBuilder();
- *   const int = b.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
- *   b.add({ kind: "struct", name: "s", size: 64, members: [{ name: "x", type: int, offset: offset * 8, bits: 0 }] });
- *   return new Btf(b.encode());
- * };
- * const local = types(0);
- * const relocations = new CoreRelocations(local, () => types(16));
- * const record = { offset: 0, type: local.find("struct", "s")!, access: "0:0", kind: CoreKind.FIELD_BYTE_OFFSET };
- * console.log(relocations.resolve(record).target); // 16n
- * ```
  */
 export class CoreRelocations {
   readonly #local: Btf;

@@ -1,7 +1,7 @@
 /**
- * The `.BTF.ext` section: which function and which source line each instruction
- * is of, and what is to be relocated against another BTF (CO-RE), by program
- * section (Documentation/bpf/btf.rst; `struct btf_ext_header` in libbpf).
+ * The `.BTF.ext` section: the function and source line of each instruction, and
+ * the relocations against another BTF (CO-RE), by program section
+ * (Documentation/bpf/btf.rst; `struct btf_ext_header` in libbpf).
  */
 import type { Btf } from "./btf.ts";
 import { BTF_MAGIC, BtfError } from "./format.ts";
@@ -9,17 +9,17 @@ import { BTF_MAGIC, BtfError } from "./format.ts";
 export interface FunctionRecord {
   /** Bytes from the start of the section. */
   readonly offset: number;
-  /** A `func`. */
+  /** The id of a `func`. */
   readonly type: number;
 }
 
 export interface LineRecord {
   /** Bytes from the start of the section. */
   readonly offset: number;
-  /** Offsets in the BTF's string section: the file's name, and the line's text. */
+  /** Offsets in the BTF's string section of the file's name and the line's text. */
   readonly file: number;
   readonly text: number;
-  /** From 1; 0 where it is not known. */
+  /** From 1; 0 if unknown. */
   readonly line: number;
   readonly column: number;
 }
@@ -27,42 +27,45 @@ export interface LineRecord {
 export interface CoreRecord {
   /** Bytes from the start of the section. */
   readonly offset: number;
-  /** The type that is accessed, in the object's own BTF. */
+  /** The id of the accessed type in the object's own BTF. */
   readonly type: number;
-  /** Which part of it: `0:1:2` (`bpf_core_relo` in `linux/bpf.h`). */
+  /** The path into it: `0:1:2` (`bpf_core_relo` in `linux/bpf.h`). */
   readonly access: string;
   /** `enum bpf_core_relo_kind`. */
   readonly kind: number;
 }
 
-/** By name of the program section, each list in the order of the file. */
+/** The records of a `.BTF.ext` by program section, each list in file order. */
 export interface BtfExt {
   readonly functions: ReadonlyMap<string, readonly FunctionRecord[]>;
   readonly lines: ReadonlyMap<string, readonly LineRecord[]>;
   readonly core: ReadonlyMap<string, readonly CoreRecord[]>;
 }
 
-/** Bytes of the header without and with the place of the CO-RE records. */
+/** Bytes of the header without and with the fields for CO-RE records. */
 const SHORT_HEADER = 24;
 const HEADER = 32;
 
-/** Takes the section's bytes and the BTF that its names are in. @throws {BtfError} where it is malformed. */
+/**
+ * Parses the bytes of a `.BTF.ext` section, with the BTF that holds its names.
+ * @throws {BtfError} if it is malformed
+ */
 export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < SHORT_HEADER)
-    throw new BtfError(`${bytes.length} bytes are no .BTF.ext: the header alone takes ${SHORT_HEADER}`);
+    throw new BtfError(`.BTF.ext of ${bytes.length} bytes is too short: its header takes ${SHORT_HEADER}`);
   if (view.getUint16(0, true) !== BTF_MAGIC)
-    throw new BtfError("not .BTF.ext of a little-endian machine: its first bytes are others");
+    throw new BtfError("not a little-endian .BTF.ext: it begins with other bytes than 9f eb");
   if (view.getUint8(2) !== 1)
-    throw new BtfError(`.BTF.ext version ${view.getUint8(2)} is not known; this reads version 1`);
+    throw new BtfError(`.BTF.ext version ${view.getUint8(2)} is not supported, only version 1`);
   const header = view.getUint32(4, true);
   if (header < SHORT_HEADER || header > bytes.length)
-    throw new BtfError(`.BTF.ext has a header of ${header} bytes, of ${bytes.length} in all`);
+    throw new BtfError(`.BTF.ext has a header of ${header} bytes in a section of ${bytes.length}`);
   const part = <T>(at: number, least: number, read: (at: number) => T): Map<string, T[]> => {
     if (at + 8 > header) return new Map();
     const start = header + view.getUint32(at, true);
     const end = start + view.getUint32(at + 4, true);
-    if (end > bytes.length) throw new BtfError(`a part of .BTF.ext ends at byte ${end}, but there are ${bytes.length}`);
+    if (end > bytes.length) throw new BtfError(`a part of .BTF.ext ends at byte ${end} of ${bytes.length}`);
     return readRecords(view, start, end, btf, least, read);
   };
   const u32 = (at: number) => view.getUint32(at, true);
@@ -100,7 +103,7 @@ function readRecords<T>(
     throw new BtfError(`records of ${size} bytes in .BTF.ext: at least ${least}, and a multiple of 4, are expected`);
   let at = start + 4;
   while (at < end) {
-    if (at + 8 > end) throw new BtfError("a part of .BTF.ext is cut off within a section's head");
+    if (at + 8 > end) throw new BtfError("a part of .BTF.ext is cut off within the header of a section");
     const name = btf.string(view.getUint32(at, true));
     const count = view.getUint32(at + 4, true);
     at += 8;
@@ -115,7 +118,7 @@ function readRecords<T>(
   return sections;
 }
 
-/** Records of one program section, to be written: each a list of 32-bit words. */
+/** The records of one program section for `encodeBtfExt`, each a list of 32-bit words. */
 export interface ExtSection {
   /** Offset of the section's name in the BTF's string section. */
   readonly name: number;

@@ -1,26 +1,26 @@
 /**
- * What a kernel's BTF loader knows. BTF came in pieces: `func` in 4.20/5.0,
- * `datasec` and `var` in 5.2, a function's linkage in 5.6, `float` in 5.13,
- * `decl_tag` in 5.16, `type_tag` in 5.17, `enum64` in 6.0. Distributions port
- * them back, so a version says little: load `btfProbes` (probes.ts) and see.
+ * What a kernel's BTF loader accepts. `func` came in 4.20/5.0, `datasec` and
+ * `var` in 5.2, a function's linkage in 5.6, `float` in 5.13, `decl_tag` in
+ * 5.16, `type_tag` in 5.17, `enum64` in 6.0. Distributions backport them, so the
+ * version says little: load `btfProbes` (probes.ts) to find out.
  */
 import type { BtfType } from "./type.ts";
 
 export interface BtfFeatures {
-  /** Functions and their prototypes; without them there is no func_info either. */
+  /** Functions and their prototypes; func_info needs them. */
   readonly func: boolean;
-  /** Functions may say that they are global. */
+  /** The linkage of functions. */
   readonly funcGlobal: boolean;
   /** Sections and their variables. */
   readonly datasec: boolean;
   readonly float: boolean;
   readonly declTag: boolean;
   readonly typeTag: boolean;
-  /** Enumerations of 64 bits, and signs of the others. */
+  /** 64-bit enumerations, and the sign of 32-bit ones. */
   readonly enum64: boolean;
 }
 
-/** Everything; what object files are written with. */
+/** Every feature: object files use them all. */
 export const allBtfFeatures: BtfFeatures = {
   func: true,
   funcGlobal: true,
@@ -32,9 +32,8 @@ export const allBtfFeatures: BtfFeatures = {
 };
 
 /**
- * A type in the form that a kernel without some features takes. The id stays,
- * and so do size and, as far as there is one, name: what refers to the type
- * still makes sense.
+ * A type reduced to what a kernel without some features accepts. Id, size and,
+ * where the reduced kind has one, name stay, so references to it stay valid.
  */
 export function reduceType(type: BtfType, features: BtfFeatures): BtfType {
   switch (type.kind) {
@@ -54,7 +53,7 @@ export function reduceType(type: BtfType, features: BtfFeatures): BtfType {
     case "type_tag":
       return features.typeTag ? type : { kind: "const", type: type.type };
     case "enum":
-      // The sign came together with the wide ones; until then every value was taken for signed.
+      // The sign came with the 64-bit ones; before, every value counted as signed.
       return features.enum64 ? type : { ...type, signed: false };
     case "enum64":
       return features.enum64

@@ -1,14 +1,14 @@
 /**
- * The BPF Type Format: its header, its kinds and how many bytes each takes
+ * The BPF Type Format: its header, its kinds and their sizes
  * (`linux/btf.h`; Documentation/bpf/btf.rst in the kernel).
  */
 
-/** First two bytes of a blob, in the byte order of the machine that it is for. */
+/** The first two bytes of a blob, in the byte order of its machine. */
 export const BTF_MAGIC = 0xeb9f;
 export const BTF_VERSION = 1;
-/** Bytes of `struct btf_header`, in the only version there is. */
+/** Bytes of `struct btf_header` in version 1, the only one. */
 export const BTF_HEADER_SIZE = 24;
-/** Bytes of `struct btf_type`, which every type begins with. */
+/** Bytes of `struct btf_type`, the head of every type. */
 export const BTF_TYPE_SIZE = 12;
 
 /** `BTF_KIND_*`. */
@@ -35,18 +35,18 @@ export const BtfKind = {
   enum64: 19,
 } as const;
 
-/** The name of a kind, as in `BTF_KIND_*` but in small letters. */
+/** The name of a kind: `BTF_KIND_*` in lower case. */
 export type BtfKindName = keyof typeof BtfKind;
 
 /** The names of the kinds, by number. */
 export const btfKindNames = Object.keys(BtfKind) as readonly BtfKindName[];
 
-/** `BTF_FUNC_STATIC`, `_GLOBAL`, `_EXTERN`; the same numbers serve variables. */
+/** `BTF_FUNC_STATIC`, `_GLOBAL`, `_EXTERN`; variables use the same numbers. */
 export const BtfLinkage = { static: 0, global: 1, extern: 2 } as const;
 
 export type BtfLinkage = keyof typeof BtfLinkage;
 
-/** Bytes after `struct btf_type`: `fixed`, and `each` for every one of its `vlen` elements. */
+/** Bytes after `struct btf_type`: `fixed`, plus `each` for every one of its `vlen` elements. */
 export const btfKindSizes: readonly { readonly fixed: number; readonly each: number }[] = [
   { fixed: 0, each: 0 }, // void
   { fixed: 4, each: 0 }, // int

@@ -1,4 +1,4 @@
-/** BTF: the types, functions and source lines that the kernel and its tools show. */
+/** BTF, the BPF Type Format: types, functions and source lines for the kernel and its tools. */
 import "../one-copy.ts";
 export { BtfError, type BtfKindName, type BtfLinkage } from "./format.ts";
 export { Btf } from "./btf.ts";

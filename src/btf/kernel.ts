@@ -7,8 +7,16 @@ const PATH = "/sys/kernel/btf/vmlinux";
 let kernel: Btf | undefined;
 
 /**
- * The types of the running kernel. Read when first asked for, and once a process.
- * @throws {BtfError} where the kernel gives none (it was built without CONFIG_DEBUG_INFO_BTF).
+ * The types of the running kernel, read once a process. Types of kernel modules are not among them.
+ * @throws {BtfError} if the kernel shows none (it was built without CONFIG_DEBUG_INFO_BTF)
+ *
+ * @example
+ * ```ts
+ * import { fieldOf, kernelBtf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(fieldOf(btf, btf.find("struct", "sock")!, "__sk_common.skc_dport").offset / 8);
+ * ```
  */
 export function kernelBtf(): Btf {
   if (kernel === undefined) {
@@ -17,8 +25,8 @@ export function kernelBtf(): Btf {
       blob = readFileSync(PATH);
     } catch (error) {
       throw new BtfError(
-        `the running kernel's types cannot be read from ${PATH}: ${(error as Error).message}. ` +
-          "Relocation against the kernel (CO-RE) needs a kernel with CONFIG_DEBUG_INFO_BTF, or BTF given by the caller",
+        `cannot read the running kernel's types from ${PATH}: ${(error as Error).message}. ` +
+          "Relocation against the kernel (CO-RE) needs a kernel with CONFIG_DEBUG_INFO_BTF, or BTF passed by the caller",
         { cause: error },
       );
     }

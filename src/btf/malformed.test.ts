@@ -81,14 +81,14 @@ test("cut off at every byte, it is refused", () => {
   for (const blob of truncated(good)) assert.not(survives(blob), `cut to ${blob.length} bytes`);
 });
 
-test("with random bytes changed, it is refused or answers, and nothing else", () => {
+test("with random bytes changed, it answers or throws a BtfError", () => {
   let accepted = 0;
   const cases = [...damaged(good, 1000)];
   for (const blob of cases) if (survives(blob)) accepted++;
   assert.ok(accepted > 100 && accepted < cases.length, `${accepted} of ${cases.length} are accepted`);
 });
 
-test("types that contain themselves come to an end", () => {
+test("types that contain themselves do not loop", () => {
   const view = (id: number, at: number, value: number) => {
     const blob = everyKindBuilder().encode();
     let offset = 24;

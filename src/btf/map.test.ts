@@ -44,7 +44,7 @@ const value = struct("everything", {
   key,
 });
 
-test("a struct is told as C would declare it, names made fit", () => {
+test("a struct becomes its C type, with valid names", () => {
   const { btf, keyTypeId, valueTypeId } = mapBtf(hash("m", { key, value, maxEntries: 1 }))!;
   const types = new Btf(btf);
   assert.is(
@@ -75,7 +75,7 @@ test("a struct is told as C would declare it, names made fit", () => {
   assert.is(definition(types, types.find("typedef", "__u64")!), "typedef unsigned long long __u64;");
 });
 
-test("there and back, a schema has the same fields at the same places", () => {
+test("a schema survives the way to BTF and back", () => {
   const { btf, valueTypeId } = mapBtf(hash("m", { key, value, maxEntries: 1 }))!;
   const back = schemaOf(new Btf(btf), valueTypeId) as typeof value;
   const shape = (schema: typeof value) =>
@@ -95,7 +95,7 @@ test("scalars name themselves", () => {
   assert.is(declaration(new Btf(btf), valueTypeId), "__be64");
 });
 
-test("a map that takes no types has none", () => {
+test("a map type that refuses types gets none", () => {
   assert.is(mapBtf(ringbuf("m", { value, maxEntries: 4096 })), undefined);
   assert.is.not(mapBtf(skStorage("m", { value })), undefined);
   assert.is.not(

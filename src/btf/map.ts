@@ -3,7 +3,7 @@ import { BtfBuilder } from "./builder.ts";
 import type { BtfFeatures } from "./features.ts";
 import { addSchema } from "./schema.ts";
 
-/** The types of a map, as `BPF_MAP_CREATE` takes them. */
+/** The types of a map for `BPF_MAP_CREATE`. */
 export interface MapBtf {
   /** For `BPF_BTF_LOAD`. */
   readonly btf: Uint8Array;
@@ -13,16 +13,16 @@ export interface MapBtf {
   readonly valueTypeId: number;
 }
 
-/** Whether the kernel takes key and value types with a map of this type. */
+/** Whether the kernel accepts key and value types for a map of this type. */
 export function mapTypeTakesBtf(type: MapType): boolean {
   return mapKind(type).btf !== "refused";
 }
 
 /**
- * The BTF to create a map with, so that its elements are shown by field name;
- * socket storage and the like cannot be created without.
+ * The BTF to create a map with: tools show its elements by field name. Socket
+ * storage and its like need it.
  *
- * @returns undefined where the kernel takes no types with maps of this type.
+ * @returns undefined if the kernel accepts no types for maps of this type
  */
 export function mapBtf(definition: MapDefinition, options: { features?: BtfFeatures } = {}): MapBtf | undefined {
   if (!mapTypeTakesBtf(definition.type)) return undefined;

@@ -1,24 +1,43 @@
-/** Types as C would declare them. */
+/** Types as C declarations. */
 import type { Btf } from "./btf.ts";
 import { BtfError } from "./format.ts";
 import { MAX_DEPTH } from "./resolve.ts";
 import type { BtfComposite, BtfEnum } from "./type.ts";
 
-/** How a declaration of `name` with a type reads: `const char *name`, `__u32 name[4]`, `int (*name)(void *)`. */
+/**
+ * The C declaration of `name` with a type: `const char *name`, `__u32 name[4]`, `int (*name)(void *)`.
+ * @throws {BtfError} if the types refer to each other without end
+ *
+ * @example
+ * ```ts
+ * import { declaration, kernelBtf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(declaration(btf, btf.find("struct", "sock")!, "sk")); // struct sock sk
+ * ```
+ */
 export function declaration(btf: Btf, id: number, name = ""): string {
   return new Printer(btf).declare(id, name, 0);
 }
 
 /**
- * The definition of a type, members and all: `struct x { … };`,
+ * The C definition of a type with its members: `struct x { … };`,
  * `typedef unsigned int __u32;`, `int connect4(struct bpf_sock_addr *ctx);`.
- * @throws {BtfError} where the types refer to each other without end.
+ * @throws {BtfError} if the types refer to each other without end
+ *
+ * @example
+ * ```ts
+ * import { definition, kernelBtf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(definition(btf, btf.find("struct", "list_head")!));
+ * ```
  */
 export function definition(btf: Btf, id: number): string {
   return new Printer(btf).define(id);
 }
 
-/** More types than any definition of sense has; malformed BTF can ask for endless ones. */
+/** More types than any sensible definition has; malformed BTF can ask for endless ones. */
 const MAX_STEPS = 100_000;
 
 class Printer {
@@ -55,10 +74,10 @@ class Printer {
     }
   }
 
-  /** Type and declarator grow around the name from the inside out, as C has it. */
+  /** Type and declarator grow around the name from the inside out, as in C. */
   declare(id: number, inner: string, depth: number): string {
     if (depth > MAX_DEPTH || ++this.#steps > MAX_STEPS)
-      throw new BtfError(`type ${id} cannot be printed: the types in it go round`);
+      throw new BtfError(`type ${id} cannot be printed: its types refer to each other without end`);
     const type = this.#btf.type(id);
     const around = (head: string) => `${head}${inner === "" || inner.startsWith("[") ? "" : " "}${inner}`;
     switch (type.kind) {
@@ -88,7 +107,7 @@ class Printer {
       case "const":
       case "volatile":
       case "restrict":
-        // Of a pointer, what is constant stands behind the star.
+        // A qualifier of a pointer stands behind the star.
         return this.#btf.kind(type.type) === "ptr"
           ? this.declare(type.type, inner === "" ? type.kind : `${type.kind} ${inner}`, depth + 1)
           : `${type.kind} ${this.declare(type.type, inner, depth + 1)}`;

@@ -56,7 +56,7 @@ function lines(items: readonly Item[], options?: ProgramBtfOptions): string[] {
   });
 }
 
-test("each line once where it begins, counted in slots", ({ file }) => {
+test("one record for each line, at the slot where it begins", ({ file }) => {
   assert.equal(
     lines([
       at(lddw(r1, 1), file, 1),
@@ -69,17 +69,17 @@ test("each line once where it begins, counted in slots", ({ file }) => {
   );
 });
 
-test("every function begins with a line, be it the next or the same one again", ({ file }) => {
+test("every function begins with a record", ({ file }) => {
   const items = [mov(r1, 1), at(callFunction("sub"), file, 1), exit(), label("sub"), mov(r0, 1), at(exit(), file, 1)];
   assert.equal(lines(items), [`0 ${file}:1:1 first line`, `3 ${file}:1:1 first line`]);
 });
 
-test("a function of which no source is known has an empty line", ({ file }) => {
+test("a function without a source gets an empty record", ({ file }) => {
   const items = [at(callFunction("sub"), file, 4), exit(), label("sub"), mov(r0, 1), exit()];
   assert.equal(lines(items), [`0 ${file}:4:1 fourth`, "2 :0:0 "]);
 });
 
-test("without sources there is no line_info", () => {
+test("without sources, line_info is empty", () => {
   assert.equal(lines([mov(r0, 1), exit()]), []);
 });
 
@@ -96,7 +96,7 @@ test("a text that came with the program is taken, a file that is gone leaves it 
   assert.equal(lines([at(mov(r0, 1), file, 3), exit()]), [`0 ${file}:3:1 ${"x".repeat(240)}…`]);
 });
 
-test("a column beyond 1023 and a line beyond 4194303 are left out", ({ file }) => {
+test("a column beyond 1023 and a line beyond 4194303 become 0", ({ file }) => {
   assert.equal(lines([at(mov(r0, 1), file, 1, 1024), at(exit(), file, 1 << 22, 1023)]), [
     `0 ${file}:1:0 first line`,
     `1 ${file}:0:1023 `,
@@ -111,7 +111,7 @@ test("a file is read again when it has changed", ({ directory }) => {
   assert.equal(lines([at(mov(r0, 1), file, 1), exit()]), [`0 ${file}:1:1 newer`]);
 });
 
-test("a function for each, the main one with its context", () => {
+test("one func for each function, the main one with its context", () => {
   const made = make([lddw(r1, 1), callFunction("sub.1"), exit(), label("sub.1"), mov(r0, 1), exit()]);
   const { btf, funcInfo } = programBtf(made);
   const types = new Btf(btf);

@@ -9,26 +9,37 @@ import { sourcePath, SourceText } from "./source-text.ts";
 export const FUNC_INFO_SIZE = 8;
 export const LINE_INFO_SIZE = 16;
 
-/** What `BPF_PROG_LOAD` takes beside a program, to say which function and which source line each instruction is of. */
+/** The function and the source line of each instruction, for `BPF_PROG_LOAD`. */
 export interface ProgramBtf {
   /** For `BPF_BTF_LOAD`. */
   readonly btf: Uint8Array;
-  /** Records of `struct bpf_func_info`; empty where the kernel has no `func`. */
+  /** Records of `struct bpf_func_info`; empty if the kernel lacks `func`. */
   readonly funcInfo: Uint8Array;
   readonly funcInfoRecordSize: typeof FUNC_INFO_SIZE;
-  /** Records of `struct bpf_line_info`; empty where no instruction has a source. */
+  /** Records of `struct bpf_line_info`; empty if no instruction has a source. */
   readonly lineInfo: Uint8Array;
   readonly lineInfoRecordSize: typeof LINE_INFO_SIZE;
 }
 
 export interface ProgramBtfOptions {
-  /** What the kernel was found to take; all of it if absent. */
+  /** What the kernel accepts; everything if absent. */
   readonly features?: BtfFeatures;
   /** Whether line_info carries the text of the lines, read from their files; true if absent. */
   readonly sourceText?: boolean;
 }
 
-/** The BTF of a program: its functions' types, and its source lines. */
+/**
+ * The BTF of a program: its functions' types, and its source lines.
+ *
+ * @example
+ * ```ts
+ * import { cgroup, PROCEED } from "tsbpf";
+ * import { programBtf } from "tsbpf/btf";
+ *
+ * const { btf, lineInfo } = programBtf(cgroup.connect4("allow", () => PROCEED).compile());
+ * console.log(btf.length, lineInfo.length);
+ * ```
+ */
 export function programBtf(program: Program, options: ProgramBtfOptions = {}): ProgramBtf {
   const builder = new BtfBuilder();
   const functions = addFunctions(builder, program);
@@ -46,12 +57,11 @@ export function programBtf(program: Program, options: ProgramBtfOptions = {}): P
 
 /**
  * Adds a `func` for each function of a program: `int name(struct CONTEXT *ctx)`
- * for the main one. Of a subprogram only its name is known; it is static, so
- * that the verifier follows each call instead of believing the prototype.
+ * for the main one. Only the name of a subprogram is known; it is static, so the
+ * verifier follows each call and does not trust the prototype.
  *
- * The verifier knows a context by its struct's name alone, so the struct is
- * empty; one that is only declared, or a `void *`, would make it complain in
- * its log.
+ * The verifier recognises a context by its struct's name, so an empty struct
+ * does. It complains in its log about a forward declaration or a `void *`.
  */
 export function addFunctions(builder: BtfBuilder, program: Program): { name: string; start: number; type: number }[] {
   const int = builder.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
@@ -81,7 +91,7 @@ export function addFunctions(builder: BtfBuilder, program: Program): { name: str
   });
 }
 
-/** The slot, 8 bytes each, that each instruction begins at, and behind the last one the number of slots. */
+/** The slot (8 bytes) at which each instruction begins; the last element is the number of slots. */
 export function slotOffsets(instructions: readonly Instruction[]): number[] {
   let slot = 0;
   const offsets = instructions.map((instruction) => {
@@ -105,9 +115,9 @@ export interface LineRecord {
 }
 
 /**
- * The line_info of a program. The kernel asks for a record at the first
- * instruction of every function, or for none at all; slots must rise.
- * Instructions without a source belong to the line before them.
+ * The line_info of a program. The kernel wants a record at the first instruction
+ * of every function, or none at all, and rising slots. Instructions without a
+ * source belong to the line before them.
  */
 export function lineRecords(
   builder: BtfBuilder,
@@ -139,7 +149,7 @@ function samePlace(a: SourceLocation, b: SourceLocation | undefined): boolean {
   return b !== undefined && a.line === b.line && a.column === b.column && a.file === b.file && a.text === b.text;
 }
 
-/** A line is a number of 22 bits, a column one of 10; what does not fit is left out as 0. */
+/** A line has 22 bits and a column 10; a larger number becomes 0. */
 function record(
   builder: BtfBuilder,
   slot: number,

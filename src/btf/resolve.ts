@@ -1,14 +1,14 @@
-/** Questions about types that need more than one of them: what is behind a typedef, how large, where is a field. */
+/** Questions that follow references between types: the type behind a typedef, its size, the place of a field. */
 import type { Btf } from "./btf.ts";
 import { BtfError } from "./format.ts";
 import type { BtfMember, BtfType } from "./type.ts";
 
-/** Types in a chain, or within each other, beyond which the BTF is taken for circular (the kernel takes 32). */
+/** Types in a chain, or within each other, beyond which BTF counts as circular (32 in the kernel). */
 export const MAX_DEPTH = 64;
 
 /**
  * The id behind `typedef`, `const`, `volatile`, `restrict` and type tags.
- * @throws {BtfError} where the chain goes round or out of the BTF.
+ * @throws {BtfError} if the chain is circular or leaves the BTF
  */
 export function skipModifiers(btf: Btf, id: number): number {
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
@@ -17,17 +17,39 @@ export function skipModifiers(btf: Btf, id: number): number {
       return id;
     id = (btf.type(id) as { type: number }).type;
   }
-  throw new BtfError(`type ${id}: the chain of typedefs goes round`);
+  throw new BtfError(`type ${id}: its chain of typedefs is circular`);
 }
 
-/** The type behind typedefs and qualifiers, decoded. @throws {BtfError} */
+/**
+ * The type behind typedefs and qualifiers, decoded.
+ * @throws {BtfError} if the chain is circular or leaves the BTF
+ *
+ * @example
+ * ```ts
+ * import { kernelBtf, resolveType } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(resolveType(btf, btf.find("typedef", "__u32")!).kind); // int
+ * ```
+ */
 export function resolveType(btf: Btf, id: number): BtfType {
   return btf.type(skipModifiers(btf, id));
 }
 
-/** Bytes of a value of a type. @throws {BtfError} where it has none, such as a function. */
+/**
+ * The size of a type in bytes.
+ * @throws {BtfError} if it has none, as a function
+ *
+ * @example
+ * ```ts
+ * import { kernelBtf, sizeOf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(sizeOf(btf, btf.find("struct", "list_head")!)); // 16
+ * ```
+ */
 export function sizeOf(btf: Btf, id: number, depth = 0): number {
-  if (depth > MAX_DEPTH) throw new BtfError(`type ${id}: arrays within each other go round`);
+  if (depth > MAX_DEPTH) throw new BtfError(`type ${id}: its arrays contain each other without end`);
   const type = resolveType(btf, id);
   switch (type.kind) {
     case "int":
@@ -60,15 +82,23 @@ export interface FoundMember {
 }
 
 /**
- * A member by name, also one of an anonymous struct or union inside.
- * @returns undefined where there is none.
- * @throws {BtfError} where `id` is no struct or union.
+ * Finds a member by name, also within anonymous structs and unions.
+ * @returns undefined if no member has the name
+ * @throws {BtfError} if `id` is not a struct or union
+ *
+ * @example
+ * ```ts
+ * import { findMember, kernelBtf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(findMember(btf, btf.find("struct", "sock")!, "__sk_common")?.offset); // 0
+ * ```
  */
 export function findMember(btf: Btf, id: number, name: string): FoundMember | undefined {
   return search(btf, skipModifiers(btf, id), name, new Set());
 }
 
-/** `seen` ends a search through structs that contain themselves: where the name was not once, it is not the second time. */
+/** `seen` ends the search through structs that contain themselves. */
 function search(btf: Btf, id: number, name: string, seen: Set<number>): FoundMember | undefined {
   const type = btf.type(id);
   if (type.kind !== "struct" && type.kind !== "union")
@@ -89,9 +119,18 @@ function search(btf: Btf, id: number, name: string, seen: Set<number>): FoundMem
 }
 
 /**
- * Where a field is, by its path: `"__sk_common.skc_dport"` in `struct sock`.
- * @returns its place in bits from the start of the struct, and its type.
- * @throws {BtfError} which names the part that there is not.
+ * The place of a field by its path: `"__sk_common.skc_dport"` in `struct sock`.
+ * @returns its offset in bits from the start of the struct, its type, and the bits of a bit field, or 0
+ * @throws {BtfError} which names the missing part of the path
+ *
+ * @example
+ * ```ts
+ * import { fieldOf, kernelBtf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * const { offset, type } = fieldOf(btf, btf.find("struct", "task_struct")!, "pid");
+ * console.log(offset / 8, btf.name(type));
+ * ```
  */
 export function fieldOf(btf: Btf, id: number, path: string): { offset: number; type: number; bits: number } {
   let type = id;

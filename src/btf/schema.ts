@@ -1,4 +1,4 @@
-/** Schemas as BTF types, named as a C header of the kernel would name them. */
+/** Schemas as BTF types, with the names of the kernel's C headers. */
 import type { ArraySchema, ScalarKind, ScalarSchema, Schema, StructSchema } from "../types/index.ts";
 import type { BtfBuilder } from "./builder.ts";
 import type { BtfInt } from "./type.ts";
@@ -28,7 +28,9 @@ export function addScalar(builder: BtfBuilder, scalar: ScalarKind): number {
   return builder.add({ kind: "typedef", name: `__${scalar.replace("i", "s")}`, type });
 }
 
-/** Adds the type of a schema and all that it consists of, and gives its id. */
+/**
+ * Adds the type of a schema with all its parts, and returns its id.
+ */
 export function addSchema(builder: BtfBuilder, schema: Schema): number {
   switch (schema.kind) {
     case "void":
@@ -62,8 +64,8 @@ export function addArray(builder: BtfBuilder, element: number, length: number): 
 }
 
 /**
- * A name that the kernel takes: letters, digits and underscores, at most 127 of
- * them, no digit first (`btf_name_valid_identifier` in kernel/bpf/btf.c).
+ * A name that the kernel accepts: at most 127 letters, digits and underscores,
+ * no digit first (`btf_name_valid_identifier` in kernel/bpf/btf.c).
  */
 export function identifier(name: string): string {
   return name

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import type { SourceLocation } from "../asm/index.ts";
 
 /**
- * The kernel prints a line through a buffer of 1024 bytes, and warns in its own
- * log where one does not fit; and nobody reads a longer one.
+ * Characters of a source line that are kept. The kernel prints a line through a
+ * buffer of 1024 bytes, and warns in its own log about a longer one.
  */
 const MAX_LINE = 240;
 
@@ -16,20 +16,19 @@ interface CachedFile {
 
 const files = new Map<string, CachedFile | undefined>();
 
-/** The path of a location's file: what an editor opens. */
+/** The path of a location's file, for an editor to open. */
 export function sourcePath(file: string): string {
   return file.startsWith("file:") ? fileURLToPath(file) : file;
 }
 
 /**
- * Reads source lines. Files are kept for the life of the process and read again
- * when they change; a `SourceText` itself, made for one piece of work, looks
- * only once.
+ * Reads source lines. Files stay in memory for the life of the process and are
+ * read again when they change; one `SourceText` checks each file once.
  */
 export class SourceText {
   readonly #seen = new Map<string, readonly string[]>();
 
-  /** The text of a location's line without trailing blanks, cut where it is overlong; "" where it cannot be read. */
+  /** A location's line without trailing blanks, cut to a limit; "" if it cannot be read. */
   line({ file, line, text: known }: SourceLocation): string {
     if (known !== undefined) return cut(known);
     let lines = this.#seen.get(file);
@@ -56,7 +55,7 @@ function readLines(path: string): readonly string[] {
     }
     return file.lines;
   } catch {
-    // The source may well be elsewhere than the program that was made from it.
+    // The source may be on another machine than the program.
     return [];
   }
 }

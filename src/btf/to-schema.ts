@@ -1,4 +1,4 @@
-/** The other way round from schema.ts: the schema of a BTF type, for maps and variables of programs written in C. */
+/** The schema of a BTF type, for maps and variables of programs written in C: the reverse of schema.ts. */
 import {
   arrayOf,
   be16,
@@ -21,11 +21,11 @@ import { BtfError } from "./format.ts";
 import { sizeOf } from "./resolve.ts";
 import type { BtfComposite } from "./type.ts";
 
-/** Nothing that a program keeps in a map is larger: the kernel allocates values in one piece. */
+/** The largest value of a map: the kernel allocates values in one piece. */
 const MAX_SIZE = 0x1000_0000;
-/** Types that one value may consist of, each counted once. */
+/** Types within one value, each counted once. */
 const MAX_TYPES = 1000;
-/** Above this an array is shown as bytes, rather than as so many elements. */
+/** The longest array with elements of its own; a longer one is bytes. */
 const MAX_FIELDS = 4096;
 
 const bigEndian: Readonly<Record<string, Schema>> = { __be16: be16, __be32: be32, __be64: be64 };
@@ -33,10 +33,18 @@ const unsigned: Readonly<Record<number, Schema>> = { 1: u8, 2: u16, 4: u32, 8: u
 const signed: Readonly<Record<number, Schema>> = { 1: i8, 2: i16, 4: i32, 8: i64 };
 
 /**
- * The schema of a type. What a schema cannot say (unions, bit fields, floating
- * point, 128-bit numbers) becomes an array of bytes of the same size in its
- * place; a pointer becomes a `u64`.
- * @throws {BtfError} where the type has no size, or more than 256 MiB.
+ * The schema of a type. Unions, bit fields, floating point and 128-bit numbers,
+ * which schemas lack, become arrays of bytes of the same size; a pointer becomes
+ * a `u64`.
+ * @throws {BtfError} if the type has no size, or more than 256 MiB
+ *
+ * @example
+ * ```ts
+ * import { kernelBtf, schemaOf } from "tsbpf/btf";
+ *
+ * const btf = kernelBtf();
+ * console.log(schemaOf(btf, btf.find("struct", "list_head")!).size); // 16
+ * ```
  */
 export function schemaOf(btf: Btf, id: number): Schema {
   const size = sizeOf(btf, id);
@@ -44,21 +52,21 @@ export function schemaOf(btf: Btf, id: number): Schema {
   return new Converter(btf).convert(id) ?? bytes(size);
 }
 
-/** `size` bytes that nothing more is known about. */
+/** The schema of `size` opaque bytes. */
 export function bytes(size: number): Schema {
   return arrayOf(u8, size);
 }
 
 class Converter {
   readonly #btf: Btf;
-  /** What is done, and undefined for what is being done: a struct cannot contain itself. */
+  /** Finished schemas, and undefined for those in progress: a struct cannot contain itself. */
   readonly #schemas = new Map<number, Schema | undefined>();
 
   constructor(btf: Btf) {
     this.#btf = btf;
   }
 
-  /** undefined where there is no schema but bytes. */
+  /** @returns undefined if only bytes can stand for the type */
   convert(id: number): Schema | undefined {
     if (this.#schemas.has(id)) return this.#schemas.get(id);
     if (this.#schemas.size > MAX_TYPES) return undefined;
@@ -72,7 +80,7 @@ class Converter {
     const type = this.#btf.type(id);
     switch (type.kind) {
       case "typedef":
-        // The name of a typedef is all that tells network byte order.
+        // Only a typedef's name tells network byte order.
         return Object.hasOwn(bigEndian, type.name) ? bigEndian[type.name] : this.convert(type.type);
       case "const":
       case "volatile":

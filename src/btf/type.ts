@@ -13,7 +13,7 @@ export interface BtfMember {
 
 export interface BtfParameter {
   readonly name: string;
-  /** 0 as the last one stands for `...`. */
+  /** 0 for the last one means `...`. */
   readonly type: number;
 }
 
@@ -50,7 +50,7 @@ export type BtfType =
   | { readonly kind: "array"; readonly element: number; readonly index: number; readonly length: number }
   | BtfComposite
   | BtfEnum
-  /** A struct or union that is only declared. */
+  /** A forward declaration of a struct or union. */
   | { readonly kind: "fwd"; readonly name: string; readonly union: boolean }
   | { readonly kind: "ptr" | "volatile" | "const" | "restrict"; readonly type: number }
   | { readonly kind: "typedef" | "type_tag"; readonly name: string; readonly type: number }

@@ -139,7 +139,7 @@ function relocate(code: MutableSection, record: CoreRecord, relocations: CoreRel
   }
 }
 
-/** line_info as each instruction's source: a record holds until the next one. */
+/** Turns line_info into each instruction's source: a record holds until the next one. */
 function addSources(instructions: Map<number, Instruction>, section: string, { btf, ext }: CodeContext): void {
   const starts = new Map((ext.lines.get(section) ?? []).map((line) => [line.offset, line]));
   if (starts.size === 0) return;

@@ -49,7 +49,7 @@ const text = (...given: Parameters<typeof relocate>) =>
 
 const moved = structWith(4, "unsigned", 100).btf;
 
-test("the number goes into the field that the instruction has for it", () => {
+test("the value goes into the instruction's own field for it", () => {
   assert.equal(text(load("u32", r1, r2, 8), moved), ["r1 = *(u32 *)(r2 + 100)"]);
   assert.equal(text(store("u32", r1, 8, 5), moved), ["*(u32 *)(r1 + 100) = 5"]);
   assert.equal(text(store("u32", r1, 8, r2), moved), ["*(u32 *)(r1 + 100) = r2"]);
@@ -59,7 +59,7 @@ test("the number goes into the field that the instruction has for it", () => {
   assert.equal(text(lddw(r0, 8), moved), ["r0 = 0x64 ll"]);
 });
 
-test("a field of another size is loaded with its size, as long as that gives the same number", () => {
+test("a field of another size is loaded with its size if the value stays the same", () => {
   assert.equal(text(load("u32", r1, r2, 8), structWith(8, "unsigned", 16).btf), ["r1 = *(u64 *)(r2 + 16)"]);
   assert.equal(text(load("u32", r1, r2, 8), structWith(2, "unsigned", 2).btf), ["r1 = *(u16 *)(r2 + 2)"]);
   assert.throws(
@@ -75,7 +75,7 @@ test("a field of another size is loaded with its size, as long as that gives the
   );
 });
 
-test("what the target has not is a call that the verifier refuses, in as many slots", () => {
+test("an access to a missing field becomes a refused call of the same number of slots", () => {
   assert.equal(text(load("u32", r1, r2, 8), nothing), ["call unknown#195896080"]);
   assert.equal(text(lddw(r0, 8), nothing), ["call unknown#195896080", "call unknown#195896080"]);
   const source = { file: "/a.c", line: 3, column: 4, text: "  return s->field;" };
@@ -91,7 +91,7 @@ test("an instruction with another value than the object's own types give is an e
     assert.throws(() => relocate(instruction, moved), wrong);
 });
 
-test("what an instruction cannot hold is an error", () => {
+test("a value that does not fit the instruction is an error", () => {
   const far = structWith(4, "unsigned", 40_000).btf;
   assert.throws(
     () => relocate(load("u32", r1, r2, 8), far),

@@ -1,9 +1,9 @@
-/** An object file that is malformed, or that holds or would have to hold something that is not supported. */
+/** An object file is malformed, or holds (or would have to hold) something unsupported. */
 export class ElfError extends Error {
   override readonly name = "ElfError";
-  /** The section that it is about, if it is about one. */
+  /** The section concerned, if any. */
   readonly section: string | undefined;
-  /** The symbol (function, map, variable) that it is about, if it is about one. */
+  /** The symbol (function, map, variable) concerned, if any. */
   readonly symbol: string | undefined;
 
   constructor(reason: string, where: { section?: string; symbol?: string; cause?: unknown } = {}) {

@@ -1,4 +1,4 @@
-/** Lays an ELF file out: sections, symbols, relocations. The same input gives the same bytes. */
+/** Lays out an ELF file: sections, symbols, relocations. Equal input gives equal bytes. */
 import {
   EM_BPF,
   ET_REL,
@@ -21,7 +21,7 @@ export interface NewSection {
   /** A power of two. */
   readonly align: number;
   readonly data: Uint8Array;
-  /** Bytes, where it is more than there is data (`SHT_NOBITS`). */
+  /** Bytes, if larger than `data` (`SHT_NOBITS`). */
   readonly size?: number;
   readonly relocations?: readonly NewRelocation[];
 }
@@ -34,7 +34,7 @@ export interface NewRelocation {
 }
 
 export interface NewSymbol {
-  /** Empty for a section's symbol. */
+  /** Empty for a section symbol. */
   readonly name: string;
   readonly binding: number;
   readonly type: number;
@@ -67,7 +67,7 @@ const NOTHING: Header = {
   entry: 0,
 };
 
-/** The bytes of a relocatable ELF file for BPF. Relocations get a section of their own behind the one they apply to. */
+/** The bytes of a relocatable ELF file for BPF. The relocations of a section follow it in their own. */
 export function writeElf(sections: readonly NewSection[], symbols: readonly NewSymbol[]): Uint8Array {
   // Local symbols come first (gABI, "Symbol Table").
   const ordered = [

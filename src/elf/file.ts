@@ -1,4 +1,4 @@
-/** The ELF file as such: sections, symbols, relocations. What they mean for BPF is elsewhere. */
+/** An ELF file's sections, symbols and relocations. Other files give them their meaning for BPF. */
 import { ElfError } from "./error.ts";
 import {
   EM_BPF,
@@ -20,7 +20,7 @@ export interface Section {
   readonly name: string;
   readonly type: number;
   readonly flags: number;
-  /** Bytes; of a section that only takes room (`SHT_NOBITS`), while `data` is empty. */
+  /** Bytes. A section without content (`SHT_NOBITS`) has a size too, and empty `data`. */
   readonly size: number;
   /** A view of the file's bytes. */
   readonly data: Uint8Array;
@@ -29,11 +29,11 @@ export interface Section {
 }
 
 export interface Symbol {
-  /** A section's symbol bears the section's name. */
+  /** The symbol's name; the section's name for a section symbol. */
   readonly name: string;
   readonly binding: number;
   readonly type: number;
-  /** The section that it is in; undefined where the file only refers to it. */
+  /** The section that defines it; undefined if the file only refers to it. */
   readonly section: Section | undefined;
   /** Bytes from the start of its section. */
   readonly value: number;
@@ -41,7 +41,7 @@ export interface Symbol {
 }
 
 export interface Relocation {
-  /** Bytes from the start of the section that is relocated. */
+  /** Bytes from the start of the relocated section. */
   readonly offset: number;
   readonly type: number;
   readonly symbol: Symbol;
@@ -50,14 +50,14 @@ export interface Relocation {
 export interface ElfFile {
   readonly sections: readonly Section[];
   readonly symbols: readonly Symbol[];
-  /** By number of the section that they apply to. */
+  /** By the number of the section they apply to. */
   readonly relocations: ReadonlyMap<number, readonly Relocation[]>;
 }
 
 /**
  * Reads a relocatable, little-endian 64-bit ELF file for BPF. Sections are views
- * of the file's bytes, nothing is copied.
- * @throws {ElfError} for another kind of file, and for one whose parts lie outside of it.
+ * of the file's bytes, without a copy.
+ * @throws {ElfError} for another kind of file, and for one with parts outside its bytes
  */
 export function parseElf(file: Uint8Array): ElfFile {
   // Not as a `Buffer`, whose `slice` does not copy.
@@ -67,7 +67,7 @@ export function parseElf(file: Uint8Array): ElfFile {
   const sections = readSections(view, bytes);
   const symbolTables = sections.filter((section) => section.type === SHT_SYMTAB);
   if (symbolTables.length > 1)
-    throw new ElfError("there is a second symbol table; a relocatable file has one", {
+    throw new ElfError("a second symbol table, where a relocatable file has one", {
       section: symbolTables[1]!.name,
     });
   const table = symbolTables[0];
@@ -75,7 +75,7 @@ export function parseElf(file: Uint8Array): ElfFile {
   const relocations = new Map<number, Relocation[]>();
   for (const section of sections) {
     if (section.type === SHT_RELA)
-      throw new ElfError("relocations with addends (SHT_RELA) are not what BPF compilers write", {
+      throw new ElfError("relocations with addends (SHT_RELA) are not supported: BPF compilers write SHT_REL", {
         section: section.name,
       });
     if (section.type !== SHT_REL) continue;
@@ -86,7 +86,7 @@ export function parseElf(file: Uint8Array): ElfFile {
   return { sections, symbols, relocations };
 }
 
-/** 64 bits as a number; beyond 2^53 it loses digits, and lies outside of any file anyway. */
+/** 64 bits as a number. Beyond 2^53 it loses digits, but lies outside any file. */
 function u64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
 }
@@ -143,7 +143,7 @@ function readSections(view: DataView, bytes: Uint8Array): Section[] {
     };
   });
   const text = unnamed[names]?.data;
-  if (text === undefined) throw new ElfError(`the section names are said to be in section ${names} of ${count}`);
+  if (text === undefined) throw new ElfError(`the header places the section names in section ${names} of ${count}`);
   return unnamed.map(({ nameOffset, ...section }) => ({
     ...section,
     name: section.index === 0 ? "" : readText(text, nameOffset),
@@ -161,11 +161,13 @@ function readText(strings: Uint8Array, offset: number): string {
 function readSymbols(table: Section, sections: readonly Section[]): Symbol[] {
   const strings = sections[table.link]?.data;
   if (strings === undefined)
-    throw new ElfError(`its names are said to be in section ${table.link} of ${sections.length}`, {
+    throw new ElfError(`its names are in section ${table.link} of ${sections.length}`, {
       section: table.name,
     });
   if (table.size % SYMBOL_SIZE !== 0)
-    throw new ElfError(`${table.size} bytes are no whole number of symbols of ${SYMBOL_SIZE}`, { section: table.name });
+    throw new ElfError(`its ${table.size} bytes are not a multiple of a symbol's ${SYMBOL_SIZE}`, {
+      section: table.name,
+    });
   const view = new DataView(table.data.buffer, table.data.byteOffset, table.data.byteLength);
   return Array.from({ length: table.size / SYMBOL_SIZE }, (_, i) => {
     const at = i * SYMBOL_SIZE;
@@ -173,10 +175,10 @@ function readSymbols(table: Section, sections: readonly Section[]): Symbol[] {
     const type = info & 0xf;
     const index = view.getUint16(at + 6, true);
     if (index < SHN_LORESERVE && index >= sections.length)
-      throw new ElfError(`symbol ${i} is said to be in section ${index} of ${sections.length}`, {
+      throw new ElfError(`symbol ${i} is in section ${index} of ${sections.length}`, {
         section: table.name,
       });
-    // Numbers above SHN_LORESERVE are no sections: an absolute value, a source file's name.
+    // From SHN_LORESERVE on, the number marks an absolute value or a source file's name.
     const section = index === 0 || index >= SHN_LORESERVE ? undefined : sections[index];
     return {
       name: type === STT_SECTION && section !== undefined ? section.name : readText(strings, view.getUint32(at, true)),
@@ -191,7 +193,7 @@ function readSymbols(table: Section, sections: readonly Section[]): Symbol[] {
 
 function readRelocations(section: Section, symbols: readonly Symbol[]): Relocation[] {
   if (section.size % RELOCATION_SIZE !== 0)
-    throw new ElfError(`${section.size} bytes are no whole number of relocations of ${RELOCATION_SIZE}`, {
+    throw new ElfError(`its ${section.size} bytes are not a multiple of a relocation's ${RELOCATION_SIZE}`, {
       section: section.name,
     });
   const view = new DataView(section.data.buffer, section.data.byteOffset, section.data.byteLength);

@@ -1,4 +1,4 @@
-/** Numbers of ELF (System V gABI, `elf.h`) and of its use for BPF (Documentation/bpf/llvm_reloc.rst). */
+/** Constants of ELF (System V gABI, `elf.h`) and of its use for BPF (Documentation/bpf/llvm_reloc.rst). */
 
 /** Bytes of the file header, a section header, a symbol, and a relocation without addend. */
 export const HEADER_SIZE = 64;
@@ -36,7 +36,7 @@ export const STT_SECTION = 3;
 export const R_BPF_64_64 = 1;
 /** A 32-bit address in a section of data. */
 export const R_BPF_64_ABS32 = 3;
-/** A 32-bit number in BTF or debug information; the loader need not know it. */
+/** A 32-bit number in BTF or debug information; loaders ignore it. */
 export const R_BPF_64_NODYLD32 = 4;
 /** The immediate of a call. */
 export const R_BPF_64_32 = 10;

@@ -1,4 +1,4 @@
-/** Programs taken apart into functions, each with its place in a section, as a compiler would have left them. */
+/** Splits programs into functions, each with its place in a section, as a compiler leaves them. */
 import { createHash } from "node:crypto";
 import { type Instruction, isWide, opcodes, type Program, SLOT_SIZE } from "../asm/index.ts";
 import { slotOffsets } from "../btf/index.ts";
@@ -9,7 +9,7 @@ export const TEXT = ".text";
 /** A function with its place. */
 export interface PlacedFunction {
   readonly name: string;
-  /** The program that it was first seen in, and which of its functions it is; 0 is the program itself. */
+  /** The first program that has it, and its index among that program's functions; 0 is the program itself. */
   readonly program: Program;
   readonly index: number;
   readonly section: string;
@@ -23,12 +23,12 @@ export interface PlacedInstruction {
   readonly instruction: Instruction;
   /** Bytes from the start of the function. */
   readonly at: number;
-  /** What it calls, or takes the address of: one of the same program's functions. */
+  /** The function of the same program that it calls or takes the address of. */
   readonly target?: number;
 }
 
 export interface Placement {
-  /** By section, in the order of their code; `.text` holds the subprograms. */
+  /** By section, in code order; `.text` holds the subprograms. */
   readonly sections: ReadonlyMap<string, readonly PlacedFunction[]>;
   /** The place of a program's function. */
   readonly of: (program: Program, index: number) => PlacedFunction;
@@ -36,10 +36,10 @@ export interface Placement {
 
 /**
  * Puts every program into the section of its name, and subprograms into
- * `.text`: those that are the same in several programs once, different ones of
- * one name under different names.
+ * `.text`: equal ones of several programs once, different ones of one name under
+ * different names.
  * @throws {ElfError} for two programs of one name, and for functions that do not
- * fit the instructions.
+ * fit the instructions
  */
 export function placeFunctions(programs: readonly Program[]): Placement {
   const sections = new Map<string, PlacedFunction[]>();
@@ -121,13 +121,13 @@ function takeApart(program: Program): PlacedInstruction[][] {
         throw fail(
           `an instruction of ${name} refers to slot ${slot + 1 + instruction.immediate}, where none of the program's functions begins`,
         );
-      if (target === 0) throw fail(`${name} calls the program's main function, which no kernel allows`);
+      if (target === 0) throw fail(`${name} calls the program's main function, which kernels forbid`);
       return { instruction, at, target };
     });
   });
 }
 
-/** For each function a text that is equal for functions that are the same, what they call included. */
+/** A text for each function; equal functions, with equal callees, have equal texts. */
 function fingerprintsOf(program: Program, bodies: readonly (readonly PlacedInstruction[])[]): string[] {
   const done = new Map<number, string>();
   const within = new Set<number>();
@@ -136,7 +136,7 @@ function fingerprintsOf(program: Program, bodies: readonly (readonly PlacedInstr
     if (known !== undefined) return known;
     const { name } = program.functions[index]!;
     if (within.has(index))
-      throw new ElfError(`function ${name} calls itself, which no kernel allows`, {
+      throw new ElfError(`function ${name} calls itself, which kernels forbid`, {
         section: program.section,
         symbol: program.name,
       });

@@ -1,4 +1,4 @@
-/** Global variables: each of clang's data sections becomes an array map of one element, as libbpf has it. */
+/** Global variables: each data section becomes an array map of one element, as in libbpf. */
 import { bytes, sectionSchema, type Btf } from "../btf/index.ts";
 import { MapFlag, MapType, u32, type MapDefinition } from "../types/index.ts";
 import { ElfError } from "./error.ts";
@@ -6,7 +6,7 @@ import type { ElfFile, Section } from "./file.ts";
 import { SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_PROGBITS } from "./format.ts";
 import { sectionVariables } from "./variables.ts";
 
-/** Whether a section holds variables: `.data`, `.bss`, `.rodata`, and each followed by `.` and a name of its own. */
+/** Whether a section holds variables: `.data`, `.bss`, `.rodata`, or one of them with a suffix (`.data.rel.ro`). */
 export function isDataSection(section: Section): boolean {
   return (
     (section.type === SHT_PROGBITS || section.type === SHT_NOBITS) &&
@@ -16,12 +16,12 @@ export function isDataSection(section: Section): boolean {
   );
 }
 
-/** The map that holds a data section's variables. @throws {ElfError} which names the section. */
+/** The map for a data section's variables. @throws {ElfError} which names the section */
 export function globalsMap(elf: ElfFile, section: Section, btf: Btf, prefix: string): MapDefinition {
   if (section.size === 0 || section.size > MAX_SIZE)
     throw new ElfError(`a data section of ${section.size} bytes cannot be a map's value`, { section: section.name });
   const readOnly = section.name.startsWith(".rodata");
-  // What only takes room in the file is zero, and so is a new array map.
+  // A section without content is zero, and so is a new array map.
   const data = section.type === SHT_NOBITS ? undefined : section.data;
   const variables = sectionVariables(elf, section, btf);
   return Object.freeze({
@@ -68,7 +68,7 @@ export function checkInitialized(elf: ElfFile, section: Section, btf: Btf, offse
 /** The kernel's limit for a value in an array. */
 const MAX_SIZE = 0x7fff_ffff;
 
-/** Map names have only letters, digits, `_` and `.`. */
+/** A name that the kernel accepts for a map: letters, digits, `_` and `.`. */
 export function mapName(name: string): string {
   return name.replace(/[^A-Za-z0-9_.]/g, "_");
 }

@@ -1,4 +1,4 @@
-/** Object files that clang makes and libbpf loads. */
+/** Object files: read what clang and GCC make, write what libbpf loads. */
 import "../one-copy.ts";
 export { ElfError } from "./error.ts";
 export { readObject, type ObjectFile, type ReadOptions } from "./read.ts";

@@ -56,7 +56,7 @@ function ubuntuVersion(): string | undefined {
   }
 }
 
-/** libbpf's variables about the kernel that are no lines of its configuration; undefined for names it does not know. */
+/** The value of a variable that libbpf computes itself, outside the configuration; undefined for other names. */
 export function virtualConfig(name: string, target: () => Btf): number | undefined {
   switch (name) {
     case "LINUX_KERNEL_VERSION":

@@ -1,9 +1,9 @@
-/** Maps as clang leaves them: variables in `.maps` whose struct type says, in types, what the map is (libbpf's `bpf_helpers.h`). */
+/** Maps declared in C: variables in `.maps` whose struct type describes the map (libbpf's `bpf_helpers.h`). */
 import { bytes, resolveType, schemaOf, type Btf, type BtfType } from "../btf/index.ts";
 import { mapKind, MapType, none, u32, type MapDefinition, type Schema } from "../types/index.ts";
 import { ElfError } from "./error.ts";
 
-/** Members that say something the kernel is not told, or that is told it elsewhere. */
+/** The member that asks for a pin; the kernel is not told of it. */
 const PINNING = "pinning";
 const LIBBPF_PIN_BY_NAME = 1;
 
@@ -15,12 +15,12 @@ export interface ObjectMap {
 
 const knownTypes: ReadonlySet<number> = new Set(Object.values(MapType));
 
-/** The map that a variable of section `.maps` declares. @throws {ElfError} which names it. */
+/** The map that a variable of section `.maps` declares. @throws {ElfError} which names it */
 export function mapDefinition(btf: Btf, variable: number): ObjectMap {
   const name = btf.name(variable);
   const fail = (reason: string) => new ElfError(reason, { section: ".maps", symbol: name });
   const declared = resolveType(btf, (btf.type(variable) as { type: number }).type);
-  if (declared.kind !== "struct") throw fail(`its type is a ${declared.kind}, where a map's is a struct`);
+  if (declared.kind !== "struct") throw fail(`its type is a ${declared.kind}, but a map's is a struct`);
 
   const numbers = new Map<string, number>();
   const schemas = new Map<string, Schema>();

@@ -1,4 +1,4 @@
-/** Maps as libbpf finds them: declarations in `.maps`, told in types, and variables in data sections. */
+/** Maps in the form that libbpf reads: declarations in `.maps`, as types, and variables in data sections. */
 import { addArray, addSchema, mapTypeTakesBtf, type BtfBuilder, type BtfMember } from "../btf/index.ts";
 import { type MapDefinition, mapKind, MapType, type Schema, type StructSchema } from "../types/index.ts";
 import type { Program } from "../asm/index.ts";
@@ -18,13 +18,13 @@ import {
 export interface MapSections {
   readonly sections: readonly NewSection[];
   readonly symbols: readonly NewSymbol[];
-  /** What an instruction that refers to a map is relocated by. */
+  /** The symbol that relocates an instruction which refers to a map. */
   readonly symbolOf: ReadonlyMap<string, NewSymbol>;
 }
 
 /**
- * The sections of all maps of some programs.
- * @throws {ElfError} for two different maps of one name, and for what libbpf has no form for.
+ * The sections for all maps of some programs.
+ * @throws {ElfError} for two different maps of one name, and for maps that libbpf cannot express
  */
 export function mapSections(builder: BtfBuilder, programs: readonly Program[]): MapSections {
   const maps = collect(programs);
@@ -75,7 +75,7 @@ function collect(programs: readonly Program[]): MapDefinition[] {
   return [...maps.values()];
 }
 
-/** Section `.maps`: the bytes are nothing, the types all. */
+/** Section `.maps`: its types describe the maps, its bytes are zero. */
 function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part {
   const int = builder.add({ kind: "int", name: "int", size: 4, bits: 32, encoding: "signed" });
   const pointer = (type: number) => builder.add({ kind: "ptr", type });
@@ -131,7 +131,7 @@ function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part
   return { section, symbols: bySymbol.map(([, symbol]) => symbol), bySymbol };
 }
 
-/** A data section for each map that is used as variables; libbpf makes the map of it again. */
+/** A data section for each map used as variables; libbpf turns it into a map again. */
 function variableSections(builder: BtfBuilder, maps: readonly MapDefinition[]): Part[] {
   const taken = new Set<string>();
   return maps.map((map) => {
@@ -165,7 +165,7 @@ function variableSections(builder: BtfBuilder, maps: readonly MapDefinition[]): 
   });
 }
 
-/** `counter.bss`, which is what `readObject` makes of a file `counter`, is `.bss` again; others get a section of their own. */
+/** `counter.bss`, as `readObject` names the map of a file `counter`, becomes `.bss` again; others get their own section. */
 function sectionName(map: MapDefinition): string {
   const known = /\.(data|rodata|bss)(\.[A-Za-z0-9_.]+)?$/.exec(map.name);
   return known?.[0] ?? `${map.frozen === true ? ".rodata" : ".data"}.${map.name}`;
@@ -179,7 +179,7 @@ function fieldsOf(
   return [{ name: section.replace(/^\.(data|rodata|bss)\.?/, "") || "value", schema: value, offset: 0 }];
 }
 
-/** A variable's name in BTF may have dots, but no digit at its beginning (kernel/bpf/btf.c, `__btf_name_valid`). */
+/** A variable's name in BTF may have dots, but no leading digit (kernel/bpf/btf.c, `__btf_name_valid`). */
 function variableName(name: string): string {
   return name
     .replace(/[^A-Za-z0-9_.]/g, "_")

@@ -139,7 +139,7 @@ const connectTo = (wanted: number) => `
   console.log(JSON.stringify(answer));
 `;
 
-bpftool("loadall loads and pins, and what bpftool attaches redirects a real connection", () =>
+bpftool("bpftool loadall, pinned and attached, redirects a real connection", () =>
   withCgroup((cgroup) =>
     withBpfFileSystem(async (pins) => {
       withObject(writeObject([redirect]), (path) =>
@@ -191,7 +191,7 @@ bpftool("loadall loads and pins, and what bpftool attaches redirects a real conn
   ),
 );
 
-bpftool("what our loader puts into the kernel reads the same", () =>
+bpftool("bpftool shows the same for what our loader loads", () =>
   withBpfFileSystem((pins) => {
     using loaded = load([redirect]);
     linux.pinObject(loaded.program("redirect").fd, join(pins, "redirect"));
@@ -215,7 +215,7 @@ bpftool("what our loader puts into the kernel reads the same", () =>
   }),
 );
 
-bpftool("libbpf makes every type of map that we declare, as we declare it", () =>
+bpftool("libbpf creates every map type as declared", () =>
   withBpfFileSystem((pins) => {
     const value = struct("value", { a: u64, b: u32 });
     const key = struct("key", { prefix: u32, address: ipv4 });
@@ -288,7 +288,7 @@ jited("machine code is shown with the source's lines", () =>
   }),
 );
 
-bpftool("the skeleton generator takes it", () => {
+bpftool("bpftool generates a skeleton", () => {
   const skeleton = withObject(writeObject([redirect]), (path) => runTool("bpftool", "gen", "skeleton", path));
   assert.match(skeleton, /struct bpf_map \*calls;/);
   assert.match(skeleton, /struct bpf_program \*redirect;/);
@@ -319,7 +319,7 @@ const instructionsOf = (pin: string) =>
     .replaceAll(/bpf_prog_[0-9a-f]+/g, "bpf_prog");
 
 for (const name of ["maps", "globals", "subprograms", "core"]) {
-  clang(`${name}: the kernel has the same instructions either way`, () =>
+  clang(`${name}: libbpf and this loader load the same instructions`, () =>
     withBpfFileSystem((pins) => {
       const bytes = compile(name);
       withObject(bytes, (path) => runTool("bpftool", "prog", "loadall", path, join(pins, "libbpf")));

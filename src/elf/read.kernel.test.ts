@@ -33,7 +33,7 @@ for (const [title, read] of ways) {
     assert.ok(object.programs.every(({ name }) => loaded.program(name).fd.number >= 0));
   });
 
-  test(`global variables have their values, and keep what the program writes${title}`, () => {
+  test(`global variables start with their values and keep what the program writes${title}`, () => {
     const object = read("globals");
     using loaded = load(object.programs);
     const value = (name: string) => mapOf(object, loaded, name).get(0);
@@ -43,7 +43,7 @@ for (const [title, read] of ways) {
     assert.equal(value(".data"), { added: 1000, sum: BigInt(7 + 86 * 3 + 1000 + 90 * 3 + 1000), "next.counter": 7 });
     assert.equal(value(".data.own"), { own: 40 + 6 + 7 });
     assert.equal(value(".rodata"), { factor: 3 });
-    assert.throws(() => mapOf(object, loaded, ".rodata").set(0, { factor: 4 }), /EPERM/, "what is constant is frozen");
+    assert.throws(() => mapOf(object, loaded, ".rodata").set(0, { factor: 4 }), /EPERM/, "constants are frozen");
   });
 
   test(`subprograms are called, also by a helper${title}`, () => {
@@ -91,7 +91,7 @@ test("CO-RE finds the running kernel's fields", () => {
   });
 });
 
-test("what the kernel has not may not be reached, and the error says where it is asked for", () => {
+test("reaching a field that the kernel lacks is an error that names field and line", () => {
   const { programs } = readObject(
     compileText(`
     #include "bpf.h"
@@ -161,7 +161,7 @@ const runs = (source: string, programs: readonly string[]) => {
   return programs.map((name) => run(loaded, name, packet(50)));
 };
 
-test("weak kernel functions: the guarded branch runs where there is one, and not where there is none", () => {
+test("weak kernel functions: the guarded branch runs only if the kernel has the function", () => {
   const source = `
     extern int never_was_there(void *p) __ksym __weak;
     extern void bpf_rcu_read_lock(void) __ksym __weak;
@@ -177,7 +177,7 @@ test("weak kernel functions: the guarded branch runs where there is one, and not
   assert.equal(runs(source, ["absent", "present"]), [7, 8]);
 });
 
-test("a weak kernel function that is called without a look is named in the error", () => {
+test("an unguarded call of a missing weak function is an error that names it", () => {
   const { programs } = readObject(
     compileText(`${BASE}
       extern int never_was_there(void *p) __ksym __weak;

@@ -64,7 +64,7 @@ test("maps, their keys and values as schemas", () => {
   assert.equal(fields(maps[0]!.value), ["0 u64 hits", "8 u8[16] anonymous1", "24 u16[3] slots", "32 i32 delta"]);
 });
 
-test("global variables as maps with their first values", () => {
+test("global variables become maps with initial values", () => {
   const { maps } = readObject(compile("globals"), { name: "globals" });
   const shown = Object.fromEntries(
     maps.map(({ name, flags, frozen, initialValue, value }) => [
@@ -91,7 +91,7 @@ test("global variables as maps with their first values", () => {
   );
 });
 
-test("every function that a program calls or names stands behind it, once", () => {
+test("a program is followed once by every function it calls or names", () => {
   const { programs } = readObject(compile("subprograms"));
   assert.equal(
     programs.map(({ functions }) => functions.map(({ name }) => name)),
@@ -113,7 +113,7 @@ test("every function that a program calls or names stands behind it, once", () =
   }
 });
 
-test("instructions carry the C line that they were made of", () => {
+test("instructions carry their C line", () => {
   const { programs } = readObject(compile("maps"));
   const source = programs[1]!.instructions.find(({ opcode, immediate }) => opcode === 0x85 && immediate === 130)!
     .source!;
@@ -122,7 +122,7 @@ test("instructions carry the C line that they were made of", () => {
   assert.ok(source.line > 60 && source.column > 1);
 });
 
-test("what is read can be encoded and decoded again", () => {
+test("instructions survive encoding and decoding", () => {
   for (const name of ["maps", "globals", "subprograms"]) {
     for (const { instructions } of readObject(compile(name)).programs)
       assert.is(decode(encode(instructions)).length, instructions.length);
@@ -147,7 +147,7 @@ const body = (section: string, text: string, before = "") =>
 
 const unsupported: readonly [title: string, source: string, section: string, symbol: string, message: RegExp][] = [
   [
-    "a section that names no hook",
+    "a section name without a hook",
     body("fentry/tcp_connect", "return 0;"),
     "fentry/tcp_connect",
     "program",
@@ -173,7 +173,7 @@ const unsupported: readonly [title: string, source: string, section: string, sym
     /maps of maps/,
   ],
   [
-    "a member of a map declaration that is not known",
+    "an unknown member of a map declaration",
     body(
       "socket",
       "return bpf_map_lookup_elem(&map, ctx) != 0;",
@@ -184,7 +184,7 @@ const unsupported: readonly [title: string, source: string, section: string, sym
     /member max_entry is not known/,
   ],
   [
-    "a map type that is not known",
+    "an unknown map type",
     body("socket", "return bpf_map_lookup_elem(&map, ctx) != 0;", 'struct { __uint(type, 99); } map SEC(".maps");'),
     ".maps",
     "map",
@@ -229,7 +229,7 @@ for (const [title, source, section, symbol, message] of unsupported) {
   });
 }
 
-test("maps that are to be pinned are told", () => {
+test("pinned lists the maps declared with LIBBPF_PIN_BY_NAME", () => {
   const map = (name: string, pinning: number) =>
     `struct { __uint(type, ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); __uint(pinning, ${pinning}); } ${name} SEC(".maps");`;
   const { maps, pinned } = readObject(
@@ -259,7 +259,7 @@ test("a call of a kernel function is left to the loader, by name", () => {
   assert.is(programs[0]!.instructions[0]!.src, 2);
 });
 
-test("a weak variable of the kernel that is not there is zero", () => {
+test("a weak kernel variable that is absent has address 0", () => {
   const { programs } = readObject(
     compileText(
       body("socket", "return &never_was_there == 0;", "extern const volatile int never_was_there __ksym __weak;"),

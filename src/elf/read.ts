@@ -68,6 +68,7 @@ export interface ObjectFile {
  * const object = readObject(readFileSync("counter.bpf.o"));
  * for (const error of object.unsupported) console.warn(error.message);
  * using loaded = load(object.programs.filter(({ unsupported }) => unsupported === undefined));
+ * console.log([...loaded.programs.keys()]);
  * ```
  */
 export function readObject(bytes: Uint8Array, options: ReadOptions = {}): ObjectFile {

@@ -104,7 +104,7 @@ const variables = make(
 );
 const all = [connect4, second, variables];
 
-test("what is written is read again", () => {
+test("a written file reads back the same", () => {
   const object = readObject(writeObject(all));
   assert.equal(
     object.programs.map(({ name }) => name),
@@ -179,7 +179,7 @@ test("the same programs give the same bytes", () => {
   assert.not.ok(bytes.includes(process.cwd()), "and nothing of where they were made");
 });
 
-test("a function that several programs share is there once, another one of its name under another", () => {
+test("a shared function is written once, another one of its name under a new name", () => {
   const { symbols } = parseElf(writeObject(all));
   assert.equal(
     symbols.filter(({ section, type }) => section?.name === ".text" && type === 2).map(({ name }) => name),
@@ -187,7 +187,7 @@ test("a function that several programs share is there once, another one of its n
   );
 });
 
-test("func_info names each function, and the maps' declaration is in the BTF", () => {
+test("func_info names each function, and BTF declares the maps", () => {
   const { sections } = parseElf(writeObject(all));
   const data = (name: string) => sections.find((section) => section.name === name)!.data;
   const btf = new Btf(data(".BTF"));

@@ -20,17 +20,26 @@ import { placeFunctions, TEXT, type PlacedFunction, type Placement } from "./fun
 import { mapSections } from "./map-sections.ts";
 
 export interface WriteOptions {
-  /** Whether line_info carries the text of the source lines; true if absent. */
+  /** Whether line_info holds the text of the source lines; true if absent. */
   readonly sourceText?: boolean;
 }
 
 /**
  * Writes programs and their maps as one relocatable ELF file: a section for each
- * hook in libbpf's name, `.text` for subprograms, `.maps` in BTF style, the
+ * hook under libbpf's name, `.text` for subprograms, `.maps` in BTF style, the
  * licence, BTF, and BTF.ext with func_info and line_info. Equal programs give
  * equal bytes.
  * @throws {ElfError} for what an object file cannot hold: programs of different
- * licences or of one name, different maps of one name, calls of kernel functions.
+ * licences or of one name, different maps of one name, calls of kernel functions
+ *
+ * @example
+ * ```ts
+ * import { writeFileSync } from "node:fs";
+ * import { cgroup, PROCEED } from "tsbpf";
+ * import { writeObject } from "tsbpf/elf";
+ *
+ * writeFileSync("allow.bpf.o", writeObject([cgroup.connect4("allow", () => PROCEED).compile()]));
+ * ```
  */
 export function writeObject(programs: readonly Program[], options: WriteOptions = {}): Uint8Array {
   const license = licenseOf(programs);
@@ -127,7 +136,7 @@ export function writeObject(programs: readonly Program[], options: WriteOptions 
 
 function licenseOf(programs: readonly Program[]): string {
   const [first, ...rest] = programs;
-  if (first === undefined) throw new ElfError("there are no programs to write");
+  if (first === undefined) throw new ElfError("no programs to write");
   const other = rest.find(({ license }) => license !== first.license);
   if (other !== undefined) {
     throw new ElfError(
@@ -138,7 +147,7 @@ function licenseOf(programs: readonly Program[]): string {
   return first.license;
 }
 
-/** An instruction as it stands in the file, and the symbol that the loader completes it by. */
+/** An instruction as the file holds it, and the symbol that completes it. */
 function openReference(
   instruction: Instruction,
   placed: PlacedFunction,
@@ -150,7 +159,7 @@ function openReference(
   const { reference, ...bare } = instruction;
   const fail = (reason: string) => new ElfError(reason, { section: placed.section, symbol: placed.name });
   if (target !== undefined) {
-    // The place in .text is in the instruction: for a call in slots, less one, for an address in bytes (llvm_reloc.rst).
+    // The instruction holds the place in .text: slots less one for a call, bytes for an address (llvm_reloc.rst).
     const { offset } = placement.of(placed.program, target);
     return bare.opcode === opcodes.CALL
       ? { bare: { ...bare, immediate: offset / SLOT_SIZE - 1 }, symbol: text! }
@@ -166,7 +175,7 @@ function openReference(
     }
     case "kernel-function":
       throw fail(
-        `it calls the kernel function ${reference.name}: an object file would have to hold its type, which is only known on the kernel it is for`,
+        `it calls the kernel function ${reference.name}: an object file has to hold its type, which only the target kernel knows`,
       );
     case "label":
     case "function":
@@ -186,7 +195,7 @@ function openReference(
   }
 }
 
-/** func_info and line_info: the records of each program, moved to where its functions are in the file. */
+/** func_info and line_info: each program's records, moved to the places of its functions in the file. */
 function extOf(
   builder: BtfBuilder,
   programs: readonly Program[],
@@ -209,7 +218,7 @@ function extOf(
     const types = addFunctions(builder, named);
     const records = lineRecords(builder, named, slots, sourceText);
     placed.forEach((place, i) => {
-      // A subprogram that several programs share is described once.
+      // Several programs share one record of a common subprogram.
       if (place.program !== program || place.index !== i) return;
       functions.get(place.section)!.push([place.offset, types[i]!.type]);
       const start = slots[program.functions[i]!.start]!;
