@@ -1,28 +1,20 @@
-import { u32, u64, type BuilderWith, type Ref } from "tsbpf";
-import { BackendState, type Peer, type Slot } from "./maps.ts";
-import { count } from "./metrics.ts";
-import type { DataPathOptions } from "./options.ts";
-import type { FoundService } from "./service.ts";
-import type { SocketAddress } from "./socket-address.ts";
+/** Session affinity: a client keeps its backend for as long as the service's timeout says. */
+import { u32, u64 } from "tsbpf";
+import type { Features } from "./call.ts";
+import { BackendState } from "./maps.ts";
 
 const NANOSECONDS = 1_000_000_000n;
 
 /**
- * The backend that this client, a network namespace, had from the service
- * within its affinity timeout, if it is active still; else the one that
- * `choose` gives, from now on.
+ * The backend that this client, a network namespace, last had from the service:
+ * if that is within the affinity timeout and the backend is still active. Else
+ * the one that `select` gives, which the client keeps from now on.
  */
-export function keptBackend(
-  b: BuilderWith<"getNetnsCookie" | "ktimeGetNs">,
-  to: SocketAddress,
-  { revNatIndex, affinityTimeout }: FoundService,
-  choose: () => Ref<Slot>,
-  options: DataPathOptions,
-): Ref<Peer> {
-  const { maps, context } = to;
+export const affinity: NonNullable<Features["affinity"]> = (call, { revNatIndex, affinityTimeout }, select) => {
+  const { b, maps } = call;
   const backend = b.zeroed(maps.olderFlows.value.fields.peers.element);
   const found = b.variable(u32, 0);
-  const client = b.struct(maps.affinity.key, { netnsCookie: b.getNetnsCookie(context), revNatIndex });
+  const client = b.struct(maps.affinity.key, { netnsCookie: call.netnsCookie(), revNatIndex });
   const now = b.ktimeGetNs();
   b.if(affinityTimeout.ne(0), () => {
     b.lookup(maps.affinity, client).ifFound((last) => {
@@ -39,12 +31,12 @@ export function keptBackend(
     });
   });
   b.if(found.get().eq(0), () => {
-    const { address, port } = choose();
+    const { address, port } = select();
     b.assign(backend, { address, port });
     b.if(affinityTimeout.ne(0), () => {
       const result = b.update(maps.affinity, client, { lastUsed: now, address, port });
-      if (options.metrics) b.if(result.ne(0), () => count(b, to, options, revNatIndex, "affinityUpdateFailed"));
+      call.countFailure(result, revNatIndex, "affinityUpdateFailed");
     });
   });
   return backend;
-}
+};

@@ -1,47 +1,60 @@
-import { cgroup, PROCEED, SocketType, type BuilderWith, type Scalar } from "tsbpf";
-import { forgetConnection, rememberConnection } from "./connections.ts";
-import { translateDatagram, type DatagramHelper } from "./datagram.ts";
-import type { DataPathOptions } from "./options.ts";
-import { ipv4Address, ipv6Address, mappedAddress, type SocketAddress } from "./socket-address.ts";
-import { translateStream, type StreamHelper } from "./stream.ts";
+/**
+ * Steps 1 and 2 for a socket that is connected: a client asks for a service with
+ * connect(2), and is connected to one of its backends. A TCP socket needs no
+ * more: it carries no address in its replies. A UDP socket that is connected
+ * works like one that sends: see sendmsg.ts.
+ */
+import { cgroup, PROCEED, SocketType, type BuilderWith } from "tsbpf";
+import { ipv4Address, ipv6Address, mappedAddress, type CallHelper, type Features, type SocketAddress } from "./call.ts";
+import { DatagramCall } from "./forward.ts";
+import { StreamCall } from "./stream.ts";
 
-/** connect(2): a socket that asks for a service is sent to one of its backends. */
-export const connect4 = (options: DataPathOptions) =>
+/** connect(2) to an IPv4 address. */
+export const connect4 = (features: Features) =>
   cgroup.connect4("connect4", (b, ctx) => {
-    connect(b, ctx.type, ipv4Address(ctx), options);
+    connect(b, ipv4Address(ctx), features);
     return PROCEED;
   });
 
-/** The same for IPv6 sockets. An IPv4 address in its mapped form is a matter of the IPv4 services. */
-export const connect6 = (options: DataPathOptions) =>
+/** connect(2) of an IPv6 socket. An IPv4 address in its mapped form asks for IPv4 services. */
+export const connect6 = (features: Features) =>
   cgroup.connect6("connect6", (b, ctx) => {
     b.if(
       ctx.userIp6.isV4Mapped(),
-      () => connect(b, ctx.type, mappedAddress(ctx), options),
-      () => connect(b, ctx.type, ipv6Address(ctx), options),
+      () => connect(b, mappedAddress(ctx), features),
+      () => connect(b, ipv6Address(ctx), features),
     );
     return PROCEED;
   });
 
-function connect(
-  b: BuilderWith<DatagramHelper | StreamHelper, 0 | 1>,
-  type: Scalar<"u32">,
-  to: SocketAddress,
-  options: DataPathOptions,
-): void {
-  // What comes last here comes first in the program: datagrams' connect(2) is the cheaper call, of which an instruction more is felt.
+function connect(b: BuilderWith<CallHelper | "setRetval", 0 | 1>, to: SocketAddress, features: Features): void {
+  // The second branch comes first in the bytecode. It is the datagrams', whose connect(2) is the cheaper call.
   b.if(
-    type.ne(SocketType.DGRAM),
-    () => translateStream(b, to, options),
-    () => connectDatagram(b, to, options),
+    to.context.type.ne(SocketType.DGRAM),
+    () => connectStream(new StreamCall(b, to, features)),
+    () => connectDatagrams(new ConnectedDatagrams(b, to, features)),
   );
 }
 
-function connectDatagram(b: BuilderWith<DatagramHelper, 0 | 1>, to: SocketAddress, options: DataPathOptions): void {
-  forgetConnection(b, to, options);
-  translateDatagram(b, to, options, {
-    redirected: options.trackConnections
-      ? (service, backend) => rememberConnection(b, to, service, backend, options)
-      : undefined,
-  });
+function connectStream(call: StreamCall): void {
+  call.forgetConnection();
+  const service = call.findService();
+  const backend = call.selectBackend(service);
+  call.addReverseNat(service, backend);
+  call.noteConnection(service, backend);
+  call.rewriteDestination(service, backend);
+}
+
+function connectDatagrams(call: DatagramCall): void {
+  call.forgetConnection();
+  call.repeatFlow();
+  const service = call.findService();
+  const backend = call.selectBackend(service);
+  call.addReverseNat(service, backend);
+  call.noteConnection(service, backend);
+  call.rewriteDestination(service, backend);
+}
+
+class ConnectedDatagrams extends DatagramCall {
+  protected override readonly connecting = true;
 }

@@ -1,36 +1,35 @@
 /**
- * What is told of each translation while somebody listens: programs are built
- * for it then, and take the place of those that are not.
+ * An event for each translation, written while somebody listens: programs that
+ * write events then take the place of those that do not.
  */
-import { be16, ipv6, percpuArray, ringbuf, struct, u16, u32, u64, u8, type BuilderWith, type Scalar } from "tsbpf";
-import type { DataPathOptions } from "./options.ts";
-import type { Endpoint, SocketAddress } from "./socket-address.ts";
+import { be16, ipv6, percpuArray, ringbuf, struct, u16, u32, u64, u8 } from "tsbpf";
+import type { Features, Moment } from "./call.ts";
 
-/** What an event tells. */
+/** What an event reports. */
 export const EventKind = {
-  /** A socket asks for a service. What follows is `POST_FORWARD`, unless the call is refused. */
+  /** A socket asks for a service. `POST_FORWARD` follows unless the call is refused. */
   PRE_FORWARD: 1,
-  /** It is sent to a backend. */
+  /** The socket is sent to a backend. */
   POST_FORWARD: 2,
-  /** A backend has answered, or its address is asked for. What follows is `POST_REVERSE`, unless the service is no more. */
+  /** A backend answered, or getpeername(2) names one. `POST_REVERSE` follows unless the service is gone. */
   PRE_REVERSE: 3,
-  /** The process is shown the service. */
+  /** The process sees the service. */
   POST_REVERSE: 4,
-} as const;
-export type EventKind = (typeof EventKind)[keyof typeof EventKind];
+} as const satisfies Readonly<Record<Moment, number>>;
+export type EventKind = (typeof EventKind)[Moment];
 
 export const Event = struct("lb_event", {
   /** Nanoseconds since boot (CLOCK_MONOTONIC). */
   time: u64,
-  /** The socket's, as SO_COOKIE has it. */
+  /** The socket's cookie, as SO_COOKIE gives it. */
   cookie: u64,
-  /** Of the calling process's cgroup: its directory's inode number. */
+  /** The calling process's cgroup: its directory's inode number. */
   cgroupId: u64,
-  /** Of the socket's network namespace, as SO_NETNS_COOKIE has it. */
+  /** The socket's network namespace, as SO_NETNS_COOKIE gives it. */
   netnsCookie: u64,
-  /** What the process named, or the packet came from; an IPv4 address in its mapped form. */
+  /** The address that the process named or the packet came from; an IPv4 address in its mapped form. */
   original: ipv6,
-  /** What is put in its place; before that is known, zero. */
+  /** The address in its place; zero before a translation. */
   translated: ipv6,
   /** The calling process. */
   pid: u32,
@@ -38,58 +37,40 @@ export const Event = struct("lb_event", {
   translatedPort: be16,
   /** Names the service, among those of its family. */
   revNatIndex: u16,
-  /** IP protocol number, of which the low byte is enough: MPTCP (262) has TCP's. */
+  /** Low byte of the IP protocol number; MPTCP (262) shares TCP's. */
   protocol: u8,
   /** `EventKind`. */
   kind: u8,
 });
 
-/** Read by one listener. */
+/** Each translation, while somebody listens. One reader at a time. */
 export const events = ringbuf("events", { value: Event, maxEntries: 1 << 20 });
 
-/** Events for which there was no room, for each CPU. */
+/** Events that found no room in the ring buffer, for each CPU. */
 export const eventsLost = percpuArray("events_lost", { value: u64, maxEntries: 1 });
 
-/** The helpers that `tell` calls. */
-export type EventHelper =
-  | "getCurrentCgroupId"
-  | "getCurrentPidTgid"
-  | "getNetnsCookie"
-  | "getSocketCookie"
-  | "ktimeGetNs"
-  | "ringbufOutput";
-
-/**
- * Tells of the address that the context holds now, where the programs are built
- * to tell. What becomes of the call does not depend on whether it succeeds.
- * @param about asked only then: what is read for it is not in the bytecode otherwise
- */
-export function tell(
-  b: BuilderWith<EventHelper>,
-  to: SocketAddress,
-  { events: telling }: DataPathOptions,
-  kind: EventKind,
-  about: () => { readonly revNatIndex: Scalar<"u16">; readonly translated?: Endpoint },
-): void {
-  if (!telling) return;
-  const { revNatIndex, translated } = about();
-  const { context, protocol, address, port } = to;
-  const event = b.zeroed(Event);
-  event.time.set(b.ktimeGetNs());
-  event.cookie.set(b.getSocketCookie(context));
-  event.cgroupId.set(b.getCurrentCgroupId());
-  event.netnsCookie.set(b.getNetnsCookie(context));
-  event.pid.set(b.getCurrentPidTgid().shr(32).to(u32));
-  event.protocol.set(protocol.to(u8));
-  event.kind.set(kind);
-  event.revNatIndex.set(revNatIndex);
-  event.original.set(address);
-  event.originalPort.set(port);
-  if (translated !== undefined) {
-    event.translated.set(translated.address);
-    event.translatedPort.set(translated.port);
-  }
-  b.if(b.ringbufOutput(events, event).ne(0), () => {
-    b.lookup(eventsLost, 0).ifFound((lost) => lost.value.set(lost.value.add(1)));
-  });
-}
+export const eventsOfCalls: NonNullable<Features["events"]> = {
+  /** Writes the event with the address that the context holds now. The call goes on where that fails. */
+  emit(call, moment, about) {
+    const { revNatIndex, translated } = about();
+    const { b, protocol, address, port } = call;
+    const event = b.zeroed(Event);
+    event.time.set(b.ktimeGetNs());
+    event.cookie.set(call.cookie());
+    event.cgroupId.set(b.getCurrentCgroupId());
+    event.netnsCookie.set(call.netnsCookie());
+    event.pid.set(b.getCurrentPidTgid().shr(32).to(u32));
+    event.protocol.set(protocol.to(u8));
+    event.kind.set(EventKind[moment]);
+    event.revNatIndex.set(revNatIndex);
+    event.original.set(address);
+    event.originalPort.set(port);
+    if (translated !== undefined) {
+      event.translated.set(translated.address);
+      event.translatedPort.set(translated.port);
+    }
+    b.if(b.ringbufOutput(events, event).ne(0), () => {
+      b.lookup(eventsLost, 0).ifFound((lost) => lost.value.set(lost.value.add(1)));
+    });
+  },
+};

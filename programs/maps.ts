@@ -26,7 +26,6 @@ import {
   u8,
   type IpAddressSchema,
 } from "tsbpf";
-import { FILTER_WORDS } from "./service-filter.ts";
 
 /** A row of slots in one number, so that it is read in one piece: the first slot's index below, how many in the upper half. */
 const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
@@ -77,6 +76,29 @@ export const RECENT_FLOWS = 4;
 
 /** How many older flows of a socket stay in the reverse map. A power of two. With more, the oldest gives way. */
 export const OLDER_FLOWS = 32;
+
+/** Words of the service filter, of 64 bits each: see service-filter.ts. */
+export const FILTER_WORDS = 1024;
+
+/** A word of the filter and, in its lower six bits, the number of a bit there. */
+export interface FilterPlace<Word, Bit> {
+  readonly word: Word;
+  readonly bit: Bit;
+}
+
+/**
+ * 2^64 and 2^32 divided by the golden ratio, made odd (Knuth, The Art of
+ * Computer Programming, volume 3, section 6.4): the upper bits of a product
+ * depend on every bit of the other factor.
+ */
+export const FILTER_FACTOR = 0x9e37_79b9_7f4a_7c15n;
+export const FILTER_FACTOR_32 = 0x9e37_79b1;
+
+/** How far the port is shifted up beside the bytes of an IPv4 address, and into those of an IPv6 one. */
+export const FILTER_PORT_SHIFT = { ipv4: 24, ipv6: 48 } as const;
+
+/** The index in the maps of counters for what no service can be named for. */
+export const NO_SERVICE = 0;
 
 /** How often what became of a service's calls. */
 export const Counters = struct("lb_counters", {

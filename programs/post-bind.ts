@@ -1,32 +1,34 @@
-import { cgroup, PROCEED, REJECT, u16, u8, type AnyContext, type BuilderWith, type Scalar } from "tsbpf";
-import { maps4, maps6, Scope, type Maps } from "./maps.ts";
-import { isOfHost } from "./network-namespace.ts";
-import type { DataPathOptions } from "./options.ts";
-
 /**
- * bind(2) to an IPv4 address: the port of a service on the host's own addresses
- * is taken, in the host's network namespace. In others it is free.
+ * Beside the article's steps: a service that takes a port of the host's own
+ * addresses keeps processes of the host's network namespace from binding it. In
+ * other namespaces the port is free.
  */
-export const postBind4 = (options: DataPathOptions) =>
+import { cgroup, PROCEED, REJECT, u16, u8, type BuilderWith, type ContextOf } from "tsbpf";
+import { Call, type CallHelper, type Features } from "./call.ts";
+import { isOfHost } from "./host-namespace.ts";
+import { maps4, maps6, Scope, type Maps } from "./maps.ts";
+
+/** bind(2) to an IPv4 address. */
+export const postBind4 = (features: Features) =>
   cgroup.postBind4("post_bind4", (b, ctx) => {
-    refuseNodePort(b, maps4, "0.0.0.0", ctx, options);
+    refuseNodePort(b, ctx, maps4, "0.0.0.0", features);
     return PROCEED;
   });
 
-/** The same for IPv6 sockets, which IPv4 clients reach too. */
-export const postBind6 = (options: DataPathOptions) =>
+/** bind(2) of an IPv6 socket, which IPv4 clients may reach too. */
+export const postBind6 = (features: Features) =>
   cgroup.postBind6("post_bind6", (b, ctx) => {
-    refuseNodePort(b, maps4, "0.0.0.0", ctx, options);
-    refuseNodePort(b, maps6, "::", ctx, options);
+    refuseNodePort(b, ctx, maps4, "0.0.0.0", features);
+    refuseNodePort(b, ctx, maps6, "::", features);
     return PROCEED;
   });
 
 function refuseNodePort(
-  b: BuilderWith<"getNetnsCookie", 0 | 1>,
-  { services }: Maps,
+  b: BuilderWith<CallHelper, 0 | 1>,
+  ctx: ContextOf<typeof cgroup.postBind4> | ContextOf<typeof cgroup.postBind6>,
+  maps: Maps,
   unspecified: string,
-  ctx: AnyContext & { readonly srcPort: Scalar<"u32">; readonly protocol: Scalar<"u32"> },
-  options: DataPathOptions,
+  features: Features,
 ): void {
   const key = {
     address: unspecified,
@@ -34,5 +36,6 @@ function refuseNodePort(
     protocol: ctx.protocol.to(u8),
     scope: Scope.NODE_PORT,
   };
-  b.lookup(services, key).ifFound(() => b.if(isOfHost(b, ctx, options), () => b.return(REJECT)));
+  const call = new Call(b, maps, ctx, features);
+  b.lookup(maps.services, key).ifFound(() => b.if(isOfHost(call), () => b.return(REJECT)));
 }

@@ -1,59 +1,81 @@
-import { PROCEED, type BuilderWith, type Scalar } from "tsbpf";
-import { redirect } from "./backend.ts";
-import { EventKind, tell, type EventHelper } from "./events.ts";
-import { currentGeneration, findRecent, forgetFlow, withBackend } from "./flows.ts";
-import { count, countMiss } from "./metrics.ts";
-import type { DataPathOptions } from "./options.ts";
-import { unlessStillService } from "./service.ts";
-import type { SocketAddress } from "./socket-address.ts";
-
 /**
- * The context holds a backend's address: the process is shown the service that
- * it asked for. A flow whose service is gone is forgotten.
+ * The way back: calls whose address is a backend's, with the actions of step 4
+ * as their verbs. recvmsg.ts and getpeername.ts say in which order.
  */
-export function translateReply(
-  b: BuilderWith<EventHelper | "skStorageGet">,
-  from: SocketAddress,
-  options: DataPathOptions,
-): void {
-  // A socket that never asked for a service has no storage, and is done here.
-  const known = b.skStorageGet(from.maps.flows, from.sk).orReturn(PROCEED);
-  const now = currentGeneration(b);
-  findRecent(b, known, (flow) => withBackend(flow, from).and(() => flow.revNatIndex.ne(0))).ifFound((flow) => {
-    const service = { address: flow.serviceAddress, port: flow.servicePort, revNatIndex: flow.revNatIndex };
-    tell(b, from, options, EventKind.PRE_REVERSE, () => flow);
-    b.if(flow.generation.ne(now), () =>
-      unlessStillService(b, from, service, () => {
-        countMiss(b, from, options, flow.revNatIndex);
-        forgetFlow(b, from, flow);
-        b.return(PROCEED);
-      }),
-    );
-    count(b, from, options, flow.revNatIndex, "replies");
-    tell(b, from, options, EventKind.POST_REVERSE, () => ({ ...service, translated: service }));
-    redirect(from, service);
-    b.return(PROCEED);
-  });
-  b.if(known.olderCount.ne(0), () => translateOlder(b, from, b.getSocketCookie(from.context), options));
+import { PROCEED, type Condition, type Scalar } from "tsbpf";
+import { AddressCall, type Endpoint } from "./call.ts";
+import { unlessStillService } from "./find-service.ts";
+import { currentGeneration, findRecent, forgetFlow, withBackend } from "./reverse-nat.ts";
+
+/** The service behind a backend's address: what reverse NAT remembers. */
+export interface ReverseNat extends Endpoint {
+  readonly revNatIndex: Scalar<"u16">;
+  /** The services changed since this was last found true; where absent, they may have. */
+  readonly outdated?: Condition;
+  forget(): void;
 }
 
-/** The same for a flow that only the reverse map still has. */
-function translateOlder(
-  b: BuilderWith<EventHelper>,
-  from: SocketAddress,
-  cookie: Scalar<"u64">,
-  options: DataPathOptions,
-): void {
-  const { reverseSk } = from.maps;
-  const key = { cookie, address: from.address, port: from.port };
-  const entry = b.lookup(reverseSk, key).orReturn(PROCEED);
-  tell(b, from, options, EventKind.PRE_REVERSE, () => entry);
-  unlessStillService(b, from, entry, () => {
-    countMiss(b, from, options, entry.revNatIndex);
-    b.delete(reverseSk, key);
-    b.return(PROCEED);
+/** A call about an address from which the socket received, or to which it is connected. */
+export class ReplyCall extends AddressCall {
+  /**
+   * Runs `translate` with the service that this socket asked for, if the address
+   * is a backend's: for each of the two places where that is remembered. Any other
+   * address stays as it is.
+   */
+  findReverseNat(translate: (found: ReverseNat) => void): void {
+    const { b, maps } = this;
+    // A socket that never asked for a service has no storage, and is done here.
+    const known = b.skStorageGet(maps.flows, this.socket).orReturn(PROCEED);
+    const now = currentGeneration(this);
+    findRecent(this, known, (flow) => withBackend(flow, this).and(() => flow.revNatIndex.ne(0))).ifFound((flow) => {
+      translate({
+        address: flow.serviceAddress,
+        port: flow.servicePort,
+        get revNatIndex() {
+          return flow.revNatIndex;
+        },
+        outdated: flow.generation.ne(now),
+        forget: () => forgetFlow(this, flow),
+      });
+      b.return(PROCEED);
+    });
+    b.if(known.olderCount.ne(0), () => {
+      const key = { cookie: this.cookie(), address: this.address, port: this.port };
+      const entry = b.lookup(maps.reverseSk, key).orReturn(PROCEED);
+      translate({
+        address: entry.address,
+        port: entry.port,
+        revNatIndex: entry.revNatIndex,
+        forget: () => b.delete(maps.reverseSk, key),
+      });
+    });
+  }
+
+  /** Forgets what is remembered, and leaves the address as it is, where the service is gone or another. */
+  dropIfStale(found: ReverseNat): void {
+    const drop = () =>
+      unlessStillService(this, found, () => {
+        this.features.counters?.countMiss(this, found.revNatIndex);
+        found.forget();
+        this.b.return(PROCEED);
+      });
+    this.emit("PRE_REVERSE", () => found);
+    if (found.outdated === undefined) drop();
+    else this.b.if(found.outdated, drop);
+  }
+
+  /** The process sees the service. */
+  rewriteSource(found: ReverseNat): void {
+    this.count(found.revNatIndex, "replies");
+    this.emit("POST_REVERSE", () => ({ revNatIndex: found.revNatIndex, translated: found }));
+    this.rewrite(found);
+  }
+}
+
+/** A backend's address gives way to its service's. */
+export function translateReply(call: ReplyCall): void {
+  call.findReverseNat((service) => {
+    call.dropIfStale(service);
+    call.rewriteSource(service);
   });
-  count(b, from, options, entry.revNatIndex, "replies");
-  tell(b, from, options, EventKind.POST_REVERSE, () => ({ revNatIndex: entry.revNatIndex, translated: entry }));
-  redirect(from, entry);
 }

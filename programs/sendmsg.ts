@@ -1,24 +1,44 @@
+/**
+ * Steps 1 and 2 for a UDP socket that names a destination with each datagram: a
+ * client sends to a service, and the datagram goes to one of its backends. The
+ * socket remembers the service for the replies, which are recvmsg.ts.
+ */
 import { AddressFamily, cgroup, PROCEED, type Condition, type SockAddr4 } from "tsbpf";
-import { translateDatagram } from "./datagram.ts";
-import type { DataPathOptions } from "./options.ts";
-import { ipv4Address, ipv6Address } from "./socket-address.ts";
+import { ipv4Address, ipv6Address, type Features } from "./call.ts";
+import { DatagramCall } from "./forward.ts";
 
-/** A UDP datagram whose address is named with it; also one that an IPv6 socket sends to an IPv4 address. */
-export const sendmsg4 = (options: DataPathOptions) =>
+/** sendmsg(2) to an IPv4 address, of an IPv6 socket too. */
+export const sendmsg4 = (features: Features) =>
   cgroup.sendmsg4("sendmsg4", (b, ctx) => {
-    // Replies to an IPv6 socket are recvmsg6's, which is not there in the second case.
-    b.if(options.ipv6 ? isPeerOfIpv6Socket(ctx) : ctx.family.eq(AddressFamily.INET6), () => b.return(PROCEED));
-    translateDatagram(b, ipv4Address(ctx), options);
+    // recvmsg6 translates the replies to an IPv6 socket. Without it there is no way back, so there is none to a backend.
+    const skipped = features.options.ipv6 ? goesToOwnPeer(ctx) : ctx.family.eq(AddressFamily.INET6);
+    b.if(skipped, () => b.return(PROCEED));
+    sendToBackend(new DatagramCall(b, ipv4Address(ctx), features));
     return PROCEED;
   });
 
+/** sendmsg(2) to an IPv6 address. The kernel hands mapped addresses to sendmsg4. */
+export const sendmsg6 = (features: Features) =>
+  cgroup.sendmsg6("sendmsg6", (b, ctx) => {
+    sendToBackend(new DatagramCall(b, ipv6Address(ctx), features));
+    return PROCEED;
+  });
+
+function sendToBackend(call: DatagramCall): void {
+  call.repeatFlow(); // asked before, and no service changed since: to the same backend, and done
+  const service = call.findService(); // none: the datagram goes on as it is
+  const backend = call.selectBackend(service); // the socket's backend of before, or a new one
+  call.addReverseNat(service, backend);
+  call.rewriteDestination(service, backend);
+}
+
 /**
- * What an IPv6 socket sends to a mapped address that it is connected to comes
- * with this address, as if the process had named it: for a service, its
- * backend's. It goes there, as from an IPv4 socket, which no program sees:
- * what any other backend answered, the socket would not hear.
+ * An IPv6 socket sends to the mapped address that it is connected to. The kernel
+ * shows this program the peer, as if the process had named it: for a service,
+ * the backend. The datagram goes there, as with an IPv4 socket, for which the
+ * kernel runs no program: the socket hears no other backend.
  */
-const isPeerOfIpv6Socket = (ctx: SockAddr4): Condition =>
+const goesToOwnPeer = (ctx: SockAddr4): Condition =>
   ctx.family.eq(AddressFamily.INET6).and(() => {
     const { sk } = ctx;
     return sk.state
@@ -27,12 +47,5 @@ const isPeerOfIpv6Socket = (ctx: SockAddr4): Condition =>
       .and(() => sk.dstPort.eq(ctx.userPort));
   });
 
-/** `TCP_ESTABLISHED`, the state of a connected datagram socket too. */
+/** `TCP_ESTABLISHED`, which is also the state of a connected datagram socket. */
 const CONNECTED = 1;
-
-/** A UDP datagram to an IPv6 address. The kernel turns those to mapped addresses over to sendmsg4. */
-export const sendmsg6 = (options: DataPathOptions) =>
-  cgroup.sendmsg6("sendmsg6", (b, ctx) => {
-    translateDatagram(b, ipv6Address(ctx), options);
-    return PROCEED;
-  });

@@ -1,18 +1,23 @@
-/** The filter's hash in user space beside the programs'. */
+/** The filter's hash in user space agrees with the programs'. */
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { cgroup, PROCEED, REJECT, decodeValue, encodeValue, ipv4, ipv6, type BuilderWith } from "tsbpf";
+import { cgroup, PROCEED, REJECT, decodeValue, encodeValue, ipv4, ipv6, type BuilderOf } from "tsbpf";
 import { World } from "tsbpf/sim";
-import { maps4, maps6 } from "./maps.ts";
-import { filterPlace, filterWords, FILTER_WORDS } from "./service-filter.ts";
-import { mayBeService } from "./service.ts";
-import { ipv4Address, ipv6Address, mappedAddress, type SocketAddress } from "./socket-address.ts";
+import { ipv4Address, ipv6Address, mappedAddress, type SocketAddress } from "./call.ts";
+import { featuresFor } from "./features.ts";
+import { mayBeService } from "./find-service.ts";
+import { DatagramCall } from "./forward.ts";
+import { FILTER_WORDS, maps4, maps6 } from "./maps.ts";
+import { defaultOptions } from "./options.ts";
+import { filterPlace, filterWords } from "./service-filter.ts";
 
 const test = suite("service filter");
 
-function ask(b: BuilderWith<never, 0 | 1>, to: SocketAddress): void {
-  b.if(mayBeService(b, to), () => b.return(PROCEED));
+const features = featuresFor(defaultOptions);
+
+function ask(b: BuilderOf<typeof cgroup.connect4>, to: SocketAddress): void {
+  b.if(mayBeService(new DatagramCall(b, to, features)), () => b.return(PROCEED));
 }
 
 const asIpv4 = cgroup.connect4("as_ipv4", (b, ctx) => {
@@ -39,7 +44,7 @@ for (const [name, program, map, address, asked] of [
   ["IPv4 mapped", asIpv6, maps4.serviceFilter, address4, (address: string) => ({ userIp6: `::ffff:${address}` })],
   ["IPv6", asIpv6, maps6.serviceFilter, address6, (address: string) => ({ userIp6: address })],
 ] as const) {
-  test(`${name}: a program goes by the bit that user space sets, and by no other`, () => {
+  test(`${name}: the program reads the bit that user space sets, and no other`, () => {
     const world = new World();
     const filter = world.map(map);
     fc.assert(
@@ -57,7 +62,7 @@ for (const [name, program, map, address, asked] of [
   });
 }
 
-test("neighbours share a bit, and other addresses and ports have others", () => {
+test("neighbouring addresses share a bit; other addresses and ports have their own", () => {
   for (const [own, neighbour, others] of [
     ["100.0.0.1", "100.0.0.254", ["100.0.1.1", "100.1.0.1", "101.0.0.1"]],
     ["fd00::1", "fd00::fe", ["fd00::101", "fd00::1:1", "fd00:0:0:1::1", "fe00::1"]],
@@ -86,7 +91,7 @@ test("the bits of one network are spread over eight words, and networks over all
   }
 });
 
-test("the words of several front ends have all their bits, and no others", () => {
+test("the words of several front ends hold their bits only", () => {
   const frontEnds = [
     { address: "10.96.0.1", port: 443 },
     { address: "10.96.0.10", port: 53 },

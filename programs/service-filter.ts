@@ -1,38 +1,19 @@
 /**
  * The filter before the services map: a bit for each service's address and
- * port, so that a destination that is no service costs one read of 8 KB, and no
- * search in a hash map of megabytes. A bit that is not set says that there is
- * no service; one that is set says that there may be one.
+ * port. A destination that is not a service costs one read of 8 KB in place of
+ * a search in a hash map of megabytes. A clear bit rules out a service; a set
+ * bit means that there may be one.
  *
- * The upper part of the address, of IPv4 16 bits and of IPv6 64, names one of
- * 128 groups of eight words: a cache line or two, so that destinations in a few
- * networks find theirs in the processor's cache, however many services there
- * are in others. The place in the group depends on all of the address but its
- * last byte, since services lie next to each other, and on the port.
+ * The upper part of the address (16 bits of IPv4, 64 of IPv6) selects one of
+ * 128 groups of eight words, a cache line or two: destinations in a few networks
+ * find theirs in the processor's cache, however many services other networks
+ * have. The place in the group depends on the port and on all of the address but
+ * its last byte, since services lie next to each other.
  *
- * This is the hash in user space; `SocketAddress.filterPlace` is the programs'.
+ * This is the control plane's half; find-service.ts has the programs'.
  */
 import { encodeValue, ipv4, ipv6 } from "tsbpf";
-
-/** Words of 64 bits. */
-export const FILTER_WORDS = 1024;
-
-/** A word of the filter and, in its lower six bits, the number of a bit there. */
-export interface FilterPlace<Word, Bit> {
-  readonly word: Word;
-  readonly bit: Bit;
-}
-
-/**
- * 2^64 and 2^32 divided by the golden ratio, made odd (Knuth, The Art of
- * Computer Programming, volume 3, section 6.4): the upper bits of a product
- * depend on every bit of the other factor.
- */
-export const FILTER_FACTOR = 0x9e37_79b9_7f4a_7c15n;
-export const FILTER_FACTOR_32 = 0x9e37_79b1;
-
-/** How far the port is shifted up beside the bytes of an IPv4 address, and into those of an IPv6 one. */
-export const FILTER_PORT_SHIFT = { ipv4: 24, ipv6: 48 } as const;
+import { FILTER_FACTOR, FILTER_FACTOR_32, FILTER_PORT_SHIFT, type FilterPlace } from "./maps.ts";
 
 interface FrontEnd {
   /** IPv4, dotted, or IPv6. */

@@ -1,22 +1,16 @@
+/** Step 5: the last descriptor of a socket is closed, and its entries in the maps go with it. */
 import { cgroup, PROCEED, SocketType } from "tsbpf";
-import { deleteConnection } from "./connections.ts";
-import { deleteReverseEntries } from "./flows.ts";
+import { Call, type Features } from "./call.ts";
 import { maps4, maps6 } from "./maps.ts";
-import type { DataPathOptions } from "./options.ts";
+import { deleteReverseNat } from "./reverse-nat.ts";
 
-/** The last descriptor of a socket is closed: its entries in the maps go with it. */
-export const sockRelease = (options: DataPathOptions) =>
+export const sockRelease = (features: Features) =>
   cgroup.sockRelease("sock_release", (b, ctx) => {
-    if (options.trackConnections) deleteConnection(b, ctx, () => b.getSocketCookie(ctx), options);
+    const call = new Call(b, maps4, ctx, features);
+    features.connections?.forget(call);
     b.if(ctx.type.ne(SocketType.DGRAM), () => b.return(PROCEED));
-    b.skStorageGet(maps4.flows, ctx).ifFound((known) =>
-      deleteReverseEntries(b, maps4, ctx, known, () => b.getSocketCookie(ctx), options),
-    );
-    if (options.ipv6) {
-      // Whatever its family: an IPv6 socket may have become an IPv4 one since (IPV6_ADDRFORM).
-      b.skStorageGet(maps6.flows, ctx).ifFound((known) =>
-        deleteReverseEntries(b, maps6, ctx, known, () => b.getSocketCookie(ctx), options),
-      );
-    }
+    deleteReverseNat(call);
+    // An IPv4 socket may have been an IPv6 one (IPV6_ADDRFORM).
+    if (features.options.ipv6) deleteReverseNat(new Call(b, maps6, ctx, features));
     return PROCEED;
   });

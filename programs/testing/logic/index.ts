@@ -6,7 +6,7 @@ import { connectionCases } from "./connection-cases.ts";
 import { counterCases } from "./counter-cases.ts";
 import { datagramCases } from "./datagram-cases.ts";
 import { eventCases } from "./event-cases.ts";
-import { leftAloneCases, leftAloneSimulatorCases } from "./left-alone-cases.ts";
+import { leftAloneCases, leftAloneSimulatorCases } from "./exemption-cases.ts";
 import { maglevCases } from "./maglev-cases.ts";
 import { otherCases } from "./other-cases.ts";
 import { replyCases } from "./reply-cases.ts";

@@ -1,4 +1,4 @@
-/** A check for a null that never is one. */
+/** A null check that never fails. */
 export interface NeverNull {
   /** The file under programs/. */
   readonly file: string;
@@ -7,21 +7,21 @@ export interface NeverNull {
   readonly why: string;
 }
 
-/** Every branch that goes one way only, with the reason why: the verifier wants the check, and nothing can have it fail. */
+/** Every branch that goes one way only: the verifier demands the check, and nothing makes it fail. */
 export const neverNull: readonly NeverNull[] = [
   {
-    file: "flows.ts",
-    line: "return b.lookup(generation, 0).orReturn(1).value;",
+    file: "reverse-nat.ts",
+    line: "return call.b.lookup(generation, 0).orReturn(1).value;",
     why: "the array has an element 0",
   },
   {
-    file: "flows.ts",
-    line: "b.skStorageGet(to.maps.flows, to.sk).ifFound((known) => {",
-    why: "it has been made just before",
+    file: "reverse-nat.ts",
+    line: "b.skStorageGet(maps.flows, call.socket).ifFound((known) => {",
+    why: "the line above it made it",
   },
   {
-    file: "flows.ts",
-    line: "b.skStorageGet(olderFlows, socket).ifFound(({ peers }) => {",
+    file: "reverse-nat.ts",
+    line: "b.skStorageGet(maps.olderFlows, socket).ifFound(({ peers }) => {",
     why: "it was made with the first older flow",
   },
   {
@@ -30,8 +30,8 @@ export const neverNull: readonly NeverNull[] = [
     why: "the array has an element 0",
   },
   {
-    file: "service.ts",
-    line: "const bits = b.lookup(to.maps.serviceFilter, word).orReturn(PROCEED);",
+    file: "find-service.ts",
+    line: "const bits = b.lookup(maps.serviceFilter, word).orReturn(PROCEED);",
     why: "the array has an element for each word that a hash may name",
   },
 ];
