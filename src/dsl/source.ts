@@ -2,12 +2,16 @@ import { findSourceMap } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { SourceLocation } from "../asm/index.ts";
 
+/** A CommonJS bundle has no `import.meta.url`, and one file for the DSL and its callers: no frame is a caller's. */
+const IN_A_BUNDLE = "file:///";
+
 /**
  * Finds the line of TypeScript that called into the DSL: the stack frame below
  * the called method. Stack traces dominate the cost of building a program, so
  * one frame is captured and each place in a file is resolved once.
  */
-const here = import.meta.url.slice(0, import.meta.url.lastIndexOf("/") + 1);
+const module = (import.meta.url as string | undefined) ?? IN_A_BUNDLE;
+const here = module.slice(0, module.lastIndexOf("/") + 1);
 /** In a CommonJS package, frames have paths in place of URLs. */
 const herePath = fileURLToPath(here);
 
