@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import ts from "typescript-classic";
-import { commentOf, exportsOf, isPrivate, type Declaration, type Export } from "./reference/declarations.ts";
+import {
+  commentOf,
+  exportsOf,
+  isFunction,
+  isPrivate,
+  type Declaration,
+  type Export,
+} from "./reference/declarations.ts";
 import { parseDocComment } from "./reference/doc-comment.ts";
 import { doors, ROOT } from "./reference/doors.ts";
 import { namedHooks } from "./reference/hooks-page.ts";
@@ -40,7 +47,7 @@ const shown = doors().flatMap((door) => {
 
 test("every example passes the type checker", () => {
   const examples = documented(shown).flatMap((comment) => parseDocComment(comment).examples);
-  assert.ok(examples.length > 10, `${examples.length} examples`);
+  assert.ok(examples.length > 100, `${examples.length} examples`);
   mkdirSync(join(ROOT, ".cache"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, ".cache/api-examples-"));
   try {
@@ -62,6 +69,31 @@ test("every example passes the type checker", () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+/** Errors are thrown by functions, whose examples show them where that helps. */
+const isError = (declaration: Declaration): boolean =>
+  ts.isClassDeclaration(declaration) && /Error$|Fault$/.test(declaration.name!.text);
+
+test("every public function has an example", () => {
+  const without = shown
+    .filter(({ declarations }) => declarations.some((declaration) => isFunction(declaration) && !isError(declaration)))
+    .filter(({ declarations }) =>
+      documented([{ declarations }]).every((comment) => parseDocComment(comment).examples.length === 0),
+    )
+    .map(({ name, file }) => `${file} ${name}`);
+  assert.equal(without, [], `${without.length} have none`);
+});
+
+test("every export has a comment", () => {
+  const without = doors()
+    .flatMap(ownExports)
+    .filter(
+      ({ declarations }) =>
+        declarations.length > 0 && declarations.every((declaration) => commentOf(declaration) === undefined),
+    )
+    .map(({ name, file }) => `${file} ${name}`);
+  assert.equal(without, [], `${without.length} have none`);
 });
 
 test("every export, hook and builder method is in the docs", () => {

@@ -16,6 +16,7 @@ import {
   operationOf,
 } from "./opcode.ts";
 
+/** How labels are resolved. */
 export interface AssembleOptions {
   /**
    * Whether a jump whose target lies beyond 16 bits may become a `gotol`, which
@@ -25,6 +26,7 @@ export interface AssembleOptions {
   readonly longJumps?: boolean;
 }
 
+/** Instructions, and where their labels are. */
 export interface Assembled {
   /** Every jump, call of a subprogram and address of one resolved; maps and kernel functions still open. */
   readonly instructions: Instruction[];

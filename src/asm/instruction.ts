@@ -10,6 +10,7 @@
 /** Number of a register: r0 to r10; 11 is the hidden one that only the kernel uses. */
 export type RegisterNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
+/** One instruction as a plain value; an `lddw` is one, though it takes two slots. */
 export interface Instruction {
   /** Operation, source bit, mode and class: 8 bits. */
   readonly opcode: number;

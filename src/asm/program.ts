@@ -36,6 +36,7 @@ export interface Program<out T extends string = string> {
   readonly unsupported?: Error;
 }
 
+/** A function of a program: the program itself, or a subprogram. */
 export interface ProgramFunction {
   readonly name: string;
   readonly start: number;
@@ -64,6 +65,20 @@ export interface ProgramParts
  * that are called, or whose address is taken), checks that maps are declared.
  * @throws {AsmError} as `assemble`; for an empty program; for a map that is
  * referred to and not declared, or declared twice.
+ * @example
+ * ```ts
+ * import { AttachType, load, ProgramType } from "tsbpf";
+ * import { exit, mov, program, r0 } from "tsbpf/asm";
+ *
+ * const allow = program({
+ *   name: "allow",
+ *   type: ProgramType.CGROUP_SOCK_ADDR,
+ *   expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+ *   section: "cgroup/connect4",
+ *   items: [mov(r0, 1), exit()],
+ * });
+ * using loaded = load([allow]);
+ * ```
  */
 export function program({
   name,

@@ -6,6 +6,7 @@
  */
 import type { BtfType } from "./type.ts";
 
+/** The parts of BTF that a kernel takes. */
 export interface BtfFeatures {
   /** Functions and their prototypes; func_info needs them. */
   readonly func: boolean;

@@ -21,6 +21,7 @@ export interface ProgramBtf {
   readonly lineInfoRecordSize: typeof LINE_INFO_SIZE;
 }
 
+/** How a program's BTF is made. */
 export interface ProgramBtfOptions {
   /** What the kernel accepts; everything if absent. */
   readonly features?: BtfFeatures;

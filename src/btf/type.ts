@@ -1,6 +1,7 @@
 /** One BTF type as a plain value. Types name each other by id; id 0 is `void`. */
 import type { BtfLinkage } from "./format.ts";
 
+/** A member of a struct or union. */
 export interface BtfMember {
   /** Empty for an anonymous struct or union. */
   readonly name: string;
@@ -11,12 +12,14 @@ export interface BtfMember {
   readonly bits: number;
 }
 
+/** A parameter of a function. */
 export interface BtfParameter {
   readonly name: string;
   /** 0 for the last one means `...`. */
   readonly type: number;
 }
 
+/** A whole number. */
 export interface BtfInt {
   readonly kind: "int";
   readonly name: string;
@@ -26,6 +29,7 @@ export interface BtfInt {
   readonly encoding: "unsigned" | "signed" | "char" | "bool";
 }
 
+/** A struct or union. */
 export interface BtfComposite {
   readonly kind: "struct" | "union";
   readonly name: string;
@@ -34,6 +38,7 @@ export interface BtfComposite {
   readonly members: readonly BtfMember[];
 }
 
+/** An enum. */
 export interface BtfEnum {
   /** `enum64` holds values of 64 bits, `enum` of 32. */
   readonly kind: "enum" | "enum64";
@@ -44,6 +49,7 @@ export interface BtfEnum {
   readonly values: readonly { readonly name: string; readonly value: bigint }[];
 }
 
+/** A type, decoded. */
 export type BtfType =
   | { readonly kind: "void" }
   | BtfInt

@@ -74,6 +74,7 @@ export interface BigEndianScalar<K extends BigEndianKind> extends Comparable<K> 
   toHost(): Scalar<HostOf[K]>;
 }
 
+/** A number of a kind, as a program sees it: `HostScalar` or `BigEndianScalar`. */
 export type Scalar<K extends ScalarKind> = K extends HostKind
   ? HostScalar<K>
   : K extends BigEndianKind

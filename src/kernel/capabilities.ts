@@ -9,7 +9,16 @@ export function effectiveCapabilities(status: string): bigint {
   return found === undefined ? 0n : BigInt(`0x${found}`);
 }
 
-/** This process's effective capabilities, as a bit set: bit `Capability.BPF` is CAP_BPF. */
+/**
+ * This process's effective capabilities, as a bit set: bit `Capability.BPF` is CAP_BPF.
+ *
+ * @example
+ * ```ts
+ * import { capabilities, Capability } from "tsbpf/kernel";
+ *
+ * const mayLoad = (capabilities() & (1n << BigInt(Capability.BPF))) !== 0n;
+ * ```
+ */
 export function capabilities(): bigint {
   return effectiveCapabilities(readFileSync("/proc/self/status", "utf8"));
 }

@@ -5,6 +5,13 @@ let known: number | undefined;
 /**
  * CPUs that may ever come online: the number of values in an element of a per-CPU map. 1 on systems other than
  * Linux.
+ *
+ * @example
+ * ```ts
+ * import { possibleCpus } from "tsbpf/kernel";
+ *
+ * const zeroes = new Array<bigint>(possibleCpus()).fill(0n);
+ * ```
  */
 export function possibleCpus(): number {
   if (process.platform !== "linux") return 1;

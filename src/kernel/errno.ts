@@ -31,7 +31,16 @@ export const Errno = {
 
 const names = new Map<number, string>(Object.entries(Errno).map(([name, number]) => [number, name]));
 
-/** `EINVAL` for 22; `error 999` for a number outside the table. */
+/**
+ * `EINVAL` for 22; `error 999` for a number outside the table.
+ *
+ * @example
+ * ```ts
+ * import { errnoName } from "tsbpf/kernel";
+ *
+ * console.log(errnoName(22)); // EINVAL
+ * ```
+ */
 export function errnoName(errno: number): string {
   return names.get(errno) ?? `error ${errno}`;
 }

@@ -6,6 +6,14 @@ import { closeSync } from "node:fs";
  *
  * The garbage collector does not close it, since the kernel may hold the number: after a late close, the number
  * could name another file.
+ *
+ * @example
+ * ```ts
+ * import { openCgroup, type Fd } from "tsbpf/kernel";
+ *
+ * using cgroup: Fd = openCgroup("/sys/fs/cgroup");
+ * console.log(cgroup.number);
+ * ```
  */
 export class Fd {
   readonly #number: number;

@@ -7,6 +7,7 @@ import { Errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, type NativeStruct } from "./ffi.ts";
 
+/** What the kernel says of a program. */
 export interface ProgramInfo {
   readonly id: number;
   readonly type: ProgramType;
@@ -32,6 +33,7 @@ export interface ProgramInfo {
   readonly verifiedInstructions: number;
 }
 
+/** What the kernel says of a map. */
 export interface MapInfo {
   readonly id: number;
   readonly type: MapType;
@@ -48,6 +50,7 @@ export interface MapInfo {
   readonly btfValueTypeId: number;
 }
 
+/** What the kernel says of a link. */
 export interface LinkInfo {
   readonly id: number;
   /** `enum bpf_link_type`; 3 is a cgroup link. */
@@ -59,6 +62,7 @@ export interface LinkInfo {
   readonly attachType: number | undefined;
 }
 
+/** What the kernel says of a BTF object. */
 export interface BtfInfo {
   readonly id: number;
   /** Bytes. */
@@ -240,6 +244,7 @@ export function btfBytes(btf: Fd): Uint8Array {
   return bytes;
 }
 
+/** Kinds of BPF objects that have ids. */
 export type ObjectKind = "program" | "map" | "link" | "btf";
 
 const NEXT_ID: Readonly<Record<ObjectKind, BpfCommand>> = {

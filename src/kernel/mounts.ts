@@ -5,6 +5,7 @@ import { BpfError } from "./bpf-error.ts";
 import { addressOf, syscall } from "./ffi.ts";
 import { syscallNumbers } from "./syscall-numbers.ts";
 
+/** One mount. */
 export interface Mount {
   readonly source: string;
   /** The mount point, an absolute path. */
@@ -27,7 +28,16 @@ export function parseMounts(text: string): Mount[] {
     });
 }
 
-/** The mounts visible to this process. */
+/**
+ * The mounts visible to this process.
+ *
+ * @example
+ * ```ts
+ * import { mounts } from "tsbpf/kernel";
+ *
+ * console.log(mounts().find(({ type }) => type === "cgroup2")?.directory);
+ * ```
+ */
 export function mounts(): Mount[] {
   return parseMounts(readFileSync("/proc/self/mounts", "utf8"));
 }
@@ -35,7 +45,16 @@ export function mounts(): Mount[] {
 /** `CGROUP2_SUPER_MAGIC` and `BPF_FS_MAGIC` (linux/magic.h). */
 const MAGIC = { cgroup2: 0x63677270, bpf: 0xcafe4a11 } as const;
 
-/** Whether a path is on a file system of this type. @throws {Error} from `fs`, with `code` */
+/**
+ * Whether a path is on a file system of this type. @throws {Error} from `fs`, with `code`
+ *
+ * @example
+ * ```ts
+ * import { isOnFileSystem } from "tsbpf/kernel";
+ *
+ * console.log(isOnFileSystem("/sys/fs/bpf", "bpf"));
+ * ```
+ */
 export function isOnFileSystem(path: string, type: keyof typeof MAGIC): boolean {
   return statfsSync(path).type >>> 0 === MAGIC[type];
 }
@@ -43,6 +62,12 @@ export function isOnFileSystem(path: string, type: keyof typeof MAGIC): boolean 
 /**
  * Mounts a BPF file system on a directory, creating the directory if needed.
  * @throws {BpfError}
+ * @example
+ * ```ts
+ * import { isOnFileSystem, mountBpfFileSystem } from "tsbpf/kernel";
+ *
+ * if (!isOnFileSystem("/sys/fs/bpf", "bpf")) mountBpfFileSystem("/sys/fs/bpf");
+ * ```
  */
 export function mountBpfFileSystem(directory: string): void {
   mkdirSync(directory, { recursive: true });

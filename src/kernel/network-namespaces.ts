@@ -8,6 +8,16 @@ import { syscallNumbers } from "./syscall-numbers.ts";
 /**
  * Paths of the network namespaces that this process can see, one per namespace: those of processes, including
  * its own, and those mounted by `ip netns`. A namespace kept alive only by a descriptor is not listed.
+ *
+ * @example
+ * ```ts
+ * import { networkNamespaces, SocketDiagnosis } from "tsbpf/kernel";
+ *
+ * for (const path of networkNamespaces()) {
+ *   using sockets = new SocketDiagnosis(path);
+ *   console.log(path, sockets.namespaceCookie());
+ * }
+ * ```
  */
 export function networkNamespaces(): string[] {
   const paths = new Map<string, string>();
@@ -43,6 +53,13 @@ const NEW_NETWORK = 0x4000_0000;
  * it switches back before this returns, so `work` must be synchronous.
  * @throws {Error} from `fs`, with `code`: ENOENT if the namespace no longer exists
  * @throws {BpfError} if the namespace may not be entered
+ * @example
+ * ```ts
+ * import { networkInterfaces } from "node:os";
+ * import { inNetworkNamespace } from "tsbpf/kernel";
+ *
+ * const addresses = inNetworkNamespace("/run/netns/blue", () => networkInterfaces());
+ * ```
  */
 export function inNetworkNamespace<T>(path: string, work: () => T): T {
   const own = openSync("/proc/thread-self/ns/net", "r");

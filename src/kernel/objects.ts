@@ -18,6 +18,14 @@ export function pinObject(object: Fd, path: string): void {
 /**
  * Opens the object pinned at a path (`BPF_OBJ_GET`).
  * @throws {BpfError} ENOENT if nothing is pinned there
+ * @example
+ * ```ts
+ * import { array, openMap, u64 } from "tsbpf";
+ * import { openPinned } from "tsbpf/kernel";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * using map = openMap(calls, openPinned("/sys/fs/bpf/calls"));
+ * ```
  */
 export function openPinned(path: string): Fd {
   const pathname = cString(path);

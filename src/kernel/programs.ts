@@ -113,6 +113,7 @@ export function loadProgram(program: ProgramLoad): LoadedProgram {
   }
 }
 
+/** The input of a test run. */
 export interface TestRun {
   /** The packet, for a type that takes one. */
   readonly data?: Uint8Array;
@@ -124,6 +125,7 @@ export interface TestRun {
   readonly dataRoom?: number;
 }
 
+/** What a test run gave. */
 export interface TestRunResult {
   /** The program's return value, unsigned. */
   readonly returnValue: number;

@@ -5,6 +5,7 @@
  */
 import { decodeValue, encodeValue, ipv4, ipv6, withoutMapping } from "../types/index.ts";
 
+/** The address family of a socket. */
 export type SocketFamily = "ipv4" | "ipv6";
 
 /** `AF_INET` and `AF_INET6`. */

@@ -31,7 +31,19 @@ const BATCH = 32;
 
 const TCP = 6;
 
-/** The sockets of one network namespace, as the kernel reports them. */
+/**
+ * The sockets of one network namespace, as the kernel reports them.
+ *
+ * @example
+ * ```ts
+ * import { networkNamespaces, SocketDiagnosis } from "tsbpf/kernel";
+ *
+ * for (const path of networkNamespaces()) {
+ *   using sockets = new SocketDiagnosis(path);
+ *   console.log(path, sockets.namespaceCookie());
+ * }
+ * ```
+ */
 export class SocketDiagnosis {
   readonly #fd: Fd;
   readonly #reply = Buffer.alloc(REPLY_SIZE);

@@ -15,6 +15,7 @@ export interface VerifierLog {
   readonly suggestion: string | undefined;
 }
 
+/** An instruction that the verifier walked through. */
 export interface VerifierStep {
   readonly slot: number;
   /** As the verifier prints it: `r0 = *(u32 *)(r1 +4)`. */
@@ -62,7 +63,23 @@ const HEADING = /^(Reason|At|Causal path|Suggestion):\s*$/;
 /** `; the source line`; newer kernels append its place: ` @ file.ts:12`. */
 const SOURCE = /^; (.*?)(?:\s?@ \S+:\d+)?$/;
 
-/** Reads a whole log, of any kernel from 5.10 on. */
+/**
+ * Reads a whole log, of any kernel from 5.10 on.
+ *
+ * @example
+ * ```ts
+ * import { load, VerifierError, type CompilableProgram } from "tsbpf";
+ * import { parseVerifierLog } from "tsbpf/kernel";
+ *
+ * function lastSteps(program: CompilableProgram): void {
+ *   try {
+ *     load([program]).close();
+ *   } catch (error) {
+ *     if (error instanceof VerifierError) console.log(parseVerifierLog(error.log).steps.slice(-5));
+ *   }
+ * }
+ * ```
+ */
 export function parseVerifierLog(log: string): VerifierLog {
   const steps: VerifierStep[] = [];
   const explanation = new Map<string, string[]>();

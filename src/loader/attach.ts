@@ -10,6 +10,7 @@ import type { PinDirectory, PinKind } from "./pins.ts";
 import { openCgroup } from "./preconditions.ts";
 import { Rollback } from "./rollback.ts";
 
+/** Where `attach` attaches programs, and whether it pins them. */
 export interface AttachOptions {
   /** A cgroup v2 directory. The programs run for its processes and those of all cgroups below it. */
   readonly cgroup: string;
@@ -39,6 +40,7 @@ export interface Attachment {
   readonly how: "attached" | "replaced";
 }
 
+/** Programs attached by one call of `attach`. */
 export interface Attached {
   readonly attachments: readonly Attachment[];
   /** Names of links pinned by an earlier version and absent from this one; they were detached. */

@@ -12,6 +12,7 @@ import { kernelFunctionId, relocate } from "./relocate.ts";
 import { openMap, type MapHandle } from "./typed-map.ts";
 import { Rollback } from "./rollback.ts";
 
+/** How `load` creates maps and loads programs. */
 export interface LoadOptions {
   /** Maps to create although no program refers to them. */
   readonly maps?: readonly MapDefinition[];
@@ -107,7 +108,22 @@ export interface LoadedMap {
   readonly reused: boolean;
 }
 
-/** Programs and maps in the kernel, held by descriptors of this process. `T` is what the programs attach to. */
+/**
+ * Programs and maps in the kernel, held by descriptors of this process. `T` is what the programs attach to.
+ *
+ * @example
+ * ```ts
+ * import { array, cgroup, load, PROCEED, u64 } from "tsbpf";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * const count = cgroup.connect4("count", (b) => {
+ *   b.lookup(calls, 0).ifFound((counter) => counter.value.atomicAdd(1));
+ *   return PROCEED;
+ * });
+ * using loaded = load([count]);
+ * console.log(loaded.map(calls).get(0), loaded.program("count").fd.number);
+ * ```
+ */
 export class Collection<out T extends string = string> {
   readonly programs: ReadonlyMap<string, LoadedProgram<T>>;
   readonly maps: ReadonlyMap<string, LoadedMap>;

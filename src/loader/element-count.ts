@@ -16,6 +16,15 @@ const PACKET = new Uint8Array(64);
  *
  * @returns undefined if the kernel has no count: before Linux 6.6, without BTF, or for another type of map
  * @throws {BpfError}
+ * @example
+ * ```ts
+ * import { cgroup, hash, load, PROCEED, u32 } from "tsbpf";
+ * import { kernelElementCount } from "tsbpf/kernel";
+ *
+ * const seen = hash("seen", { key: u32, value: u32, maxEntries: 1_000_000 });
+ * using loaded = load([cgroup.connect4("allow", () => PROCEED)], { maps: [seen] });
+ * console.log(kernelElementCount(seen, loaded.maps.get("seen")!.fd));
+ * ```
  */
 export function kernelElementCount(definition: MapDefinition, map: Fd, kernel: Kernel = linux): number | undefined {
   if (!mapKind(definition.type).counted) return undefined;

@@ -191,6 +191,7 @@ const instructions = {
   loadAcquire: [store("u64", r10, -8, 0), mov(r2, r10), loadAcquire("u64", r0, r2, -8), mov(r0, 0), exit()],
 } as const satisfies Readonly<Record<string, readonly Item[]>>;
 
+/** A part of the instruction set that came after Linux 5.10. */
 export type InstructionFeature = keyof typeof instructions;
 
 /**

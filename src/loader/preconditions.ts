@@ -5,6 +5,18 @@ import { LoaderError } from "./error.ts";
 /**
  * Checks that this is Linux and that the process may load and attach programs.
  * @throws {LoaderError}
+ * @example
+ * ```ts
+ * import { LoaderError } from "tsbpf";
+ * import { checkHost } from "tsbpf/kernel";
+ *
+ * try {
+ *   checkHost();
+ * } catch (error) {
+ *   if (!(error instanceof LoaderError)) throw error;
+ *   console.error(error.message, error.hint);
+ * }
+ * ```
  */
 export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
   if (platform !== "linux") {
@@ -40,6 +52,13 @@ export function checkManager(kernel: Kernel = linux, platform: NodeJS.Platform =
 /**
  * The path of the root of the cgroup v2 hierarchy.
  * @throws {LoaderError} if none is mounted
+ * @example
+ * ```ts
+ * import { mkdirSync } from "node:fs";
+ * import { cgroupRoot } from "tsbpf/kernel";
+ *
+ * mkdirSync(`${cgroupRoot()}/my-service`);
+ * ```
  */
 export function cgroupRoot(kernel: Kernel = linux): string {
   const mount = kernel.mounts().find(({ type }) => type === "cgroup2");
@@ -52,6 +71,12 @@ export function cgroupRoot(kernel: Kernel = linux): string {
 /**
  * Opens a cgroup's directory.
  * @throws {LoaderError} if the path is absent, not a directory, or not on cgroup v2
+ * @example
+ * ```ts
+ * import { openCgroup } from "tsbpf/kernel";
+ *
+ * using cgroup = openCgroup("/sys/fs/cgroup/my-service");
+ * ```
  */
 export function openCgroup(path: string, kernel: Kernel = linux): Fd {
   let fd: Fd;

@@ -10,6 +10,20 @@ const INTERVAL = 20;
 /**
  * Reads the records that programs put into a ring buffer, as plain objects. Use one reader per buffer: each
  * record goes to one reader only.
+ *
+ * @example
+ * ```ts
+ * import { be16, cgroup, load, PROCEED, readRingBuffer, ringbuf } from "tsbpf";
+ *
+ * const ports = ringbuf("ports", { value: be16, maxEntries: 4096 });
+ * const log = cgroup.connect4("log", (b, ctx) => {
+ *   b.ringbufOutput(ports, ctx.userPort);
+ *   return PROCEED;
+ * });
+ * using loaded = load([log]);
+ * using reader = readRingBuffer(ports, loaded.maps.get("ports")!.fd);
+ * for await (const port of reader.records({ signal: AbortSignal.timeout(1000) })) console.log(port);
+ * ```
  */
 export class RingBufferReader<V> {
   readonly #ring: RingBuffer;

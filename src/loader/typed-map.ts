@@ -41,6 +41,15 @@ export type MapHandle<D extends MapDefinition> =
 /**
  * Opens a map by its declaration. The handle owns the descriptor.
  * @throws {BpfError} if the map cannot be read
+ * @example
+ * ```ts
+ * import { array, openMap, u64 } from "tsbpf";
+ * import { openPinned } from "tsbpf/kernel";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * using map = openMap(calls, openPinned("/sys/fs/bpf/calls"));
+ * console.log(map.get(0));
+ * ```
  */
 export function openMap<D extends MapDefinition>(definition: D, fd: Fd, kernel: Kernel = linux): MapHandle<D> {
   return new TypedMap(definition, fd, kernel) as unknown as MapHandle<D>;

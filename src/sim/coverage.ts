@@ -22,7 +22,20 @@ export interface LineCoverage {
   readonly branches: readonly BranchCoverage[];
 }
 
-/** Counts of executed instructions and of both outcomes of conditional jumps, over any number of runs. */
+/**
+ * Counts of executed instructions and of both outcomes of conditional jumps, over any number of runs.
+ *
+ * @example
+ * ```ts
+ * import { cgroup, PROCEED } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const allow = cgroup.connect4("allow", () => PROCEED);
+ * const world = new World();
+ * world.run(allow);
+ * console.log(world.coverage(allow).complete); // true
+ * ```
+ */
 export class Coverage {
   readonly #instructions: readonly Instruction[];
   readonly #executed: Float64Array;

@@ -5,6 +5,7 @@ import { Machine, type Environment } from "./machine.ts";
 import { Region } from "./memory/region.ts";
 import { translateProgram } from "./translate/program.ts";
 
+/** The result of `execute`. */
 export interface Execution {
   /** r0 at the end of the run, unsigned. */
   readonly result: bigint;

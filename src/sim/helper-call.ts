@@ -40,6 +40,18 @@ type Argument = 1 | 2 | 3 | 4 | 5;
 /**
  * One call of a helper: its arguments, r1 to r5, and the memory they point to. An invalid pointer faults at the
  * call.
+ *
+ * @example
+ * ```ts
+ * import { World, type HelperCall } from "tsbpf/sim";
+ *
+ * // bpf_setsockopt(context, level, name, value, length)
+ * const setsockopt = (call: HelperCall) => {
+ *   console.log("level", call.i32(2), "name", call.i32(3));
+ *   return 0n;
+ * };
+ * const world = new World({ helpers: { bpf_setsockopt: setsockopt } });
+ * ```
  */
 export class HelperCall {
   readonly machine: CallingMachine;

@@ -4,11 +4,13 @@ import type { SimulatedMaps } from "./maps/index.ts";
 import { SimulatedSocket, type SocketOptions } from "./context/socket.ts";
 import { World, type RunOptions, type RunResult, type WorldOptions } from "./world.ts";
 
+/** The input of `simulate`. */
 export interface SimulateOptions extends Omit<RunOptions, "socket" | "coverage">, WorldOptions {
   /** The socket of the hook. To share one between runs, use `World`. */
   readonly socket?: SimulatedSocket | SocketOptions;
 }
 
+/** The outcome of `simulate`. */
 export interface Simulation extends RunResult {
   /** The maps after the run. */
   readonly maps: SimulatedMaps;

@@ -24,6 +24,7 @@ import { seededRandom } from "./random.ts";
 import { SimulatedSocket, SocketRegion, type SocketOptions } from "./context/socket.ts";
 import { translateProgram, type TranslatedProgram } from "./translate/program.ts";
 
+/** The state that a simulated kernel starts with. */
 export interface WorldOptions {
   /** Existing maps to use, for example another world's. */
   readonly maps?: SimulatedMaps;
@@ -44,6 +45,7 @@ export interface WorldOptions {
   readonly checkUnsetStack?: boolean;
 }
 
+/** The input of one run. */
 export interface RunOptions {
   /** The context: typed values for a known hook, bytes for any other. */
   readonly ctx?: ContextValues | Uint8Array;
@@ -57,6 +59,7 @@ export interface RunOptions {
   readonly coverage?: boolean;
 }
 
+/** The outcome of one run. */
 export interface RunResult {
   /** The program's return value: the low half of r0, signed, like the kernel. */
   readonly returned: number;

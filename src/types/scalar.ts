@@ -180,13 +180,21 @@ const asBigInt: Presentation<WideKind, bigint> = {
   },
 };
 
+/** An unsigned number of 8 bits in the machine's byte order; a number in user space. */
 export const u8 = scalar("u8", asNumber);
+/** An unsigned number of 16 bits in the machine's byte order; a number in user space. */
 export const u16 = scalar("u16", asNumber);
+/** An unsigned number of 32 bits in the machine's byte order; a number in user space. */
 export const u32 = scalar("u32", asNumber);
+/** An unsigned number of 64 bits in the machine's byte order; a bigint in user space. */
 export const u64 = scalar("u64", asBigInt);
+/** A signed number of 8 bits in the machine's byte order; a number in user space. */
 export const i8 = scalar("i8", asNumber);
+/** A signed number of 16 bits in the machine's byte order; a number in user space. */
 export const i16 = scalar("i16", asNumber);
+/** A signed number of 32 bits in the machine's byte order; a number in user space. */
 export const i32 = scalar("i32", asNumber);
+/** A signed number of 64 bits in the machine's byte order; a bigint in user space. */
 export const i64 = scalar("i64", asBigInt);
 /** Big-endian in memory, as in a packet; an ordinary number in user space. */
 export const be16 = scalar("be16", asNumber);

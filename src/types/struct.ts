@@ -14,6 +14,7 @@ export interface StructSchema<F extends Fields = Fields> extends Schema<InferFie
   readonly layout: readonly FieldLayout[];
 }
 
+/** Where a field of a struct is. */
 export interface FieldLayout {
   readonly name: string;
   readonly schema: Schema;

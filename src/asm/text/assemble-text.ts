@@ -4,6 +4,7 @@ import { isLabel, type Instruction } from "../instruction.ts";
 import { BPF_PSEUDO_FUNC, CALL, GOTOL, LDDW } from "../opcode.ts";
 import { parseAssembly, readAssembly } from "./parse.ts";
 
+/** How text is assembled. */
 export interface AssembleTextOptions extends AssembleOptions {
   /** What errors name. */
   readonly file?: string;

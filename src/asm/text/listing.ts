@@ -2,6 +2,7 @@ import { isLabel, type Instruction, type Item } from "../instruction.ts";
 import { LDDW } from "../opcode.ts";
 import { formatInstruction, jumpOffset } from "./print.ts";
 
+/** What a listing shows besides the instructions. */
 export interface ListingOptions {
   /** Names by index of the instruction (an `lddw` counts as one): functions, known labels. Others are named `L1`, `L2`, … in order of place. */
   readonly labels?: ReadonlyMap<number, string>;

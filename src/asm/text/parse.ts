@@ -5,6 +5,7 @@ import { BPF_PSEUDO_FUNC, LDDW } from "../opcode.ts";
 import { InstructionParser } from "./parse-instruction.ts";
 import { hexDigit, isDigit, Scanner } from "./scanner.ts";
 
+/** How assembly is read. */
 export interface ParseOptions {
   /** What errors name. */
   readonly file?: string;

@@ -63,6 +63,12 @@ export function localScopes(
  * a backend on this node becomes none.
  * @param hostAddresses the host's own addresses
  * @throws {LoadBalancerError} if a host or external address is not the host's, or if two services share an address and port
+ * @example
+ * ```ts
+ * import { expandServices, hostAddresses, readConfig } from "tsbpf/lb";
+ *
+ * const services = expandServices(readConfig("services.yaml"), hostAddresses());
+ * ```
  */
 export function expandServices(
   {

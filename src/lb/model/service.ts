@@ -4,6 +4,7 @@ import { decodeValue, encodeValue, ipv6 } from "../../types/index.ts";
 
 export { ServiceFlag };
 
+/** The transport protocols that are balanced. */
 export type Protocol = "tcp" | "udp" | "udplite";
 
 /** IP protocol numbers, as in the keys of the services map. */
@@ -32,6 +33,7 @@ export const backendStates = {
   maintenance: BackendState.MAINTENANCE,
 } as const;
 
+/** The name of a backend's state. */
 export type BackendStateName = keyof typeof backendStates;
 
 /** A backend of a service. */

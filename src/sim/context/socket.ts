@@ -21,6 +21,7 @@ export type SocketFields = Pick<
   | "rxQueueMapping"
 >;
 
+/** The fields of a new simulated socket. */
 export interface SocketOptions extends SocketFields {
   /** Default: the next unused cookie of this kernel. */
   readonly cookie?: bigint;
@@ -28,7 +29,20 @@ export interface SocketOptions extends SocketFields {
   readonly netnsCookie?: bigint;
 }
 
-/** A socket of the simulated kernel. Programs of several hooks can run on it. */
+/**
+ * A socket of the simulated kernel. Programs of several hooks can run on it.
+ *
+ * @example
+ * ```ts
+ * import { cgroup, PROCEED } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const world = new World();
+ * const socket = world.socket({ protocol: "udp", type: "dgram" });
+ * world.run(cgroup.sendmsg4("allow", () => PROCEED), { socket });
+ * console.log(socket.cookie); // 1n
+ * ```
+ */
 export class SimulatedSocket {
   readonly cookie: bigint;
   readonly netnsCookie: bigint;

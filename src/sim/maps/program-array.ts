@@ -3,7 +3,25 @@ import type { Program } from "../../asm/index.ts";
 import type { Region } from "../memory/region.ts";
 import { MapRegion } from "./map-region.ts";
 
-/** A simulated array of programs, for tail calls. */
+/**
+ * A simulated array of programs, for tail calls.
+ *
+ * @example
+ * ```ts
+ * import { cgroup, PROCEED, progArray } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const next = progArray("next", { maxEntries: 1 });
+ * const second = cgroup.connect4("second", () => PROCEED);
+ * const first = cgroup.connect4("first", (b, ctx) => {
+ *   b.tailCall(ctx, next, 0);
+ *   return PROCEED;
+ * });
+ * const world = new World();
+ * world.map(next).set(0, second.compile());
+ * console.log(world.run(first).returned); // 1
+ * ```
+ */
 export class ProgramArray {
   readonly definition: MapDefinition;
   readonly region: Region;

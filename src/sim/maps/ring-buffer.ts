@@ -25,6 +25,21 @@ class RecordRegion extends Region {
 /**
  * A simulated ring buffer. A record takes 8 bytes of header plus its size rounded up to 8 bytes, and occupies
  * the space until user space reads it.
+ *
+ * @example
+ * ```ts
+ * import { be16, cgroup, PROCEED, ringbuf } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const ports = ringbuf("ports", { value: be16, maxEntries: 4096 });
+ * const log = cgroup.connect4("log", (b, ctx) => {
+ *   b.ringbufOutput(ports, ctx.userPort);
+ *   return PROCEED;
+ * });
+ * const world = new World();
+ * world.run(log, { ctx: { userPort: 443 } });
+ * console.log(world.map(ports).read()); // [ 443 ]
+ * ```
  */
 export class RingBuffer<V = unknown> {
   readonly definition: MapDefinition;

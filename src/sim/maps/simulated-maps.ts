@@ -23,7 +23,20 @@ export type SimulatedMap<D extends MapDefinition> = D["type"] extends typeof Map
       ? ProgramArray
       : KeyedMap<Infer<D["key"]>, KeyedMapValue<D>>;
 
-/** The maps of a simulated kernel, by name; created on first use. */
+/**
+ * The maps of a simulated kernel, by name; created on first use.
+ *
+ * @example
+ * ```ts
+ * import { array, u64 } from "tsbpf";
+ * import { SimulatedMaps, World } from "tsbpf/sim";
+ *
+ * const calls = array("calls", { value: u64, maxEntries: 1 });
+ * const maps = new SimulatedMaps();
+ * maps.of(calls).set(0, 7n);
+ * const world = new World({ maps });
+ * ```
+ */
 export class SimulatedMaps {
   readonly #maps = new Map<string, AnyMap>();
   /** The number of CPUs, for per-CPU maps. */

@@ -3,7 +3,22 @@ import { Region } from "../memory/region.ts";
 import type { SimulatedSocket } from "../context/socket.ts";
 import { MapRegion } from "./map-region.ts";
 
-/** A simulated socket storage: one value per socket. User space uses the socket as the key. */
+/**
+ * A simulated socket storage: one value per socket. User space uses the socket as the key.
+ *
+ * @example
+ * ```ts
+ * import { skStorage, u64 } from "tsbpf";
+ * import { World } from "tsbpf/sim";
+ *
+ * const since = skStorage("since", { value: u64 });
+ * const world = new World();
+ * const socket = world.socket();
+ * world.map(since).set(socket, 5n);
+ * world.destroy(socket);
+ * console.log(world.map(since).get(socket)); // undefined
+ * ```
+ */
 export class SocketStorage<V = unknown> {
   readonly definition: MapDefinition;
   readonly region: Region;
