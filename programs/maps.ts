@@ -34,7 +34,7 @@ const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
   toNumber: ({ base, count }) => (BigInt(count) << 32n) | BigInt(base),
 });
 
-/** What has become of a backend. Only active ones have slots, unless all are terminating. */
+/** The state of a backend. Only active ones have slots, unless all are terminating. */
 export const BackendState = { ACTIVE: 0, TERMINATING: 1, QUARANTINED: 2, MAINTENANCE: 3 } as const;
 export type BackendState = (typeof BackendState)[keyof typeof BackendState];
 
@@ -54,7 +54,7 @@ export const ServiceFlag = {
   CLOSE_SOCKETS: 2,
   /** Only sockets of the host's own network namespace find it: it is at the host's loopback address. */
   HOST_NAMESPACE: 4,
-  /** A backend that asks for its own service is left alone: see `skip`. */
+  /** A backend that asks for its own service is exempt: see `skip`. */
   SKIP_SELF: 8,
   /** The slots are a Maglev table, and the client's source chooses among them. */
   MAGLEV: 16,
@@ -100,13 +100,13 @@ export const FILTER_PORT_SHIFT = { ipv4: 24, ipv6: 48 } as const;
 /** The index in the maps of counters for what no service can be named for. */
 export const NO_SERVICE = 0;
 
-/** How often what became of a service's calls. */
+/** Counts of what became of a service's calls. */
 export const Counters = struct("lb_counters", {
   /** Connects and datagrams that were sent to a backend. */
   translated: u64,
   /** Connects and datagrams that were refused for want of a backend. */
   noBackend: u64,
-  /** Connects and datagrams that were left alone, since their socket is not to be balanced. */
+  /** Connects and datagrams that passed through, since their socket is exempt. */
   leftAlone: u64,
   /** Connects and datagrams that were refused since the service's element was another's each time that it was looked at. */
   tornValues: u64,
@@ -190,7 +190,7 @@ function mapsOf(
   const AffinityKey = struct(`${prefix}_affinity_key`, { netnsCookie: u64, revNatIndex: u16 });
   const Affinity = struct(`${prefix}_affinity`, { lastUsed: u64, address, port: be16 });
 
-  /** A network namespace in which a service's address is left alone, as a backend's is for its own service. */
+  /** A network namespace for which a service's address is exempt: its own backend's. */
   const SkipKey = struct(`${prefix}_skip_key`, { netnsCookie: u64, address, port: be16 });
 
   /** The backend that a socket is connected to, the service that gave it, and where the socket is to be found. */
@@ -277,7 +277,7 @@ export const connected = skStorage("connected", { value: u32 });
 /** Element 0 is bumped after every change of services: flows of an earlier generation are checked again. */
 export const generation = array("generation", { value: u32, maxEntries: 1 });
 
-/** Network namespaces, by their cookies, whose sockets are left alone. */
+/** Cookies of network namespaces whose sockets are exempt. */
 export const optOutNamespaces = hash("opt_out_netns", {
   key: u64,
   value: u8,
@@ -285,7 +285,7 @@ export const optOutNamespaces = hash("opt_out_netns", {
   flags: MapFlag.NO_PREALLOC,
 });
 
-/** Cgroups, by their ids, whose processes are left alone, and those of the cgroups below them. */
+/** Ids of cgroups whose processes are exempt, those of the cgroups below them included. */
 export const optOutCgroups = hash("opt_out_cgroups", {
   key: u64,
   value: u8,

@@ -24,7 +24,7 @@ export interface DataPathOptions {
   readonly trackConnections: boolean;
   /** Calls are counted by service, and by what became of them. */
   readonly metrics: boolean;
-  /** Each translation is told of in the `events` map: for as long as somebody listens. */
+  /** Each translation is written to the `events` map, while somebody listens. */
   readonly events: boolean;
   /**
    * What a call to a service without backends fails with, where the kernel has
@@ -42,9 +42,9 @@ export interface DataPathOptions {
   readonly maglev: boolean;
   /** Some services have `ServiceFlag.SKIP_SELF`. */
   readonly skipSelf: boolean;
-  /** Some network namespaces are left alone. */
+  /** Sockets of some network namespaces are exempt. */
   readonly optOutNamespaces: boolean;
-  /** How far below the root of the hierarchy (0) the cgroups lie that are left alone: each depth once. */
+  /** Depths below the root of the hierarchy (0) of the cgroups that are exempt, each once. */
   readonly optOutCgroupLevels: readonly number[];
 }
 
