@@ -202,6 +202,7 @@ test("all accesses to one local type are answered from the same target type", ()
   assert.is(offset(id, "0:1"), 4n, "only the first of the two has it");
   assert.is(offset(id, "0:2"), undefined, "only the second has it, and the first was chosen");
   assert.is(exists(id, "0:2"), 0n);
+  assert.ok(relocations.resolve({ offset: 0, type: id, access: "0:2", kind: BYTE_OFFSET }).narrowed);
   assert.is(offset(id, "0:0"), 0n, "both have it, at different places");
   assert.is(offset(other, "0:2"), 8n, "another flavour chooses for itself");
   assert.is(offset(other, "0:0"), 12n);

@@ -44,6 +44,8 @@ export interface CoreResult {
   readonly resize?: { readonly local: number; readonly target: number; readonly safe: boolean };
   /** The access in C's words, for messages: `struct sock.__sk_common.skc_dport`. */
   readonly text: string;
+  /** Whether earlier records have ruled out some of the target's types of the name. */
+  readonly narrowed: boolean;
 }
 
 /**
@@ -55,8 +57,8 @@ export interface CoreResult {
 export class CoreRelocations {
   readonly #local: Btf;
   readonly #target: () => Btf;
-  /** By local type id: the target types still in question. */
-  readonly #candidates = new Map<number, readonly number[]>();
+  /** By local type id: the target types still in question, and how many there were. */
+  readonly #candidates = new Map<number, { readonly left: readonly number[]; readonly count: number }>();
 
   /** @param target gives the types to relocate against; called only when a record needs them */
   constructor(local: Btf, target: () => Btf) {
@@ -76,11 +78,11 @@ export class CoreRelocations {
     const access = record.access.split(":").map(Number);
     if (kind === CoreKind.TYPE_ID_LOCAL) {
       checkWhole(this.#local, type, access);
-      return { local: undefined, target: BigInt(type), text: typeText(this.#local, type) };
+      return { local: undefined, target: BigInt(type), text: typeText(this.#local, type), narrowed: false };
     }
     const question = questionOf(this.#local, type, access, kind);
     const local = question.local;
-    const known = this.#candidates.get(type) ?? this.#find(type);
+    const { left: known, count } = this.#candidates.get(type) ?? this.#find(type);
     let answer: Answer | undefined;
     const kept = known.filter((candidate) => {
       const other = question.answer(this.#target(), candidate);
@@ -93,11 +95,12 @@ export class CoreRelocations {
       answer ??= other;
       return true;
     });
-    this.#candidates.set(type, kept.length > 0 ? kept : known);
+    this.#candidates.set(type, { left: kept.length > 0 ? kept : known, count });
     return {
       local: local.exact ? local.value : undefined,
       target: answer === undefined ? question.absent : answer.value,
       text: question.text,
+      narrowed: known.length < count,
       ...(local.size !== undefined && answer?.size !== undefined
         ? {
             resize: {
@@ -111,12 +114,13 @@ export class CoreRelocations {
   }
 
   /** The target's types of the same kind and name as a local one. */
-  #find(id: number): number[] {
+  #find(id: number): { left: readonly number[]; count: number } {
     const name = this.#local.name(id);
     if (name === "") throw new BtfError(`CO-RE access to type ${id}, a ${this.#local.kind(id)} without a name`);
     const kind = this.#local.kind(id);
     const target = this.#target();
-    return target.flavoursOf(name).filter((candidate) => kindsAreCompatible(kind, target.kind(candidate)));
+    const left = target.flavoursOf(name).filter((candidate) => kindsAreCompatible(kind, target.kind(candidate)));
+    return { left, count: left.length };
   }
 }
 

@@ -37,8 +37,11 @@ export function missingInstruction(instruction: Instruction, what: string): read
  * own types give, or cannot hold the target's
  */
 export function relocateCore(instruction: Instruction, result: CoreResult): readonly Instruction[] {
-  const { target, text } = result;
-  if (target === undefined) return missingInstruction(instruction, `the target kernel has no ${text} (CO-RE)`);
+  const { target, text, narrowed } = result;
+  if (target === undefined) {
+    const where = narrowed ? " in the type that earlier accesses chose, of several with this name" : "";
+    return missingInstruction(instruction, `the target kernel has no ${text}${where} (CO-RE)`);
+  }
   switch (classOf(instruction.opcode)) {
     case BPF_ALU:
     case BPF_ALU64:
