@@ -63,5 +63,6 @@ export {
   type TrafficPolicy,
   type TransactionResult,
   type TranslationEvent,
+  type UnloadOptions,
   type UnloadResult,
 } from "../lb/index.ts";

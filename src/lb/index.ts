@@ -9,6 +9,7 @@ export {
   unloadLoadBalancer,
   type CounterTotals,
   type TransactionResult,
+  type UnloadOptions,
   type UnloadResult,
 } from "./apply/index.ts";
 export { Balancer, type ApplyResult, type BalancerPlace } from "./balancer.ts";

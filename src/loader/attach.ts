@@ -19,6 +19,8 @@ export interface AttachOptions {
    * is closed.
    */
   readonly pins?: PinDirectory | undefined;
+  /** Leaves pins that an earlier version made and this one lacks: `removeObsolete` removes them. Default: false. */
+  readonly keepObsolete?: boolean | undefined;
 }
 
 /**
@@ -51,7 +53,7 @@ export interface Attached {
 }
 
 /**
- * Attaches every program of a collection to a cgroup, by links. A pinned link of the same name is reused: its
+ * Attaches every program of a collection to a cgroup, by links, in the collection's order. A pinned link of the same name is reused: its
  * program is replaced atomically, so every call runs the old program or the new one. If one program cannot be
  * attached, all others are restored to their earlier state.
  *
@@ -68,7 +70,7 @@ export interface Attached {
  */
 export function attach<T extends string>(
   collection: CollectionFor<"cgroup", T>,
-  { cgroup, pins }: AttachOptions,
+  { cgroup, pins, keepObsolete = false }: AttachOptions,
 ): Attached {
   const { kernel } = collection;
   for (const { program } of collection.programs.values()) checkTarget(program, "cgroup");
@@ -91,7 +93,7 @@ export function attach<T extends string>(
         }
         return { program, link, how: found ? "replaced" : "attached" };
       });
-      const detached = pins ? removeObsolete(collection, pins) : [];
+      const detached = pins && !keepObsolete ? removeObsolete(collection, pins) : [];
       const close = () => attachments.forEach(({ link }) => link.close());
       return { attachments, detached, close, [Symbol.dispose]: close };
     });
@@ -180,8 +182,12 @@ function pinAtomically(pins: PinDirectory, kind: PinKind, name: string, object: 
   });
 }
 
-/** Removes pins that an earlier version made and this one lacks, and returns the names of the detached links. */
-function removeObsolete(collection: Collection, pins: PinDirectory): string[] {
+/**
+ * Removes pins that an earlier version made and this collection lacks.
+ * @returns the names of the detached links
+ * @throws {BpfError}
+ */
+export function removeObsolete(collection: Collection, pins: PinDirectory): string[] {
   const current = (kind: "maps" | "programs") =>
     new Set([...collection[kind].keys()].map((name) => name.replaceAll(".", "_")));
   const programs = current("programs");

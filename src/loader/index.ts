@@ -1,5 +1,12 @@
 /** Brings programs into the kernel: load, attach, pin, replace. */
-export { attach, type Attached, type Attachment, type AttachOptions, type CollectionFor } from "./attach.ts";
+export {
+  attach,
+  removeObsolete,
+  type Attached,
+  type Attachment,
+  type AttachOptions,
+  type CollectionFor,
+} from "./attach.ts";
 export { Collection, load, type LoadedMap, type LoadOptions } from "./collection.ts";
 export { kernelElementCount } from "./element-count.ts";
 export { LoaderError } from "./error.ts";

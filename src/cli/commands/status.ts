@@ -22,7 +22,6 @@ export function command(): Command {
       const status = loadBalancerStatus(pin);
       if (json) await printJson(status === undefined ? { loaded: false } : { loaded: true, ...status });
       if (status === undefined) throw nothingLoaded(pin);
-      const detached = status.programs.filter(({ attached }) => !attached);
       if (!json) {
         const cgroups = new Set(
           status.programs.filter(({ attached }) => attached).map(({ cgroup }) => cgroup ?? "(not visible from here)"),
@@ -50,11 +49,17 @@ export function command(): Command {
         await printOptOut(status.optOut);
         await printMaps(status.maps);
       }
-      if (detached.length > 0) {
-        throw new CommandError(
-          `${detached.map(({ name }) => name).join(", ")}: pinned, but not attached: the cgroup is gone`,
-          { hint: "load again" },
-        );
+      if (status.missing.length > 0) {
+        throw status.programs.some(({ attached }) => attached)
+          ? new CommandError(
+              `half attached: nothing runs at ${status.missing.join(", ")}: ` +
+                "a load or unload was interrupted, or something else detached the programs",
+              { hint: "load again to attach them, or unload to detach the others" },
+            )
+          : new CommandError(
+              `${status.programs.map(({ name }) => name).join(", ")}: pinned, but not attached: the cgroup is gone`,
+              { hint: "load again" },
+            );
       }
     });
 }

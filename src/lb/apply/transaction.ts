@@ -1,7 +1,7 @@
 /** Brings programs, maps and services into the kernel, or changes those that are there. */
 import { statSync } from "node:fs";
 import type { DataPathOptions } from "../../../programs/index.ts";
-import { attach, load, openCgroup, PinDirectory, type MapHandle } from "../../loader/index.ts";
+import { attach, load, openCgroup, PinDirectory, removeObsolete, type MapHandle } from "../../loader/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
 import { checkHooks } from "../host/index.ts";
 import { familyOf, type AddressFamily, type ServiceDefinition } from "../model/index.ts";
@@ -17,6 +17,7 @@ import {
 import { isStoredBuild, writeBuild } from "./built-options.ts";
 import { closeStaleSockets, type ConnectionMaps } from "./close-sockets.ts";
 import { dropCounters, makeCounters } from "./counters.ts";
+import { detachLinks, flowsInReverseMap } from "./detach.ts";
 import { EntryChange } from "./entry-change.ts";
 import { exclusively } from "./lock.ts";
 import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
@@ -122,7 +123,7 @@ async function change(
       applyPlans(maps, plans, changes);
       if (collection !== undefined) {
         writeBuild(built, build);
-        using attached = attach(collection, { cgroup, pins });
+        using attached = attach(collection, { cgroup, pins, keepObsolete: true });
         programs = attached.attachments.some(({ how }) => how === "replaced") ? "replaced" : "attached";
       }
     } catch (error) {
@@ -133,6 +134,13 @@ async function change(
     dropCounters(counters, plans);
     // A replaced program, built for other checks, may have accepted flows under the new generation.
     if (programs === "replaced") bumpGeneration(maps);
+    if (collection !== undefined) {
+      const obsolete = pins.names("links").filter((name) => !collection.programs.has(name));
+      await detachLinks(pins, obsolete, {
+        flowsInReverseMap: options.recentInReverseMap && flowsInReverseMap(builtBefore.json),
+      });
+      removeObsolete(collection, pins);
+    }
     const connections = new Map(
       Array.from(maps.families, ([family, { services, backends }]) => {
         // If no service tracks connections any more, the former connections are closed a last time.

@@ -1,5 +1,7 @@
 import { checkManager, PinDirectory } from "../../loader/index.ts";
+import { detachLinks, flowsInReverseMap } from "./detach.ts";
 import { exclusively } from "./lock.ts";
+import { builtOptions } from "./maps.ts";
 import { OWNER } from "./pins.ts";
 
 /** What was removed, by name. */
@@ -9,9 +11,18 @@ export interface UnloadResult {
   readonly maps: readonly string[];
 }
 
+/** How to unload. */
+export interface UnloadOptions {
+  /** Skips the grace for answers in flight: they come from the backend's address. Default: false. */
+  readonly now?: boolean | undefined;
+}
+
 /**
  * Detaches the load balancer's programs and removes its pins with their
- * directory. Sockets that are connected to a backend stay connected.
+ * directory. Programs that redirect calls go first. Those that translate
+ * replies follow 2 seconds later, or as soon as no datagram socket has a flow,
+ * so that answers in flight still come from the service's address. Sockets
+ * that are connected to a backend stay connected to it.
  *
  * @param pins the pin directory
  * @returns undefined if nothing is loaded
@@ -26,10 +37,26 @@ export interface UnloadResult {
  * console.log(removed?.programs ?? "nothing was loaded");
  * ```
  */
-export async function unloadLoadBalancer(pins: string): Promise<UnloadResult | undefined> {
+export async function unloadLoadBalancer(pins: string, { now }: UnloadOptions = {}): Promise<UnloadResult | undefined> {
   checkManager();
   return exclusively(
     () => PinDirectory.open(pins, OWNER)?.directory,
-    (directory) => (directory === undefined ? undefined : PinDirectory.open(directory, OWNER)?.removeAll()),
+    async (directory) => {
+      const opened = directory === undefined ? undefined : PinDirectory.open(directory, OWNER);
+      if (opened === undefined) return undefined;
+      const links = await detachLinks(opened, opened.names("links"), {
+        now,
+        flowsInReverseMap: flowsInReverseMap(storedBuild(opened)),
+      });
+      const { programs, maps } = opened.removeAll();
+      return { links: links.sort(), programs, maps };
+    },
   );
+}
+
+/** The text of the stored build; empty if there is none. */
+function storedBuild(pins: PinDirectory): string {
+  if (!pins.names("maps").includes(builtOptions.name)) return "";
+  using built = pins.map(builtOptions);
+  return built.get(0)?.json ?? "";
 }

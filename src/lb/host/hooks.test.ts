@@ -3,7 +3,8 @@ import * as assert from "uvu/assert";
 import { BpfError, Errno, linux, type Fd, type Kernel } from "../../kernel/index.ts";
 import { AttachType } from "../../types/index.ts";
 import { LoadBalancerError } from "../model/index.ts";
-import { attachOrder, checkHooks, hookText } from "./hooks.ts";
+import { defaultOptions, loadBalancerPrograms } from "../../../programs/index.ts";
+import { attachOrder, checkHooks, hookText, roleOf } from "./hooks.ts";
 
 const test = suite("hooks");
 
@@ -84,6 +85,20 @@ test("translating replies and cleaning up come before sending", () => {
   );
   assert.is(hookText(AttachType.CGROUP_INET4_CONNECT), "cgroup/connect4");
   assert.is(hookText(99), "99");
+});
+
+test("every program has a role, and programs that make flows come last", () => {
+  const roles = loadBalancerPrograms({ ...defaultOptions, ipv6: true, nodePorts: true })
+    .map(({ hook }) => hook.expectedAttachType)
+    .toSorted((a, b) => attachOrder(a) - attachOrder(b))
+    .map(roleOf);
+  assert.equal(roles, [
+    "cleansUp",
+    ...new Array<string>(4).fill("translatesReplies"),
+    ...new Array<string>(2).fill("refusesBinds"),
+    ...new Array<string>(4).fill("makesFlows"),
+  ]);
+  assert.is(roleOf(99), undefined);
 });
 
 test.run();

@@ -8,27 +8,34 @@ const { sockRelease, getpeername6, getpeername4, recvmsg6, recvmsg4 } = hooks.cg
 const { sendmsg6, sendmsg4, postBind6, postBind4, connect6, connect4 } = hooks.cgroup;
 
 /**
- * The order of attaching: programs that translate replies and clean up come
- * before the programs that make the entries for them.
+ * What each hook's program does, in the order of attaching. Programs are
+ * detached in the reverse order, and replaced in this one. So whenever a
+ * program makes a flow, the programs that translate its replies are there.
  */
-const order: readonly Hook[] = [
-  sockRelease,
-  getpeername6,
-  getpeername4,
-  recvmsg6,
-  recvmsg4,
-  sendmsg6,
-  sendmsg4,
-  postBind6,
-  postBind4,
-  connect6,
-  connect4,
-];
+const roles = {
+  /** Removes the flows of a socket that closes. */
+  cleansUp: [sockRelease],
+  translatesReplies: [getpeername6, getpeername4, recvmsg6, recvmsg4],
+  /** Keeps node ports from being bound; attached before calls to them are redirected. */
+  refusesBinds: [postBind6, postBind4],
+  makesFlows: [sendmsg6, sendmsg4, connect6, connect4],
+} as const satisfies Record<string, readonly Hook[]>;
+
+export type HookRole = keyof typeof roles;
+
+const order: readonly Hook[] = Object.values(roles).flat();
 
 /** The position of a hook in the order of attaching; unknown hooks come last. */
 export function attachOrder(attachType: number | undefined): number {
   const index = order.findIndex(({ expectedAttachType }) => expectedAttachType === attachType);
   return index < 0 ? order.length : index;
+}
+
+/** What a hook's program does; undefined for a hook that the load balancer does not use. */
+export function roleOf(attachType: number | undefined): HookRole | undefined {
+  return (Object.keys(roles) as HookRole[]).find((role) =>
+    roles[role].some(({ expectedAttachType }) => expectedAttachType === attachType),
+  );
 }
 
 /** A hook's section name, `cgroup/connect4`, or the attach type's number if it has none here. */

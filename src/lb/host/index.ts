@@ -1,7 +1,7 @@
 /** What the load balancer reads of its host: network namespaces, cgroups, hooks, addresses. */
 export { hostAddresses } from "./addresses.ts";
 export { cgroupPath, ownCgroup } from "./cgroup-path.ts";
-export { attachOrder, checkHooks, hookText } from "./hooks.ts";
+export { attachOrder, checkHooks, hookText, roleOf } from "./hooks.ts";
 export { readHostState } from "./host-state.ts";
 export { addressesOf, NamespaceReader } from "./namespaces.ts";
 export { probeDataPath } from "./probe.ts";

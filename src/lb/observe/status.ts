@@ -1,14 +1,16 @@
 /** What is loaded, read from the kernel. */
-import { NO_SERVICE, optOutCgroups, optOutNamespaces } from "../../../programs/index.ts";
+import { loadBalancerPrograms, NO_SERVICE, optOutCgroups, optOutNamespaces } from "../../../programs/index.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { mapTypeName } from "../../types/index.ts";
 import {
+  builtOptions,
   controlMaps,
   familyMaps,
   loadBalancerMaps,
   loadedPins,
   pinnedFamilies,
+  readBuiltOptions,
   readCounters,
   readState,
   sumCounters,
@@ -33,6 +35,11 @@ export interface Status {
   /** The pin directory. */
   readonly pins: string;
   readonly programs: readonly ProgramStatus[];
+  /**
+   * Hooks that should run a program and do not, such as `cgroup/connect4`: a
+   * load or unload was interrupted, something else detached it, or the cgroup is gone.
+   */
+  readonly missing: readonly string[];
   readonly maps: readonly MapStatus[];
   readonly services: readonly ServiceStatus[];
   /** Sockets that are not balanced. */
@@ -57,7 +64,7 @@ export interface ProgramStatus {
   readonly linkId: number;
   /** The cgroup it is attached to; undefined if that is gone or not visible to this process. */
   readonly cgroup: string | undefined;
-  /** False if the cgroup is gone, so that the program no longer runs. */
+  /** False if the link is detached, as when the cgroup is gone: the program no longer runs. */
   readonly attached: boolean;
   /** As the kernel runs them, with the verifier's own additions. */
   readonly instructions: number;
@@ -146,10 +153,12 @@ function statusOf(pins: PinDirectory): Status {
       return [family, readCounters(map)];
     }),
   );
+  const programs = programStatus(pins);
   try {
     return {
       pins: pins.directory,
-      programs: programStatus(pins),
+      programs,
+      missing: missingHooks(pins, programs),
       maps: mapStatus(pins),
       services: Array.from(maps, ([family, map]) => serviceStatus(family, map, counters.get(family))).flat(),
       optOut: {
@@ -202,6 +211,17 @@ function programStatus(pins: PinDirectory): ProgramStatus[] {
             : undefined,
       };
     });
+}
+
+/** The hooks that the loaded options need and no attached program serves, in the order of display. */
+function missingHooks(pins: PinDirectory, programs: readonly ProgramStatus[]): string[] {
+  using built = pins.map(builtOptions);
+  const attached = new Set(programs.filter(({ attached }) => attached).map(({ hook }) => hook));
+  return loadBalancerPrograms(readBuiltOptions(built))
+    .map(({ hook }) => hook.expectedAttachType)
+    .sort((a, b) => attachOrder(b) - attachOrder(a))
+    .map(hookText)
+    .filter((hook) => !attached.has(hook));
 }
 
 function mapStatus(pins: PinDirectory): MapStatus[] {
