@@ -31,7 +31,7 @@ const refused = (items: readonly Item[], why: RegExp) =>
   );
 const nothing = (count: number): Item[] => new Array<Item>(count).fill(mov(r0, 0));
 
-test("jumps count slots from the next one on, lddw being two", () => {
+test("jump offsets count slots from the next one, lddw being two", () => {
   const instructions = assemble([
     label("start"),
     jeq(r1, 0, "end"),
@@ -51,7 +51,7 @@ test("calls and addresses of subprograms are relative too", () => {
   assert.equal(assemble(items), [loadFunction(r1, 3), callFunction(1), exit(), exit()]);
 });
 
-test("labels are given with the index of their instruction", () => {
+test("each label has the index of its instruction", () => {
   const { labels } = assembleWithLabels([lddw(r1, 1), label("a"), label("b"), exit(), label("end")]);
   assert.equal(
     [...labels],
@@ -63,41 +63,41 @@ test("labels are given with the index of their instruction", () => {
   );
 });
 
-test("references that only the loader can fill in stay", () => {
+test("references for the loader stay open", () => {
   assert.equal(assemble([loadMap(r1, "m"), call("bpf_get_prandom_u32")]), [
     loadMap(r1, "m"),
     call("bpf_get_prandom_u32"),
   ]);
 });
 
-test("the place in the source stays", () => {
+test("the source location stays", () => {
   const source = { file: "/a.ts", line: 1, column: 2 };
   assert.equal(assemble([at(source, jump("x")), label("x"), exit()])[0]?.source, source);
 });
 
-test("what is wrong with a label is said by its name", () => {
+test("errors about a label name it", () => {
   refused([jump("nowhere")], /label "nowhere" is not defined/);
   refused([at({ file: "/a.ts", line: 3, column: 7 }, jump("nowhere"))], /^\/a\.ts:3:7: label "nowhere"/);
   refused([label("x"), exit(), label("x")], /label "x" is defined twice/);
   refused([jump("far"), ...nothing(32_768), label("far"), exit()], /label "far" is 32768 slots away.*allow long jumps/);
   refused(
     [{ ...add(r1, 1), reference: { kind: "label", name: "x" } }, label("x")],
-    /opcode 0x7 refers to label "x", but jumps nowhere/,
+    /opcode 0x7 refers to label "x", but is not a jump/,
   );
-  refused([{ ...exit(), reference: { kind: "label", name: "x" } }, label("x")], /jumps nowhere/);
+  refused([{ ...exit(), reference: { kind: "label", name: "x" } }, label("x")], /is not a jump/);
 });
 
-test("the farthest jumps of 16 bits need no help", () => {
+test("the farthest 16-bit jumps stay short", () => {
   assert.is(assemble([jump("far"), ...nothing(32_767), label("far"), exit()])[0]?.offset, 32_767);
   assert.is(assemble([label("far"), ...nothing(32_767), jump("far")]).at(-1)?.offset, -32_768);
 });
 
-test("where allowed, a jump that is too far becomes a long one", () => {
+test("with longJumps, a jump beyond 16 bits becomes a gotol", () => {
   const [first] = assemble([jump("far"), ...nothing(32_768), label("far"), exit()], { longJumps: true });
   assert.equal(first, gotol(32_768));
 });
 
-test("where allowed, a conditional jump that is too far goes over a long one", () => {
+test("with longJumps, a conditional jump beyond 16 bits goes through a gotol", () => {
   const { instructions, labels } = assembleWithLabels([jeq(r1, 5, "far"), ...nothing(32_768), label("far"), exit()], {
     longJumps: true,
   });
@@ -106,8 +106,8 @@ test("where allowed, a conditional jump that is too far goes over a long one", (
   assert.is(encode(instructions).length, 8 * 32_772);
 });
 
-test("lengthening one jump pushes another out of reach, which is lengthened too", () => {
-  // "a" reaches its label only as long as the conditional jump between takes one slot.
+test("a lengthened jump may push another out of reach, which is lengthened too", () => {
+  // "a" reaches its label only while the conditional jump in between takes one slot.
   const items = [
     jump("a"),
     jeq(r1, 0, "b"),

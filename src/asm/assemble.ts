@@ -19,18 +19,18 @@ import {
 /** How labels are resolved. */
 export interface AssembleOptions {
   /**
-   * Whether a jump whose target lies beyond 16 bits may become a `gotol`, which
-   * Linux knows from 6.6 on (LLVM's `-mcpu=v4`). A conditional jump then becomes
-   * three instructions. Default: no, such a jump is an error.
+   * Whether a jump whose target lies beyond 16 bits may become a `gotol` (Linux 6.6,
+   * LLVM's `-mcpu=v4`). A conditional jump then becomes three instructions.
+   * Default: false; such a jump is an error.
    */
   readonly longJumps?: boolean;
 }
 
 /** Instructions, and where their labels are. */
 export interface Assembled {
-  /** Every jump, call of a subprogram and address of one resolved; maps and kernel functions still open. */
+  /** Jumps, calls and addresses of subprograms are resolved; maps and kernel functions stay open. */
   readonly instructions: Instruction[];
-  /** By label: the index of the instruction it marks (an `lddw` counts as one). */
+  /** By label, the index of its instruction (an `lddw` counts as one). */
   readonly labels: ReadonlyMap<string, number>;
 }
 
@@ -49,9 +49,9 @@ export function assemble(items: readonly Item[], options?: AssembleOptions): Ins
 }
 
 /**
- * Resolves labels to offsets in slots, and says where each label is.
- * @throws {AsmError} for a label that is not there or is there twice, and for an
- * offset beyond 16 bits; the message names the label.
+ * Resolves labels to offsets in slots, and gives the place of each label.
+ * @throws {AsmError} for a label that is missing or defined twice, and for an offset
+ *   beyond 16 bits; the message names the label.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export function assembleWithLabels(items: readonly Item[], options: AssembleOpti
   if (!items.some((item) => isLabel(item) || item.reference !== undefined))
     return { instructions: [...(items as readonly Instruction[])], labels: new Map() };
   const long = new Set<Item>();
-  // Making one jump longer moves the rest apart, so that another may need it too.
+  // A longer jump moves the rest apart, so another may need lengthening too.
   for (;;) {
     const places = layOut(items, long);
     const before = long.size;
@@ -75,7 +75,7 @@ export function assembleWithLabels(items: readonly Item[], options: AssembleOpti
 }
 
 interface Place {
-  /** Of the instruction in the output. */
+  /** Index of the instruction in the output. */
   readonly index: number;
   readonly slot: number;
 }
@@ -126,7 +126,7 @@ function resolve(
       instructions.push(resolved(item, GOTOL, 0, distance));
       slot += 1;
     } else if (long.has(item)) {
-      // Not every condition has an opposite one, so: over the next jump to the long one, or over both.
+      // Some conditions have no inverse, so: over the next jump to the long one, or over both.
       instructions.push(
         resolved(item, item.opcode, 1, item.immediate),
         makeInstruction(GOTO, 0, 0, 1, 0, undefined, undefined, item.source),
@@ -150,7 +150,7 @@ function resolve(
   return instructions;
 }
 
-/** Whether the offset field says where to go. */
+/** Whether the offset field holds the target. */
 function isJump(opcode: number): boolean {
   if (opcode === GOTO) return true;
   const cls = classOf(opcode);
@@ -165,7 +165,8 @@ const resolved = (item: Instruction, opcode: number, offset: number, immediate: 
 
 const notAJump = (item: Instruction, name: string): AsmError =>
   new AsmError(
-    `${where(item)}the instruction with opcode 0x${item.opcode.toString(16)} refers to label "${name}", but jumps nowhere`,
+    `${where(item)}the instruction with opcode 0x${item.opcode.toString(16)} refers to label "${name}", ` +
+      "but is not a jump",
   );
 
 const where = ({ source }: Instruction): string =>

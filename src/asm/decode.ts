@@ -6,11 +6,11 @@ import { makeInstruction } from "./make.ts";
 import { LDDW } from "./opcode.ts";
 
 /**
- * The instructions that bytes hold: the inverse of `encode`, which gives the
+ * Decodes the instructions in `bytes`: the inverse of `encode`, which gives the
  * same bytes again.
- * @throws {AsmError} for what is no instruction: an unknown opcode, a register
- * out of range, a reserved field that is set, half an `lddw`, a length that is
- * no multiple of 8. The message names the slot.
+ * @throws {AsmError} for an invalid instruction: an unknown opcode, a register out of
+ *   range, a reserved field that is set, half an `lddw`; and for a length that is not
+ *   a multiple of 8. The message names the slot.
  *
  * @example
  * ```ts

@@ -22,7 +22,7 @@ test("slots are counted: lddw takes two", () => {
   assert.is(encode([mov(r0, 0), lddw(r1, 5), exit()]).length, 32);
 });
 
-test("decoding gives the instructions again", () => {
+test("decoding gives the same instructions", () => {
   const instructions = randomInstructions(3_000, 1);
   assert.equal(decode(encode(instructions)), instructions);
 });
@@ -33,7 +33,7 @@ test("bytes at an offset in a larger buffer are decoded", () => {
   assert.equal(decode(whole.subarray(3, 11)), [exit()]);
 });
 
-test("any bytes are either refused or come out the same", () => {
+test("decoding refuses bytes, or encoding gives them back", () => {
   let accepted = 0;
   const slot = fc.tuple(
     fc.constantFrom(...opcodes),
@@ -66,7 +66,7 @@ test("any bytes are either refused or come out the same", () => {
   assert.ok(accepted > 200, `only ${accepted} of 3,000 were instructions`);
 });
 
-test("bytes that are no instruction are refused, with the slot and the reason", () => {
+test("the error for invalid bytes has the slot and the reason", () => {
   const cases: readonly [hex: string, why: RegExp][] = [
     ["95000000000000", /^cannot decode 7 bytes: .* slots of 8 bytes/],
     ["9500000000000000 ff00000000000000", /slot 1: no instruction has opcode 0xff/],
@@ -110,7 +110,7 @@ test("bytes that are no instruction are refused, with the slot and the reason", 
   for (const [hex, why] of cases) refused(() => decode(bytes(hex)), why);
 });
 
-test("fields that are no instruction are refused on encoding too", () => {
+test("encoding refuses invalid fields too", () => {
   refused(
     () => encode([exit(), makeInstruction(0x07, 11, 0, 0, 0)]),
     /cannot encode slot 1: there is no destination register 11/,
@@ -134,7 +134,7 @@ test("fields that are no instruction are refused on encoding too", () => {
   refused(() => encode([{ ...add(r0, 1), offset: 1 }]), /offset field of opcode 0x07 is reserved/);
 });
 
-test("a label that is not resolved is refused by name", () => {
+test("the error for an unresolved label names it", () => {
   refused(() => encode([jump("out")]), /slot 0: label "out" is not resolved/);
   refused(() => encode([loadFunction(r1, "callback")]), /label "callback" is not resolved/);
 });

@@ -3,7 +3,7 @@ import { fieldFault } from "./fields.ts";
 import type { Instruction } from "./instruction.ts";
 import { LDDW } from "./opcode.ts";
 
-/** Bytes of a slot; an instruction takes one, `lddw` two. */
+/** Bytes in a slot. An instruction takes one slot, `lddw` two. */
 export const SLOT_SIZE = 8;
 
 /**
@@ -19,7 +19,7 @@ export const SLOT_SIZE = 8;
 export const isWide = (instruction: Instruction): boolean => instruction.opcode === LDDW;
 
 /**
- * The slots that a list of instructions takes: the unit in which jumps count.
+ * The number of slots in a list of instructions: the unit of jump offsets.
  *
  * @example
  * ```ts
@@ -35,12 +35,12 @@ export function slotCount(instructions: readonly Instruction[]): number {
 }
 
 /**
- * The bytes of a program, 8 for each slot, little-endian (RFC 9669, section 3).
+ * The bytes of a program, 8 per slot, little-endian (RFC 9669, section 3).
  *
- * References to maps and kernel functions, which only the loader can fill in,
- * are encoded with what kind of number it is, and the number itself 0.
- * @throws {AsmError} for fields that make no instruction, and for a label that
- * `assemble` has not resolved; the message names the slot.
+ * References to maps and kernel functions, which the loader fills in, are encoded
+ * with their kind and the number 0.
+ * @throws {AsmError} for invalid fields, and for a label that `assemble` has not
+ *   resolved; the message names the slot.
  *
  * @example
  * ```ts
@@ -65,13 +65,13 @@ export function encode(instructions: readonly Instruction[]): Uint8Array {
 }
 
 /**
- * Encodes one instruction at a byte position, for which there must be room, and
- * gives the position behind it. A label it refers to is 0.
+ * Encodes one instruction at a byte position, where there must be room, and returns
+ * the position after it. A label reference is encoded as 0.
  * @throws {AsmError} as `encode`
  */
 export function encodeAt(view: DataView, position: number, instruction: Instruction): number {
   const { opcode, dst, src, offset, immediate, immediateHigh } = instruction;
-  // A number that is no integer, or too wide, does not survive these.
+  // These stores change a number that is not an integer, or is too wide.
   if (
     (opcode & 0xff) !== opcode ||
     (dst & 0xf) !== dst ||
@@ -84,7 +84,7 @@ export function encodeAt(view: DataView, position: number, instruction: Instruct
   if (immediateHigh !== undefined) {
     high = immediateHigh;
     if (opcode !== LDDW)
-      throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has not`);
+      throw fault(position, `only lddw has a second immediate, opcode 0x${opcode.toString(16)} has none`);
     if ((high | 0) !== high) throw fault(position, rangeFault(instruction));
   }
   const reason = fieldFault(opcode, dst, src, offset, immediate, high);

@@ -1,4 +1,4 @@
-/** Something that cannot be assembled, encoded or decoded; the message says what, where and why. */
+/** An error in assembly, encoding or decoding; the message says what, where and why. */
 export class AsmError extends Error {
   override readonly name: string = "AsmError";
 }

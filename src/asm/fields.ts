@@ -1,7 +1,7 @@
 /**
- * Which fields each opcode may use, and what may stand in them: the one table
- * that encoding and decoding check against (RFC 9669, sections 4 and 5, and the
- * checks that the kernel's verifier makes on encodings).
+ * The valid fields of each opcode, in one table for encoding and decoding
+ * (RFC 9669, sections 4 and 5, and the checks of encodings in the kernel's
+ * verifier).
  */
 import * as op from "./opcode.ts";
 
@@ -10,10 +10,10 @@ const DST = 2;
 const SRC = 4;
 const OFFSET = 8;
 const IMMEDIATE = 16;
-/** What a field may hold depends on another one; `explain` knows. */
+/** The valid values depend on another field; see `explain`. */
 const DEPENDS = 32;
 
-/** By opcode: what it uses; 0 where the opcode does not exist. */
+/** By opcode, the fields it uses; 0 for an unknown opcode. */
 const rules = new Uint8Array(256);
 
 const SIZES = [op.BPF_B, op.BPF_H, op.BPF_W, op.BPF_DW];
@@ -58,13 +58,13 @@ for (const size of SIZES) {
   rules[op.BPF_LD | op.BPF_IND | size] = KNOWN | SRC | IMMEDIATE;
 }
 
-/** Every opcode that exists, in ascending order. */
+/** Every known opcode, in ascending order. */
 export const opcodes: readonly number[] = [...rules.keys()].filter((opcode) => rules[opcode] !== 0);
 
 /**
- * Why these fields make no instruction, or `undefined` where they make one.
- * Fields are integers of their width; `immediateHigh` is that of `lddw`'s second
- * slot, 0 for all others.
+ * Why these fields are invalid, or undefined if they are valid. Fields are integers
+ * of their width; `immediateHigh` is the immediate of `lddw`'s second slot, 0 for all
+ * others.
  */
 export function fieldFault(
   opcode: number,
@@ -114,7 +114,8 @@ function explain(
         ? explainCall(src, offset)
         : src === op.BPF_MAY_GOTO
           ? undefined
-          : `the source field of a conditional jump without operands (opcode ${hex(opcode)}) is 0, for may_goto, not ${src}`;
+          : `the source field of a conditional jump without operands (opcode ${hex(opcode)}) is 0, for may_goto, ` +
+            `not ${src}`;
     case op.BPF_STX:
       return explainAtomic(opcode, immediate);
     default:
@@ -135,11 +136,12 @@ function explainArithmetic(opcode: number, offset: number, immediate: number): s
       if (offset === 0 || offset === 8 || offset === 16 || (offset === 32 && wide)) return undefined;
       return (
         `the offset of a ${wide ? 64 : 32}-bit move (opcode ${hex(opcode)}) is 0, or ` +
-        `${wide ? "8, 16 or 32 to extend the sign, or 1 to cast between address spaces" : "8 or 16 to extend the sign"}, not ${offset}`
+        (wide ? "8, 16 or 32 to extend the sign, or 1 to cast between address spaces" : "8 or 16 to extend the sign") +
+        `, not ${offset}`
       );
     default:
       if (immediate === 16 || immediate === 32 || immediate === 64) return undefined;
-      return `a byte swap (opcode ${hex(opcode)}) is of 16, 32 or 64 bits, not ${immediate}`;
+      return `a byte swap (opcode ${hex(opcode)}) takes 16, 32 or 64 bits, not ${immediate}`;
   }
 }
 
@@ -178,7 +180,10 @@ function explainWide(src: number, immediateHigh: number): string | undefined {
   if (src > op.BPF_PSEUDO_MAP_IDX_VALUE) return `the source field of a 64-bit immediate load is 0 to 6, not ${src}`;
   const oneHalf = src === op.BPF_PSEUDO_MAP_FD || src === op.BPF_PSEUDO_FUNC || src === op.BPF_PSEUDO_MAP_IDX;
   if (oneHalf && immediateHigh !== 0) {
-    return `the second immediate of a 64-bit immediate load with source field ${src} is reserved and must be 0, not ${immediateHigh}`;
+    return (
+      `the second immediate of a 64-bit immediate load with source field ${src} is reserved and must be 0, ` +
+      `not ${immediateHigh}`
+    );
   }
   return undefined;
 }

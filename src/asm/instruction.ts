@@ -1,13 +1,12 @@
 /**
  * One BPF instruction as a plain value (RFC 9669, section 3).
  *
- * The fields are those of the encoding. What is not known until the program is
- * put together or loaded (where a label is, which file descriptor a map has) is
- * a `reference`; what only people need (where in TypeScript the instruction was
- * made) is `source`.
+ * The fields are those of the encoding. `reference` is a number that is unknown until
+ * the program is assembled or loaded: the place of a label, the file descriptor of a
+ * map. `source` is the place in TypeScript that made the instruction.
  */
 
-/** Number of a register: r0 to r10; 11 is the hidden one that only the kernel uses. */
+/** Number of a register: r0 to r10. The kernel's hidden r11 is excluded. */
 export type RegisterNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
 /** One instruction as a plain value; an `lddw` is one, though it takes two slots. */
@@ -25,51 +24,53 @@ export interface Instruction {
    * two slots, this is the low half.
    */
   readonly immediate: number;
-  /** Only for `lddw`: the high half, the second slot's immediate, signed 32-bit. */
+  /** For `lddw` only: the high half, the second slot's immediate, signed 32-bit. */
   readonly immediateHigh?: number;
-  /** What is to be filled in, by `assemble` (labels) or by the loader (the rest). */
+  /** Filled in by `assemble` (labels) or by the loader (the rest). */
   readonly reference?: Reference;
   /** The line of TypeScript that made this instruction. */
   readonly source?: SourceLocation;
 }
 
-/** Something an instruction names and whose number is not known yet. */
+/** A name in place of a number that is not known yet. */
 export type Reference =
-  /** A place in the same program: a jump's target, or a subprogram that is called. */
+  /** A place in the same program: the target of a jump, or a subprogram to call. */
   | { readonly kind: "label"; readonly name: string }
   /** `lddw` of a map (BPF_PSEUDO_MAP_FD). */
   | { readonly kind: "map"; readonly name: string }
   /** `lddw` of an address inside a map's first value (BPF_PSEUDO_MAP_VALUE); offset in bytes. */
   | { readonly kind: "map-value"; readonly name: string; readonly offset: number }
-  /** `lddw` of a subprogram's address, for a helper that calls back (BPF_PSEUDO_FUNC). */
+  /** `lddw` of a subprogram's address, for helpers with callbacks (BPF_PSEUDO_FUNC). */
   | { readonly kind: "function"; readonly name: string }
   /** A call of a kernel function by its BTF name (BPF_PSEUDO_KFUNC_CALL). */
   | { readonly kind: "kernel-function"; readonly name: string }
-  /** A call that every verifier refuses, in place of an access to what the target kernel lacks; `name` says what. */
+  /**
+   * A call that every verifier refuses, in place of an access to a type or field that the target kernel lacks: `name`.
+   */
   | { readonly kind: "missing"; readonly name: string };
 
-/** Marks the place of the instruction that follows it. */
+/** Marks the place of the next instruction. */
 export interface Label {
   readonly label: string;
 }
 
-/** What a program is written as: instructions, and labels between them. */
+/** An element of a program in assembly: an instruction or a label. */
 export type Item = Instruction | Label;
 
 /** A place in a source file. */
 export interface SourceLocation {
-  /** Absolute path, or a `file:` address. */
+  /** Absolute path, or a `file:` URL. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
   /** From 1. */
   readonly column: number;
-  /** The line's text, where it came with the program, as in an object file; else it is read from the file. */
+  /** The line's text, where the program carries it, as object files do; else it is read from the file. */
   readonly text?: string;
 }
 
 /**
- * Tells a label from an instruction.
+ * Whether the item is a label.
  *
  * @example
  * ```ts

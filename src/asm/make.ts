@@ -1,9 +1,15 @@
 import type { Instruction, Reference, SourceLocation } from "./instruction.ts";
 
 /**
- * The one place where instructions are made: the same properties in the same
- * order each time, so that the engine sees a single shape and the code that
- * goes over millions of them stays fast.
+ * An instruction from its fields, unchecked; `encode` checks them. Every builder uses it: all instructions have the
+ * same properties in the same order, which keeps code over millions of them fast.
+ *
+ * @example
+ * ```ts
+ * import { makeInstruction, opcodes } from "tsbpf/asm";
+ *
+ * makeInstruction(opcodes.EXIT, 0, 0, 0, 0); // exit
+ * ```
  */
 export function makeInstruction(
   opcode: number,

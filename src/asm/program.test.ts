@@ -21,7 +21,7 @@ const refused = (parts: Omit<ProgramParts, keyof typeof hook>, why: RegExp) =>
     (error: unknown) => error instanceof AsmError && why.test(error.message),
   );
 
-test("a program is put together, its functions found in order of place", () => {
+test("a program is assembled, its functions listed in order of place", () => {
   const made = program({
     ...hook,
     maps: [counters],
@@ -50,7 +50,7 @@ test("a program is put together, its functions found in order of place", () => {
   assert.is(made.instructions.length, 8);
 });
 
-test("a type without hooks has no expected attach type", () => {
+test("a program type without hooks has no expected attach type", () => {
   const made = program({
     name: "x",
     type: ProgramType.SOCKET_FILTER,
@@ -62,9 +62,12 @@ test("a type without hooks has no expected attach type", () => {
   assert.is(made.license, "MIT");
 });
 
-test("what is missing is said", () => {
-  refused({ items: [] }, /program connect4: there are no instructions/);
-  refused({ items: [loadMap(r1, "counters"), exit()] }, /map counters is referred to, but not among its maps/);
+test("errors name the missing part", () => {
+  refused({ items: [] }, /program connect4: it has no instructions/);
+  refused(
+    { items: [loadMap(r1, "counters"), exit()] },
+    /an instruction refers to map counters, which is not among its maps/,
+  );
   refused({ items: [exit()], maps: [counters, counters] }, /map counters is declared twice/);
   refused({ items: [callFunction("sub"), exit(), label("sub")] }, /subprogram sub is empty/);
   refused({ items: [callFunction("sub"), call(1), exit()] }, /label "sub" is not defined/);

@@ -5,29 +5,28 @@ import { isLabel, type Instruction, type Item } from "./instruction.ts";
 import { CALL } from "./opcode.ts";
 
 /**
- * A program that is ready to be loaded, simulated or written to an object file:
- * what the compiler gives, and what the raw assembler's `program()` gives.
+ * A program to load, simulate or write to an object file, from the compiler or from
+ * the raw assembler's `program()`.
  */
 export interface Program<out T extends string = string> {
-  /** Name shown by the kernel, which keeps the first 15 bytes. */
+  /** The kernel shows its first 15 bytes. */
   readonly name: string;
   readonly type: ProgramType;
   /** The hook that the verifier checks against; absent for types that have none. */
   readonly expectedAttachType?: AttachType;
-  /** The kind of target that the hook attaches to; absent where the program does not say. */
+  /** The kind of target that the hook attaches to; absent if unknown. */
   readonly target?: T;
   /** libbpf's section name for the hook: `cgroup/connect4`, `xdp`, … */
   readonly section: string;
-  /** Labels resolved; references to maps and the like still open. */
+  /** Labels are resolved; references to maps and kernel functions stay open. */
   readonly instructions: readonly Instruction[];
   /**
-   * The functions of the program, the main one first: index of each one's first
-   * instruction (an `lddw` counts as one).
+   * The functions of the program, the main one first.
    */
   readonly functions: readonly ProgramFunction[];
   /** Every map that an instruction refers to. */
   readonly maps: readonly MapDefinition[];
-  /** Licence told to the kernel; some helpers ask for a GPL-compatible one. */
+  /** Licence for the kernel; some helpers require a GPL-compatible one. */
   readonly license: string;
   /**
    * Why the program cannot be loaded: it came from an object file and uses
@@ -36,35 +35,36 @@ export interface Program<out T extends string = string> {
   readonly unsupported?: Error;
 }
 
-/** A function of a program: the program itself, or a subprogram. */
+/** A function of a program: its name, and the index of its first instruction (an `lddw` counts as one). */
 export interface ProgramFunction {
   readonly name: string;
   readonly start: number;
 }
 
-/** A program that is yet to be compiled, such as the DSL's functions give: for the instruction set of whoever is to run it. */
+/** A program that is not compiled yet, as the DSL gives: the loader chooses the instruction set. */
 export interface CompilableProgram<out T extends string = string> {
   /** `isa`: version of the instruction set, as in clang's `-mcpu=v3`. */
   compile(options?: { readonly isa?: 1 | 2 | 3 | 4 }): Program<T>;
 }
 
-/** What a program is put together from; see `Program` for the fields. */
+/** The parts of a program; see `Program` for the fields. */
 export interface ProgramParts
   extends Pick<Program, "name" | "type" | "expectedAttachType" | "section">,
     AssembleOptions {
-  /** The main function first, then the subprograms, each behind its label. */
+  /** The main function first, then the subprograms, each after its label. */
   readonly items: readonly Item[];
   /** Every map that `items` refers to. */
   readonly maps?: readonly MapDefinition[];
-  /** Default: "Dual MIT/GPL", with which every helper may be called. */
+  /** Default: "Dual MIT/GPL", which permits every helper. */
   readonly license?: string;
 }
 
 /**
- * Makes a program of assembly: resolves labels, finds the subprograms (labels
+ * Makes a program from assembly: resolves labels, finds the subprograms (labels
  * that are called, or whose address is taken), checks that maps are declared.
- * @throws {AsmError} as `assemble`; for an empty program; for a map that is
- * referred to and not declared, or declared twice.
+ * @throws {AsmError} as `assemble`; for an empty program or subprogram; for a map
+ *   that an instruction refers to but `maps` lacks, or has twice.
+ *
  * @example
  * ```ts
  * import { AttachType, load, ProgramType } from "tsbpf";
@@ -92,7 +92,7 @@ export function program({
 }: ProgramParts): Program {
   const problem = (reason: string): AsmError => new AsmError(`program ${name}: ${reason}`);
   const { instructions, labels } = assembleWithLabels(items, { longJumps });
-  if (instructions.length === 0) throw problem("there are no instructions in it");
+  if (instructions.length === 0) throw problem("it has no instructions");
 
   const declared = new Set<string>();
   for (const map of maps) {
@@ -109,7 +109,7 @@ export function program({
 
   for (const { reference } of instructions) {
     if ((reference?.kind === "map" || reference?.kind === "map-value") && !declared.has(reference.name)) {
-      throw problem(`map ${reference.name} is referred to, but not among its maps`);
+      throw problem(`an instruction refers to map ${reference.name}, which is not among its maps`);
     }
   }
   return {

@@ -1,12 +1,15 @@
-/** Which functions call which, and how much stack a chain of calls takes. */
+/** The call graph of a program: depth of stack, and reachable functions. */
 import { CompileError } from "./error.ts";
 import type { IrFunction } from "./ir/ir.ts";
 import { STACK_LIMIT } from "./machine/frame.ts";
 
-/** The kernel counts each frame of a chain in steps of 32 bytes. */
+/** The kernel rounds each frame of a call chain up to 32 bytes. */
 const FRAME_STEP = 32;
 
-/** The deepest stack, in bytes. Throws a CompileError for recursion and where a chain of calls takes more than there is. */
+/**
+ * The most stack that a chain of calls needs, in bytes. Throws a CompileError for recursion, and for a chain over the
+ * limit.
+ */
 export function checkCallDepth(functions: readonly IrFunction[], frames: ReadonlyMap<string, number>): number {
   const byName = new Map(functions.map((fn) => [fn.name, fn]));
   const deepest = new Map<string, { bytes: number; chain: readonly string[] }>();
@@ -31,13 +34,14 @@ export function checkCallDepth(functions: readonly IrFunction[], frames: Readonl
   if (bytes > STACK_LIMIT) {
     const frame = (name: string): string => `${name} (${frames.get(name)!} bytes)`;
     throw new CompileError(
-      `${chain.map(frame).join(" calls ")}: together they need ${bytes} bytes of stack, and there are ${STACK_LIMIT}`,
+      `${chain.map(frame).join(" calls ")}: together they need ${bytes} bytes of stack, ` +
+        `but the limit is ${STACK_LIMIT}`,
     );
   }
   return bytes;
 }
 
-/** The functions that the main one calls, directly or not, behind that one: the verifier refuses instructions that nothing reaches. */
+/** The main function, then the functions it calls, directly or not. The verifier refuses unreachable instructions. */
 export function reachableFunctions(functions: readonly IrFunction[]): readonly IrFunction[] {
   const byName = new Map(functions.map((fn) => [fn.name, fn]));
   const reached = new Set<IrFunction>(functions.slice(0, 1));

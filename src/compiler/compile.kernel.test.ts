@@ -6,9 +6,9 @@ import { checkRandomPrograms } from "./testing/check-random-programs.ts";
 const test = suite("compiler: random programs in the kernel");
 
 if (process.platform !== "linux" || process.getuid?.() !== 0) {
-  console.log("compiler: random programs are not run: that takes Linux and root");
+  console.log("compiler: random programs skipped: they need Linux and root");
 } else {
-  test("with all optimisations and with none they do what direct evaluation gives", () => {
+  test("optimised and unoptimised programs give the interpreter's results", () => {
     const seed = Number(process.env["TSBPF_SEED"] ?? Date.now() & 0x7fffffff);
     try {
       const { plain, optimised } = checkRandomPrograms(200, seed);

@@ -21,7 +21,7 @@ function compiled(texts: string | readonly string[], options: CompileOptions = {
 
 const listing = (instructions: readonly Instruction[]): string[] => instructions.map((i) => formatInstruction(i));
 
-test("the context stays in its register where nothing is called", () => {
+test("without calls the context stays in its register", () => {
   assert.equal(
     listing(
       compiled(`
@@ -36,7 +36,7 @@ test("the context stays in its register where nothing is called", () => {
   );
 });
 
-test("a value that a call would destroy waits in r6 to r9, and arguments are made in their registers", () => {
+test("a value that lives across a call gets r6 to r9, and arguments are computed in their registers", () => {
   assert.equal(
     listing(
       compiled(`
@@ -73,7 +73,7 @@ test("a value that a call would destroy waits in r6 to r9, and arguments are mad
   );
 });
 
-test("a constant is stored into the context through a register: older kernels refuse it otherwise", () => {
+test("a constant is stored into the context through a register, as older kernels require", () => {
   const [first, second] = listing(
     compiled(`
     function main(v0: ptr)
@@ -105,13 +105,13 @@ const comparison = (isa: 1 | 2 | 3): string[] =>
     ).instructions,
   ).filter((line) => line.startsWith("if"));
 
-test("each instruction set has its own comparisons", () => {
+test("each instruction set uses its own comparisons", () => {
   assert.match(comparison(3)[0]!, /^if w\d (>=|<) w\d/);
   assert.match(comparison(2)[0]!, /^if r\d (>=|<) r\d/);
   assert.match(comparison(1)[0]!, /^if r\d (>=|>) r\d/);
 });
 
-test("functions that nobody calls are left out, those that are called follow the main one", () => {
+test("uncalled functions are left out, called functions follow the main one", () => {
   const callee = "function callee(v0: i64)\nb0:\nreturn v0";
   const { functions, instructions } = compiled([
     "function main(v0: ptr)\nb0:\nv1: i64 = 5\nv2: i64 = call-function callee(v1)\nreturn v2",
@@ -137,7 +137,7 @@ const large = (name: string, bytes: number, then: string) => `
     v5: i64 = add v3, v4
     return v5`;
 
-test("a frame that is too large is refused with the names of what is in it", () => {
+test("the error for a frame over the limit names its slots", () => {
   assert.throws(
     () =>
       compiled(`
@@ -151,7 +151,7 @@ test("a frame that is too large is refused with the names of what is in it", () 
   );
 });
 
-test("a chain of calls that takes too much stack is refused, with each frame", () => {
+test("the error for a call chain over the stack limit names each frame", () => {
   assert.throws(
     () =>
       compiled([large("main", 300, "v6: i64 = call-function below(v0)"), large("below", 300, "")], { optimise: false }),
@@ -167,7 +167,7 @@ test("recursion is refused", () => {
   );
 });
 
-test("atomic operations that an instruction set lacks are refused, with the way out", () => {
+test("the error for an atomic operation that the instruction set lacks says what works", () => {
   const text = (operation: string): string => `
     function main(v0: ptr)
     b0:
@@ -186,10 +186,11 @@ test("atomic operations that an instruction set lacks are refused, with the way 
   }
 });
 
-test("every instruction has the line that it comes from, moves included", () => {
+test("every instruction has its source line, moves included", () => {
   const source = { file: "/program.ts", line: 3, column: 1 };
   const fn = parseFunction(
-    "function main(v0: ptr)\nb0:\nv1: i64 = call bpf_ktime_get_ns()\nv2: i64 = call bpf_ktime_get_ns()\nv3: i64 = sub v2, v1\nreturn v3",
+    "function main(v0: ptr)\nb0:\nv1: i64 = call bpf_ktime_get_ns()\nv2: i64 = call bpf_ktime_get_ns()\n" +
+      "v3: i64 = sub v2, v1\nreturn v3",
   );
   const withSource = {
     ...fn,
@@ -207,11 +208,12 @@ test("every instruction has the line that it comes from, moves included", () => 
   );
 });
 
-test("more values across a call than registers: what is left over goes to the stack and comes back", () => {
+test("values that find no register across a call are spilled and reloaded", () => {
   const loads = Array.from({ length: 7 }, (_, i) => `v${i + 1}: i64 = load8 map [v0 + ${8 * i}]`);
   const sums = Array.from({ length: 7 }, (_, i) => `v${i + 20}: i64 = add v${i === 0 ? 8 : i + 19}, v${i + 1}`);
   const { instructions, stackBytes } = compiled(
-    `function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${sums.join("\n")}\nreturn v26`,
+    `function main(v0: ptr)\nb0:\n${loads.join("\n")}\nv8: i64 = call bpf_ktime_get_ns()\n${sums.join("\n")}\n` +
+      "return v26",
   );
   assert.is(stackBytes, 24);
   assert.is(instructions.filter(({ opcode, dst }) => opcode === 0x7b && dst === 10).length, 3, "three are stored");
@@ -229,12 +231,12 @@ const fields = (type: string, end: string): Instruction[] => {
     .instructions;
 };
 
-test("fields of the context are read again after a call rather than kept on the stack", () => {
+test("a context field is read again after a call instead of spilled", () => {
   const sums = Array.from({ length: 6 }, (_, i) => `v${i + 20}: i32 = add v${i === 0 ? 1 : i + 19}, v${i + 2}`);
   assert.not.ok(fields("i32", `${sums.join("\n")}\nreturn v25`).some(({ dst, src }) => dst === 10 || src === 10));
 });
 
-test("but not pointers, nor numbers whose bounds the verifier may have learnt", () => {
+test("pointers, and numbers that the verifier may have bounded, are spilled", () => {
   const stores = Array.from({ length: 7 }, (_, i) => `store8 map [v30 + ${8 * i}], v${i + 1}`);
   const usesStack = (list: readonly Instruction[]): boolean => list.some(({ dst, src }) => dst === 10 || src === 10);
   assert.ok(usesStack(fields("ptr", `v30: ptr = map-value counters + 0\n${stores.join("\n")}\nreturn v8`)));
@@ -245,7 +247,7 @@ test("but not pointers, nor numbers whose bounds the verifier may have learnt", 
   assert.ok(usesStack(fields("i32", `v30: ptr = map-value counters + 0\n${branches.join("\n")}\nreturn v8`)));
 });
 
-test("the checker refuses what passes may not make", () => {
+test("the checker refuses invalid forms", () => {
   const bad = (text: string, message: RegExp): void => {
     assert.throws(() => validate(parseFunction(text), "test"), message);
   };

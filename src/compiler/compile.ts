@@ -1,4 +1,4 @@
-/** From a module to instructions: the order in which everything is done. */
+/** From a module to instructions: the order of the stages. */
 import { assembleWithLabels, type Instruction, type Item, type ProgramFunction } from "../asm/index.ts";
 import { checkCallDepth, reachableFunctions } from "./call-graph.ts";
 import type { IrFunction, IrModule } from "./ir/ir.ts";
@@ -15,31 +15,31 @@ import { tidy } from "./machine/tidy.ts";
 import { passesFor, type Pass } from "./passes/index.ts";
 
 export interface CompileOptions {
-  /** Default: 3, which every kernel from 5.1 on knows. */
+  /** Default: 3, supported since Linux 5.1. */
   readonly isa?: InstructionSet;
   /** Default: true. */
   readonly optimise?: boolean;
-  /** Is told each stage's name and its text. */
+  /** Called with each stage's name and its text. */
   onStage?(name: string, text: string): void;
-  /** Whether the form is checked before and after each pass; default: false. */
+  /** Whether to check the form before and after each pass; default: false. */
   readonly validate?: boolean;
 }
 
 export interface CompiledCode {
-  /** Labels resolved; references to maps and kernel functions still open. */
+  /** Labels are resolved; references to maps and kernel functions stay open. */
   readonly instructions: Instruction[];
   /** The main function first: index of each one's first instruction (an `lddw` counts as one). */
   readonly functions: ProgramFunction[];
-  /** The deepest that calls can get, frames rounded up to 32 bytes as the kernel counts them when there are calls. */
+  /** The stack of the deepest call chain. With calls, frames are rounded up to 32 bytes, as in the kernel. */
   readonly stackBytes: number;
 }
 
 /**
- * @throws {CompileError} where the stack frame is too large, or the instruction set lacks what the program needs.
+ * @throws {CompileError} where the stack frame is too large, or the instruction set lacks an operation of the program.
  */
 export function compile(module: IrModule, options: CompileOptions = {}): CompiledCode {
   const { isa = 3 } = options;
-  // Optimisation may leave out the last call of a function.
+  // Optimisation may have removed the last call of a function.
   const [main, ...others] = reachableFunctions(module.functions).map((fn) => optimised(fn, isa, options));
   const functions = reachableFunctions([main!, ...others]);
   const items: Item[] = [];
@@ -62,7 +62,7 @@ function optimised(fn: IrFunction, isa: InstructionSet, options: CompileOptions)
   const check = options.validate === true ? validate : () => {};
   options.onStage?.(`${fn.name}: as built`, printFunction(fn));
   check(fn, "as built");
-  /** Passes that have nothing to do, since nothing has changed for them since they ran. */
+  /** Passes with nothing to do: nothing they could use has changed since they ran. */
   const done = new Set<Pass>();
   for (const pass of passesFor(isa, options.optimise ?? true)) {
     if (done.has(pass)) continue;

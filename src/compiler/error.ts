@@ -1,4 +1,4 @@
-/** A program that can't be compiled, for a reason that lies in the program. */
+/** A program that cannot be compiled; the fault is in the program. */
 export class CompileError extends Error {
   override readonly name = "CompileError";
 }

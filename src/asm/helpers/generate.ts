@@ -1,6 +1,6 @@
 /**
- * Writes table.ts from a linux/bpf.h: `npm run helpers`, or with another header
- * than the installed one, `npm run helpers -- PATH`.
+ * Writes table.ts from linux/bpf.h: `npm run helpers`, or from another header,
+ * `npm run helpers -- PATH`.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +12,8 @@ const header = process.argv[2] ?? "/usr/include/linux/bpf.h";
 const facts = readPrototypes(readFileSync(header, "utf8"));
 if (facts.size < helperNames.length) {
   process.stderr.write(
-    `${header} documents ${facts.size} helpers and the table has ${helperNames.length}: give the path of a newer header\n`,
+    `${header} documents ${facts.size} helpers and the table has ${helperNames.length}: ` +
+      "give the path of a newer header\n",
   );
   process.exit(1);
 }

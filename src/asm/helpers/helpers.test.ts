@@ -7,7 +7,7 @@ import { readPrototypes } from "./prototypes.ts";
 const test = suite("asm/helpers");
 const HEADER = "/usr/include/linux/bpf.h";
 
-test("names and numbers agree both ways", () => {
+test("names and numbers are inverse", () => {
   assert.is(helperNumber("bpf_map_lookup_elem"), 1);
   assert.is(helperNumber("bpf_get_socket_cookie"), 46);
   assert.is(helperNumber("bpf_sk_storage_get"), 107);
@@ -19,14 +19,14 @@ test("names and numbers agree both ways", () => {
   assert.is(helperNumber("map_lookup_elem"), undefined);
 });
 
-test("numbers are places in the table", () => {
+test("a helper's number is its position in the table", () => {
   assert.equal(
     helperNames.map((name) => helperFacts(name).number),
     helperNames.map((_, index) => index + 1),
   );
 });
 
-test("facts are those of the documented prototypes", () => {
+test("facts match the documented prototypes", () => {
   assert.equal(helperFacts("bpf_sk_storage_get"), {
     number: 107,
     since: "5.2",
@@ -38,7 +38,7 @@ test("facts are those of the documented prototypes", () => {
   assert.is(helperFacts("bpf_get_prandom_u32").returns, "u32");
 });
 
-test("the table agrees with the installed header, as far as the header goes", () => {
+test("the table agrees with the installed header as far as the header goes", () => {
   if (!existsSync(HEADER)) {
     process.stderr.write(`SKIPPED: ${HEADER} is not installed\n`);
     return;

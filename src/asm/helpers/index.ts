@@ -2,20 +2,49 @@
 import type { HelperFacts } from "./kinds.ts";
 import { helpers } from "./table.ts";
 
-/** A helper's name as the kernel documents it: `bpf_map_lookup_elem`. */
+/**
+ * A helper's name as the kernel documents it: `bpf_map_lookup_elem`.
+ *
+ * @example
+ * ```ts
+ * import { call, type HelperName } from "tsbpf/asm";
+ *
+ * const clock: HelperName = "bpf_ktime_get_ns";
+ * call(clock); // call bpf_ktime_get_ns#5
+ * ```
+ */
 export type HelperName = keyof typeof helpers;
 
-/** Each helper's facts as literal types, for types that derive from them. */
+/**
+ * Each helper's facts as literal types, for types that derive from them.
+ *
+ * @example
+ * ```ts
+ * import type { HelperTable } from "tsbpf/asm";
+ *
+ * const number: HelperTable["bpf_ktime_get_ns"]["number"] = 5;
+ * ```
+ */
 export type HelperTable = typeof helpers;
 
-/** Every helper's name; the helper's number is its index plus 1. */
+/**
+ * Every helper's name; the helper's number is its index plus 1.
+ *
+ * @example
+ * ```ts
+ * import { helperNames } from "tsbpf/asm";
+ *
+ * helperNames[0]; // "bpf_map_lookup_elem"
+ * helperNames.filter((name) => name.startsWith("bpf_ringbuf_"));
+ * ```
+ */
 export const helperNames = Object.keys(helpers) as readonly HelperName[];
 
 /** True for the name of a helper. */
 const isHelperName = (name: string): name is HelperName => Object.hasOwn(helpers, name);
 
 /**
- * The number of the helper of that name; undefined where there is none.
+ * The number of a helper; undefined for an unknown name.
  *
  * @example
  * ```ts
@@ -28,7 +57,7 @@ export const helperNumber = (name: string): number | undefined =>
   isHelperName(name) ? helpers[name].number : undefined;
 
 /**
- * The name of the helper of that number; undefined where there is none.
+ * The name of a helper; undefined for an unknown number.
  *
  * @example
  * ```ts

@@ -2,20 +2,19 @@
 type Scalar = "u16" | "u32" | "u64" | "i32" | "i64" | "be16";
 
 /**
- * What a helper takes in a register: a number, the program's context, a map,
- * memory that the next argument usually gives the size of, one of the program's
- * own functions, a kernel struct; `more`: as many further numbers as registers
- * are left.
+ * An argument of a helper: a number, the program's context, a map, memory (the next
+ * argument is usually its size), a function of the program, or a kernel struct;
+ * `more`: further numbers, up to r5.
  */
 export type ArgumentKind = Scalar | "context" | "map" | "memory" | "function" | "more" | `struct ${string}`;
 
-/** What a helper returns: nothing, a number, or an address that may be null. */
+/** A helper's result: none, a number, or an address that may be null. */
 export type ReturnKind = Scalar | "void" | "memory" | `struct ${string}`;
 
-/** The facts of a helper function. */
+/** A helper function: number, arguments, result, first release. */
 export interface HelperFacts {
   readonly number: number;
-  /** The Linux release that brought it; distributions port helpers back, so ask the kernel (`hasHelper`). */
+  /** The Linux release that added it. Distributions backport helpers, so ask the kernel (`hasHelper`). */
   readonly since: string;
   readonly arguments: readonly ArgumentKind[];
   readonly returns: ReturnKind;

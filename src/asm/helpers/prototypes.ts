@@ -2,9 +2,9 @@
 import type { ArgumentKind, HelperFacts, ReturnKind } from "./kinds.ts";
 
 /**
- * The number of the last helper that each release has. Numbers are given out in
- * the order of addition, so a helper's release follows from its number. From
- * Linux 6.2 on the list is closed.
+ * The number of the last helper in each release. Numbers follow the order of
+ * addition, so a helper's number gives its release. The list has been closed since
+ * Linux 6.2.
  */
 const lastOfRelease: readonly (readonly [release: string, last: number])[] = [
   ["3.19", 3],
@@ -52,7 +52,7 @@ const lastOfRelease: readonly (readonly [release: string, last: number])[] = [
   ["6.2", 211],
 ];
 
-/** Structs that a context is documented as, by the name of the argument's type. */
+/** Structs that are documented as a context, by the name of the argument's type. */
 const contexts: ReadonlySet<string> = new Set([
   "sk_buff",
   "xdp_buff",
@@ -84,12 +84,12 @@ const scalars: Readonly<Record<string, ArgumentKind & ReturnKind>> = {
  * Facts of the helpers that a header documents, by name in the order of their
  * numbers.
  *
- * @throws {Error} where a prototype is missing or has a type that this does not know
+ * @throws {Error} where a prototype is missing or has an unknown type
  */
 export function readPrototypes(header: string): ReadonlyMap<string, HelperFacts> {
   const prototypes = new Map<string, { result: string; parameters: string }>();
   for (const [, result, name, parameters] of header.matchAll(/^ \* (\w[\w ]*?\**) ?(?:\*)?(bpf_\w+)\((.*)\)$/gm)) {
-    // A helper with forms for several contexts is documented once for each; the first form counts.
+    // A helper for several contexts is documented once for each; the first one counts.
     if (!prototypes.has(name!)) prototypes.set(name!, { result: result!, parameters: parameters! });
   }
   const facts = new Map<string, HelperFacts>();
@@ -108,7 +108,7 @@ export function readPrototypes(header: string): ReadonlyMap<string, HelperFacts>
   return facts;
 }
 
-/** Names in the order of numbers, from 1 on: old headers list `FN(name)`, newer ones `FN(name, number, ##ctx)`. */
+/** Names in the order of numbers, from 1: old headers list `FN(name)`, newer ones `FN(name, number, ##ctx)`. */
 function namesOf(header: string): string[] {
   const list = header.slice(header.indexOf("FN(unspec"), header.indexOf("#define __BPF_ENUM_FN"));
   return [...list.matchAll(/\bFN\((\w+)(?:, \d+, ##ctx)?\),?\s*\\/g)]

@@ -7,8 +7,8 @@ import type { Register, Register32 } from "../register.ts";
 import { immediateField, sameWidth } from "./operand.ts";
 
 /**
- * `dst = dst <operation> operand`. With `r` registers 64 bits wide, with `w`
- * registers 32 bits, the upper half of the destination becoming zero.
+ * `dst = dst <operation> operand`, on 64 bits with `r` registers. With `w` registers
+ * the operation is on 32 bits and zeroes the upper half of the destination.
  * @throws {AsmError} where a number does not fit the immediate field.
  */
 export interface ArithmeticBuilder {
@@ -374,7 +374,7 @@ export const bswap64 = byteSwap(SWAP, 64);
  */
 export function addressSpaceCast(dst: Register, src: Register, to: number, from: number): Instruction {
   if ((to & 0xffff) !== to || (from & 0xffff) !== from) {
-    throw new AsmError(`addressSpaceCast: an address space is a number from 0 to 65535, not ${to} or ${from}`);
+    throw new AsmError(`addressSpaceCast: address spaces are numbers from 0 to 65535, not ${to} and ${from}`);
   }
   return makeInstruction(op.BPF_MOV | op.BPF_X | op.BPF_ALU64, dst.number, src.number, 1, (to << 16) | from);
 }

@@ -11,7 +11,7 @@ export type AtomicType = "u32" | "u64";
 
 /**
  * `*(type *)(base + offset) <operation>= src`, offset in bytes. With `fetch`
- * (Linux 5.12), `src` receives the old value; that of `u32` is zero-extended.
+ * (Linux 5.12), `src` receives the old value, zero-extended for `u32`.
  */
 export type AtomicBuilder = (
   type: AtomicType,

@@ -1,4 +1,4 @@
-/** Calls (RFC 9669, section 4.3.1). They take arguments in r1 to r5, give their result in r0, and spoil r1 to r5. */
+/** Calls (RFC 9669, section 4.3.1). Arguments are in r1 to r5, the result in r0; r1 to r5 are lost. */
 import { AsmError } from "../error.ts";
 import { helperNumber, type HelperName } from "../helpers/index.ts";
 import type { Instruction } from "../instruction.ts";
@@ -9,7 +9,7 @@ import { immediateField, labelReference, offsetField, type JumpTarget } from "./
 
 /**
  * Calls a helper function by its kernel name or its number.
- * @throws {AsmError} for a name that no helper has.
+ * @throws {AsmError} for a name that is not a helper's.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** The builders: one function for each instruction, giving a plain value. */
+/** The builders: one function for each instruction; each returns a plain value. */
 export {
   add,
   addressSpaceCast,

@@ -6,7 +6,7 @@ import type { Register, Register32 } from "../register.ts";
 import { immediateField, labelReference, offsetField, sameWidth, type JumpTarget } from "./operand.ts";
 
 /**
- * Marks the next instruction, for jumps and calls to name.
+ * Marks the next instruction, as a target of jumps and calls.
  *
  * @example
  * ```ts
@@ -18,8 +18,8 @@ import { immediateField, labelReference, offsetField, sameWidth, type JumpTarget
 export const label = (name: string): Label => ({ label: name });
 
 /**
- * Jumps to `target` where the comparison of `left` with `right` holds: of whole
- * registers for `r`, of their low halves for `w`.
+ * Jumps to `target` if the comparison of `left` with `right` holds. `r` registers are
+ * compared whole, `w` registers by their low halves.
  * @throws {AsmError} where a number does not fit the immediate, or an offset 16 bits.
  */
 export interface ConditionalJumpBuilder {

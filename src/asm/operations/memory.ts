@@ -6,11 +6,11 @@ import * as op from "../opcode.ts";
 import type { Register } from "../register.ts";
 import { immediateField, offsetField } from "./operand.ts";
 
-/** What is stored: so many bits. */
+/** The width of a store. */
 export type StoreType = "u8" | "u16" | "u32" | "u64";
-/** What is loaded: so many bits, zero-extended (`u`) or sign-extended (`i`, Linux 6.6) to 64. */
+/** The width of a load, zero-extended (`u`) or sign-extended (`i`, Linux 6.6) to 64 bits. */
 export type LoadType = StoreType | "i8" | "i16" | "i32";
-/** What the packet loads of old take. */
+/** The width of a classic packet load. */
 export type PacketType = "u8" | "u16" | "u32";
 
 /** The size field of each type. */
@@ -47,8 +47,8 @@ export function load(type: LoadType, dst: Register, base: Register, offset: numb
 }
 
 /**
- * `*(type *)(base + offset) = value`, offset in bytes. The value is a register's low bits, or a number, for `u64`
- * of 32 bits and sign-extended.
+ * `*(type *)(base + offset) = value`, offset in bytes. The value is a register's low
+ * bits, or a number; for `u64` the number has 32 bits and is sign-extended.
  * @throws {AsmError} for an offset beyond 16 bits, or a number beyond the type.
  *
  * @example

@@ -3,16 +3,15 @@ import type { Reference } from "../instruction.ts";
 import type { Register, Register32 } from "../register.ts";
 
 /**
- * Where a jump goes: a label, or the number of slots to skip from the next
- * instruction on (-1 jumps to itself; an `lddw` is two slots).
+ * The target of a jump: a label, or the number of slots to skip from the next
+ * instruction (-1 jumps to itself; an `lddw` is two slots).
  */
 export type JumpTarget = string | number;
 
 /**
- * The immediate field for `value`. A 64-bit operation sign-extends it, so that
- * it holds -2^31 to 2^31-1; for a 32-bit operation 2^31 to 2^32-1 are the same
- * bits and are taken as well.
- * @throws {AsmError} where it does not fit.
+ * The immediate field for `value`. A 64-bit operation sign-extends it, so the range
+ * is -2^31 to 2^31-1. A 32-bit operation also takes 2^31 to 2^32-1, as the same bits.
+ * @throws {AsmError} for a value out of range.
  */
 export function immediateField(value: number, bits: 32 | 64, name: string): number {
   const field = value | 0;
@@ -20,7 +19,8 @@ export function immediateField(value: number, bits: 32 | 64, name: string): numb
   throw new AsmError(
     Number.isInteger(value) && value >= -0x8000_0000 && value <= 0xffff_ffff
       ? `${name}: the immediate ${value} would be sign-extended to 64 bits: load it with lddw, or use the w register`
-      : `${name}: the immediate is a whole number of 32 bits, not ${value}${Number.isInteger(value) ? "; lddw loads 64 bits" : ""}`,
+      : `${name}: the immediate is a whole number of 32 bits, not ${value}` +
+          (Number.isInteger(value) ? "; lddw loads 64 bits" : ""),
   );
 }
 
@@ -30,11 +30,11 @@ export function offsetField(value: number, name: string): number {
   throw new AsmError(`${name}: the offset is a whole number from -32768 to 32767, not ${value}`);
 }
 
-/** @throws {AsmError} where one operand is a whole register and the other half a one. */
+/** @throws {AsmError} for a 64-bit register with a 32-bit one. */
 export function sameWidth(dst: Register | Register32, src: Register | Register32, name: string): void {
   if (dst.bits !== src.bits) {
     throw new AsmError(
-      `${name}: both registers are of one width, unlike ${registerName(dst)} and ${registerName(src)}`,
+      `${name}: both registers must have the same width, unlike ${registerName(dst)} and ${registerName(src)}`,
     );
   }
 }

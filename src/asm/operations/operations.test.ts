@@ -6,9 +6,9 @@ import type { Instruction } from "../instruction.ts";
 import { r0, r1, r10, r2, r3, r6, w0, w1, w2 } from "../register.ts";
 import * as build from "./index.ts";
 
-const test = suite("asm/build");
+const test = suite("asm/operations");
 
-/** What LLVM's assembler (19, `-mcpu=v4`) or, for what it does not know, the kernel's headers give. */
+/** The encodings of LLVM's assembler (19, `-mcpu=v4`), or of the kernel's headers for instructions that LLVM lacks. */
 const table: readonly [have: Instruction, want: string][] = [
   [build.mov(r1, -1), "b7010000ffffffff"],
   [build.mov(w1, 0xffff_ffff), "b4010000ffffffff"],
@@ -109,7 +109,7 @@ const table: readonly [have: Instruction, want: string][] = [
   [build.exit(), "9500000000000000"],
 ];
 
-test("each builder gives the encoding of the instruction set", () => {
+test("each builder gives the expected encoding", () => {
   for (const [have, want] of table) assert.is(Buffer.from(encode([have])).toString("hex"), want, JSON.stringify(have));
 });
 
@@ -128,7 +128,7 @@ test("names are kept as references", () => {
   assert.equal(build.callKernel("k").reference, { kind: "kernel-function", name: "k" });
 });
 
-test("at() adds the place in the source and changes nothing else", () => {
+test("at() adds the source location and changes nothing else", () => {
   const source = { file: "/a.ts", line: 3, column: 5 };
   const plain = build.loadMap(r1, "m");
   assert.equal(build.at(source, plain), { ...plain, source });
@@ -151,18 +151,18 @@ const refusals: readonly [what: () => Instruction, why: RegExp][] = [
   [() => build.addressSpaceCast(r1, r2, 65_536, 0), /address space/],
 ];
 
-test("what does not fit is refused, with the reason", () => {
+test("the error for an operand out of range gives the reason", () => {
   for (const [what, why] of refusals)
     assert.throws(what, (error: unknown) => error instanceof AsmError && why.test(error.message), String(what));
 });
 
 test("registers of two widths do not mix", () => {
   // @ts-expect-error a whole register and half a one
-  assert.throws(() => build.add(r0, w1), /add: both registers are of one width, unlike r0 and w1/);
+  assert.throws(() => build.add(r0, w1), /add: both registers must have the same width, unlike r0 and w1/);
   // @ts-expect-error half a register and a whole one
-  assert.throws(() => build.jeq(w0, r1, 0), /jeq: both registers are of one width/);
+  assert.throws(() => build.jeq(w0, r1, 0), /jeq: both registers must have the same width/);
   // @ts-expect-error a sign extension to 32 bits of a whole register
-  assert.throws(() => build.movsx8(w0, r1), /movsx8: both registers are of one width/);
+  assert.throws(() => build.movsx8(w0, r1), /movsx8: both registers must have the same width/);
 });
 
 test.run();

@@ -2,7 +2,7 @@ import type { Instruction, SourceLocation } from "../instruction.ts";
 import { makeInstruction } from "../make.ts";
 
 /**
- * The same instruction with `source` as its place in the source.
+ * The same instruction with `source` as its source location.
  *
  * @example
  * ```ts

@@ -7,8 +7,8 @@ import type { Register } from "../register.ts";
 import { immediateField } from "./operand.ts";
 
 /**
- * A map: by name, by anything that bears its name (such as its definition), by
- * file descriptor, or by index in the program's `fd_array`.
+ * A map: its name, an object with its name (such as its definition), its file
+ * descriptor, or its index in the program's `fd_array`.
  */
 export type MapOperand = string | { readonly name: string } | { readonly fd: number } | { readonly index: number };
 
@@ -17,8 +17,8 @@ const lddwOf = (dst: Register, src: number, low: number, high: number, reference
 
 /**
  * `dst = value`, all 64 bits.
- * @throws {AsmError} for a value outside -2^63 to 2^64-1, and for a `number` beyond 2^53, which has lost its last
- * digits: write a bigint.
+ * @throws {AsmError} for a value outside -2^63 to 2^64-1, and for a `number` beyond 2^53, whose last digits are lost:
+ *   write a bigint.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ const lddwOf = (dst: Register, src: number, low: number, high: number, reference
 export function lddw(dst: Register, value: number | bigint): Instruction {
   if (typeof value === "number") {
     if (!Number.isSafeInteger(value))
-      throw new AsmError(`lddw: ${value} is no exact whole number: beyond 2^53, write a bigint`);
+      throw new AsmError(`lddw: ${value} is not an exact whole number: beyond 2^53, write a bigint`);
     return lddwOf(dst, 0, value | 0, Math.floor(value / 0x1_0000_0000) | 0);
   }
   if (value < -0x8000_0000_0000_0000n || value > 0xffff_ffff_ffff_ffffn)
@@ -39,7 +39,7 @@ export function lddw(dst: Register, value: number | bigint): Instruction {
 }
 
 /**
- * `dst = ` the map, as helpers take it.
+ * `dst = ` the map, as an argument of helpers.
  *
  * @example
  * ```ts

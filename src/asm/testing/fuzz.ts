@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz:asm -- [COUNT] [SEED]`: random instructions through this
- * assembler and LLVM's, 100,000 by default. Exit code 1 where they differ.
+ * `npm run fuzz:asm -- [COUNT] [SEED]`: compares random instructions, 100,000 by
+ * default, in this assembler and LLVM's. Exit code 1 where they differ.
  */
 import { hasTool } from "../../testing/index.ts";
 import { assemble } from "../assemble.ts";
@@ -18,7 +18,7 @@ const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`seed ${seed}, ${count} instructions`);
 const absent = LLVM_TOOLS.filter((tool) => !hasTool(tool));
 if (absent.length > 0) {
-  console.error(`not installed, so there is nothing to compare with: ${absent.join(", ")} (Debian package llvm-19)`);
+  console.error(`nothing to compare with; not installed: ${absent.join(", ")} (Debian package llvm-19)`);
   process.exit(1);
 }
 let failed = false;
@@ -29,7 +29,7 @@ for (let done = 0; done < count; done += BATCH) {
   const text = formatListing(decode(bytes));
   const again = encode(assemble(parseAssembly(text)));
   if (Buffer.compare(bytes, again) !== 0 || formatListing(decode(again)) !== text) {
-    console.error(`batch with seed ${seed + done}: text and bytes do not come round`);
+    console.error(`batch with seed ${seed + done}: text and bytes do not round-trip`);
     failed = true;
   }
   const result = compareWithLlvm(instructions);
@@ -41,7 +41,8 @@ for (let done = 0; done < count; done += BATCH) {
   failed ||= result.differences.length > 0;
 }
 console.log(
-  `assembled by both ${sums.assembled}, given to LLVM as bytes ${sums.givenAsBytes}, disassembled by both ${sums.disassembled}`,
+  `assembled by both ${sums.assembled}, given to LLVM as bytes ${sums.givenAsBytes}, ` +
+    `disassembled by both ${sums.disassembled}`,
 );
 if (failed) process.exitCode = 1;
 else console.log("no differences");

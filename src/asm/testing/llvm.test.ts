@@ -6,7 +6,7 @@ import { randomInstructions } from "./random-instruction.ts";
 
 const test = toolSuite("asm/fuzz: beside LLVM 19", LLVM_TOOLS);
 
-test("2,000 random instructions: the same bytes and the same text as LLVM's", () => {
+test("2,000 random instructions give the same bytes and text as LLVM", () => {
   const instructions = randomInstructions(2_000, 20);
   assert.is(new Set(instructions.map(({ opcode }) => opcode)).size, opcodes.length);
   const { assembled, disassembled, differences } = compareWithLlvm(instructions);

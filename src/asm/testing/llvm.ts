@@ -1,6 +1,6 @@
 /**
- * The same instructions through this assembler and LLVM's. Where the two write
- * an instruction differently, this file says how; nothing else may differ.
+ * Compares this assembler with LLVM's. The differences in syntax are listed in this
+ * file; any other difference is an error.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,15 +17,15 @@ const MC = "llvm-mc-19";
 const OBJDUMP = "llvm-objdump-19";
 const OBJCOPY = "llvm-objcopy-19";
 
-/** What must be installed for a comparison. */
+/** The tools that a comparison needs. */
 export const LLVM_TOOLS: readonly string[] = [MC, OBJDUMP, OBJCOPY];
 
 export interface Comparison {
   /** Instructions that LLVM assembled from text. */
   readonly assembled: number;
-  /** Instructions that LLVM's text has no form for, and was given as bytes. */
+  /** Instructions without a form in LLVM's text, given as bytes. */
   readonly givenAsBytes: number;
-  /** Instructions whose disassembly was compared; the rest LLVM does not know. */
+  /** Instructions whose disassembly was compared; LLVM does not know the rest. */
   readonly disassembled: number;
   readonly differences: readonly string[];
 }
@@ -59,7 +59,7 @@ export function compareWithLlvm(instructions: readonly Instruction[]): Compariso
   return { assembled: lines.length - givenAsBytes, givenAsBytes, disassembled, differences };
 }
 
-/** Our text as LLVM 19 reads it; `undefined` where it has no form for the instruction. */
+/** Our text as LLVM 19 reads it; undefined where LLVM has no form for the instruction. */
 export function llvmText(instruction: Instruction): string | undefined {
   const { opcode, dst, src, immediate, immediateHigh = 0 } = instruction;
   if (isOrdered(instruction)) return undefined; // from LLVM 20 on
@@ -69,12 +69,13 @@ export function llvmText(instruction: Instruction): string | undefined {
   if (opcode === op.GOTOL && (immediate << 16) >> 16 !== immediate) return undefined; // farther, a label only
   if (isPacketIndirect(opcode) && immediate !== 0) return undefined; // the offset is left out
   if (opcode === op.LDDW && src !== 0) {
-    return immediateHigh === 0 ? `ld_pseudo r${dst}, ${src}, ${immediate >>> 0}` : undefined; // a number without the second half
+    // LLVM's text holds the first half only.
+    return immediateHigh === 0 ? `ld_pseudo r${dst}, ${src}, ${immediate >>> 0}` : undefined;
   }
   return formatInstruction(instruction);
 }
 
-/** Whether LLVM's disassembly leaves part of the instruction out. */
+/** Whether LLVM's disassembly omits part of the instruction. */
 function llvmOmits(instruction: Instruction): boolean {
   const { opcode, src, offset, immediateHigh = 0, immediate } = instruction;
   return (
@@ -114,10 +115,10 @@ function runLlvm(text: string): { text: Buffer; dump: Map<number, string> } {
 }
 
 /**
- * What may differ in the text: numbers are decimal or hexadecimal; LLVM writes
- * `w` registers in loads and stores of up to 4 bytes, shows 64-bit immediates
- * with a sign, names a jump's target behind the offset, and calls by number
- * alone, from which only the bytes before them tell helpers and subprograms.
+ * Allowed differences in the text: numbers are decimal or hexadecimal; LLVM writes `w`
+ * registers in loads and stores of up to 4 bytes, shows 64-bit immediates with a sign,
+ * appends the name of a jump's target to the offset, and writes calls as a number, so
+ * only the bytes before it tell helpers from subprograms.
  */
 function normalize(text: string): string {
   let line = text

@@ -14,7 +14,7 @@ const test = suite("asm/text: text to bytes");
 
 const stepwise = (text: string): Uint8Array => encode(assemble(parseAssembly(text)));
 
-test("the bytes are those of reading, resolving and encoding", () => {
+test("the bytes equal those of parsing, assembling and encoding in turn", () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const text = formatListing(randomInstructions(40, seed));
@@ -42,12 +42,12 @@ test("labels of every kind, forwards and backwards", () => {
   assert.equal(assembleText(text), stepwise(text));
 });
 
-test("a long program, which needs more room than there was at first", () => {
+test("a program larger than the first buffer", () => {
   const text = `goto end\n${"r1 = 0x1122334455667788 ll\n".repeat(9_000)}end: exit`;
   assert.equal(assembleText(text), stepwise(text));
 });
 
-test("jumps that are too far become long, or are refused with their place", () => {
+test("jumps beyond 16 bits become long, or are refused with their place", () => {
   const text = `goto x\n${"exit\n".repeat(32_768)}x: exit`;
   assert.equal(assembleText(text, { longJumps: true }), encode(assemble(parseAssembly(text), { longJumps: true })));
   assert.throws(
@@ -60,7 +60,7 @@ test("jumps that are too far become long, or are refused with their place", () =
   );
 });
 
-test("errors of the text are the reader's", () => {
+test("syntax errors are the parser's", () => {
   assert.throws(
     () => assembleText("exit\nbad", { file: "a.s" }),
     (error: unknown) => error instanceof AsmSyntaxError && error.message.startsWith("a.s:2:1: "),

@@ -6,11 +6,11 @@ import { parseAssembly, readAssembly } from "./parse.ts";
 
 /** How text is assembled. */
 export interface AssembleTextOptions extends AssembleOptions {
-  /** What errors name. */
+  /** The file's name, for errors. */
   readonly file?: string;
 }
 
-/** A jump, call or address that is waiting for its label. */
+/** A jump, call or address with an unresolved label. */
 interface Fixup {
   readonly instruction: Instruction;
   readonly name: string;
@@ -19,9 +19,9 @@ interface Fixup {
 }
 
 /**
- * Text to bytes: what `encode(assemble(parseAssembly(text)))` gives, in one pass
- * that keeps no instructions. Most of the time that takes is the garbage
- * collector's, which this spares.
+ * Text to bytes: the same as `encode(assemble(parseAssembly(text)))`, in one pass that
+ * keeps no instructions. This spares the garbage collector, which would take most of
+ * the time.
  * @throws {AsmSyntaxError} as `parseAssembly`
  * @throws {AsmError} as `assemble`, with the place in the text
  *
@@ -60,14 +60,14 @@ export function assembleText(text: string, { file, longJumps = false }: Assemble
     } else if ((distance << 16) >> 16 === distance) {
       view.setInt16(position + 2, distance, true);
     } else {
-      // Too far: this way gives a long jump, or the error with its place.
+      // Too far: the slow path gives a long jump, or the error with its place.
       return encode(assemble(parseAssembly(text, { file: file ?? "text" }), { longJumps }));
     }
   }
   return new Uint8Array(view.buffer, 0, position);
 }
 
-/** Twice as long, with the same beginning. */
+/** A buffer of twice the size with the same contents. */
 function grown(view: DataView<ArrayBuffer>): DataView<ArrayBuffer> {
   const bytes = new Uint8Array(view.byteLength * 2);
   bytes.set(new Uint8Array(view.buffer));

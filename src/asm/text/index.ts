@@ -1,4 +1,4 @@
-/** Assembly as text: what the verifier's log and LLVM print, printed and read. */
+/** Assembly as text, printed and parsed in the syntax of the verifier's log and of LLVM. */
 export { formatInstruction } from "./print.ts";
 export { formatListing, type ListingOptions } from "./listing.ts";
 export { parseAssembly, type ParseOptions } from "./parse.ts";

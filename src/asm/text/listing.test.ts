@@ -83,7 +83,8 @@ test("known names are used, and slots shown if asked for", () => {
   const text = formatListing(program, { labels, slots: true });
   assert.ok(
     text.startsWith(
-      "L1:\n   0: r6 = r1\nL2:\n   1: r1 = *(u32 *)(r6 + 4)\n   2: r2 = 0x1122334455667788 ll\n   4: r1 = map[services] ll\n",
+      "L1:\n   0: r6 = r1\nL2:\n   1: r1 = *(u32 *)(r6 + 4)\n   2: r2 = 0x1122334455667788 ll\n" +
+        "   4: r1 = map[services] ll\n",
     ),
     text,
   );
@@ -91,7 +92,7 @@ test("known names are used, and slots shown if asked for", () => {
   assert.match(text, "\ncount:\n  15: r1 -= 1\n");
 });
 
-test("a comment stands at the first of the instructions that share it", () => {
+test("a comment stands at the first of a run of instructions that share it", () => {
   const source = { file: "/a.ts", line: 3, column: 5 };
   const text = formatListing([at(source, mov(r0, 0)), at(source, mov(r1, 0)), exit()], {
     comment: (instruction) => instruction.source && `a.ts:${instruction.source.line}`,
@@ -106,7 +107,7 @@ test("items are listed with their own labels, resolved or not", () => {
   );
 });
 
-test("what is listed is read back: text, bytes, text, bytes", () => {
+test("a listing parses back to the same bytes, and prints the same again", () => {
   fc.assert(
     fc.property(fc.integer(), fc.boolean(), (seed, slots) => {
       const bytes = encode(randomInstructions(60, seed));
@@ -119,12 +120,12 @@ test("what is listed is read back: text, bytes, text, bytes", () => {
   );
 });
 
-test("references are read back from text too", () => {
+test("references parse back too", () => {
   const withoutLabels = formatListing(program);
   assert.is(formatListing(assemble(parseAssembly(withoutLabels))), withoutLabels);
 });
 
-test("fields that are no instruction are not printed", () => {
+test("printing refuses invalid fields", () => {
   assert.throws(
     () => formatInstruction(makeInstruction(0x07, 11, 0, 0, 0)),
     (error: unknown) => error instanceof AsmError && /destination register 11/.test(error.message),

@@ -4,24 +4,33 @@ import { formatInstruction, jumpOffset } from "./print.ts";
 
 /** What a listing shows besides the instructions. */
 export interface ListingOptions {
-  /** Names by index of the instruction (an `lddw` counts as one): functions, known labels. Others are named `L1`, `L2`, … in order of place. */
+  /**
+   * Names by index of the instruction (an `lddw` counts as one): functions, known labels. Other targets are named `L1`,
+   * `L2`, … in order of place.
+   */
   readonly labels?: ReadonlyMap<number, string>;
-  /** Whether to begin each line with the number of its slot, as the verifier's log does. Default: no, since one instruction more would change every line after it. */
+  /**
+   * Whether lines begin with the slot's number, as in the verifier's log. Default: false, so one more instruction does
+   * not change every line after it.
+   */
   readonly slots?: boolean;
   /**
-   * A comment to put behind an instruction, once for each run of instructions
-   * that have the same: where it comes from, say. Default: none.
+   * A comment after an instruction, such as its source line; once for each run of
+   * instructions with the same comment. Default: none.
    */
   readonly comment?: (instruction: Instruction) => string | undefined;
-  /** A comment to put on a line of its own before an instruction, once for each run of instructions that have the same. Default: none. */
+  /**
+   * A comment on a line of its own before an instruction, once for each run of instructions with the same comment.
+   * Default: none.
+   */
   readonly heading?: (instruction: Instruction) => string | undefined;
 }
 
 const COMMENT_COLUMN = 48;
 
 /**
- * A program as text, a line for each instruction, jumps to labels: for people to
- * review, for snapshots, and for `parseAssembly` to read back.
+ * A program as text: a line for each instruction, and labels for jumps. For review and
+ * snapshots; `parseAssembly` reads it back.
  *
  * @example
  * ```ts
@@ -50,7 +59,8 @@ export function formatListing(items: readonly Item[], options: ListingOptions = 
     lastHeading = heading;
     const offset = item.reference === undefined ? jumpOffset(item) : undefined;
     const target = offset === undefined ? undefined : names.get(slot + 1 + offset);
-    let line = `  ${options.slots === true ? `${String(slot).padStart(width)}: ` : ""}${formatInstruction(item, target)}`;
+    const number = options.slots === true ? `${String(slot).padStart(width)}: ` : "";
+    let line = `  ${number}${formatInstruction(item, target)}`;
     const comment = options.comment?.(item);
     if (comment !== undefined && comment !== lastComment) line = `${line.padEnd(COMMENT_COLUMN - 1)} ; ${comment}`;
     lastComment = comment;
@@ -62,7 +72,7 @@ export function formatListing(items: readonly Item[], options: ListingOptions = 
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** A name for each slot that is jumped to, or that the caller has named. */
+/** A name for each target of a jump, and for each slot that the caller has named. */
 function nameTargets(
   instructions: readonly Instruction[],
   labels: ReadonlyMap<number, string>,
@@ -83,7 +93,7 @@ function nameTargets(
   const taken = new Set(labels.values());
   let number = 0;
   for (const target of [...new Set(targets)].sort((a, b) => a - b)) {
-    // A place outside the program, or inside an lddw, keeps its offset.
+    // A target outside the program, or inside an lddw, keeps its offset.
     if (bySlot.has(target) || !places.has(target)) continue;
     do number++;
     while (taken.has(`L${number}`));

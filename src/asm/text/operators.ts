@@ -1,4 +1,4 @@
-/** The signs that stand for operations, shared by the printer and the parser. */
+/** The signs of operations, for printer and parser. */
 import * as op from "../opcode.ts";
 
 /** By operation: the sign of `dst <sign> operand`. */
@@ -17,7 +17,7 @@ export const arithmeticSigns: ReadonlyMap<number, string> = new Map([
   [op.BPF_ARSH, "s>>="],
 ]);
 
-/** By operation: the sign between what a conditional jump compares. */
+/** By operation: the sign of a conditional jump's comparison. */
 export const comparisonSigns: ReadonlyMap<number, string> = new Map([
   [op.BPF_JEQ, "=="],
   [op.BPF_JGT, ">"],

@@ -59,7 +59,7 @@ function operationOf(code: number, length: number): number {
   }
 }
 
-/** What follows `rN =`. */
+/** The part after `rN =`. */
 function parseMove(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   const wide = register < W;
@@ -137,7 +137,7 @@ function parseNumber(parser: ParserState, register: number): Instruction {
   const field = value | 0;
   if (field !== value && (wide || value >>> 0 !== value)) {
     throw scanner.error(
-      `${scanner.text.slice(start, scanner.position)} is no signed number of 32 bits: ` +
+      `${scanner.text.slice(start, scanner.position)} is not a signed number of 32 bits: ` +
         (wide ? 'expected "ll" after it, which makes it a 64-bit immediate' : "a 32-bit register holds no more"),
       start,
     );
@@ -168,7 +168,7 @@ function sameRegister(parser: ParserState, register: number): void {
 
 function parseSwap(parser: ParserState, opcode: number, register: number, bits: number): Instruction {
   if (bits === 64 && register >= W)
-    throw parser.scanner.error("64 bits are swapped in a 64-bit register: expected r0 to r10");
+    throw parser.scanner.error("a swap of 64 bits takes a 64-bit register: expected r0 to r10");
   sameRegister(parser, register);
   return parser.make(opcode, register & 15, 0, 0, bits);
 }

@@ -5,7 +5,7 @@ import { address, parenthesizedAddress, pointerType, registerFor, sizeField, W }
 import type { ParserState } from "./parser-state.ts";
 import type { Scanner } from "./scanner.ts";
 
-/** What follows `lock`: `*(u64 *)(r1 + 0) += r2`. */
+/** The part after `lock`: `*(u64 *)(r1 + 0) += r2`. */
 export function parseLock(parser: ParserState): Instruction {
   const { scanner } = parser;
   scanner.expect(42, '"*"');
@@ -92,7 +92,7 @@ export function parseFetch(
     scanner.skip();
     const place = scanner.position;
     if (registerFor(scanner, bits) !== 0)
-      throw scanner.expected(`${bits === 64 ? "r0" : "w0"}: a compare and exchange compares with it`, place);
+      throw scanner.expected(`${bits === 64 ? "r0" : "w0"}, which a compare and exchange compares with`, place);
     scanner.expect(44, '","');
   }
   scanner.skip();
@@ -108,7 +108,7 @@ export function parseFetch(
   return parser.make(op.BPF_STX | op.BPF_ATOMIC | sizeField(bits), base, src, offset, fetchOperations[name]!);
 }
 
-/** What follows `store_release`: `((u64 *)(r1 + 0), r2)`. */
+/** The part after `store_release`: `((u64 *)(r1 + 0), r2)`. */
 export function parseStoreRelease(parser: ParserState): Instruction {
   const { scanner } = parser;
   scanner.expect(40, '"("');

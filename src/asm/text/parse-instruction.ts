@@ -17,9 +17,9 @@ import {
 } from "./parse-operands.ts";
 import { ParserState } from "./parser-state.ts";
 
-/** Reads single instructions; `parseAssembly` reads what is around them. */
+/** Parses single instructions; `parseAssembly` handles the rest of a line. */
 export class InstructionParser extends ParserState {
-  /** What follows a register at the beginning of a line. */
+  /** A line that begins with a register. */
   assignment(register: number): Instruction {
     return parseAssignment(this, register);
   }
@@ -41,7 +41,7 @@ export class InstructionParser extends ParserState {
     return this.make(op.BPF_STX | op.BPF_MEM | sizeField(bits), register, registerFor(scanner, bits), offset, 0);
   }
 
-  /** The instruction that begins with `word`, which stands at `start`. */
+  /** An instruction that begins with `word`, which is at `start`. */
   keyword(word: string, start: number): Instruction {
     switch (word) {
       case "if":
@@ -134,8 +134,8 @@ export class InstructionParser extends ParserState {
   }
 
   /**
-   * A place in the program: `+3`, `-3`, `pc+3`, whose offset it gives, or a label,
-   * for which it gives 0 and leaves the reference to be taken.
+   * A place in the program: `+3`, `-3`, `pc+3`, or a label. Gives the offset; for a label,
+   * gives 0 and records the reference.
    */
   target(bits: 16 | 32): number {
     const { scanner } = this;
@@ -165,7 +165,8 @@ export class InstructionParser extends ParserState {
     const code = scanner.skip();
     const start = scanner.position;
     if (scanner.atNumber()) {
-      // Without a sign it is a helper's number, with one a subprogram's place, unless the bytes beside it tell more.
+      // A number without a sign is a helper's, with a sign a subprogram's place, unless the bytes beside it say
+      // otherwise.
       const kind = this.shownSource >= 0 ? this.shownSource : code === 43 || code === 45 ? op.BPF_PSEUDO_CALL : 0;
       return this.make(op.CALL, 0, kind, 0, immediate(scanner, false, false));
     }
@@ -197,7 +198,7 @@ export class InstructionParser extends ParserState {
     return this.make(op.CALL, 0, op.BPF_PSEUDO_CALL, 0, 0, undefined, this.labelReference(name, start));
   }
 
-  /** `call kernel-function#123` or `call kernel-function bpf_task_acquire`, each perhaps with ` btf[2]`. */
+  /** `call kernel-function#123` or `call kernel-function bpf_task_acquire`, either with ` btf[2]` after it. */
   private callKernel(): Instruction {
     const { scanner } = this;
     let number = 0;
@@ -223,7 +224,7 @@ export class InstructionParser extends ParserState {
     return this.make(op.CALL, 0, op.BPF_PSEUDO_KFUNC_CALL, module, number, undefined, reference);
   }
 
-  /** `ld_pseudo r1, 1, 5`: LLVM's way to write a 64-bit immediate that is no plain number. */
+  /** `ld_pseudo r1, 1, 5`: LLVM's form of a 64-bit immediate that refers to something. */
   private pseudoLoad(): Instruction {
     const { scanner } = this;
     const dst = registerOf(scanner, true);

@@ -1,8 +1,8 @@
-/** What instructions are made of, as text: registers, numbers, places in memory. */
+/** Operands as text: registers, numbers, places in memory. */
 import * as op from "../opcode.ts";
 import type { Scanner } from "./scanner.ts";
 
-/** Added to the number of a `w` register by `Scanner.register`. */
+/** `Scanner.register` adds this to the number of a `w` register. */
 export const W = 16;
 
 /** A register, `r` or `w`. */
@@ -35,9 +35,9 @@ export function registerFor(scanner: Scanner, bits: number): number {
 }
 
 /**
- * A 32-bit immediate. 2^31 to 2^32-1 stand for the negative numbers with the
- * same bits; where the machine extends the sign (`extended`), only the
- * verifier's log (`logged`) writes so, and elsewhere it would mean another number.
+ * A 32-bit immediate. 2^31 to 2^32-1 stand for the negative numbers with the same bits.
+ * Where the machine sign-extends the immediate (`extended`), only the verifier's log
+ * (`logged`) writes so; elsewhere it would mean another number.
  */
 export function immediate(scanner: Scanner, extended: boolean, logged: boolean): number {
   scanner.skip();
@@ -47,13 +47,14 @@ export function immediate(scanner: Scanner, extended: boolean, logged: boolean):
   if (field === value || (value >>> 0 === value && (!extended || logged))) return field;
   throw value >>> 0 === value
     ? scanner.error(
-        `${scanner.text.slice(start, scanner.position)} would be sign-extended to 64 bits: expected -0x80000000 to 0x7fffffff, or a w register`,
+        `${scanner.text.slice(start, scanner.position)} would be sign-extended to 64 bits: ` +
+          "expected -0x80000000 to 0x7fffffff, or a w register",
         start,
       )
     : scanner.error(`${scanner.text.slice(start, scanner.position)} does not fit: expected a number of 32 bits`, start);
 }
 
-/** `(u32 *)`: the bits, negative for the signed types. The parenthesis may be passed already. */
+/** `(u32 *)`: the number of bits, negative for signed types. The opening parenthesis is optional. */
 export function pointerType(scanner: Scanner): number {
   scanner.expect(40, '"("');
   scanner.skip();
@@ -86,7 +87,7 @@ function typeBits(name: string): number {
   }
 }
 
-/** The size field of so many bits. */
+/** The size field for this many bits. */
 export function sizeField(bits: number): number {
   switch (bits) {
     case 8:
@@ -100,13 +101,13 @@ export function sizeField(bits: number): number {
   }
 }
 
-/** A register and an offset, without parentheses: a place in memory. */
+/** A place in memory, a register and an offset, without parentheses. */
 export interface Address {
   register: number;
   offset: number;
 }
 
-/** `r6 + 4`, read into `result`, which spares an object for each. */
+/** `r6 + 4`, written to `result` to avoid an allocation. */
 export function address(scanner: Scanner, result: Address): void {
   result.register = registerOf(scanner, true);
   const sign = scanner.skip();
@@ -127,7 +128,7 @@ export function parenthesizedAddress(scanner: Scanner, result: Address): void {
   scanner.expect(41, '")"');
 }
 
-/** A whole number of 0 to `max`. */
+/** A whole number from 0 to `max`. */
 export function unsigned(scanner: Scanner, what: string, max: number): number {
   scanner.skip();
   const start = scanner.position;

@@ -1,4 +1,4 @@
-/** 64-bit immediates that are no plain numbers: maps, subprograms, kernel variables. */
+/** 64-bit immediates that refer to something: maps, subprograms, kernel variables. */
 import type { Instruction, Reference } from "../instruction.ts";
 import * as op from "../opcode.ts";
 import { W } from "./parse-operands.ts";
@@ -7,7 +7,7 @@ import type { Scanner } from "./scanner.ts";
 
 const OPERANDS = "a register, a number, a load, or map[…], subprog[…], btf[…]";
 
-/** What follows `rN =` and `word`, which stands at `start`. */
+/** The part after `rN =` and `word`, which is at `start`. */
 export function parseWide(parser: ParserState, register: number, word: string, start: number): Instruction {
   const { scanner } = parser;
   if (register >= W) throw scanner.expected("a 32-bit register (w0 to w10), a number or a load", start);
@@ -36,7 +36,7 @@ export function parseWide(parser: ParserState, register: number, word: string, s
   return instruction;
 }
 
-/** `map[services]`, `map[fd:5]`, `map[idx:0]`, each perhaps with `[0]+4`: the value at byte 4. */
+/** `map[services]`, `map[fd:5]`, `map[idx:0]`, each optionally with `[0]+4`: the value at byte 4. */
 function parseMap(parser: ParserState, register: number): Instruction {
   const { scanner } = parser;
   scanner.position++;
@@ -51,7 +51,7 @@ function parseMap(parser: ParserState, register: number): Instruction {
   let byIndex = false;
   let mapName: string | undefined;
   if (found[1] === ":") {
-    // bpftool shows the id where the file descriptor was.
+    // bpftool shows the id in place of the file descriptor.
     byIndex = found[0] === "idx:";
     if (!byIndex && found[0] !== "fd:" && found[0] !== "id:") throw scanner.expected("fd:, id: or idx:", start);
     number = int32(scanner, "a number");

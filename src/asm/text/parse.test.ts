@@ -59,7 +59,7 @@ test("lines are instructions, labels and comments", () => {
   assert.equal(parseAssembly("exit\r\nexit"), [exit(), exit()]);
 });
 
-test("blanks do not matter", () => {
+test("blanks are optional", () => {
   assert.equal(parseAssembly("r1=*(u32*)(r6+4)\nr1 =\t* ( u32 * ) ( r6 - 4 )\nif r1==r2 goto+3\nr1+=-5"), [
     load("u32", r1, r6, 4),
     load("u32", r1, r6, -4),
@@ -68,11 +68,11 @@ test("blanks do not matter", () => {
   ]);
 });
 
-test("a listing may begin in the middle, and lines without numbers may be put in", () => {
+test("a listing may start at any slot, and may contain lines without slot numbers", () => {
   assert.equal(parseAssembly("7: r1 = 5 ll\n9: exit\nr0 = 0\n10: exit"), [lddw(r1, 5), exit(), mov(r0, 0), exit()]);
 });
 
-test("both spellings of the same instruction are read: LLVM's and the verifier's", () => {
+test("both spellings of an instruction are read: LLVM's and the verifier's", () => {
   const pairs: readonly [string, string][] = [
     ["w1 = *(u32 *)(r6 + 0x4)", "r1 = *(u32 *)(r6 +4)"],
     ["*(u32 *)(r6 + 0x4) = w1", "*(u32 *)(r6 +4) = r1"],
@@ -101,7 +101,7 @@ test("both spellings of the same instruction are read: LLVM's and the verifier's
   for (const [llvm, verifier] of pairs) assert.is(hexOf(llvm), hexOf(verifier), llvm);
 });
 
-test("the less common forms", () => {
+test("the rarer forms", () => {
   const pairs: readonly [string, ReturnType<typeof exit>][] = [
     ["r0 = *(u16 *)skb[12]", loadAbsolute("u16", 12)],
     ["r0 = *(u8 *)skb[r2 + 4]", loadIndirect("u8", r2, 4)],
@@ -136,7 +136,7 @@ test("the less common forms", () => {
   for (const [text, want] of pairs) assert.equal(parseAssembly(text), [want], text);
 });
 
-test("a bare name is a subprogram's address where there is such a label", () => {
+test("a bare name is a subprogram's address if such a label exists", () => {
   assert.equal(parseAssembly("r1 = f ll\nr2 = m ll\nr3 = map[f] ll\ncall f\nexit\nf: exit"), [
     loadFunction(r1, "f"),
     loadMap(r2, "m"),
@@ -165,7 +165,8 @@ Disassembly of section .text:
        5:	56 01 fe ff 50 00 00 00	if w1 != 0x50 goto -0x2 <main+0x18>
        6:	95 00 00 00 00 00 00 00	exit
 `),
-    "1801000001000000 0000000000000000 6161040000000000 8510000001000000 8500000001000000 5601feff50000000 9500000000000000",
+    "1801000001000000 0000000000000000 6161040000000000 8510000001000000 8500000001000000 5601feff50000000 " +
+      "9500000000000000",
   );
 });
 
@@ -173,7 +174,8 @@ test("llvm-objdump's heading may name any path", () => {
   for (const path of ["./dir/at.o", "/tmp/a b/at.o", "at-1.o", "12/x.o", "dir/exit.o"])
     assert.is(
       hexOf(
-        `\n${path}:\tfile format elf64-bpf\n\nDisassembly of section .text:\n\n       0:\t95 00 00 00 00 00 00 00\texit\n`,
+        `\n${path}:\tfile format elf64-bpf\n\nDisassembly of section .text:\n\n` +
+          "       0:\t95 00 00 00 00 00 00 00\texit\n",
       ),
       "9500000000000000",
     );
@@ -209,7 +211,8 @@ test("a log of the verifier can be pasted", () => {
 7: (95) exit
 processed 8 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_states 1 mark_read 1
 `),
-    "bf16000000000000 6161040000000000 1801000000d02e05 000000008188ffff 8500000001000000 5500010000000000 0500f9ff00000000 9500000000000000",
+    "bf16000000000000 6161040000000000 1801000000d02e05 000000008188ffff 8500000001000000 5500010000000000 " +
+      "0500f9ff00000000 9500000000000000",
   );
 });
 
@@ -224,7 +227,7 @@ test("the verifier's table of live registers can be pasted", () => {
   );
 });
 
-test("each instruction knows its place when the file is named", () => {
+test("with a file name, each instruction has its location", () => {
   const items = parseAssembly("; c\n  r0 = 0 /* over\n lines */\nx:\n\tgoto x", { file: "/a.s" });
   assert.equal(
     items.map((item) => ("source" in item ? item.source : undefined)),
@@ -245,7 +248,7 @@ const errors: readonly [text: string, message: string | RegExp][] = [
   ["r11 = 0", "1:1: there is no register r11: expected r0 to r10, or w0 to w10"],
   ["r1 += w2", '1:7: expected a 64-bit register (r0 to r10), but found "w2"'],
   ["w1 = r2", '1:6: expected a 32-bit register (w0 to w10), but found "r2"'],
-  ["r1 = 0xffffffff", /^1:6: 0xffffffff is no signed number of 32 bits: expected "ll" after it/],
+  ["r1 = 0xffffffff", /^1:6: 0xffffffff is not a signed number of 32 bits: expected "ll" after it/],
   ["w1 = 0x1ffffffff", /^1:6: .*a 32-bit register holds no more/],
   [
     "r1 += 0xffffffff",
@@ -276,17 +279,17 @@ const errors: readonly [text: string, message: string | RegExp][] = [
   ["lock *(u64 *)(r1 + 0) -= r2", /^1:23: expected "\+=", "\|=", "&=" or "\^="/],
   ["r1 = atomic_fetch_add((u64 *)(r1 + 0), r2)", /^1:40: register 2 receives the old value/],
   ["r1 = cmpxchg_64(r1 + 0, r0, r2)", /register 0 receives the old value/],
-  ["r0 = cmpxchg_64(r1 + 0, r1, r2)", /^1:25: expected r0: a compare and exchange/],
+  ["r0 = cmpxchg_64(r1 + 0, r1, r2)", /^1:25: expected r0, which a compare and exchange/],
   ["if r1 = r2 goto +1", /^1:7: expected a comparison/],
   ["if r1 == r2 gote +1", '1:13: expected "goto", but found "gote"'],
   ["goto 3", /^1:6: expected a label, or an offset with a sign/],
   ["goto +40000", "1:6: offset 40000 does not fit: expected 16 bits with sign"],
-  ["exit\ngoto nowhere", '2:6: there is no label or helper "nowhere": expected one that is defined'],
-  ["call bpf_nonsense", /^1:6: there is no label or helper "bpf_nonsense"/],
+  ["exit\ngoto nowhere", '2:6: label or helper "nowhere" is not defined: expected one that is'],
+  ["call bpf_nonsense", /^1:6: label or helper "bpf_nonsense" is not defined/],
   ["call bpf_map_lookup_elem#2", "1:6: bpf_map_lookup_elem is helper 1, not 2"],
   ["x:\nx:", '2:1: label "x" is defined twice: expected another name'],
   ["bpf_redirect: exit", /^1:1: bpf_redirect is a helper/],
-  ["exit /* never closed", "1:6: this comment has no end: expected */"],
+  ["exit /* never closed", "1:6: this comment is not closed: expected */"],
   ["r1 = map[", "1:10: expected a map's name, fd:, id: or idx:, but found the end of the line"],
   ["r1 = map[xd:4]", /^1:10: expected fd:, id: or idx:/],
   ["r1 = map[m][1]+4", /first value/],
@@ -300,7 +303,7 @@ const errors: readonly [text: string, message: string | RegExp][] = [
   ["12", /^1:1: expected an instruction/],
 ];
 
-test("errors say line, column and what was expected", () => {
+test("errors have the line, the column and the expectation", () => {
   for (const [text, message] of errors) {
     try {
       parseAssembly(text);
@@ -314,7 +317,7 @@ test("errors say line, column and what was expected", () => {
   }
 });
 
-test("the file is named in front, and the place can be read off the error", () => {
+test("the error begins with the file's name, and has the place as fields", () => {
   try {
     parseAssembly("exit\n  bad", { file: "a.s" });
     assert.unreachable();
@@ -326,7 +329,7 @@ test("the file is named in front, and the place can be read off the error", () =
   }
 });
 
-test("whatever the text, it is read or refused with a place", () => {
+test("any text is either parsed or refused with its place", () => {
   const words = fc.constantFrom(
     "r1",
     "w2",
@@ -387,7 +390,7 @@ test("w0 and r3 are registers like the others", () => {
   assert.equal(parseAssembly("w0 += 1\nr3 += 1"), [add(w0, 1), add(r3, 1)]);
 });
 
-test("a jump to a label over lddw counts two slots", () => {
+test("a jump to a label counts two slots for lddw", () => {
   assert.equal(assemble(parseAssembly("goto x\nr1 = 1 ll\nx: exit\nif w2 == w0 goto x")), [
     jump(2),
     lddw(r1, 1),

@@ -7,22 +7,23 @@ import { hexDigit, isDigit, Scanner } from "./scanner.ts";
 
 /** How assembly is read. */
 export interface ParseOptions {
-  /** What errors name. */
+  /** The file's name, for errors. */
   readonly file?: string;
-  /** Whether each instruction is given its `source`. Default: if `file` is named. It costs a third of the time. */
+  /** Whether to set each instruction's `source`, about a third of the time of parsing. Default: true with `file`. */
   readonly sources?: boolean;
 }
 
 /**
- * Reads assembly in the syntax of the verifier's log and of LLVM: an instruction
- * or a label on each line. What those print around instructions (addresses,
- * bytes, states in comments, headings) is passed over, so that their output can
- * be pasted. Numbers of slots that are given must follow one another: a log leaves
- * out what the verifier did not reach, and jumps over it would go elsewhere.
+ * Parses assembly in the syntax of the verifier's log and of LLVM, an instruction or a
+ * label on each line. Pasted output works as it is: addresses, bytes, states in comments
+ * and headings around instructions are skipped. Slot numbers, where shown, must follow
+ * one another: a log omits instructions that the verifier did not reach, and jumps over
+ * such a gap would miss their targets.
  *
- * Comments begin with `;`, `#` or `//` and go to the end of the line; C's block
- * comments may go over several.
- * @throws {AsmSyntaxError} with line, column and what was expected there; for a
+ * Comments begin with `;`, `#` or `//` and end with the line; C's block comments may
+ * span lines.
+ * @throws {AsmSyntaxError} with line, column and the expectation; also for a label that is
+ *   missing or defined twice.
  * label that is missing, or there twice, too.
  *
  * @example
@@ -42,12 +43,12 @@ export function parseAssembly(text: string, options: ParseOptions = {}): Item[] 
 
 export interface ReadResult {
   readonly labels: ReadonlySet<string>;
-  /** Loads of a bare name: a subprogram's address where there is such a label, and otherwise a map. */
+  /** Loads of a bare name: a subprogram's address if such a label exists, else a map. */
   readonly symbols: ReadonlySet<Item>;
 }
 
 /**
- * `parseAssembly` for whoever keeps no list: hands each item over once it is read.
+ * `parseAssembly` without a list: passes on each item once it is parsed.
  * @throws {AsmSyntaxError}
  */
 export function readAssembly(
@@ -61,12 +62,12 @@ export function readAssembly(
   const mayHaveHeading = text.includes(":\tfile format elf64-");
   let line = 0;
   let lineStart = 0;
-  /** The slot that the next line ought to show, if lines show slots. */
+  /** The expected slot of the next line, if lines show slots; else -1. */
   let nextSlot = -1;
 
   while (scanner.position < text.length) {
     if (sources) {
-      // Comments may hold line ends, so count what was passed rather than loops.
+      // Comments may contain line ends, so count skipped characters, not iterations.
       for (
         let end = text.indexOf("\n", lineStart);
         end >= 0 && end < scanner.position;
@@ -116,17 +117,14 @@ export function readAssembly(
     }
     nextSlot = shownSlot < 0 ? -1 : shownSlot + (instruction.opcode === LDDW ? 2 : 1);
     take(instruction);
-    // objdump names the target of a jump behind it.
+    // objdump appends the name of a jump's target.
     if (scanner.skip() === 60) skipSymbol(scanner);
     if (!scanner.atLineEnd()) throw scanner.expected("the end of the line");
     scanner.skipLine();
   }
   for (const { name, position } of parser.references) {
     if (!labels.has(name))
-      throw scanner.error(
-        `there is no label or helper ${JSON.stringify(name)}: expected one that is defined`,
-        position,
-      );
+      throw scanner.error(`label or helper ${JSON.stringify(name)} is not defined: expected one that is`, position);
   }
   return { labels, symbols: parser.symbols };
 }
@@ -146,8 +144,8 @@ function resolveSymbol(item: Instruction, labels: ReadonlySet<string>): Instruct
 }
 
 /**
- * Passes what stands before an instruction in logs and dumps: `12:`, the opcode
- * in `(61)`, the bytes. Says whether the rest of the line is of no interest.
+ * Skips a log's or a dump's prefix of an instruction: `12:`, the opcode as in `(61)`, the
+ * bytes. Returns true if the rest of the line is to be ignored.
  */
 function skipPrefix(parser: InstructionParser): boolean {
   const { scanner } = parser;
@@ -171,7 +169,7 @@ function skipPrefix(parser: InstructionParser): boolean {
     skipBytes(parser);
     skipLiveRegisters(scanner);
     const code = scanner.skip();
-    // The verifier prints the state of the registers so; objdump, a relocation.
+    // The verifier prints register states this way; objdump, a relocation.
     if (code === 82 && isDigit(text.charCodeAt(scanner.position + 1))) return true;
     if (text.startsWith("R_BPF_", scanner.position)) {
       throw scanner.error("a relocation is not applied: expected a disassembly without them (objdump -d, not -r)");
@@ -189,7 +187,7 @@ function skipPrefix(parser: InstructionParser): boolean {
   return scanner.atLineEnd();
 }
 
-/** Passes a column of 8 or 16 bytes. */
+/** Skips a column of 8 or 16 bytes. */
 function skipBytes(parser: InstructionParser): void {
   const { scanner } = parser;
   const bytes = /(?:[0-9a-f]{2}[ \t]+){8,16}/y;
@@ -201,7 +199,7 @@ function skipBytes(parser: InstructionParser): void {
   parser.shownSource = hexDigit(found[0].charCodeAt(3));
 }
 
-/** Passes the verifier's table of the registers that are alive: `.1....6..9`, before the opcode. */
+/** Skips the verifier's table of live registers before the opcode: `.1....6..9`. */
 function skipLiveRegisters(scanner: Scanner): void {
   const registers = /[.\d]{10,11} (?=\()/y;
   scanner.skip();
@@ -235,7 +233,7 @@ function skipSymbol(scanner: Scanner): void {
   scanner.position = end + 1;
 }
 
-/** Directives that say nothing about the instructions, and the tools' own lines. */
+/** Directives without effect on instructions, and the tools' own lines. */
 function isHeading(scanner: Scanner, word: string): boolean {
   switch (word) {
     case ".text":

@@ -3,22 +3,22 @@ import { makeInstruction } from "../make.ts";
 import { immediate, type Address } from "./parse-operands.ts";
 import type { Scanner } from "./scanner.ts";
 
-/** What the parsers of the single forms share: the scanner, what stands before the instruction, and the references. */
+/** Shared state of the parsers: the scanner, the prefix before an instruction, and the references. */
 export class ParserState {
   readonly scanner: Scanner;
-  /** The opcode that the verifier's log shows before the instruction, or -1. */
+  /** The opcode in the verifier's log before the instruction, or -1. */
   loggedOpcode = -1;
-  /** The source field among the bytes that a disassembler shows before the instruction, or -1. */
+  /** The source field in a disassembler's bytes before the instruction, or -1. */
   shownSource = -1;
-  /** The slot that is shown before the instruction, or -1. */
+  /** The slot number before the instruction, or -1. */
   shownSlot = -1;
-  /** Where the instruction being read begins, if that is asked for. */
+  /** Where the current instruction begins, if sources are wanted. */
   source: SourceLocation | undefined = undefined;
-  /** The labels that instructions refer to, and the positions where they do. */
+  /** The labels that instructions refer to, and the positions of these references. */
   readonly references: { readonly name: string; readonly position: number }[] = [];
-  /** Loads of a bare name, of which only all labels tell whether it is a map's or a subprogram's. */
+  /** Loads of a bare name: a map's or a subprogram's, undecided until all labels are known. */
   readonly symbols = new Set<Instruction>();
-  /** The place in memory that was read last. */
+  /** The last place in memory. */
   readonly address: Address = { register: 0, offset: 0 };
 
   constructor(scanner: Scanner) {
@@ -37,7 +37,7 @@ export class ParserState {
     return makeInstruction(opcode, dst, src, offset, field, high, reference, this.source);
   }
 
-  /** An immediate; `extended` where the machine extends its sign to 64 bits. */
+  /** An immediate; `extended` if the machine sign-extends it to 64 bits. */
   immediate(extended: boolean): number {
     return immediate(this.scanner, extended, this.loggedOpcode >= 0);
   }

@@ -6,13 +6,12 @@ import * as op from "../opcode.ts";
 import { arithmeticSigns, atomicNames, comparisonSigns } from "./operators.ts";
 
 /**
- * An instruction as text, in the syntax of the verifier's log and of LLVM; what
- * `parseAssembly` reads back to the same instruction.
+ * An instruction as text, in the syntax of the verifier's log and of LLVM;
+ * `parseAssembly` gives the same instruction back.
  *
- * `target` is what to write for the place that a jump, a call or the address of
- * a subprogram goes to; by default the label where it is unresolved, and
- * otherwise the offset in slots.
- * @throws {AsmError} for fields that make no instruction.
+ * `target` names the target of a jump, a call or a subprogram's address; by default the
+ * label if unresolved, else the offset in slots.
+ * @throws {AsmError} for invalid fields.
  *
  * @example
  * ```ts
@@ -47,7 +46,7 @@ export function formatInstruction(instruction: Instruction, target?: string): st
   }
 }
 
-/** The place that a jump, a call of a subprogram or the address of one goes to, in slots from the next slot on; or `undefined`. */
+/** The target of a jump, a call of a subprogram or an address of one, in slots from the next slot; else undefined. */
 export function jumpOffset({ opcode, src, offset, immediate }: Instruction): number | undefined {
   const cls = op.classOf(opcode);
   if (opcode === op.LDDW) return src === op.BPF_PSEUDO_FUNC ? immediate : undefined;
@@ -123,7 +122,10 @@ function atomic({ opcode, dst, src, offset, immediate }: Instruction): string {
     case op.BPF_XCHG:
       return `${letter}${src} = xchg${size === 64 ? "_64" : "32_32"}(${address(dst, offset)}, ${letter}${src})`;
     case op.BPF_CMPXCHG:
-      return `${letter}0 = cmpxchg${size === 64 ? "_64" : "32_32"}(${address(dst, offset)}, ${letter}0, ${letter}${src})`;
+      return (
+        `${letter}0 = cmpxchg${size === 64 ? "_64" : "32_32"}` +
+        `(${address(dst, offset)}, ${letter}0, ${letter}${src})`
+      );
   }
   const operation = immediate & ~op.BPF_FETCH;
   return (immediate & op.BPF_FETCH) !== 0
@@ -164,7 +166,7 @@ function packet({ opcode, src, immediate }: Instruction): string {
   return `r0 = *(u${bits(opcode)} *)skb[${place}]`;
 }
 
-/** Bits of a load or store. */
+/** The width of a load or store. */
 function bits(opcode: number): 8 | 16 | 32 | 64 {
   switch (op.sizeOf(opcode)) {
     case op.BPF_B:

@@ -5,7 +5,7 @@ const HASH = 35;
 const SLASH = 47;
 const SEMICOLON = 59;
 
-/** By character: whether it may stand in a name (1), or begin one too (3). */
+/** By character: 1 if it may continue a name, 3 if it may begin one too. */
 const nameCharacters = new Uint8Array(128);
 for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.$")
   nameCharacters[character.charCodeAt(0)] = 3;
@@ -23,14 +23,14 @@ export function hexDigit(code: number): number {
 }
 
 /**
- * Walks over assembly text. It works on character codes and makes no tokens,
- * since its speed is the assembler's.
+ * Scans assembly text. It works on character codes and makes no tokens, as it decides the
+ * assembler's speed.
  */
 export class Scanner {
   readonly text: string;
   readonly file: string | undefined;
   position = 0;
-  /** Of the last number read that lies beyond 2^53; otherwise `undefined`. */
+  /** The last number read, if beyond 2^53; else undefined. */
   wide: bigint | undefined = undefined;
 
   constructor(text: string, file: string | undefined) {
@@ -38,12 +38,12 @@ export class Scanner {
     this.file = file;
   }
 
-  /** The character here, NaN at the end of the text. */
+  /** The current character; NaN at the end of the text. */
   code(): number {
     return this.text.charCodeAt(this.position);
   }
 
-  /** Passes blanks and block comments, not the end of the line; gives the character there. */
+  /** Skips blanks and block comments within the line; returns the next character. */
   skip(): number {
     const { text } = this;
     for (;;) {
@@ -56,11 +56,11 @@ export class Scanner {
 
   private skipBlockComment(): void {
     const end = this.text.indexOf("*/", this.position + 2);
-    if (end < 0) throw this.error("this comment has no end: expected */");
+    if (end < 0) throw this.error("this comment is not closed: expected */");
     this.position = end + 2;
   }
 
-  /** Whether nothing but blanks and comments follows on this line. */
+  /** Whether only blanks and comments follow on this line. */
   atLineEnd(): boolean {
     const code = this.skip();
     return (
@@ -72,13 +72,13 @@ export class Scanner {
     );
   }
 
-  /** Goes to the beginning of the next line. */
+  /** Skips to the start of the next line. */
   skipLine(): void {
     const end = this.text.indexOf("\n", this.position);
     this.position = end < 0 ? this.text.length : end + 1;
   }
 
-  /** Passes the given character, if it is the next one after blanks. */
+  /** Skips the given character, if it comes next after blanks. */
   accept(code: number): boolean {
     if (this.skip() !== code) return false;
     this.position++;
@@ -90,7 +90,7 @@ export class Scanner {
     this.position++;
   }
 
-  /** The name that begins here, or "". */
+  /** The name at this position, or "". */
   word(): string {
     if (!beginsName(this.skip())) return "";
     const { text, position: start } = this;
@@ -100,7 +100,7 @@ export class Scanner {
     return text.slice(start, end);
   }
 
-  /** Passes the given word, if it is the next one. */
+  /** Skips the given word, if it comes next. */
   acceptWord(word: string): boolean {
     this.skip();
     const end = this.position + word.length;
@@ -110,8 +110,8 @@ export class Scanner {
   }
 
   /**
-   * The register that begins here: its number, plus 16 for the `w` registers;
-   * -1 where there is none.
+   * The register at this position: its number, plus 16 for `w` registers; -1 if there is
+   * none.
    */
   register(): number {
     const letter = this.skip();
@@ -137,8 +137,8 @@ export class Scanner {
   }
 
   /**
-   * The whole number that begins here, decimal or with `0x`, with or without a
-   * sign. One beyond 2^53 is in `wide` too, exactly.
+   * The whole number at this position, decimal or with `0x`, with an optional sign. Beyond
+   * 2^53 its exact value is in `wide`.
    */
   number(what: string): number {
     if (!this.atNumber()) throw this.expected(what);
@@ -157,7 +157,7 @@ export class Scanner {
     } else {
       for (let code = text.charCodeAt(end); isDigit(code); code = text.charCodeAt(++end))
         value = value * 10 + code - 48;
-      // Other assemblers take a leading zero for octal.
+      // Other assemblers read a leading zero as octal.
       if (text.charCodeAt(digits) === 48 && end > digits + 1)
         throw this.expected("a decimal number without leading zeros, or one with 0x");
     }
@@ -171,7 +171,7 @@ export class Scanner {
     return negative ? -value : value;
   }
 
-  /** An error that something else stands at `position` than what was expected. */
+  /** The error for unexpected text at `position`. */
   expected(what: string, position = this.position): AsmSyntaxError {
     const rest = /^(?:[\w.$@]+|[^\s\w]{1,3})/.exec(this.text.slice(position, position + 40))?.[0];
     return this.error(

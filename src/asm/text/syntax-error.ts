@@ -1,6 +1,6 @@
 import { AsmError } from "../error.ts";
 
-/** Text that is no assembly: where, and what was expected there. */
+/** A syntax error in assembly text: the place, and the expectation. */
 export class AsmSyntaxError extends AsmError {
   override readonly name = "AsmSyntaxError";
   /** From 1. */

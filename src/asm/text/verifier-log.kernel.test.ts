@@ -1,4 +1,4 @@
-/** What the running kernel's verifier prints of a program is read back to the same bytes. */
+/** The log of the running kernel's verifier parses back to the same bytes. */
 import { release as osRelease } from "node:os";
 import * as assert from "uvu/assert";
 import { linux, VerifierError } from "../../kernel/index.ts";
@@ -69,7 +69,7 @@ import { parseAssembly } from "./parse.ts";
 
 const test = kernelSuite("asm/text: the verifier's log");
 
-/** Fills r1, r2, r3 and 16 bytes of stack, so that anything may be done with them. */
+/** Sets r1, r2, r3 and 16 bytes of stack, so that any operation on them is allowed. */
 const start: Item[] = [
   mov(r6, r1),
   call("bpf_get_prandom_u32"),
@@ -81,7 +81,7 @@ const start: Item[] = [
   store("u64", r10, -16, r7),
 ];
 
-/** Every comparison, each of numbers that the verifier knows nothing about: it does not show what cannot be reached. */
+/** Every comparison, each of numbers unknown to the verifier: it does not log unreachable instructions. */
 function comparisons(): Item[] {
   const builders = [jeq, jne, jgt, jge, jlt, jle, jsgt, jsge, jslt, jsle, jset];
   return builders.flatMap((compare, i) =>
@@ -99,7 +99,7 @@ function comparisons(): Item[] {
   );
 }
 
-/** Forms by the kernel release that brought them. */
+/** Forms by the kernel release that added them. */
 const groups: readonly [release: string, items: Item[]][] = [
   [
     "5.10",
@@ -206,7 +206,9 @@ const groups: readonly [release: string, items: Item[]][] = [
   ],
 ];
 
-/** Each instruction that the log shows, the first time it does, in order of place: it follows one path after another. */
+/**
+ * Each instruction in the log, at its first occurrence, in order of place: the verifier follows one path after another.
+ */
 function shown(log: string): string {
   const lines = new Map<number, string>();
   for (const line of log.split("\n")) {

@@ -1,4 +1,4 @@
-/** What passes ask about a function's control flow and values. */
+/** Control flow and values of a function, for passes. */
 import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "./ir.ts";
 
 export function targetsOf(terminator: Terminator): readonly Target[] {
@@ -85,7 +85,7 @@ export function forEachOperand(operation: Operation, use: (value: Value) => void
   }
 }
 
-/** The values that a terminator reads, those it passes on included. */
+/** The values that a terminator reads, block arguments included. */
 export function terminatorOperands(terminator: Terminator): readonly Value[] {
   switch (terminator.op) {
     case "jump":
@@ -102,7 +102,7 @@ function mapAll(values: readonly Value[], change: (value: Value) => Value): read
   return values;
 }
 
-/** The operation with every operand replaced; itself where nothing changed. */
+/** The operation with every operand replaced; the same object where nothing changed. */
 export function mapOperands(operation: Operation, change: (value: Value) => Value): Operation {
   switch (operation.op) {
     case "constant":
@@ -156,7 +156,7 @@ function mapTarget(target: Target, change: (value: Value) => Value): Target {
   return changed === target.arguments ? target : { block: target.block, arguments: changed };
 }
 
-/** The terminator with every value it reads replaced; itself where nothing changed. */
+/** The terminator with every value it reads replaced; the same object where nothing changed. */
 export function mapTerminator(terminator: Terminator, change: (value: Value) => Value): Terminator {
   switch (terminator.op) {
     case "jump": {
@@ -196,7 +196,7 @@ export function valueCount(fn: IrFunction): number {
   return highest + 1;
 }
 
-/** By value id, the instruction that gives it; nothing for parameters. */
+/** By value id, the instruction that defines it; undefined for parameters. */
 export function definitionsOf(fn: IrFunction): readonly (IrInstruction | undefined)[] {
   const definitions: (IrInstruction | undefined)[] = new Array(valueCount(fn)).fill(undefined);
   for (const block of fn.blocks) {
@@ -207,7 +207,7 @@ export function definitionsOf(fn: IrFunction): readonly (IrInstruction | undefin
   return definitions;
 }
 
-/** By value id, how often it is read. */
+/** By value id, its number of uses. */
 export function useCounts(fn: IrFunction): Int32Array {
   const counts = new Int32Array(valueCount(fn));
   const use = (value: Value): void => {
@@ -220,15 +220,15 @@ export function useCounts(fn: IrFunction): Int32Array {
   return counts;
 }
 
-/** Blocks that can be reached, in reverse postorder: each after all that reach it other than by a loop's way back. */
+/** Reachable blocks in reverse postorder: each after its predecessors, back edges aside. */
 export function reversePostorder(fn: IrFunction): Block[] {
   const byId: Block[] = [];
   for (const block of fn.blocks) byId[block.id] = block;
   const blocks: Block[] = [];
-  // Depth first without recursion: blocks come out in postorder.
+  // Depth first, without recursion; blocks are listed in postorder.
   const seen = new Uint8Array(byId.length);
   const path: Block[] = [];
-  /** By depth of the path, the targets already gone to. */
+  /** By depth of the path, the number of targets visited. */
   const gone: number[] = [];
   const enter = (block: Block): void => {
     seen[block.id] = 1;
@@ -257,7 +257,7 @@ export interface ControlFlow {
   readonly blocks: readonly Block[];
   /** Block id to position in `blocks`; -1 where unreachable. */
   readonly position: Int32Array;
-  /** By position. A block that branches twice to the same one is there twice. */
+  /** By position. A block that branches twice to the same target is listed twice. */
   readonly predecessors: readonly (readonly number[])[];
   readonly successors: readonly (readonly number[])[];
 }
@@ -279,9 +279,8 @@ export function controlFlow(fn: IrFunction): ControlFlow {
 }
 
 /**
- * By position, the closest other block that every way from the entry passes; the
- * entry's is itself. Cooper, Harvey and Kennedy, "A Simple, Fast Dominance
- * Algorithm".
+ * By position, the immediate dominator; the entry's is itself. Cooper, Harvey and
+ * Kennedy, "A Simple, Fast Dominance Algorithm".
  */
 export function immediateDominators({ predecessors }: ControlFlow): Int32Array {
   const result = new Int32Array(predecessors.length).fill(-1);
@@ -310,14 +309,14 @@ export function immediateDominators({ predecessors }: ControlFlow): Int32Array {
   return result;
 }
 
-/** Whether every way to `inner` passes `outer` (positions). */
+/** Whether `outer` dominates `inner` (positions). */
 export function dominates(immediateDominator: Int32Array, outer: number, inner: number): boolean {
   let at = inner;
   while (at > outer) at = immediateDominator[at]!;
   return at === outer;
 }
 
-/** By position, in how many loops it is. */
+/** By position, the number of loops around the block. */
 export function loopDepths(flow: ControlFlow): Int32Array {
   const { predecessors } = flow;
   const immediateDominator = immediateDominators(flow);
@@ -340,15 +339,15 @@ export function loopDepths(flow: ControlFlow): Int32Array {
   return depth;
 }
 
-/** Leaves out blocks that no jump leads to any more. */
+/** Removes unreachable blocks. */
 export function withoutUnreachable(fn: IrFunction): IrFunction {
   const blocks = reversePostorder(fn);
   return blocks.length === fn.blocks.length ? fn : { ...fn, blocks };
 }
 
 /**
- * What stands for a value, by a table of replacements indexed by value id: through any number of them, or the value
- * itself if there is none. The table may grow while the function is in use.
+ * Follows a table of replacements, indexed by value id, to its end; a value without a replacement stands for itself.
+ * The table may grow while the function is in use.
  */
 export function replacedBy(replacements: readonly (Value | undefined)[]): (value: Value) => Value {
   return (value) => {

@@ -1,7 +1,7 @@
-/** How comparisons relate to one another. */
+/** Relations between comparisons. */
 import type { Comparison } from "./ir.ts";
 
-/** The comparison that says the same with its operands exchanged. */
+/** The comparison with the same result when the operands are exchanged. */
 export const swappedComparison: Record<Comparison, Comparison> = {
   eq: "eq",
   ne: "ne",
@@ -16,7 +16,7 @@ export const swappedComparison: Record<Comparison, Comparison> = {
   sge: "sle",
 };
 
-/** The comparison that is true where the given one is false; `set` has none. */
+/** The comparison with the opposite result; `set` has none. */
 export const invertedComparison: Record<Exclude<Comparison, "set">, Comparison> = {
   eq: "ne",
   ne: "eq",

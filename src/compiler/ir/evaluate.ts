@@ -1,9 +1,11 @@
-/** What operations give for constants: RFC 9669, sections 4.1, 4.2 and 4.3. Numbers are unsigned, of the type's width. */
+/**
+ * Results of operations on constants: RFC 9669, sections 4.1, 4.2 and 4.3. Numbers are unsigned, of the type's width.
+ */
 import type { BinaryOperator, Comparison, ValueType } from "./ir.ts";
 
 export const widthOf = (type: ValueType): 32 | 64 => (type === "i32" ? 32 : 64);
 
-/** A division by zero gives 0, a remainder by zero the dividend; shifts count modulo the width. */
+/** Division by zero gives 0, remainder by zero the dividend; shift counts are taken modulo the width. */
 export function evaluateBinary(operator: BinaryOperator, left: bigint, right: bigint, width: 32 | 64): bigint {
   const signed = (value: bigint): bigint => BigInt.asIntN(width, value);
   const shift = right & BigInt(width - 1);
@@ -68,7 +70,7 @@ export function evaluateComparison(comparison: Comparison, left: bigint, right: 
   }
 }
 
-/** Reverses the low `bits`; those above come out zero. */
+/** Reverses the low `bits`; those above become zero. */
 export function evaluateByteswap(value: bigint, bits: 16 | 32 | 64): bigint {
   let result = 0n;
   for (let byte = 0; byte < bits / 8; byte++) result = (result << 8n) | ((value >> BigInt(8 * byte)) & 0xffn);

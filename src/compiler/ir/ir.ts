@@ -3,15 +3,15 @@
  * blocks in SSA form, with block parameters in place of phi instructions.
  *
  * It is plain data. A pass takes a function and returns a function; it never
- * changes what it was given.
+ * changes its argument.
  *
- * How values lie in registers, which every pass and the lowering rely on:
+ * Every pass and the lowering rely on these rules about registers:
  * - an `i32` sits in a 64-bit register whose upper half is zero. All 32-bit
  *   instructions and loads of up to 4 bytes leave it so. Narrower numbers are
- *   `i32`s; the front end masks or sign-extends them where the source
- *   language says so;
+ *   `i32`s; the front end masks or sign-extends them as the source language
+ *   requires;
  * - an `i64` and a `ptr` take the whole register;
- * - sign is not a property of a value but of the operation that reads it.
+ * - the operation decides whether a value is read as signed.
  */
 import type { Item, SourceLocation } from "../../asm/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
@@ -39,17 +39,17 @@ export type BinaryOperator =
   | "rsh"
   | "arsh";
 
-/** `==`, `!=`, unsigned and signed orders, and `set`: any bit in common. */
+/** `==`, `!=`, unsigned and signed orders, and `set`: any common bit. */
 export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "slt" | "sle" | "sgt" | "sge" | "set";
 
 /** Bytes of a memory access. */
 export type AccessSize = 1 | 2 | 4 | 8;
 
 /**
- * What an address points into. Accesses to different spaces never overlap.
+ * The memory that an address points into. Accesses to different spaces never overlap.
  * `packet` and `map` memory may be changed by others at any time and by calls;
  * `context` only by this program's own stores; `stack` by stores and by helpers
- * that were given an address in it.
+ * that receive an address in it.
  */
 export type Space = "context" | "stack" | "map" | "packet" | "kernel";
 
@@ -60,13 +60,13 @@ export interface StackSlot {
   readonly size: number;
   /** 1, 2, 4 or 8. */
   readonly align: number;
-  /** What the source calls it, for listings and for the error about a full stack. */
+  /** Its name in the source, for listings and for the stack limit error. */
   readonly name: string;
 }
 
 /**
- * What an instruction does. Operands are values; `address` operands are `ptr`s,
- * with a constant offset in bytes beside them, as in the machine's own accesses.
+ * The operation of an instruction. Operands are values; `address` operands are
+ * `ptr`s with a constant offset in bytes, as in the machine's own accesses.
  */
 export type Operation =
   /** A number; sign-extended to 64 bits for i64, zero-extended for i32. As a ptr, only 0: null. */
@@ -74,7 +74,7 @@ export type Operation =
   /** Both operands have the result's type. `ptr` add/sub take an i64 on the right. */
   | { readonly op: "binary"; readonly operator: BinaryOperator; readonly left: Value; readonly right: Value }
   | { readonly op: "negate"; readonly operand: Value }
-  /** Reverses the low `bits` of the operand; those above come out zero. */
+  /** Reverses the low `bits` of the operand; those above become zero. */
   | { readonly op: "byteswap"; readonly bits: 16 | 32 | 64; readonly operand: Value }
   /** Widens the low `bits` of the operand to the result's type. */
   | { readonly op: "extend"; readonly bits: 8 | 16 | 32; readonly signed: boolean; readonly operand: Value }
@@ -108,7 +108,7 @@ export type Operation =
       readonly offset: number;
       readonly value: Value;
     }
-  /** The old value where it equalled `expected` and was replaced, or the value that differed. */
+  /** Gives the old value, and replaces it if it equals `expected`. */
   | {
       readonly op: "compare-exchange";
       readonly size: 4 | 8;
@@ -124,9 +124,9 @@ export type Operation =
   | { readonly op: "map"; readonly map: MapDefinition }
   /** The address of byte `offset` of an array map's first value. */
   | { readonly op: "map-value"; readonly map: MapDefinition; readonly offset: number }
-  /** The address of a subprogram, for a helper that calls back. */
+  /** The address of a subprogram, for helpers with callbacks. */
   | { readonly op: "function"; readonly name: string }
-  /** A helper by number. `effects` says what it may do to memory. */
+  /** A helper by number. `effects` describes its use of memory. */
   | {
       readonly op: "call";
       readonly helper: number;
@@ -138,7 +138,7 @@ export type Operation =
   | { readonly op: "call-kernel"; readonly name: string; readonly arguments: readonly Value[] }
   /** `left <comparison> right` as 0 or 1, an i32. */
   | { readonly op: "compare"; readonly comparison: Comparison; readonly left: Value; readonly right: Value }
-  /** Instructions of the raw assembler: takes its inputs in r1 to r5, gives its result in r0, may change r1 to r5 and memory. */
+  /** Instructions of the raw assembler: inputs in r1 to r5, result in r0; may change r1 to r5 and memory. */
   | {
       readonly op: "assembly";
       readonly items: readonly Item[];
@@ -146,24 +146,27 @@ export type Operation =
     };
 
 export type Effects = {
-  /** Depends on nothing but its arguments, and may be left out when its result is unused. */
+  /** Depends only on its arguments; may be removed when its result is unused. */
   readonly pure?: boolean;
-  /** May be left out when its result is unused, but gives another result each time (time, random numbers, a lookup). */
+  /** May be removed when its result is unused, but gives another result each time (time, random numbers, a lookup). */
   readonly removable?: boolean;
-  /** Writes memory of these spaces, beyond stack slots whose address it is given as `writes`. */
+  /** Spaces it writes to, beyond the stack slots whose address it receives for writing. */
   readonly clobbers?: readonly Space[];
-  /** Positions of pointer arguments that it only reads. A stack slot passed elsewhere counts as written and escaping. */
+  /**
+   * Positions of pointer arguments that it only reads. A stack slot in any other position counts as written and
+   * escaping.
+   */
   readonly reads?: readonly number[];
 };
 
 export interface IrInstruction {
-  /** Absent where there is no result, or nobody wants it. */
+  /** Absent where there is no result, or the result is unused. */
   readonly result?: Value;
   readonly operation: Operation;
   readonly source?: SourceLocation;
 }
 
-/** A jump to a block, with the values of its parameters. */
+/** A jump to a block, with arguments for its parameters. */
 export interface Target {
   readonly block: number;
   readonly arguments: readonly Value[];
@@ -191,9 +194,9 @@ export interface Block {
 
 export interface IrFunction {
   readonly name: string;
-  /** At most five; they arrive in r1 to r5. The main function's one is the context. */
+  /** At most five, in r1 to r5. The main function's only parameter is the context. */
   readonly parameters: readonly Value[];
-  /** The first is the entry, which nothing jumps to. Every other is reachable. */
+  /** The first is the entry; nothing jumps to it. All others are reachable. */
   readonly blocks: readonly Block[];
 }
 

@@ -1,20 +1,23 @@
-/** What operations do to memory, as far as passes have to know. */
+/** Effects of operations on memory, for passes. */
 import { forEachOperand, targetsOf } from "./analysis.ts";
 import type { AccessSize, IrFunction, Operation, Space, Value } from "./ir.ts";
 import type { Definitions } from "./significant-bits.ts";
 
-/** A place in memory: which base pointer, how far from it. */
+/** A place in memory: a base pointer and an offset from it. */
 export interface Place {
   readonly space: Space;
-  /** A map's name for its first value; a negative number for a stack slot, whichever value holds its address; otherwise a value's id. */
+  /**
+   * A map's name for its first value; a negative number for a stack slot, whichever value holds its address; else a
+   * value's id.
+   */
   readonly base: string | number;
-  /** The slot, where it is certain to be in one. */
+  /** The slot, where the place is known to be in one. */
   readonly slot?: number;
   readonly offset: number;
   readonly size: AccessSize;
 }
 
-/** Where an access goes. Constant additions are looked through. */
+/** The place of an access, constant additions followed. */
 export function placeOf(
   definitions: Definitions,
   access: { space: Space; address: Value; offset: number; size: AccessSize },
@@ -36,7 +39,7 @@ export function placeOf(
   return { space: access.space, base: address.id, offset, size: access.size };
 }
 
-/** Whether a base names one piece of memory for sure, apart from every other named one. */
+/** Whether the base is a known piece of memory that no other named base overlaps. */
 export const isNamed = (base: Place["base"]): boolean => typeof base === "string" || base < 0;
 
 /** Whether a write to one place may change the other. */
@@ -46,7 +49,7 @@ export function mayOverlap(a: Place, b: Place): boolean {
   return a.offset < b.offset + b.size && b.offset < a.offset + a.size;
 }
 
-/** The stack slot that an address points into, if that is certain. */
+/** The stack slot that an address points into, if known. */
 export function slotOf(definitions: Definitions, address: Value): number | undefined {
   for (
     let operation = definitions.operation(address);
@@ -59,22 +62,22 @@ export function slotOf(definitions: Definitions, address: Value): number | undef
   return undefined;
 }
 
-/** What a call or a piece of assembly may write. Beyond that, every call may write what escapes. */
+/** Memory that a call or a piece of assembly may write. Every call may also write to escaping slots. */
 export interface Clobbers {
   /** `stack`: every slot. */
   readonly spaces: ReadonlySet<Space>;
-  /** Stack slots whose address it is given, other than for reading. */
+  /** Stack slots whose address it receives for writing. */
   readonly slots: readonly number[];
 }
 
 const allButStack: ReadonlySet<Space> = new Set(["context", "map", "packet", "kernel"]);
 /**
- * Others may write a map at any time: whoever reads it again after a call
- * wants what is there then.
+ * Other programs may write a map at any time: a repeated read of it wants the
+ * current value.
  */
 const shared: readonly Space[] = ["map"];
 
-/** Nothing for an operation that is no call, or a pure one. */
+/** Undefined for operations other than calls, and for pure ones. */
 export function clobbersOf(definitions: Definitions, o: Operation): Clobbers | undefined {
   switch (o.op) {
     case "call": {
@@ -87,7 +90,7 @@ export function clobbersOf(definitions: Definitions, o: Operation): Clobbers | u
       });
       return { spaces: new Set<Space>([...shared, ...(o.effects.clobbers ?? [])]), slots };
     }
-    // A slot whose address they are given escapes.
+    // A slot whose address they receive escapes.
     case "call-function":
     case "call-kernel":
     case "assembly":
@@ -98,9 +101,8 @@ export function clobbersOf(definitions: Definitions, o: Operation): Clobbers | u
 }
 
 /**
- * The stack slots that are used in ways that can't be followed: not only
- * accessed directly or handed to helpers, but stored, passed to functions of
- * the program, or carried through block parameters.
+ * Stack slots whose uses cannot all be followed: their address is stored, passed
+ * to functions of the program, or carried through block parameters.
  */
 export function escapingSlots(fn: IrFunction, definitions: Definitions): ReadonlySet<number> {
   const escaping = new Set<number>();
@@ -112,7 +114,7 @@ export function escapingSlots(fn: IrFunction, definitions: Definitions): Readonl
   for (const { instructions, terminator } of fn.blocks) {
     for (const { operation } of instructions) {
       switch (operation.op) {
-        // slotOf looks through additions, so what comes of a `binary` is followed.
+        // slotOf follows additions, so the result of a `binary` is known.
         case "load":
         case "call":
         case "binary":

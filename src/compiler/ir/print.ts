@@ -46,7 +46,10 @@ function printOperation(o: Operation): string {
     case "store":
       return `store${o.size} ${o.space} ${place(o.address, o.offset)}, ${v(o.value)}`;
     case "atomic":
-      return `atomic-${o.operator}${o.fetch ? "-fetch" : ""}${o.size} ${o.space} ${place(o.address, o.offset)}, ${v(o.value)}`;
+      return (
+        `atomic-${o.operator}${o.fetch ? "-fetch" : ""}${o.size} ${o.space} ${place(o.address, o.offset)}, ` +
+        `${v(o.value)}`
+      );
     case "compare-exchange":
       return `compare-exchange${o.size} ${o.space} ${place(o.address, o.offset)}, ${v(o.expected)}, ${v(o.value)}`;
     case "stack":

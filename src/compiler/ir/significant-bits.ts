@@ -1,8 +1,8 @@
-/** How large a number can be: an upper bound for the bits that may be set. */
+/** Upper bounds of numbers: which bits may be set. */
 import { targetsOf } from "./analysis.ts";
 import type { IrFunction, Operation, Value } from "./ir.ts";
 
-/** By value id, what is known of a value's definition; a pass that rewrites may fill in its own. */
+/** Definitions by value id; a pass that rewrites may supply its own. */
 export interface Definitions {
   operation(value: Value): Operation | undefined;
 }
@@ -12,10 +12,10 @@ export const bitLength = (value: bigint): number => {
   return 64 - Math.clz32(Number(value >> 32n));
 };
 
-/** Answers for values of one function, n where a value is always below 2^n (as an unsigned number of its width). */
+/** Bounds for values of one function: n where a value is always below 2^n (as an unsigned number of its width). */
 export class SignificantBits {
   private readonly definitions: Definitions;
-  /** By a block parameter's id, what comes in for it. */
+  /** By a block parameter's id, its incoming values. */
   private readonly incoming: (Value[] | undefined)[] = [];
   private readonly known: (number | undefined)[] = [];
 
@@ -36,7 +36,7 @@ export class SignificantBits {
     const known = this.known[value.id];
     if (known !== undefined) return known;
     const width = value.type === "i32" ? 32 : 64;
-    // What a loop carries round is asked for again while it is being answered: then all that is known is the width.
+    // A value that depends on itself around a loop: only its width is known.
     this.known[value.id] = width;
     const operation = this.definitions.operation(value);
     let bits = width;
@@ -74,7 +74,7 @@ export class SignificantBits {
           case "arsh":
             if (left >= width) return width;
             return constant === undefined ? left : Math.max(0, left - Number(constant & BigInt(width - 1)));
-          // The verifier knows nothing of a quotient: a mask behind it may be what makes it a valid index.
+          // The verifier knows no bound of a quotient, so keep a mask after it: the mask may make it a valid index.
           default:
             return width;
         }

@@ -1,4 +1,4 @@
-/** Which bytes of the stack are still read, at each point of a function. */
+/** Live bytes of the stack, at each point of a function. */
 import { controlFlow, type ControlFlow } from "./analysis.ts";
 import type { IrFunction, IrInstruction, Operation, StackSlot } from "./ir.ts";
 import { escapingSlots, placeOf, slotOf } from "./memory.ts";
@@ -7,18 +7,18 @@ import type { Definitions } from "./significant-bits.ts";
 export interface StackLiveness {
   readonly flow: ControlFlow;
   readonly definitions: Definitions;
-  /** By slot id, the slot and where its bytes begin in a set of all slots' bytes. */
+  /** By slot id, the slot and the index of its first byte in a set of all slots' bytes. */
   readonly slots: ReadonlyMap<number, { readonly slot: StackSlot; readonly start: number }>;
-  /** Slots that are used in ways that can't be followed: nothing is said about them. */
+  /** Slots whose uses cannot be followed: nothing is known of them. */
   readonly escaping: ReadonlySet<number>;
   /**
-   * Goes through the block at this position from its end. `visit` is called for
-   * each instruction with the set of bytes that are read behind it.
+   * Walks the block at this position from its end. `visit` gets each instruction
+   * with the set of bytes that are read after it.
    */
   walk(position: number, visit: (instruction: IrInstruction, index: number, readAfter: Uint32Array) => void): void;
 }
 
-/** Nothing where the function stores nothing on the stack. */
+/** Undefined where the function stores nothing on the stack. */
 export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
   const operations: (Operation | undefined)[] = [];
   const slots = new Map<number, { slot: StackSlot; start: number }>();
@@ -38,7 +38,7 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
   const flow = controlFlow(fn);
 
   const words = (total + 31) >> 5;
-  /** What an operation does to the set of bytes that are read behind it: those it overwrites leave it, those it reads enter. */
+  /** The set of bytes read before an operation, from the set read after it: written bytes leave, read bytes enter. */
   const before = (operation: Operation, read: Uint32Array, kept: Uint32Array | undefined): void => {
     switch (operation.op) {
       case "store": {
@@ -75,7 +75,7 @@ export function stackLiveness(fn: IrFunction): StackLiveness | undefined {
     }
   };
 
-  // Of each block: which bytes it reads before it writes them, and which of those read behind it it leaves as they are.
+  // Per block: bytes it reads before it writes them, and bytes live at its end that it keeps.
   const atStart: Uint32Array[] = [];
   const kept: Uint32Array[] = [];
   for (const { instructions } of flow.blocks) {
@@ -132,7 +132,7 @@ function clear(set: Uint32Array, from: number, size: number): void {
   for (let byte = from; byte < from + size; byte++) set[byte >> 5]! &= ~(1 << (byte & 31));
 }
 
-/** Whether any of these bytes is in the set. */
+/** Whether any of these bytes are in the set. */
 export function hasAny(set: Uint32Array, from: number, size: number): boolean {
   for (let byte = from; byte < from + size; byte++) if ((set[byte >> 5]! & (1 << (byte & 31))) !== 0) return true;
   return false;

@@ -1,9 +1,9 @@
-/** Checks that a function is well formed: what every pass may rely on, and must leave so. */
+/** Checks that a function is well formed. Every pass relies on it and keeps it so. */
 import { controlFlow, dominates, immediateDominators, operandsOf, targetsOf, terminatorOperands } from "./analysis.ts";
 import type { Block, IrFunction, IrInstruction, Target, Value, ValueType } from "./ir.ts";
 import { printFunction, printInstruction, printTerminator } from "./print.ts";
 
-/** Throws an Error that says what is wrong in which instruction, with the whole function. `stage` names what made it so. */
+/** Throws an Error with the instruction, the problem and the whole function. `stage` names the stage before. */
 export function validate(fn: IrFunction, stage: string): void {
   const fail = (where: string, problem: string): never => {
     throw new Error(`${fn.name}, ${stage}: ${problem}, in: ${where}\n${printFunction(fn)}`);
@@ -33,7 +33,7 @@ export function validate(fn: IrFunction, stage: string): void {
     const lost = fn.blocks.find((block) => !flow.blocks.includes(block))!;
     fail(`b${lost.id}`, "the block can't be reached");
   }
-  // Where each value is defined: position of the block, and which instruction there.
+  // Where each value is defined: the block's position, and the instruction's index there.
   const places = new Map<number, { block: number; at: number; value: Value }>();
   const define = (value: Value, block: number, at: number): void => {
     if (places.has(value.id)) fail(`v${value.id}`, "the value is defined twice");

@@ -1,4 +1,4 @@
-/** Register allocation: colours, and where there are not enough of them, the stack. */
+/** Register allocation: colours, then stack slots for the registers left over. */
 import { blockOrder } from "./layout.ts";
 import { colour } from "./colouring.ts";
 import {
@@ -22,7 +22,7 @@ import { isLive, liveness, type Liveness } from "./liveness.ts";
 import { InstructionClass, loadOpcode, Opcode, storeOpcode } from "./opcode.ts";
 import type { StackSlot } from "../ir/ir.ts";
 
-/** Gives every register a number from 0 to 9. Copies that become idle vanish. */
+/** Gives every register a number from 0 to 9. Copies of a register to itself are removed. */
 export function allocateRegisters(fn: MachineFunction): MachineFunction {
   let { blocks, slots, registerCount } = fn;
   const unspillable = new Set<Register>();
@@ -44,7 +44,7 @@ export function allocateRegisters(fn: MachineFunction): MachineFunction {
   }
 }
 
-/** How many instructions more it takes to have a register's content on the stack, those in loops counted manifold. */
+/** By register, the instructions that spilling it would add, weighted by loop depth. */
 function spillCosts(
   blocks: readonly MachineBlock[],
   registerCount: number,
@@ -60,7 +60,7 @@ function spillCosts(
     for (const i of block.instructions) {
       forEachUse(i, count);
       const defined = isCall(i) ? undefined : definitionOf(i);
-      // What is made again where it is used need not be made here.
+      // A rematerialised value needs no definition here.
       if (defined !== undefined) cost[defined]! += remade.has(defined) ? -weight : weight;
     }
     forEachTerminatorUse(block.terminator, count);
@@ -83,13 +83,13 @@ function paint(block: MachineBlock, colours: Int32Array): MachineBlock {
   return { ...block, instructions, terminator };
 }
 
-/** Moves registers to stack slots: every use and definition gets a short-lived register of its own. */
+/** Spills registers to stack slots: every use and definition gets a short-lived register of its own. */
 class Spill {
   readonly slots: readonly StackSlot[];
   registerCount: number;
   readonly temporaries: Register[] = [];
   private readonly slotOf = new Map<Register, number>();
-  /** Registers whose content is as quickly made again as read from the stack. */
+  /** Registers that are as cheap to recompute as to reload. */
   private readonly remade: ReadonlyMap<Register, MachineInstruction>;
   private readonly reuse: boolean;
 
@@ -138,7 +138,7 @@ class Spill {
     const atEnd: Map<Register, Register>[] = [];
     const out = [...blocks];
     for (const b of blockOrder(blocks)) {
-      // What all ways here have read back is still there, unless one comes from behind.
+      // Values that every predecessor has reloaded are still there, unless one of them comes later.
       const [first, ...others] = predecessors[b]!.map((from) => atEnd[from]);
       const loaded = new Map(first);
       for (const other of others)
@@ -149,7 +149,7 @@ class Spill {
     return out;
   }
 
-  /** `loaded`: what was read back before and where it is, until a call destroys it or the original changes. Brought up to date. */
+  /** `loaded`: reloaded values and their registers, valid until a call or a write to the original. Updated in place. */
   private rewrite(block: MachineBlock, loaded: Map<Register, Register>): MachineBlock {
     const out: MachineInstruction[] = [];
     const isSpilled = (register: Register): boolean => this.slotOf.has(register) || this.remade.has(register);
@@ -178,7 +178,7 @@ class Spill {
       if (defined !== undefined && this.remade.has(defined)) return;
       const slot = defined === undefined ? undefined : this.slotOf.get(defined);
       const next = block.instructions[index + 1];
-      /** What is about to change again need not be kept yet. */
+      /** The next instruction changes it again, so it need not be stored yet. */
       const passing = next !== undefined && !isCall(next) && definitionOf(next) === defined;
       if (isMove(i)) {
         if (slot !== undefined) {
@@ -232,9 +232,9 @@ class Spill {
 }
 
 /**
- * Registers whose content is as well made again where it is used as kept:
- * those that are set once, to a constant or to what a field of the context
- * holds for as long as they are wanted. By register, the instruction.
+ * Registers that are as cheap to recompute as to keep: set once, to a constant or
+ * to a context field that does not change during their lifetime. By register, the
+ * instruction.
  */
 function rematerialisable(
   blocks: readonly MachineBlock[],

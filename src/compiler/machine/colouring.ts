@@ -1,8 +1,8 @@
 /**
  * Iterated register coalescing: George and Appel, "Iterated Register
- * Coalescing" (1996). Registers that are wanted at the same time are neighbours
- * in a graph and get different colours; the two of a copy are made one where
- * that can't make the graph harder to colour.
+ * Coalescing" (1996). Registers that are live at the same time are neighbours in a
+ * graph and get different colours; both registers of a copy become one where that
+ * cannot make the graph harder to colour.
  */
 import {
   ALLOCATABLE,
@@ -18,11 +18,11 @@ import {
 import { forEachLive, type Liveness } from "./liveness.ts";
 
 export interface Colouring {
-  /** By register, the machine's register it got. */
+  /** By register, its machine register. */
   readonly colours: Int32Array;
-  /** Those for which there was none. */
+  /** Registers that got none. */
   readonly spilled: readonly Register[];
-  /** Whether both are wanted at the same time. */
+  /** Whether both are live at the same time. */
   interfere(a: Register, b: Register): boolean;
 }
 
@@ -37,11 +37,11 @@ const MOVE_WAITING = 0,
   MOVE_DONE = 2;
 const ENDLESS = 1 << 29;
 
-/** Registers that calls destroy first: those that they keep must be saved by whoever uses them. */
+/** Caller-saved registers first: callee-saved ones cost a save. */
 const preference: readonly Register[] = [1, 2, 3, 4, 5, 0, 6, 7, 8, 9];
 
 /**
- * @param cost by register, how dear it is to keep it on the stack
+ * @param cost by register, the cost of spilling it
  */
 export function colour(
   blocks: readonly MachineBlock[],
@@ -92,7 +92,7 @@ class Graph {
   run(): Colouring {
     for (let register = FIRST_VIRTUAL; register < this.count; register++) this.classify(register);
     this.moveState = new Uint8Array(this.moveDst.length);
-    // The dearest copies are tried first: the list is taken from its end.
+    // Most expensive copies first: the list is taken from its end.
     this.moveList = this.moveDst
       .map((_, move) => move)
       .sort((a, b) => this.moveWeight[a]! - this.moveWeight[b]! || b - a);
@@ -101,7 +101,7 @@ class Graph {
   }
 
   private build(blocks: readonly MachineBlock[], { words, liveOut }: Liveness): void {
-    // A set with constant-time insertion and removal that can be walked through.
+    // A set with iteration, and insertion and removal in constant time.
     const members = new Int32Array(this.count);
     const place = new Int32Array(this.count).fill(-1);
     let size = 0;
@@ -241,7 +241,7 @@ class Graph {
     return true;
   }
 
-  /** Every neighbour of the one already is a neighbour of the other, or gives way. */
+  /** Every neighbour of `joined` is already a neighbour of `kept`, or easy to colour. */
   private georgeSafe(kept: Register, joined: Register): boolean {
     return this.neighbours[joined]!.every(
       (neighbour) =>
@@ -252,12 +252,12 @@ class Graph {
     );
   }
 
-  /** Together they would have fewer difficult neighbours than there are colours. */
+  /** Joined, they have fewer difficult neighbours than there are colours. */
   private briggsSafe(kept: Register, joined: Register): boolean {
     let difficult = 0;
     for (const neighbour of this.neighbours[kept]!) {
       if (this.isGone(neighbour)) continue;
-      // A common neighbour loses one when the two become one.
+      // A common neighbour loses one edge when the two are joined.
       const degree =
         this.degree[neighbour]! - (this.adjacent(neighbour, joined) && this.state[neighbour] !== PRECOLOURED ? 1 : 0);
       if (degree >= ALLOCATABLE) difficult++;
@@ -351,7 +351,7 @@ class Graph {
     return { colours, spilled, interfere: (a, b) => this.adjacent(a, b) };
   }
 
-  /** The colour of a register it is copied from or to, if that is free. */
+  /** The colour of a register that it is copied from or to, if free. */
   private choose(register: Register, taken: number, colours: Int32Array): number {
     for (const move of this.movesOf[register]!) {
       const dst = this.resolve(this.moveDst[move]!);

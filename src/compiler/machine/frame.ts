@@ -1,9 +1,9 @@
-/** Where in the 512 bytes below r10 each stack slot lies. */
+/** Places stack slots in the 512 bytes below r10. */
 import { CompileError } from "../error.ts";
 import type { StackSlot } from "../ir/ir.ts";
 import type { MachineFunction } from "./machine.ts";
 
-/** What the kernel gives a program, subprograms' frames included (MAX_BPF_STACK). */
+/** Bytes of stack for a program, subprograms' frames included (MAX_BPF_STACK). */
 export const STACK_LIMIT = 512;
 
 export interface Frame {
@@ -13,10 +13,11 @@ export interface Frame {
   readonly bytes: number;
 }
 
-/** Throws a CompileError that names the slots where they don't fit. */
+/** Throws a CompileError that names the slots if they do not fit. */
 export function layOutFrame(fn: MachineFunction): Frame {
   const offsets: number[] = new Array(fn.slots.length).fill(0);
-  // Merged stores may be wider than any field. The most strictly aligned come first, so that no bytes are lost between them.
+  // Merged stores may be wider than any field. The most strictly aligned slots come first, so that no padding is
+  // needed.
   const alignments = fn.slots.map(({ size, align }) => (size >= 8 ? 8 : align));
   const order = fn.slots.map((_, i) => i).sort((a, b) => alignments[b]! - alignments[a]! || a - b);
   let used = 0;
@@ -40,5 +41,8 @@ function tooLarge(name: string, bytes: number, slots: readonly StackSlot[]): str
   const list = [...sizes]
     .sort((a, b) => b[1].size * b[1].count - a[1].size * a[1].count)
     .map(([slot, { count, size }]) => `${slot} ${count > 1 ? `${count} × ` : ""}${size} bytes`);
-  return `${name}: the stack holds ${STACK_LIMIT} bytes, and these need ${bytes}: ${list.join(", ")}. Use fewer or smaller structs at a time, or keep one in a per-CPU array map`;
+  return (
+    `${name}: the stack holds ${STACK_LIMIT} bytes, but these slots need ${bytes}: ${list.join(", ")}. ` +
+    "Use fewer or smaller structs at a time, or keep one in a per-CPU array map"
+  );
 }

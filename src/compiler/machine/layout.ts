@@ -1,4 +1,4 @@
-/** Puts blocks in a row, so that as few jumps as possible are needed, and writes the instructions out. */
+/** Orders blocks for few jumps, and writes their instructions. */
 import { type Instruction, isLabel, type Item, type Label, makeInstruction } from "../../asm/index.ts";
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Comparison } from "../ir/ir.ts";
@@ -13,14 +13,14 @@ import {
 } from "./machine.ts";
 import { InstructionClass, jumpCode, Opcode, REGISTER_SOURCE } from "./opcode.ts";
 
-/** Block numbers in the order in which they are to stand: reverse postorder, each followed by the successor that goes on longest. */
+/** Block numbers in order of layout: reverse postorder, each block followed by its likelier successor. */
 export function blockOrder(blocks: readonly MachineBlock[]): readonly number[] {
   const order: number[] = [];
   const seen = new Uint8Array(blocks.length);
   const stack: { block: number; successors: readonly number[]; next: number }[] = [];
   const enter = (block: number): void => {
     seen[block] = 1;
-    // What is walked first comes last in the row.
+    // The successor visited first is laid out last.
     stack.push({
       block,
       successors: [...successorsOf(blocks[block]!.terminator)].sort((a, b) => length(blocks, a) - length(blocks, b)),
@@ -41,14 +41,14 @@ export function blockOrder(blocks: readonly MachineBlock[]): readonly number[] {
   return order.reverse();
 }
 
-/** 0 for a block that ends the function at once: seldom the likely way. */
+/** 0 for a block that ends the function at once: seldom the likely branch. */
 function length(blocks: readonly MachineBlock[], block: number): number {
   const { terminator, instructions } = blocks[block]!;
   if (terminator.op === "exit") return instructions.length <= 1 ? 0 : 1;
   return 2;
 }
 
-/** The function's instructions, jumps as references to labels; its own name is the first. */
+/** The function's instructions, jumps as references to labels; the first label is its own name. */
 export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): Item[] {
   const items: Item[] = [];
   const order = blockOrder(fn.blocks);
@@ -78,7 +78,10 @@ export function emit(fn: MachineFunction, frame: Frame, isa: InstructionSet): It
       branch.source,
     );
   };
-  /** To a block that is elsewhere; to one that only ends the function, that end itself: it is as short as a jump, and lies in the same line of the processor's cache. */
+  /**
+   * A jump to a block elsewhere. A block that only ends the function is copied instead: as short as a jump, and in the
+   * same cache line.
+   */
   const leaving = (block: number, source: Instruction["source"]): Instruction[] => {
     const { instructions, terminator } = fn.blocks[block]!;
     if (terminator.op !== "exit" || instructions.length > 1) return [jump(block, source)];
@@ -149,7 +152,7 @@ function finished(i: MachineInstruction, frame: Frame): Instruction {
   );
 }
 
-/** The raw assembler's labels are its own: the same piece may stand in a program twice. */
+/** Labels of raw assembly are local: the same piece may occur in a program twice. */
 function renamed(items: readonly Item[], prefix: string): Item[] {
   const own = new Set(items.filter(isLabel).map((item: Label) => item.label));
   return items.map((item) => {

@@ -1,4 +1,4 @@
-/** Which registers' contents are still wanted where a block begins and ends. */
+/** Live registers at the start and end of each block. */
 import {
   forEachDefinition,
   forEachTerminatorUse,

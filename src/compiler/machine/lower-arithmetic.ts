@@ -1,4 +1,4 @@
-/** Arithmetic, on 32 bits also where there are only 64-bit instructions. */
+/** Arithmetic, including 32-bit arithmetic with 64-bit instructions only. */
 import type { BinaryOperator, Value } from "../ir/ir.ts";
 import { fitsImmediate, type MachineWriter } from "./machine-writer.ts";
 import type { Register } from "./machine.ts";
@@ -18,7 +18,7 @@ export function binary(
   right: Value,
 ): void {
   if (commutative.has(operator)) {
-    // A constant goes to the right, and what is wanted again afterwards is better left unchanged.
+    // Constants go to the right. An operand with later uses is better left unchanged.
     const swap =
       writer.constantOf(left) !== undefined ||
       (writer.constantOf(right) === undefined &&
@@ -31,7 +31,7 @@ export function binary(
   const narrow = result.type === "i32" && writer.isa >= 3;
   const dst = writer.register(result);
   if (writer.constantOf(right) === 0n && isDivision(operator)) {
-    // The verifier refuses a constant 0 there; what comes out is known anyway.
+    // The verifier refuses a constant 0 divisor; the result is known anyway.
     if (operator === "div" || operator === "sdiv") writer.loadConstant(dst, 0n);
     else writer.into(dst, left);
     return;
@@ -53,7 +53,7 @@ export function binary(
   }
 }
 
-/** 32-bit arithmetic where there are only 64-bit instructions. */
+/** 32-bit arithmetic with 64-bit instructions only. */
 function binaryIn64(writer: MachineWriter, dst: Register, operator: BinaryOperator, left: Value, right: Value): void {
   const opcode = arithmeticCode(operator) | InstructionClass.ALU64;
   const constant = writer.constantOf(right);
@@ -86,7 +86,7 @@ function binaryIn64(writer: MachineWriter, dst: Register, operator: BinaryOperat
   if (!staysClean) writer.clean(dst);
 }
 
-/** The low half of a register into that of an i32, cleaned if anybody looks at the rest. */
+/** Copies the low half of a register to that of an i32, and clears the upper half if it is read. */
 export function lowHalf(writer: MachineWriter, dst: Register, src: Register, result: Value): void {
   if (writer.isa >= 3) {
     writer.emit(writer.readWhole[result.id] === 1 ? Opcode.MOVE32 : Opcode.MOVE64, dst, src, 0, 0);
@@ -100,7 +100,7 @@ export function extend(writer: MachineWriter, result: Value, bits: 8 | 16 | 32, 
   const dst = writer.register(result);
   const narrow = result.type === "i32" && writer.isa >= 3;
   const kind = narrow ? InstructionClass.ALU : InstructionClass.ALU64;
-  // From 32 bits to 32 the sign has nothing to be copied to.
+  // From 32 bits to 32 there is nothing to extend.
   if (!signed || (bits === 32 && result.type === "i32")) {
     if (bits === 32) {
       const whole = operand.type === "i32" && !mayBeUnclean(writer, operand);
@@ -131,7 +131,7 @@ export function extend(writer: MachineWriter, result: Value, bits: 8 | 16 | 32, 
   if (result.type === "i32" && !narrow) writer.clean(dst);
 }
 
-/** Whether the upper half of an i32's register may be other than zero. */
+/** Whether the upper half of an i32's register may be nonzero. */
 function mayBeUnclean(writer: MachineWriter, value: Value): boolean {
   if (writer.isa < 3 || writer.readWhole[value.id] === 1) return false;
   const op = writer.operation(value)?.op;

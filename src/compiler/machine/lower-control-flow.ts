@@ -1,4 +1,4 @@
-/** Jumps, what they decide on, and what they hand to the parameters of blocks. */
+/** Jumps, their conditions, and block arguments. */
 import { isSignedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { Block, Comparison, Target, Value } from "../ir/ir.ts";
 import type { MachineWriter } from "./machine-writer.ts";
@@ -76,7 +76,7 @@ function branch(
   };
 }
 
-/** Where a branch goes: the block itself, or one of its own that first sets the parameters. */
+/** The target of a branch: the block itself, or a new one that first sets its parameters. */
 function edge(writer: MachineWriter, target: Target): number {
   const to = writer.flow.position[target.block]!;
   if (target.arguments.length === 0) return to;
@@ -87,7 +87,7 @@ function edge(writer: MachineWriter, target: Target): number {
   return index;
 }
 
-/** All of a block's parameters at once: no copy may overwrite what another still reads. */
+/** Copies all of a block's arguments at once: no copy overwrites the source of another. */
 function copyArguments(writer: MachineWriter, target: Target): void {
   const parameters = writer.flow.blocks[writer.flow.position[target.block]!]!.parameters;
   const pending: Copy[] = [];

@@ -46,7 +46,7 @@ export function load(
 export function store(writer: MachineWriter, operation: Extract<Operation, { op: "store" }>): void {
   const { size, space, value } = operation;
   const constant = writer.constantOf(value);
-  // Before 6.4 the verifier refuses to store an immediate into a context.
+  // Before Linux 6.4 the verifier refuses to store an immediate into the context.
   if (constant !== undefined && space !== "context") {
     const stored =
       size === 8
@@ -101,6 +101,8 @@ export function compareExchange(
 function unknownAtomic({ fn, isa, source }: MachineWriter, what: string): CompileError {
   const where = source === undefined ? "" : ` (${source.file}:${source.line})`;
   return new CompileError(
-    `${fn.name}${where}: ${what} needs instruction set 3, which kernels from 5.12 on know in full, and this is for ${isa}; add without the old value is there in all`,
+    `${fn.name}${where}: ${what} needs instruction set 3 (complete from Linux 5.12 on), ` +
+      `but this program is compiled for ${isa}; ` +
+      "every instruction set has an atomic add without the old value",
   );
 }

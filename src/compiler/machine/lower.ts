@@ -119,7 +119,7 @@ function call(
   });
   writer.forgetConstants();
   if (result === undefined) return;
-  // A helper's 32-bit result comes with an upper half that nobody vouches for.
+  // The upper half of a helper's 32-bit result is undefined.
   if (result.type === "i32" && what.src === undefined) lowHalf(writer, writer.register(result), 0, result);
   else writer.move(writer.register(result), 0);
 }

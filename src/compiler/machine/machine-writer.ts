@@ -1,7 +1,7 @@
 /**
- * Writes machine instructions for SSA values: which register holds which value,
- * and how a value gets into one. Constants, stack addresses and map pointers get
- * no register of their own: they are made again wherever one is needed.
+ * Writes machine instructions for SSA values: assigns registers to values and
+ * brings values into registers. Constants, stack addresses and map pointers keep no
+ * register of their own: they are loaded again wherever they are needed.
  */
 import type { SourceLocation } from "../../asm/index.ts";
 import { controlFlow, definitionsOf, loopDepths, useCounts, type ControlFlow } from "../ir/analysis.ts";
@@ -22,7 +22,7 @@ import { arithmeticCode, InstructionClass, Opcode, Pseudo } from "./opcode.ts";
 import { reloadableFields } from "./reloadable.ts";
 import { wholeReads } from "./whole-reads.ts";
 
-/** Whether a 32-bit immediate, which is extended by sign, can say it. */
+/** Whether a 32-bit immediate, which is sign-extended, can hold it. */
 export const fitsImmediate = (value: bigint): boolean => BigInt.asIntN(32, value) === value;
 
 export interface Address {
@@ -36,11 +36,11 @@ export class MachineWriter {
   readonly isa: InstructionSet;
   readonly flow: ControlFlow;
   private readonly definitions: readonly (IrInstruction | undefined)[];
-  /** By value id, how often it is read. */
+  /** By value id, its number of uses. */
   readonly uses: Int32Array;
-  /** By value id: an i32 of which somebody reads the upper half. */
+  /** By value id: an i32 whose upper half is read. */
   readonly readWhole: Uint8Array;
-  /** By value id: a load from the context that may be repeated. */
+  /** By value id: a repeatable load from the context. */
   readonly reloadable: Uint8Array;
   private readonly registers: Int32Array;
   private nextRegister = FIRST_VIRTUAL;
@@ -48,11 +48,11 @@ export class MachineWriter {
   private readonly slotIndexes = new Map<number, number>();
   private readonly blocks: MachineBlock[];
   private current: MachineInstruction[] = [];
-  /** The line that what is written next is of. */
+  /** The source line of the next instructions. */
   source: SourceLocation | undefined;
-  /** Constants that already are in a register, since the block's start or the last call. */
+  /** Constants in registers, since the block's start or the last call. */
   private readonly held = new Map<bigint, Register>();
-  /** The block that is being written. */
+  /** Index of the current block. */
   at = 0;
 
   constructor(fn: IrFunction, isa: InstructionSet) {
@@ -67,19 +67,19 @@ export class MachineWriter {
     this.reloadable = reloadableFields(fn, this.uses.length);
   }
 
-  /** Goes on writing in another block. Those of the function have their positions as numbers. */
+  /** Continues in another block. The function's own blocks are numbered by position. */
   start(index: number): void {
     this.at = index;
     this.current = this.blocks[index]!.instructions;
     this.held.clear();
   }
 
-  /** The number of a further block, in the same loops as the one that is being written. */
+  /** The number of a new block, in the same loops as the current one. */
   newBlock(): number {
     return this.blocks.push(emptyBlock(this.blocks[this.at]!.depth)) - 1;
   }
 
-  /** What a call destroys is cheaper to make again than to keep. */
+  /** After a call, reloading a constant is cheaper than keeping it. */
   forgetConstants(): void {
     this.held.clear();
   }
@@ -138,14 +138,14 @@ export class MachineWriter {
     return this.definitions[value.id]?.operation;
   }
 
-  /** As it is in a register: an i32 unsigned, the rest as a signed number. */
+  /** The constant as its register holds it: an i32 unsigned, others signed. */
   constantOf(value: Value): bigint | undefined {
     const operation = this.operation(value);
     if (operation?.op !== "constant") return undefined;
     return value.type === "i32" ? BigInt.asUintN(32, operation.value) : BigInt.asIntN(64, operation.value);
   }
 
-  /** What an instruction's 32-bit immediate can say for this operand. */
+  /** The operand as a 32-bit immediate, if it fits. */
   immediateOf(value: Value, wide: boolean): number | undefined {
     const constant = this.constantOf(value);
     if (constant === undefined) return undefined;
@@ -162,7 +162,7 @@ export class MachineWriter {
     return index;
   }
 
-  /** The register that belongs to an SSA value. */
+  /** The register of an SSA value. */
   register(value: Value): Register {
     const known = this.registers[value.id]!;
     if (known !== 0) return known;
@@ -182,7 +182,7 @@ export class MachineWriter {
     }
   }
 
-  /** Puts a value into a register of the caller's choice. */
+  /** Brings a value into the given register. */
   into(dst: Register, value: Value): void {
     const operation = this.operation(value);
     switch (operation?.op) {
@@ -218,7 +218,7 @@ export class MachineWriter {
     }
   }
 
-  /** A register that holds the value and is not to be written. */
+  /** A register that holds the value; not to be written. */
   read(value: Value): Register {
     if (!this.isMadeAnew(value)) return this.register(value);
     const constant = this.constantOf(value);
@@ -244,7 +244,7 @@ export class MachineWriter {
     return { base: this.read(address), offset, slot: undefined };
   }
 
-  /** All that was written. */
+  /** The finished function. */
   finish(): MachineFunction {
     return { name: this.fn.name, blocks: this.blocks, slots: this.slots, registerCount: this.nextRegister };
   }

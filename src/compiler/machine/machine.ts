@@ -1,17 +1,17 @@
 /**
- * The machine form: BPF instructions in basic blocks, over registers without
- * number limit. Register allocation gives each its place, layout puts the
- * blocks in a row.
+ * The machine form: BPF instructions in basic blocks, over any number of
+ * registers. Register allocation gives each register its place, layout orders the
+ * blocks.
  */
 import { type Item, opcodes as bpf, type Reference, type SourceLocation } from "../../asm/index.ts";
 import type { Comparison, Space, StackSlot } from "../ir/ir.ts";
 import { AtomicOperation, Opcode } from "./opcode.ts";
 
-/** 0 to 10 are the machine's registers; from FIRST_VIRTUAL on, those still to be allocated. */
+/** 0 to 10 are the machine's registers; FIRST_VIRTUAL and up are not allocated yet. */
 export type Register = number;
 export const FRAME_POINTER: Register = 10;
 export const FIRST_VIRTUAL: Register = 11;
-/** r0 to r9: those that values can be in. */
+/** r0 to r9: the registers that can hold values. */
 export const ALLOCATABLE = 10;
 
 export interface MachineInstruction {
@@ -24,19 +24,22 @@ export interface MachineInstruction {
   readonly immediateHigh: number | undefined;
   readonly reference: Reference | undefined;
   readonly source: SourceLocation | undefined;
-  /** Index into the function's slots: the slot's place in the frame is added to the offset of an access, or to the immediate of an addition. */
+  /**
+   * Index into the function's slots: the slot's place in the frame is added to an access's offset, or to an addition's
+   * immediate.
+   */
   readonly slot: number | undefined;
-  /** What an access is to: instructions that differ in it are not the same one. */
+  /** The space of an access: instructions that differ in it are different. */
   readonly space: Space | undefined;
-  /** A load that may be repeated wherever its result is wanted, as long as the context's field is not written. */
+  /** A load that may be repeated until the context's field is written. */
   readonly reloadable: boolean;
-  /** Calls and assembly: how many of r1 to r5 they take. */
+  /** Calls and assembly: how many of r1 to r5 they read. */
   readonly argumentCount: number;
-  /** Instructions of the raw assembler that stand in this one's place. */
+  /** Raw assembly in place of this instruction. */
   readonly items: readonly Item[] | undefined;
 }
 
-/** Both classes of conditional jump, and what they compare. Absent `right`: the immediate. */
+/** A conditional jump of either class. Absent `right`: the immediate. */
 export interface MachineBranch {
   readonly op: "branch";
   readonly comparison: Comparison;
@@ -60,7 +63,7 @@ export type MachineTerminator =
 export interface MachineBlock {
   instructions: MachineInstruction[];
   terminator: MachineTerminator;
-  /** How many loops it is in. */
+  /** The number of loops around it. */
   readonly depth: number;
 }
 
@@ -73,7 +76,7 @@ export interface MachineFunction {
   readonly registerCount: number;
 }
 
-/** What only some instructions have. */
+/** Fields that only some instructions have. */
 export type InstructionExtra = Partial<
   Pick<MachineInstruction, "immediateHigh" | "reference" | "slot" | "space" | "reloadable" | "argumentCount" | "items">
 >;
@@ -110,10 +113,10 @@ export const isAtomic = (opcode: number): boolean =>
 
 export const isCall = (i: MachineInstruction): boolean => i.opcode === Opcode.CALL || i.items !== undefined;
 
-/** A copy of a whole register, which vanishes when both get the same one. */
+/** A copy of a whole register; removed if both get the same one. */
 export const isMove = (i: MachineInstruction): boolean => i.opcode === Opcode.MOVE64 && i.offset === 0;
 
-/** Calls `use` with every register that the instruction reads. r10 is left out: it is always there. */
+/** Calls `use` with every register that the instruction reads, except r10, which is always set. */
 export function forEachUse(i: MachineInstruction, use: (register: Register) => void): void {
   if (isCall(i)) {
     for (let argument = 1; argument <= i.argumentCount; argument++) use(argument);
@@ -147,7 +150,7 @@ export function forEachUse(i: MachineInstruction, use: (register: Register) => v
   }
 }
 
-/** Calls `define` with every register that the instruction writes or destroys. */
+/** Calls `define` with every register that the instruction writes or clobbers. */
 export function forEachDefinition(i: MachineInstruction, define: (register: Register) => void): void {
   if (isCall(i)) {
     for (let register = 0; register <= 5; register++) define(register);

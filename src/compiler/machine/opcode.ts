@@ -1,4 +1,4 @@
-/** The opcodes that the compiler emits, by the intermediate form's names of what they do. */
+/** The opcodes that the compiler emits, by their names in the intermediate form. */
 import { opcodes as bpf } from "../../asm/index.ts";
 import type { AccessSize, BinaryOperator, Comparison } from "../ir/ir.ts";
 
@@ -13,7 +13,7 @@ export const InstructionClass = {
   ALU64: bpf.BPF_ALU64,
 } as const;
 
-/** The bit that says that the second operand is a register. */
+/** The source bit: the second operand is a register. */
 export const REGISTER_SOURCE = bpf.BPF_X;
 
 const arithmetic: Record<BinaryOperator, number> = {
@@ -32,7 +32,7 @@ const arithmetic: Record<BinaryOperator, number> = {
   arsh: bpf.BPF_ARSH,
 };
 
-/** The code of an arithmetic operation, to be joined with its class. */
+/** The code of an arithmetic operation, to combine with its class. */
 export const arithmeticCode = (operator: BinaryOperator): number => arithmetic[operator];
 
 const jumps: Record<Comparison, number> = {
@@ -49,7 +49,7 @@ const jumps: Record<Comparison, number> = {
   sge: bpf.BPF_JSGE,
 };
 
-/** The code of a conditional jump, to be joined with its class. */
+/** The code of a conditional jump, to combine with its class. */
 export const jumpCode = (comparison: Comparison): number => jumps[comparison];
 
 const sizes: Record<AccessSize, number> = { 1: bpf.BPF_B, 2: bpf.BPF_H, 4: bpf.BPF_W, 8: bpf.BPF_DW };
@@ -62,7 +62,7 @@ export const Opcode = {
   MOVE32: bpf.BPF_ALU | bpf.BPF_MOV | bpf.BPF_X,
   MOVE64_IMMEDIATE: bpf.BPF_ALU64 | bpf.BPF_MOV | bpf.BPF_K,
   MOVE64: bpf.BPF_ALU64 | bpf.BPF_MOV | bpf.BPF_X,
-  /** On a little-endian machine the swap that every kernel knows. */
+  /** On a little-endian machine, the byte swap that every kernel supports. */
   TO_BIG_ENDIAN: bpf.BPF_ALU | bpf.BPF_END | bpf.BPF_TO_BE,
   /** The unconditional swap, from instruction set 4 on. */
   BYTESWAP: bpf.BPF_ALU64 | bpf.BPF_END | bpf.BPF_TO_LE,
@@ -77,7 +77,7 @@ export const storeOpcode = (size: AccessSize): number => bpf.BPF_MEM | sizes[siz
 export const storeImmediateOpcode = (size: AccessSize): number => bpf.BPF_MEM | sizes[size] | bpf.BPF_ST;
 export const atomicOpcode = (size: 4 | 8): number => bpf.BPF_ATOMIC | sizes[size] | bpf.BPF_STX;
 
-/** What the immediate of an atomic instruction says. */
+/** Values of an atomic instruction's immediate. */
 export const AtomicOperation = {
   add: bpf.BPF_ADD,
   or: bpf.BPF_OR,
@@ -88,7 +88,7 @@ export const AtomicOperation = {
   FETCH: bpf.BPF_FETCH,
 } as const;
 
-/** The kinds of `src` in a call and in a 64-bit immediate load. */
+/** Values of `src` in a call and in a 64-bit immediate load. */
 export const Pseudo = {
   MAP: bpf.BPF_PSEUDO_MAP_FD,
   MAP_VALUE: bpf.BPF_PSEUDO_MAP_VALUE,

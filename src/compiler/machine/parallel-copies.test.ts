@@ -4,7 +4,7 @@ import { inSequence, type Copy } from "./parallel-copies.ts";
 
 const test = suite("compiler: parallel copies");
 
-/** What registers 0 to 7 hold afterwards, each having held its own number. */
+/** The contents of registers 0 to 7 afterwards, when each held its own number before. */
 function after(copies: readonly Copy[]): number[] {
   const registers = [0, 1, 2, 3, 4, 5, 6, 7];
   for (const { dst, src } of copies) registers[dst] = registers[src]!;
@@ -27,7 +27,7 @@ test("a chain is copied from its end", () => {
   );
 });
 
-test("circles go by a spare register each", () => {
+test("each cycle takes one spare register", () => {
   let spare = 6;
   const copies = inSequence(
     [

@@ -1,4 +1,4 @@
-/** Copies that happen at once, said as copies that happen one after the other. */
+/** Turns simultaneous copies into a sequence of copies. */
 import type { Register } from "./machine.ts";
 
 export interface Copy {
@@ -6,7 +6,7 @@ export interface Copy {
   readonly src: Register;
 }
 
-/** Orders the copies so that none overwrites what another still reads. `spare` gives a register for where they go in a circle. */
+/** Orders the copies so that none overwrites the source of another. `spare` supplies a register to break a cycle. */
 export function inSequence(copies: readonly Copy[], spare: () => Register): Copy[] {
   let pending = [...copies];
   const out: Copy[] = [];
@@ -16,7 +16,7 @@ export function inSequence(copies: readonly Copy[], spare: () => Register): Copy
       pending = pending.filter((copy) => copy !== free);
       out.push(free);
     } else {
-      // Only circles are left: one register aside opens the first.
+      // Only cycles are left: saving one register breaks the first.
       const aside = spare();
       const { src } = pending[0]!;
       out.push({ dst: aside, src });

@@ -99,6 +99,10 @@ function printTerminator(t: MachineTerminator): string {
     case "jump":
       return `goto b${t.target}`;
     case "branch":
-      return `if ${name(t.left)} ${comparisons[t.comparison]!} ${t.right === undefined ? t.immediate : name(t.right)}${t.wide ? "" : " (32)"} goto b${t.then} else b${t.else}`;
+      return (
+        `if ${name(t.left)} ${comparisons[t.comparison]!} ` +
+        `${t.right === undefined ? t.immediate : name(t.right)}${t.wide ? "" : " (32)"} ` +
+        `goto b${t.then} else b${t.else}`
+      );
   }
 }

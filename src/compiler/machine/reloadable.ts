@@ -1,8 +1,8 @@
 /**
- * Which fields of the context may be read again rather than kept. What the
- * verifier has learnt of a register (a pointer is not null, a number is in
- * bounds) it has not learnt of another load of the same field: so neither
- * pointers nor numbers of which it may have learnt something that counts.
+ * Which fields of the context may be read again instead of kept. The verifier's
+ * facts about a register (not null, within bounds) do not carry over to another load
+ * of the same field. This excludes pointers, and numbers with bounds that the
+ * program may need.
  */
 import { forEachOperand } from "../ir/analysis.ts";
 import type { Comparison, IrFunction, Value } from "../ir/ir.ts";
@@ -10,7 +10,7 @@ import type { Comparison, IrFunction, Value } from "../ir/ir.ts";
 /** By value id, 1 for results of loads from the context that may be repeated. */
 export function reloadableFields(fn: IrFunction, count: number): Uint8Array {
   const field = new Uint8Array(count);
-  /** Compared for equality; computed with; anything else that asks for bounds. */
+  /** How the value is used: only compared for equality, in arithmetic, or in ways that need bounds. */
   const compared = new Uint8Array(count);
   const computed = new Uint8Array(count);
   const bounded = new Uint8Array(count);

@@ -1,6 +1,6 @@
 /**
- * After register allocation: jumps to blocks that only jump on, blocks that
- * follow each other, and equal ends of blocks are put together.
+ * After register allocation: jump threading, merging of chains of blocks, and tail
+ * merging.
  */
 import { evaluateComparison } from "../ir/evaluate.ts";
 import {
@@ -52,7 +52,7 @@ function threadJumps(blocks: MachineBlock[]): void {
   for (const block of blocks) {
     block.terminator = retarget(block.terminator, onward);
     decide(block, blocks);
-    // Leaving at once is as short as jumping to where one leaves.
+    // An exit is as short as a jump to one.
     if (block.terminator.op === "jump") {
       const { instructions, terminator } = blocks[block.terminator.target]!;
       if (instructions.length === 0 && terminator.op === "exit") block.terminator = terminator;
@@ -60,7 +60,7 @@ function threadJumps(blocks: MachineBlock[]): void {
   }
 }
 
-/** A jump to a block that only asks for a number which the jumping block has just set goes where the answer leads: a loop's first test. */
+/** Threads a jump to a block that only tests a constant which the jumping block has set: a loop's first test. */
 function decide(block: MachineBlock, blocks: readonly MachineBlock[]): void {
   for (let step = 0; step < blocks.length && block.terminator.op === "jump"; step++) {
     const { instructions, terminator } = blocks[block.terminator.target]!;
@@ -83,7 +83,7 @@ function decide(block: MachineBlock, blocks: readonly MachineBlock[]): void {
   }
 }
 
-/** What a register holds at the block's end, if that is a constant set in it. */
+/** The constant that a register holds at the block's end, if set in the block. */
 function constantIn({ instructions }: MachineBlock, register: Register): bigint | undefined {
   for (let i = instructions.length - 1; i >= 0; i--) {
     const instruction = instructions[i]!;
@@ -97,7 +97,7 @@ function constantIn({ instructions }: MachineBlock, register: Register): bigint 
   return undefined;
 }
 
-/** By block, how many jumps lead to it from blocks that can be reached. */
+/** By block, the number of jumps to it from reachable blocks. */
 function entries(blocks: readonly MachineBlock[]): Int32Array {
   const count = new Int32Array(blocks.length);
   const seen = new Uint8Array(blocks.length);
@@ -130,7 +130,7 @@ function mergeChains(blocks: MachineBlock[]): void {
   });
 }
 
-/** Numbers for instructions: the same one for those that do the same. */
+/** Numbers instructions: equal instructions get the same number. */
 class InstructionKeys {
   private readonly numbers = new Map<string, number>();
   private readonly known = new WeakMap<MachineInstruction, number>();
@@ -157,7 +157,7 @@ const terminatorKey = (t: MachineTerminator): string =>
       ? `jump ${t.target}`
       : `${t.comparison} ${t.wide} ${t.left} ${t.right} ${t.immediate} ${t.then} ${t.else}`;
 
-/** Lets the longest equal ends of two blocks become one block, until there are none that save anything. */
+/** Merges the longest equal ends of two blocks, until no merge saves anything. */
 function mergeTails(blocks: MachineBlock[], keys: InstructionKeys): boolean {
   const count = entries(blocks);
   const groups = new Map<string, number[]>();
@@ -204,9 +204,8 @@ function commonEnd(a: readonly MachineInstruction[], b: readonly MachineInstruct
 }
 
 /**
- * Whether the last `length` instructions may be shared: a call whose map is
- * loaded before them would be given different maps, and the kernel makes the
- * fast inlined lookup only where it knows the one.
+ * Whether the last `length` instructions may be shared. A call must keep its map
+ * load with it: the kernel inlines a lookup only where it knows the one map.
  */
 function isIndependent(instructions: readonly MachineInstruction[], length: number): boolean {
   const start = instructions.length - length;
@@ -223,7 +222,7 @@ function isIndependent(instructions: readonly MachineInstruction[], length: numb
   return true;
 }
 
-/** Cuts the end off both blocks and gives it a block of its own, unless one of them is nothing else. Returns that block. */
+/** Moves the common end of two blocks into a block of its own, unless it is all of one of them. Returns that block. */
 function joinEnds(blocks: MachineBlock[], first: number, second: number, length: number): number {
   const a = blocks[first]!;
   const b = blocks[second]!;

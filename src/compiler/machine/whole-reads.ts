@@ -1,4 +1,4 @@
-/** Where the upper half of a 32-bit number's register matters. */
+/** Where the upper half of a 32-bit value's register matters. */
 import { definitionsOf, forEachOperand } from "../ir/analysis.ts";
 import type { IrFunction, Value } from "../ir/ir.ts";
 import type { InstructionSet } from "../instruction-set.ts";

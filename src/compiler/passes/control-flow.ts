@@ -1,7 +1,7 @@
 /**
- * Simplifies branches: those whose way is known, jumps to blocks that only jump
- * on, blocks that follow each other with nothing between, parameters that are
- * always the same. Blocks that nothing reaches any more are left out.
+ * Simplifies branches: decides known ones, threads jumps to empty blocks, merges
+ * chains of blocks, and replaces parameters that are always the same. Removes blocks
+ * that become unreachable.
  */
 import {
   forEachOperand,
@@ -32,17 +32,17 @@ export function simplifyControlFlow(fn: IrFunction): IrFunction {
 const sameTarget = (a: Target, b: Target): boolean =>
   a.block === b.block && a.arguments.every(({ id }, i) => id === b.arguments[i]!.id);
 
-/** A branch both of whose ways are the same is a jump. */
+/** A branch with two equal targets becomes a jump. */
 function straightened(terminator: Terminator): Terminator {
   if (terminator.op !== "branch" || !sameTarget(terminator.then, terminator.else)) return terminator;
   return { op: "jump", target: terminator.then, ...(terminator.source !== undefined && { source: terminator.source }) };
 }
 
-/** Sends jumps on to where a block without instructions would send them. */
+/** Redirects jumps to an empty block to that block's target. */
 function threadJumps(fn: IrFunction): IrFunction {
   const constants: (bigint | undefined)[] = [];
   const blocks: Block[] = [];
-  /** By value id, how often it is read in all. */
+  /** By value id, its number of uses. */
   const uses = new Int32Array(valueCount(fn));
   const count = ({ id }: Value): void => {
     uses[id]!++;
@@ -56,7 +56,7 @@ function threadJumps(fn: IrFunction): IrFunction {
     }
     terminatorOperands(block.terminator).forEach(count);
   }
-  /** Whether the block can be passed by: it does nothing, and what it was given is read by nobody behind it. */
+  /** Whether jumps can skip the block: it is empty, and only its own terminator reads its parameters. */
   const passable = new Map<Block, boolean>();
   const isPassable = (block: Block): boolean => {
     if (block.instructions.length > 0 || block.terminator.op === "return") return false;
@@ -71,7 +71,7 @@ function threadJumps(fn: IrFunction): IrFunction {
     return answer;
   };
   const onward = (target: Target): Target => {
-    // As many steps as there are blocks: an empty endless loop leads nowhere.
+    // At most as many steps as blocks: an empty endless loop has no target.
     for (let step = 0; step < fn.blocks.length; step++) {
       const block = blocks[target.block]!;
       if (!isPassable(block)) return target;
@@ -112,7 +112,7 @@ function threadJumps(fn: IrFunction): IrFunction {
   return changed ? withoutUnreachable({ ...fn, blocks: threaded }) : fn;
 }
 
-/** A parameter for which the same value comes in on every way, its own aside, is that value. */
+/** Replaces a parameter whose incoming values are all the same, itself aside, by that value. */
 function removeSameParameters(fn: IrFunction): IrFunction {
   const replacements: (Value | undefined)[] = [];
   const replaced = replacedBy(replacements);
@@ -175,7 +175,7 @@ function removeSameParameters(fn: IrFunction): IrFunction {
   return { ...fn, blocks };
 }
 
-/** A block and the only one that jumps to it become one. */
+/** Merges a block with its only predecessor, if that jumps nowhere else. */
 function mergeBlocks(fn: IrFunction): IrFunction {
   const entries = new Map<number, number>();
   const byId = new Map<number, Block>();

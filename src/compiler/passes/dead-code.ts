@@ -1,4 +1,4 @@
-/** Leaves out what nobody reads: results of pure operations, parameters of blocks, blocks that can't be reached. */
+/** Removes results of pure operations and parameters of blocks that nothing reads, and unreachable blocks. */
 import { forEachOperand, reversePostorder, valueCount } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import type { Pass } from "./pass.ts";
@@ -10,7 +10,7 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
   const byId: Block[] = [];
   for (const block of blocks) byId[block.id] = block;
   const definitions: (IrInstruction | undefined)[] = [];
-  /** For a block's parameter, which values come in for it. */
+  /** By a block parameter's id, its incoming values. */
   const incoming: (Value[] | undefined)[] = [];
   for (const block of blocks) {
     for (const parameter of block.parameters) incoming[parameter.id] = [];
@@ -82,7 +82,7 @@ export function removeDeadCode(fn: IrFunction): IrFunction {
   };
 }
 
-/** Whether only the result of the operation is of interest. */
+/** Whether the operation may be removed when its result is unused. */
 export function isRemovable(operation: Operation): boolean {
   switch (operation.op) {
     case "store":

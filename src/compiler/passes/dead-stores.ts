@@ -1,4 +1,4 @@
-/** Leaves out stores to the stack that nobody reads: overwritten before, or the function ends. */
+/** Removes stores to the stack that are overwritten or never read. */
 import type { IrFunction, IrInstruction } from "../ir/ir.ts";
 import { placeOf } from "../ir/memory.ts";
 import { hasAny, stackLiveness } from "../ir/stack-liveness.ts";

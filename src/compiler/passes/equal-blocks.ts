@@ -1,4 +1,4 @@
-/** Blocks that do the same with the same values, and go on to the same places, become one. */
+/** Merges blocks that do the same with the same values and have the same targets. */
 import { mapOperands, reversePostorder, withoutUnreachable } from "../ir/analysis.ts";
 import type { Block, IrFunction, Operation, Target, Terminator, Value } from "../ir/ir.ts";
 import { printInstruction, printTerminator } from "../ir/print.ts";
@@ -8,7 +8,7 @@ export const equalBlocks: Pass = { name: "equal blocks", run: joinEqualBlocks };
 
 export function joinEqualBlocks(fn: IrFunction): IrFunction {
   const blocks = reversePostorder(fn);
-  /** By block id, the equal one that takes its place. */
+  /** By block id, the equal block that replaces it. */
   const instead = new Map<number, number>();
   const target = (to: Target): Target => {
     const block = instead.get(to.block);
@@ -24,12 +24,12 @@ export function joinEqualBlocks(fn: IrFunction): IrFunction {
     const otherwise = target(t.else);
     return then === t.then && otherwise === t.else ? t : { ...t, then, else: otherwise };
   };
-  // Most blocks are like no other at first sight: only the rest is looked at closely.
+  // Most blocks differ in outline: only the rest is compared in full.
   const outlines = blocks.map(outline);
   const alike = new Map<string, number>();
   for (const text of outlines) alike.set(text, (alike.get(text) ?? 0) + 1);
   const seen = new Map<string, number>();
-  // Backwards, so that blocks whose successors turned out equal can be equal too. The entry stays.
+  // Backwards: blocks become equal once their successors are. The entry stays.
   for (let i = blocks.length - 1; i > 0; i--) {
     if (alike.get(outlines[i]!) === 1) continue;
     const block = blocks[i]!;
@@ -45,11 +45,11 @@ export function joinEqualBlocks(fn: IrFunction): IrFunction {
   });
 }
 
-/** What equal blocks have in common whatever their values. */
+/** A key that equal blocks share, whatever their values. */
 const outline = ({ parameters, instructions, terminator }: Block): string =>
   `${parameters.length} ${terminator.op} ${instructions.map(({ operation }) => operation.op).join(" ")}`;
 
-/** The block's text with its own values numbered from its start. */
+/** The block's text, its own values numbered from its start. */
 function describe(block: Block, terminator: Terminator): string {
   const own = new Map<number, Value>();
   const number = (value: Value): void => {
@@ -72,7 +72,7 @@ function describe(block: Block, terminator: Terminator): string {
   return lines.join("\n");
 }
 
-/** What the text of an operation leaves out. */
+/** Details of an operation that its text leaves out. */
 function identity(operation: Operation): string {
   switch (operation.op) {
     case "call":

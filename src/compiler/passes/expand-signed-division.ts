@@ -1,4 +1,4 @@
-/** Signed division and remainder by unsigned ones, for instruction sets before 4, which have no other. */
+/** Replaces signed division and remainder by unsigned ones, for instruction sets before 4, which lack them. */
 import { valueCount } from "../ir/analysis.ts";
 import type { BinaryOperator, IrFunction, IrInstruction, Value } from "../ir/ir.ts";
 import type { Pass } from "./pass.ts";
@@ -24,7 +24,10 @@ export function expandSignedDivision(fn: IrFunction): IrFunction {
     const binary = (operator: BinaryOperator, left: Value, right: Value, into = fresh()): Value =>
       push(into, { op: "binary", operator, left, right });
     const width = push(fresh(), { op: "constant", value: type === "i32" ? 31n : 63n });
-    /** All ones for a negative number, else zero; `x ^ s - s` then is the magnitude, and gives a magnitude its sign back. */
+    /**
+     * All ones for a negative number, else zero. With it, `(x ^ s) - s` gives the magnitude, and gives a magnitude its
+     * sign back.
+     */
     const sign = (value: Value): Value => binary("arsh", value, width);
     const signed = (value: Value, s: Value, into?: Value): Value => binary("sub", binary("xor", value, s), s, into);
     const leftSign = sign(operation.left);

@@ -1,7 +1,7 @@
 /**
- * Moves constant additions to a pointer into the offsets of the accesses through
- * it. For the context it is more than thrift: the verifier allows accesses only
- * at constant offsets from the pointer that the program was given.
+ * Moves constant additions to a pointer into the offsets of accesses through it.
+ * The context requires this: the verifier allows accesses only at constant offsets
+ * from the pointer that the program received.
  */
 import { definitionsOf } from "../ir/analysis.ts";
 import type { IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
@@ -15,7 +15,7 @@ export function foldAddresses(fn: IrFunction): IrFunction {
     const operation = definitions[value.id]?.operation;
     return operation?.op === "constant" ? BigInt.asIntN(64, operation.value) : undefined;
   };
-  /** The farthest pointer from which the access can be said. */
+  /** The farthest pointer from which the access's offset still fits. */
   const origin = (address: Value, offset: number): { address: Value; offset: number } => {
     let best = { address, offset };
     let total = BigInt(offset);

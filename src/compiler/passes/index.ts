@@ -14,7 +14,7 @@ import type { Pass } from "./pass.ts";
 
 export type { Pass } from "./pass.ts";
 
-/** One pass creates work for another. This order finds nearly all that repeating every pass until nothing changes would. */
+/** Passes create work for one another. This order finds nearly all that repeating them to a fixed point would find. */
 const optimising: readonly Pass[] = [
   valueNumbering,
   controlFlow,

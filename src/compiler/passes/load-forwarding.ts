@@ -1,8 +1,7 @@
 /**
- * Leaves out loads of what is known to be in memory: because it was loaded
- * before, or stored before (on the stack), and nothing between can have changed
- * it. A load never moves; it only makes way for an earlier one. A store of what
- * the stack holds there already is left out too.
+ * Removes loads of known memory: loaded before, or stored before (on the stack),
+ * and unchanged since. Loads never move; a load is only replaced by an earlier one.
+ * A store of the value that the stack already holds is removed too.
  */
 import { controlFlow, mapOperands, mapTerminator, valueCount, type ControlFlow, replacedBy } from "../ir/analysis.ts";
 import type { Block, IrFunction, IrInstruction, Operation, Space, Value, ValueType } from "../ir/ir.ts";
@@ -13,19 +12,19 @@ import type { Pass } from "./pass.ts";
 
 interface Content {
   readonly value: Value;
-  /** By a store, whose value may be wider than its place; otherwise by a load. */
+  /** By a store, whose value may be wider than its place; else by a load. */
   readonly stored: boolean;
 }
 
-/** By location, what is known to be there. */
+/** By location, its known content. */
 type State = (Content | undefined)[];
 
-/** Numbers for what is accessed: a place, read as a number of a type and sign. */
+/** Numbers locations: a place, read as a number of a type and sign. */
 class Locations {
   /** By location. */
   readonly places: Place[] = [];
   readonly #numbers = new Map<Place["base"], Map<number, number>>();
-  /** By location, those that overlap with it, of the first so many. */
+  /** By location, the overlapping ones among the first `upTo`. */
   readonly #overlapping: { upTo: number; readonly locations: number[] }[] = [];
 
   number(place: Place, signed: boolean, type: ValueType): number {
@@ -90,7 +89,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
         }
         return;
       }
-      default: // no other operation writes to memory
+      default: // other operations do not write to memory
     }
   };
 
@@ -126,7 +125,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
             replacements[result.id] = value;
             continue;
           }
-          // What was stored may have been wider than its place, or of the other type.
+          // The stored value may be wider than its place, or of the other type.
           const made: Operation =
             bits === 32 && result.type === "i32"
               ? { op: "truncate", operand: value }
@@ -139,7 +138,7 @@ export function forwardLoads(fn: IrFunction): IrFunction {
       } else if (operation.op === "store" && operation.space === "stack") {
         const place = placeOf(definitions, operation);
         const { value } = operation;
-        // A pointer is only ever read back whole.
+        // Pointers are only read back whole.
         const types: readonly ValueType[] =
           value.type === "ptr" ? ["ptr"] : operation.size === 8 ? ["i64"] : ["i32", "i64"];
         for (const type of types) {
@@ -156,13 +155,13 @@ export function forwardLoads(fn: IrFunction): IrFunction {
   return changed ? { ...fn, blocks: rewritten } : fn;
 }
 
-/** Without holes: arrays that have some are slow. */
+/** Without holes, which make arrays slow. */
 function set(state: State, location: number, content: Content): void {
   while (state.length < location) state.push(undefined);
   state[location] = content;
 }
 
-/** What every way into a block agrees on. At a loop's head: what nothing in the loop changes. */
+/** The state that all predecessors agree on; at a loop's head, what nothing in the loop changes. */
 function entryState(
   flow: ControlFlow,
   position: number,
@@ -179,7 +178,8 @@ function entryState(
       if (content !== undefined && there[location]?.value.id !== content.value.id) state[location] = undefined;
     }
   }
-  // In reverse postorder a loop's blocks come behind its head; how far, its ways back tell, and those of the loops in it.
+  // In reverse postorder a loop's blocks follow its head. Its back edges, and those of inner loops, give its last
+  // block.
   let last = Math.max(...flow.predecessors[position]!);
   if (last < position) return state;
   for (let inside = position; inside <= last; inside++) {

@@ -4,8 +4,8 @@ import type { IrFunction } from "../ir/ir.ts";
 export interface Pass {
   /** Shown by `tsbpf build --emit ir`. */
   readonly name: string;
-  /** Passes that leave this one nothing new to do: where only they changed the function, it need not run again. */
+  /** Passes that create no work for this one: it need not run again if only they changed the function. */
   readonly unmovedBy?: readonly Pass[];
-  /** Returns the function rewritten, or the same object where nothing changed. Never changes its argument. */
+  /** Returns the rewritten function, or the same object where nothing changed. Never changes its argument. */
   run(fn: IrFunction): IrFunction;
 }

@@ -41,7 +41,7 @@ test("value numbering folds constants", () => {
   );
 });
 
-/** What becomes of an expression over an unknown i32 (v1), an unknown i64 (v2) and a byte (v3). */
+/** The result of an expression over an unknown i32 (v1), an unknown i64 (v2) and a byte (v3). */
 function expression(lines: string): string {
   const text = rewritten(
     numbered,
@@ -80,9 +80,9 @@ const rules: readonly [name: string, before: string, after: string][] = [
   ],
   ["dividing by 0", "v4: i64 = 0\nv9: i64 = div v2, v4", "v4: i64 = 0; return v4"],
   ["the remainder by 0", "v4: i64 = 0\nv9: i64 = mod v2, v4", "return v2"],
-  ["a mask that does nothing", "v4: i32 = 255\nv9: i32 = and v3, v4", "return v3"],
-  ["zero-extending what is small", "v9: i32 = zero-extend8 v3", "return v3"],
-  ["sign-extending what is known to be positive", "v9: i32 = sign-extend16 v3", "return v3"],
+  ["a mask without effect", "v4: i32 = 255\nv9: i32 = and v3, v4", "return v3"],
+  ["zero-extending a small number", "v9: i32 = zero-extend8 v3", "return v3"],
+  ["sign-extending a positive number", "v9: i32 = sign-extend16 v3", "return v3"],
   ["widening and narrowing again", "v4: i64 = zero-extend32 v1\nv9: i32 = truncate v4", "return v1"],
   ["swapping bytes twice", "v4: i32 = byteswap32 v1\nv9: i32 = byteswap32 v4", "return v1"],
   ["swapping the bytes of a constant", "v4: i32 = 80\nv9: i32 = byteswap16 v4", "v9: i32 = 20480; return v9"],
@@ -98,7 +98,7 @@ const rules: readonly [name: string, before: string, after: string][] = [
   ],
   ["a comparison that can't be true", "v4: i32 = 256\nv9: i32 = compare ge v3, v4", "v9: i32 = 0; return v9"],
   [
-    "a signed comparison of what is never negative",
+    "a signed comparison of a number that is never negative",
     "v4: i32 = 5\nv9: i32 = compare slt v3, v4",
     "v4: i32 = 5; v9: i32 = compare lt v3, v4; return v9",
   ],
@@ -124,7 +124,7 @@ for (const [name, before, after] of rules) {
   });
 }
 
-test("value numbering decides a comparison that the way there has decided", () => {
+test("value numbering decides a comparison that a dominating branch has decided", () => {
   becomes(
     (fn) => removeDeadCode(simplifyControlFlow(numberValues(fn))),
     `
@@ -148,7 +148,7 @@ test("value numbering decides a comparison that the way there has decided", () =
   );
 });
 
-test("control flow: a truth value that is only asked for becomes the branch itself", () => {
+test("control flow: a branch on a comparison's result tests the comparison itself", () => {
   becomes(
     (fn) => removeDeadCode(simplifyControlFlow(numberValues(fn))),
     `
@@ -183,7 +183,7 @@ test("control flow: a truth value that is only asked for becomes the branch itse
   );
 });
 
-test("control flow: a parameter that is always the same vanishes", () => {
+test("control flow: a parameter that is always the same is removed", () => {
   becomes(
     simplifyControlFlow,
     `
@@ -243,7 +243,7 @@ test("load forwarding: the context is read once, until the program stores to tha
   );
 });
 
-test("load forwarding: a map's value is read again after a call and after a store that may meet it", () => {
+test("load forwarding: a map's value is read again after a call and after a store that may overlap", () => {
   const text = `
     function f(v0: ptr, v1: ptr)
     b0:
@@ -267,7 +267,7 @@ test("load forwarding: a map's value is read again after a call and after a stor
   );
 });
 
-test("load forwarding: what was stored on the stack need not be loaded, in its width", () => {
+test("load forwarding: a value stored on the stack is used in place of a load of the same width", () => {
   becomes(
     forwardLoads,
     `
@@ -289,7 +289,7 @@ test("load forwarding: what was stored on the stack need not be loaded, in its w
   );
 });
 
-test("load forwarding: both ways must agree, and a loop must not change it", () => {
+test("load forwarding: all predecessors must agree, and a loop must not change the place", () => {
   const text = `
     function f(v0: ptr)
     b0:
@@ -316,7 +316,7 @@ test("load forwarding: both ways must agree, and a loop must not change it", () 
   );
 });
 
-test("dead stores: what is overwritten or never read goes, what a helper reads stays", () => {
+test("dead stores: overwritten and unread stores are removed, stores that a helper reads stay", () => {
   becomes(
     removeDeadStores,
     `
@@ -345,7 +345,7 @@ test("dead stores: what is overwritten or never read goes, what a helper reads s
   );
 });
 
-test("store merging: constants side by side, and a number beside zeroes", () => {
+test("store merging: neighbouring constants, and a number beside zeroes", () => {
   becomes(
     mergeStores,
     `
@@ -378,7 +378,7 @@ test("store merging: constants side by side, and a number beside zeroes", () => 
   );
 });
 
-test("store merging keeps to what it knows of a map value's alignment", () => {
+test("store merging respects the known alignment of a map's value", () => {
   const text = `
     function f(v0: ptr)
     b0:
@@ -389,7 +389,7 @@ test("store merging keeps to what it knows of a map value's alignment", () => {
   becomes(mergeStores, text, text);
 });
 
-test("slot sharing: two keys, one after the other, have one place, and equal content is stored once", () => {
+test("slot sharing: two keys used in turn share a slot, and equal content is stored once", () => {
   becomes(
     (fn) => removeDeadCode(forwardLoads(numberValues(shareSlots(fn)))),
     `
@@ -445,7 +445,7 @@ test("equal blocks become one", () => {
   );
 });
 
-test("addresses: constant additions go into the accesses' offsets", () => {
+test("address folding: constant additions move into the offsets of accesses", () => {
   becomes(
     (fn) => removeDeadCode(foldAddresses(fn)),
     `
@@ -464,7 +464,7 @@ test("addresses: constant additions go into the accesses' offsets", () => {
   );
 });
 
-test("dead code: unused results and parameters go, stores and unremovable calls stay", () => {
+test("dead code: unused results and parameters are removed, stores and unremovable calls stay", () => {
   becomes(
     removeDeadCode,
     `

@@ -1,17 +1,17 @@
-/** Rules for single operations: constants folded, strength reduced, what does nothing left out. */
+/** Rules for single operations: constant folding, strength reduction, removal of operations without effect. */
 import { invertedComparison, swappedComparison } from "../ir/comparison.ts";
 import type { BinaryOperator, Comparison, Operation, Value, ValueType } from "../ir/ir.ts";
 import { bitLength, type Definitions, type SignificantBits } from "../ir/significant-bits.ts";
 import { evaluateBinary, evaluateByteswap, evaluateComparison, evaluateExtend, widthOf } from "../ir/evaluate.ts";
 
-/** What the rules ask, and how they bring in further instructions. */
+/** Questions that the rules ask, and a way to add instructions. */
 export interface SimplifyContext extends Definitions {
   readonly bits: SignificantBits;
-  /** A value for an operation that the result needs. */
+  /** A value for a further operation. */
   make(operation: Operation, type: ValueType): Value;
 }
 
-/** The operation is that value. */
+/** The operation equals that value. */
 export interface Replaced {
   readonly value: Value;
 }
@@ -26,7 +26,7 @@ export function constantOf(context: Definitions, value: Value): bigint | undefin
 const constant = (value: bigint): Operation => ({ op: "constant", value });
 const isPowerOfTwo = (value: bigint): boolean => value > 0n && (value & (value - 1n)) === 0n;
 
-/** A better operation with the same result, a value that it equals, or nothing where the operation stays. */
+/** A better operation with the same result, an equal value, or undefined where the operation stays. */
 export function simplify(o: Operation, type: ValueType, context: SimplifyContext): Operation | Replaced | undefined {
   switch (o.op) {
     case "binary":
@@ -42,7 +42,7 @@ export function simplify(o: Operation, type: ValueType, context: SimplifyContext
       if (value !== undefined) return constant(evaluateByteswap(value, o.bits));
       const inner = context.operation(o.operand);
       if (inner?.op !== "byteswap" || inner.bits !== o.bits) return undefined;
-      // There and back again: what the first one cut off stays off.
+      // Narrowed and widened again: the bits cut off stay off.
       return context.bits.of(inner.operand) <= o.bits
         ? { value: inner.operand }
         : { op: "extend", bits: o.bits as 16 | 32, signed: false, operand: inner.operand };
@@ -64,7 +64,7 @@ export function simplify(o: Operation, type: ValueType, context: SimplifyContext
       const better = simplifyComparison(o.comparison, o.left, o.right, context);
       if (better === undefined) return undefined;
       if (typeof better === "boolean") return constant(better ? 1n : 0n);
-      // As a value, the opposite of `set` would need one more comparison.
+      // As a value, the opposite of `set` would take one more comparison.
       return better.inverted
         ? undefined
         : { op: "compare", comparison: better.comparison, left: better.left, right: better.right };
@@ -155,7 +155,7 @@ function simplifyBinary(
       const bits = context.bits.of(left);
       const possible = bits === 0 ? 0n : BigInt.asUintN(bits, -1n);
       if ((b & possible) === possible) return { value: left };
-      // The rest of the mask says nothing, and a smaller one fits an immediate.
+      // Drop mask bits over bits that are zero anyway: a smaller mask fits an immediate.
       if ((b & possible) !== b) return binary("and", left, b & possible);
       if (b === 0xffff_ffffn && type === "i64") return { op: "extend", bits: 32, signed: false, operand: left };
       if (inner?.op === "binary" && inner.operator === "and" && innerConstant !== undefined)
@@ -229,7 +229,7 @@ function simplifyPointer(
   const inner = context.operation(left);
   if (inner?.op === "map-value") {
     const offset = inner.offset + Number(BigInt.asIntN(64, by));
-    // The kernel refuses a load of an address outside of the value.
+    // The kernel refuses an address outside the value.
     if (offset >= 0 && offset < inner.map.value.size) return { op: "map-value", map: inner.map, offset };
   }
   if (inner?.op !== "binary" || inner.operator !== "add" || inner.left.type !== "ptr") return undefined;
@@ -259,7 +259,7 @@ function simplifyExtend(
     return operand.type === type && widthOf(type) === bits ? { value: operand } : undefined;
   }
   if (bits < 32) {
-    // As a mask it meets the other masks.
+    // A mask combines with other masks.
     if (operand.type === type)
       return {
         op: "binary",
@@ -285,11 +285,11 @@ export interface Condition {
   readonly comparison: Comparison;
   readonly left: Value;
   readonly right: Value;
-  /** The condition holds where this comparison doesn't. */
+  /** The condition holds where the comparison is false. */
   readonly inverted: boolean;
 }
 
-/** The answer where it is known, a simpler condition, or nothing where it stays. */
+/** The answer where known, a simpler condition, or undefined where it stays. */
 export function simplifyComparison(
   comparison: Comparison,
   left: Value,
@@ -334,7 +334,7 @@ export function simplifyComparison(
     return undefined;
   }
 
-  // Bounds that the left side can't reach.
+  // Bounds that the left side cannot reach.
   const bits = context.bits.of(left);
   const signedDiffers = bits >= width;
   if (bits < bitLength(b)) {
@@ -358,7 +358,7 @@ export function simplifyComparison(
         return BigInt.asIntN(width, b) >= 0n;
     }
   }
-  // Elsewhere it stays: the verifier takes a lower bound from `x >= 1`, and older ones nothing from `x != 0`.
+  // Otherwise it stays: the verifier learns a lower bound from `x >= 1`; older ones learn nothing from `x != 0`.
   const asEquality = inner?.op === "compare" || (inner?.op === "binary" && inner.operator === "and");
   switch (comparison) {
     case "lt":
@@ -379,7 +379,7 @@ export function simplifyComparison(
     case "sge":
     case "sgt":
     case "sle":
-      // A number whose sign bit is clear, against one that is not negative either.
+      // Neither number is negative.
       if (!signedDiffers && BigInt.asIntN(width, b) >= 0n)
         return { comparison: comparison.slice(1) as Comparison, left, right, inverted: false };
       break;
@@ -390,7 +390,7 @@ export function simplifyComparison(
   }
   if (inner === undefined) return undefined;
   if (inner.op === "compare" && bits === 1) {
-    // A truth value against 0 or 1.
+    // A truth value compared with 0 or 1.
     if (equality && b <= 1n) {
       const inverted = (comparison === "eq") === (b === 0n);
       if (!inverted) return { comparison: inner.comparison, left: inner.left, right: inner.right, inverted: false };

@@ -1,7 +1,7 @@
 /**
- * Stack slots that are never in use at the same time become one. Slots of the
- * same struct come first: what the one still holds need not be stored into the
- * other again (load-forwarding.ts).
+ * Merges stack slots that are never live at the same time. Slots of the same struct
+ * come first: bytes that already have the right value need not be stored again
+ * (load-forwarding.ts).
  */
 import type { IrFunction, IrInstruction, Operation, StackSlot } from "../ir/ir.ts";
 import { placeOf, slotOf } from "../ir/memory.ts";
@@ -17,7 +17,7 @@ export function shareSlots(fn: IrFunction): IrFunction {
   if (candidates.length < 2) return fn;
   const conflicts = interference(stack);
 
-  /** Each with the slots that it stands for. */
+  /** Each with the slots it replaces. */
   const groups: { slot: StackSlot; members: number[] }[] = [];
   const place = (slot: StackSlot, fits: (other: StackSlot) => boolean): boolean => {
     const group = groups.find(
@@ -31,7 +31,7 @@ export function shareSlots(fn: IrFunction): IrFunction {
       continue;
     groups.push({ slot, members: [slot.id] });
   }
-  // Then whole groups into others that are as large, the largest first.
+  // Then whole groups into others of the same size or larger, the largest first.
   groups.sort((a, b) => b.slot.size - a.slot.size);
   const final: typeof groups = [];
   for (const group of groups) {
@@ -57,7 +57,7 @@ export function shareSlots(fn: IrFunction): IrFunction {
   return { ...fn, blocks: fn.blocks.map((block) => ({ ...block, instructions: block.instructions.map(change) })) };
 }
 
-/** By slot, the others that are in use at some point where it is: written before, and read behind. */
+/** By slot, the slots that are live at the same point: written before it, and read after it. */
 function interference({ flow, definitions, slots, walk }: StackLiveness): ReadonlyMap<number, ReadonlySet<number>> {
   const ids = [...slots.keys()];
   const conflicts = new Map(ids.map((id) => [id, new Set<number>()]));
@@ -77,7 +77,7 @@ function interference({ flow, definitions, slots, walk }: StackLiveness): Readon
         return none;
     }
   };
-  /** By position, the slots that each instruction touches, without those that touch none. */
+  /** By position, the slots that each instruction touches; instructions that touch none are left out. */
   const touches = flow.blocks.map(({ instructions }) => {
     const found: { index: number; slots: readonly number[] }[] = [];
     instructions.forEach(({ operation }, index) => {
@@ -86,7 +86,7 @@ function interference({ flow, definitions, slots, walk }: StackLiveness): Readon
     });
     return found;
   });
-  // Forwards: what may have been written on some way to here.
+  // Forwards: slots that may have been written before.
   const writtenAtEnd: ReadonlySet<number>[] = flow.blocks.map(() => new Set());
   const writtenAtStart = (position: number): Set<number> => {
     const written = new Set<number>();
@@ -105,7 +105,7 @@ function interference({ flow, definitions, slots, walk }: StackLiveness): Readon
   }
   touches.forEach((inBlock, position) => {
     if (inBlock.length === 0) return;
-    /** By instruction, the slots that are read behind it. */
+    /** By instruction, the slots that are read after it. */
     const readAfter: number[][] = [];
     const written = [...writtenAtEnd[position]!];
     let next = inBlock.length - 1;

@@ -1,8 +1,8 @@
 /**
- * Joins stores of constants to neighbouring bytes into wider ones: structs are
+ * Joins stores of constants to neighbouring bytes into wider ones, so structs are
  * zeroed and filled in as few steps as their alignment allows. A narrow number
- * beside zeroes becomes one wide number. On the stack and in maps' values; the
- * context's fields stay as they are, and packets are aligned to nothing.
+ * beside zeroes becomes one wide number. Applies to the stack and to map values;
+ * context fields stay as they are, and packets have no known alignment.
  */
 import { definitionsOf, valueCount } from "../ir/analysis.ts";
 import type { AccessSize, Block, IrFunction, IrInstruction, Operation, Value } from "../ir/ir.ts";
@@ -13,13 +13,13 @@ import type { Pass } from "./pass.ts";
 type Store = Extract<Operation, { op: "store" }>;
 
 interface PlacedStore {
-  /** Of the instruction in its block. */
+  /** The instruction's index in its block. */
   readonly index: number;
   readonly operation: Store;
   readonly place: Place;
 }
 
-/** Stores relative to one base with nothing between that reads them. */
+/** Stores relative to one base, with no read of them in between. */
 type Group = PlacedStore[];
 
 export const storeMerging: Pass = { name: "store merging", run: mergeStores };
@@ -52,7 +52,7 @@ class StoreMerging {
 
   private mergeBlock(block: Block): Block {
     const open = new Map<Place["base"], Group>();
-    /** By index of the last store of a group: what takes the group's place. */
+    /** By index of a group's last store, the instructions that replace the group. */
     const instead = new Map<number, IrInstruction[]>();
     const gone = new Set<number>();
     const close = (applies: (group: Group) => boolean): void => {
@@ -119,24 +119,24 @@ class StoreMerging {
     return operation?.op === "constant" ? operation.value : undefined;
   }
 
-  /** Bytes to which offsets from the group's base are aligned for sure. */
+  /** The known alignment, in bytes, of offsets from the group's base. */
   private alignment(group: Group): number {
     const { space, base } = group[0]!.place;
-    // Slots of 8 bytes and more are laid out so; the kernel aligns every value of a map.
+    // Slots of 8 bytes and more are laid out so; the kernel aligns every map value.
     if (space === "stack" || typeof base === "string" || isNamed(base)) return 8;
     const origin = this.definitions.operation({ id: base, type: "ptr" });
     if (origin?.op === "call") return 8;
-    // Elsewhere the widest access tells.
+    // Elsewhere the widest access implies it.
     return group.reduce((most, { place: { offset, size } }) => (offset % size === 0 ? Math.max(most, size) : most), 1);
   }
 
-  /** Better stores for a group, where there are any. */
+  /** Better stores for a group, if there are any. */
   private rewrite(group: Group, block: Block): IrInstruction[] | undefined {
     if (group.length < 2) return undefined;
     const alignment = this.alignment(group);
     const origin = Math.floor(Math.min(...group.map(({ place }) => place.offset)) / 8) * 8;
     const end = Math.max(...group.map(({ place }) => place.offset + place.size));
-    /** By byte from the origin on: a constant byte, or nothing. */
+    /** By byte from the origin: a constant byte, or undefined. */
     const bytes: (number | undefined)[] = new Array(end - origin).fill(undefined);
     const others: { offset: number; size: AccessSize; readonly value: Value; readonly index: number }[] = [];
     for (const {
@@ -149,7 +149,7 @@ class StoreMerging {
       if (constant === undefined) others.push({ offset, size, value, index });
       else for (let i = 0; i < size; i++) bytes[offset + i] = Number((constant >> BigInt(8 * i)) & 0xffn);
     }
-    // Numbers that are followed by zeroes take those in.
+    // A number followed by zeroes takes them in.
     for (const store of others) {
       while (
         store.size * 2 <= alignment &&
@@ -202,7 +202,7 @@ class StoreMerging {
   }
 }
 
-/** The fewest aligned stores that set these bytes, each of what an immediate can say. */
+/** The fewest aligned stores that set these bytes, each with a value that fits an immediate. */
 function coverage(
   bytes: readonly (number | undefined)[],
   alignment: number,
@@ -218,7 +218,7 @@ function coverage(
       const part = bytes.slice(offset, offset + size);
       if (part.includes(undefined)) continue;
       const value = part.reduceRight<bigint>((sum, byte) => (sum << 8n) | BigInt(byte!), 0n);
-      // An 8-byte store extends its 32-bit immediate by sign.
+      // An 8-byte store sign-extends its 32-bit immediate.
       if (size === 8 && BigInt.asIntN(32, value) !== BigInt.asIntN(64, value)) continue;
       stores.push({ offset, size, value: size === 8 ? BigInt.asIntN(64, value) : value });
       offset += size;

@@ -1,9 +1,9 @@
 /**
- * Goes down the dominator tree, simplifies every operation, and where an equal
- * one was done before on every way, takes its result: constant propagation,
- * copy propagation and common subexpressions in one. Constants and the addresses
- * of slots and maps, which cost nothing until they are used, gather in the
- * entry. Loads stay: load-forwarding.ts.
+ * Walks the dominator tree, simplifies every operation, and replaces it by the
+ * result of an equal operation that dominates it: constant propagation, copy
+ * propagation and common subexpressions in one pass. Constants and addresses of
+ * slots and maps cost nothing until used; they gather in the entry. Loads stay:
+ * load-forwarding.ts.
  */
 import {
   controlFlow,
@@ -37,19 +37,19 @@ export function numberValues(fn: IrFunction): IrFunction {
   return new Numbering(fn).run();
 }
 
-/** More rules than this in a row on one operation would be a circle of rules. */
+/** More steps on one operation would be a cycle of rules. */
 const MAX_STEPS = 32;
 
 class Numbering implements SimplifyContext {
   readonly bits: SignificantBits;
   private readonly fn: IrFunction;
   private nextId: number;
-  /** By value id, the operation, as far as it is rewritten already. */
+  /** By value id, the operation as rewritten so far. */
   private readonly operations: (Operation | undefined)[] = [];
   private readonly replacements: (Value | undefined)[] = [];
-  /** Results of the operations done on the way from the entry to here. */
+  /** Results of the operations that dominate this point. */
   private readonly available = new Map<Key, Value>();
-  /** Comparisons whose outcome the way to here decides. */
+  /** Comparisons that dominating branches decide. */
   private readonly decided = new Map<Key, boolean>();
   private readonly anew: IrInstruction[] = [];
   private out: IrInstruction[] = [];
@@ -128,7 +128,7 @@ class Numbering implements SimplifyContext {
     return this.numbered(operation, type);
   }
 
-  /** A value that holds the operation's result: one that is there already, or that of the instruction `as`, or a new one. */
+  /** A value that holds the operation's result: an existing one, the result of the instruction `as`, or a new one. */
   private numbered(operation: Operation, type: ValueType, as?: IrInstruction): Value {
     for (let step = 0; step < MAX_STEPS; step++) {
       const better = simplify(operation, type, this);
@@ -150,7 +150,7 @@ class Numbering implements SimplifyContext {
     this.available.set(key, result);
     const same = as?.operation === operation;
     if (isAnew) {
-      // They are told apart by what they are, not by the line that named them first.
+      // They are shared by content; the line of the first use is dropped.
       this.anew.push(same && as.source === undefined ? as : { result, operation });
     } else {
       this.added.push(key);
@@ -182,7 +182,7 @@ class Numbering implements SimplifyContext {
     return { op: "branch", comparison, left, right, then, else: otherwise, ...source };
   }
 
-  /** What holds in a block that is only reached by one side of a branch. */
+  /** Facts that hold in a block reached only by one side of a branch. */
   private learn(terminator: Terminator, block: number): void {
     if (terminator.op !== "branch" || terminator.then.block === terminator.else.block) return;
     const { comparison, left, right } = terminator;
@@ -201,13 +201,13 @@ class Numbering implements SimplifyContext {
     if (comparison !== "set") decide(invertedComparison[comparison], !holds);
     const constant = constantOf(this, right);
     if (constant === undefined) return;
-    // Equal to one constant is unlike every other.
+    // A value equal to one constant differs from every other.
     if ((comparison === "eq") === holds && (comparison === "eq" || comparison === "ne")) {
       this.decideEqual(left, constant);
     }
   }
 
-  /** A value that equals a constant here: comparisons with other constants are decided too. */
+  /** A value that equals a constant here: this decides comparisons with other constants too. */
   private decideEqual(value: Value, constant: bigint): void {
     for (const { result, operation } of this.anew) {
       if (result === undefined || operation.op !== "constant" || result.type !== value.type) continue;
@@ -230,12 +230,12 @@ const isSameBlock = (a: Block, b: Block): boolean =>
   a.instructions.length === b.instructions.length &&
   a.instructions.every((instruction, i) => instruction === b.instructions[i]);
 
-/** Costs nothing before it is used, and is made again wherever it is. */
+/** Costs nothing until used, and is made again at each use. */
 export function isMadeAnew({ op }: Operation): boolean {
   return op === "constant" || op === "stack" || op === "map" || op === "map-value" || op === "function";
 }
 
-/** The same operands give the same result, whatever happened in between. */
+/** Equal operands give an equal result, whatever happens in between. */
 function isPureOperation(o: Operation): boolean {
   switch (o.op) {
     case "binary":
@@ -252,10 +252,10 @@ function isPureOperation(o: Operation): boolean {
   }
 }
 
-/** What equal operations have in common: a number, which is quickly made and found, where one can say it all. */
+/** A key that equal operations share: a number, which is fast to make and find, where one is enough. */
 type Key = number | string;
 
-/** More values than a program can have; a code below 128 and two values make a whole number. */
+/** More values than a program can have; a code below 128 and two values fit a safe integer. */
 const VALUES = 2 ** 22;
 
 const keyOf = (code: number, first: number, second = 0): number => (code * VALUES + first) * VALUES + second;

@@ -1,4 +1,4 @@
-/** The compiler's main test: random programs do in the kernel what they say. */
+/** The compiler's main test: random programs run in the kernel and in the interpreter. */
 import fc from "fast-check";
 import type { IrModule, Operation } from "../ir/ir.ts";
 import { printModule } from "../ir/print.ts";
@@ -7,16 +7,16 @@ import { moduleOf, randomProgram } from "./random-module.ts";
 import { expected, input, KernelRunner } from "./run-in-kernel.ts";
 
 /**
- * Makes `runs` random programs and compiles each with all optimisations and with
- * none; both must do in the kernel what direct evaluation gives. Throws an Error
- * with the seed and the smallest program that fails.
+ * Makes `runs` random programs and compiles each with and without optimisation;
+ * both must give the interpreter's results in the kernel. Throws an Error with the
+ * seed and the smallest failing program.
  */
 export function checkRandomPrograms(
   runs: number,
   seed: number,
 ): { readonly plain: number; readonly optimised: number } {
   const runner = new KernelRunner();
-  /** Instructions in all. */
+  /** Instructions in total. */
   const count = { plain: 0, optimised: 0 };
   try {
     fc.assert(
@@ -35,7 +35,8 @@ export function checkRandomPrograms(
           count[optimise ? "optimised" : "plain"] += got.length;
           if (got.returned !== want.returned || got.data !== want.data) {
             throw new Error(
-              `isa ${isa}, optimise ${optimise}: returned ${got.returned} instead of ${want.returned},\n${got.data} instead of\n${want.data}\n${printModule(module)}`,
+              `isa ${isa}, optimise ${optimise}: returned ${got.returned} instead of ${want.returned},\n` +
+                `${got.data} instead of\n${want.data}\n${printModule(module)}`,
             );
           }
         }
@@ -48,7 +49,7 @@ export function checkRandomPrograms(
   return count;
 }
 
-/** Whether it has atomic operations that only instruction set 3 has. */
+/** Whether it has atomic operations that need instruction set 3. */
 export function hasLaterAtomics(module: IrModule): boolean {
   const isLater = (o: Operation): boolean =>
     o.op === "compare-exchange" || (o.op === "atomic" && (o.fetch || o.operator !== "add"));

@@ -1,4 +1,4 @@
-/** The long run: `npm run fuzz:compiler [programs [seed]]`, 10,000 programs if not said otherwise. As root on Linux. */
+/** The long run: `npm run fuzz:compiler [programs [seed]]`, 10,000 programs by default. Needs root on Linux. */
 import { checkRandomPrograms } from "./check-random-programs.ts";
 
 const runs = Number(process.argv[2] ?? 10_000);

@@ -1,4 +1,4 @@
-/** Runs the intermediate form directly: what the compiled program's results are compared with. */
+/** Interprets the intermediate form: the reference for compiled programs. */
 import { evaluateBinary, evaluateByteswap, evaluateComparison, evaluateExtend, widthOf } from "../ir/evaluate.ts";
 import type { AccessSize, IrFunction, IrModule, Operation, Target, Value } from "../ir/ir.ts";
 
@@ -37,7 +37,7 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
   };
   const view = (address: Value, offset: number): { view: DataView; at: number } => {
     const pointer = datum(address);
-    if (typeof pointer === "bigint") throw new Error(`v${address.id} is no pointer`);
+    if (typeof pointer === "bigint") throw new Error(`v${address.id} is not a pointer`);
     return {
       view: new DataView(pointer.memory.buffer, pointer.memory.byteOffset, pointer.memory.byteLength),
       at: pointer.offset + offset,
@@ -144,7 +144,7 @@ function run(module: IrModule, fn: IrFunction, parameters: readonly Datum[], mac
       case "compare":
         return compare(o.comparison, o.left, o.right) ? 1n : 0n;
       default:
-        throw new Error(`${o.op} is not interpreted`);
+        throw new Error(`the interpreter does not support ${o.op}`);
     }
   };
   for (let block = fn.blocks[0]!, steps = 0; ; steps++) {

@@ -1,4 +1,4 @@
-/** Reads the intermediate form as `printFunction` writes it: tests say programs so. */
+/** Reads the intermediate form as `printFunction` writes it, for tests. */
 import { type HelperName, helperNumber } from "../../asm/index.ts";
 import type { MapDefinition } from "../../types/index.ts";
 import type {
@@ -20,11 +20,11 @@ import type {
 
 export interface ParseOptions {
   readonly maps?: readonly MapDefinition[];
-  /** By helper's name; a helper that isn't here is neither pure nor removable, and writes map memory. */
+  /** By helper's name; a helper without an entry is neither pure nor removable, and writes map memory. */
   readonly effects?: Readonly<Record<string, Effects>>;
 }
 
-/** @throws {Error} that names the line it doesn't understand. */
+/** @throws {Error} with the line it cannot read. */
 export function parseFunction(text: string, options: ParseOptions = {}): IrFunction {
   const lines = text
     .split("\n")
@@ -118,7 +118,7 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
     }
     const map = (name: string): MapDefinition => {
       const found = options.maps?.find((candidate) => candidate.name === name);
-      if (found === undefined) throw new Error(`no map ${name}`);
+      if (found === undefined) throw new Error(`map ${name} is not declared`);
       return found;
     };
     if ((m = match(/^map-value (\S+) \+ (\d+)$/, text)))
@@ -128,7 +128,7 @@ export function parseFunction(text: string, options: ParseOptions = {}): IrFunct
     if ((m = match(/^call ([\w.]+)\((.*)\)$/, text))) {
       const name = m[0]!;
       const helper = helperNumber(name as HelperName);
-      if (helper === undefined) throw new Error(`no helper ${name}`);
+      if (helper === undefined) throw new Error(`${name} is not a helper`);
       return {
         op: "call",
         helper,

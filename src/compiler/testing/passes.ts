@@ -1,11 +1,11 @@
-/** How tests say what a pass does: one function as text in, one out. */
+/** Tests of passes: one function as text in, one out. */
 import * as assert from "uvu/assert";
 import type { IrFunction } from "../ir/ir.ts";
 import { printFunction } from "../ir/print.ts";
 import { validate } from "../ir/validate.ts";
 import { parseFunction, type ParseOptions } from "./parse.ts";
 
-/** Lines without their indentation, and without empty ones. */
+/** Lines without indentation; empty lines are dropped. */
 const normal = (text: string): string =>
   text
     .split("\n")
@@ -13,7 +13,7 @@ const normal = (text: string): string =>
     .filter((line) => line !== "")
     .join("\n");
 
-/** What the pass makes of the function, valid before and after. */
+/** The pass's result, validated before and after. */
 export function rewritten(pass: (fn: IrFunction) => IrFunction, text: string, options?: ParseOptions): string {
   const before = parseFunction(text, options);
   validate(before, "as written in the test");

@@ -1,4 +1,4 @@
-/** Random programs: a small language that fast-check can make and shrink, and its way into the intermediate form. */
+/** Random programs: a small language that fast-check generates and shrinks, translated to the intermediate form. */
 import fc from "fast-check";
 import { helperNumber } from "../../asm/index.ts";
 import { array, arrayOf, u64, type MapDefinition } from "../../types/index.ts";
@@ -16,7 +16,7 @@ import type {
   ValueType,
 } from "../ir/ir.ts";
 
-/** Random input comes in its first half, and results go into its second. */
+/** The first half holds random input, the second half results. */
 export const data: MapDefinition = array("random_data", { value: arrayOf(u64, 32), maxEntries: 1 });
 const OUTPUT = 128;
 const NARROW = 3;
@@ -29,7 +29,7 @@ type Expression =
   | { kind: "negate"; operand: Expression }
   | { kind: "byteswap"; bits: 16 | 32; operand: Expression }
   | { kind: "extend"; bits: 8 | 16 | 32; signed: boolean; operand: Expression }
-  /** From the other width. */
+  /** Converts from the other width. */
   | { kind: "convert"; operand: Expression }
   | { kind: "compare"; comparison: Comparison; wide: boolean; left: Expression; right: Expression }
   | { kind: "load"; space: "stack" | "map"; size: AccessSize; signed: boolean; place: number };
@@ -49,7 +49,7 @@ type Statement =
   | { kind: "loop"; times: number; body: Statement[] }
   /** A helper that writes packet bytes to the stack. */
   | { kind: "load-bytes"; place: number }
-  /** A lookup that finds the map's one element, or doesn't. */
+  /** A lookup that may find the map's one element. */
   | { kind: "lookup"; key: Expression; wide: number }
   | {
       kind: "atomic";
@@ -336,7 +336,7 @@ class Writer {
     return [...this.narrow, ...this.wide];
   }
 
-  /** Opens a block that gets every variable anew. */
+  /** Opens a block with new values for all variables. */
   private join(id: number, extra: readonly Value[] = []): void {
     this.narrow = this.narrow.map(() => this.value("i32"));
     this.wide = this.wide.map(() => this.value("i64"));

@@ -12,12 +12,12 @@ export interface Outcome {
   readonly data: string;
 }
 
-/** The packet that programs run on. A socket filter sees it from behind the Ethernet header on. */
+/** The packet for programs to run on. A socket filter sees it without the Ethernet header. */
 const packet = Uint8Array.from({ length: 64 }, (_, i) => (i * 37 + 11) & 0xff);
 const ETHERNET_HEADER = 14;
 const size = data.value.size;
 
-/** The bytes that stand in the map before the run. */
+/** The map's bytes before the run. */
 export function input(seed: number): Uint8Array {
   const bytes = new Uint8Array(size);
   let state = seed | 1;
@@ -28,7 +28,7 @@ export function input(seed: number): Uint8Array {
   return bytes;
 }
 
-/** What the program ought to do. */
+/** The expected outcome. */
 export function expected(module: IrModule, before: Uint8Array): Outcome {
   const memory = Uint8Array.from(before);
   const call = (name: string, values: readonly Datum[]): Datum => {
@@ -43,7 +43,7 @@ export function expected(module: IrModule, before: Uint8Array): Outcome {
       const index = new DataView(key.memory.buffer).getUint32(key.offset, true);
       return index === 0 ? { memory, offset: 0 } : 0n;
     }
-    throw new Error(`${name} is not known here`);
+    throw new Error(`the reference does not know helper ${name}`);
   };
   const context: Pointer = { memory: new Uint8Array(), offset: 0 };
   const returned = interpret(module, [context], { maps: new Map([[data.name, memory]]), call });
@@ -67,7 +67,7 @@ export class KernelRunner {
     maxEntries: 1,
   });
 
-  /** What the program does in the kernel. */
+  /** The outcome in the kernel. */
   run(module: IrModule, before: Uint8Array, options: CompileOptions): Outcome & { readonly length: number } {
     const { instructions } = compile(module, options);
     const code = encode(instructions.map((i) => this.relocated(i)));
