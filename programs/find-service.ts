@@ -3,24 +3,25 @@
  *
  * The filter answers most calls that are not for a service with one read of an
  * array; the others look into the services map. `mayBeService` is the program's half
- * of `filterPlace` in service-filter.ts, which the control plane sets the bits by.
+ * of `filterPlace` in address-filter.ts, which the control plane sets the bits by.
  */
 import { PROCEED, u16, u32, u64, u8, type Condition, type Ipv6, type Nullable, type Scalar } from "tsbpf";
 import type { AddressCall, Endpoint, RefusableCall, Service } from "./call.ts";
 import {
   FILTER_FACTOR,
-  FILTER_FACTOR_32,
-  FILTER_PORT_SHIFT,
+  FILTER_PORT_SHIFT_IPV6,
   NO_SERVICE,
   Scope,
+  serviceFilterShape,
   type FilterPlace,
+  type FilterShape,
   type Maps,
 } from "./maps.ts";
 
 /** False where the filter rules out a service at this address. */
 export function mayBeService(call: RefusableCall): Condition {
   const { b, maps } = call;
-  const { word, bit } = filterPlace(call);
+  const { word, bit } = filterPlace(call, serviceFilterShape);
   const bits = b.lookup(maps.serviceFilter, word).orReturn(PROCEED);
   return bits.value.shr(bit).and(1).ne(0);
 }
@@ -81,25 +82,47 @@ function serviceKey(call: AddressCall, { address, port }: Endpoint) {
   return { address, port, protocol: call.protocol.to(u8), scope: Scope.EVERYWHERE };
 }
 
-/** Where in the filter the call's address and port are. Of the bit's number only the lower six bits count. */
-function filterPlace({ ownAddress, port }: AddressCall): FilterPlace<Scalar<"u32">, Scalar<"u64">> {
-  return ownAddress.kind === "ipv6" ? placeOfIpv6(ownAddress, port) : placeOfIpv4(ownAddress, port);
+/** Where in a filter the call's address and port are. Of the bit's number only the lower six bits count. */
+function filterPlace({ ownAddress, port }: AddressCall, shape: FilterShape): FilterPlace<Scalar<"u32">, Scalar<"u64">> {
+  return ownAddress.kind === "ipv6" ? placeOfIpv6(ownAddress, port, shape) : placeOfIpv4(ownAddress, port, shape);
 }
 
-function placeOfIpv4(address: Scalar<"be32">, port: Scalar<"be16">): FilterPlace<Scalar<"u32">, Scalar<"u64">> {
-  const network = address.toHost().shr(8);
-  const hash = network.to(u64).or(port.toHost().to(u64).shl(FILTER_PORT_SHIFT.ipv4)).mul(FILTER_FACTOR);
-  return placeOf(network.shr(8).mul(FILTER_FACTOR_32).shr(25), hash);
+function placeOfIpv4(
+  address: Scalar<"be32">,
+  port: Scalar<"be16">,
+  { groupBits, network, host, factor }: FilterShape,
+): FilterPlace<Scalar<"u32">, Scalar<"u64">> {
+  const own = address.toHost().shr(host);
+  const hash = own
+    .to(u64)
+    .or(
+      port
+        .toHost()
+        .to(u64)
+        .shl(32 - host),
+    )
+    .mul(FILTER_FACTOR);
+  return placeOf(
+    own
+      .shr(network - host)
+      .mul(factor)
+      .shr(32 - groupBits),
+    hash,
+  );
 }
 
-function placeOfIpv6(address: Ipv6, port: Scalar<"be16">): FilterPlace<Scalar<"u32">, Scalar<"u64">> {
+function placeOfIpv6(
+  address: Ipv6,
+  port: Scalar<"be16">,
+  { groupBits, host }: FilterShape,
+): FilterPlace<Scalar<"u32">, Scalar<"u64">> {
   const [first, last] = address.halves();
   const upper = first.toHost().mul(FILTER_FACTOR);
   const hash = upper
-    .xor(last.toHost().shr(8))
-    .xor(port.toHost().to(u64).shl(FILTER_PORT_SHIFT.ipv6))
+    .xor(last.toHost().shr(host))
+    .xor(port.toHost().to(u64).shl(FILTER_PORT_SHIFT_IPV6))
     .mul(FILTER_FACTOR);
-  return placeOf(upper.shr(57).to(u32), hash);
+  return placeOf(upper.shr(64 - groupBits).to(u32), hash);
 }
 
 function placeOf(group: Scalar<"u32">, hash: Scalar<"u64">): FilterPlace<Scalar<"u32">, Scalar<"u64">> {

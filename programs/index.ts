@@ -12,7 +12,7 @@ import { sockRelease } from "./sock-release.ts";
 export * from "./maps.ts";
 export { Event, EventKind, events, eventsLost } from "./events.ts";
 export type { Counter } from "./call.ts";
-export { filterPlace, filterWords } from "./service-filter.ts";
+export { filterPlace, filterWords } from "./address-filter.ts";
 export { defaultOptions, type DataPathOptions } from "./options.ts";
 
 /** Every program of the load balancer, built for the kernel and the configuration that `options` describe. */

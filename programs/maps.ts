@@ -77,8 +77,33 @@ export const RECENT_FLOWS = 4;
 /** How many older flows of a socket stay in the reverse map. A power of two. With more, the oldest gives way. */
 export const OLDER_FLOWS = 32;
 
-/** Words of the service filter, of 64 bits each: see service-filter.ts. */
-export const FILTER_WORDS = 1024;
+/**
+ * How a filter spreads addresses and ports over its words of 64 bits: see
+ * address-filter.ts. The upper part of an address selects a group of eight words.
+ */
+export interface FilterShape {
+  /** The filter has 2 to this power groups. */
+  readonly groupBits: number;
+  /** Low bits of an IPv4 address that the group does not depend on. Of an IPv6 address it depends on the first 64 bits. */
+  readonly network: number;
+  /** Low bits of an address that nothing depends on. */
+  readonly host: number;
+  /** Odd; spreads the upper part of an IPv4 address over the groups. */
+  readonly factor: number;
+}
+
+/** The service filter: 8 KB. Services lie next to each other, so that those of a /24 share bits. */
+export const serviceFilterShape: FilterShape = { groupBits: 7, network: 16, host: 8, factor: 0x9e37_79b1 };
+
+/**
+ * The backend filter: 64 KB. Backends are many, and each has a bit of its own. The
+ * factor is unrelated to `FILTER_FACTOR`: with that one's upper half, the group
+ * would determine which of its words are in use.
+ */
+export const backendFilterShape: FilterShape = { groupBits: 10, network: 8, host: 0, factor: 0x85eb_ca6b };
+
+/** Words of a filter. */
+export const filterSize = ({ groupBits }: FilterShape): number => 8 << groupBits;
 
 /** A word of the filter and, in its lower six bits, the number of a bit there. */
 export interface FilterPlace<Word, Bit> {
@@ -87,15 +112,14 @@ export interface FilterPlace<Word, Bit> {
 }
 
 /**
- * 2^64 and 2^32 divided by the golden ratio, made odd (Knuth, The Art of
- * Computer Programming, volume 3, section 6.4): the upper bits of a product
- * depend on every bit of the other factor.
+ * 2^64 divided by the golden ratio, made odd (Knuth, The Art of Computer
+ * Programming, volume 3, section 6.4): the upper bits of a product depend on
+ * every bit of the other factor.
  */
 export const FILTER_FACTOR = 0x9e37_79b9_7f4a_7c15n;
-export const FILTER_FACTOR_32 = 0x9e37_79b1;
 
-/** How far the port is shifted up beside the bytes of an IPv4 address, and into those of an IPv6 one. */
-export const FILTER_PORT_SHIFT = { ipv4: 24, ipv6: 48 } as const;
+/** How far the port is shifted up, into the upper bits of the last half of an IPv6 address. */
+export const FILTER_PORT_SHIFT_IPV6 = 48;
 
 /** The index in the maps of counters for what no service can be named for. */
 export const NO_SERVICE = 0;
@@ -221,8 +245,10 @@ function mapsOf(
 
   return {
     services: hash(`services${suffix}`, { key: ServiceKey, value: Service, maxEntries: 65_536 }),
-    /** Bits without which no program looks for a service: see service-filter.ts. */
-    serviceFilter: array(`service_filter${suffix}`, { value: u64, maxEntries: FILTER_WORDS }),
+    /** A set bit for each service: without it no program looks for one. */
+    serviceFilter: array(`service_filter${suffix}`, { value: u64, maxEntries: filterSize(serviceFilterShape) }),
+    /** A set bit for each address that has been a backend since the load balancer was loaded. */
+    backendFilter: array(`backend_filter${suffix}`, { value: u64, maxEntries: filterSize(backendFilterShape) }),
     slots: array(`slots${suffix}`, { value: Slot, maxEntries: 262_144 }),
     /** Every service's backends that a flow may stay with, whatever their slots: active and terminating ones. */
     backends: hash(`backends${suffix}`, {

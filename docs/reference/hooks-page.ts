@@ -45,9 +45,7 @@ function section(name: string, hook: Hook): string {
         false,
         comments,
       ),
-      ...Object.entries(facts.fields).map(([inner, { kind }]) =>
-        row(`${field}.${inner}`, `\`${kind}\``, false, comments),
-      ),
+      ...Object.entries(facts.fields).map(([inner, facts]) => row(`${field}.${inner}`, typeOf(facts), false, comments)),
     ];
   });
   const attachType = hook.expectedAttachType === undefined ? undefined : keyOf(AttachType, hook.expectedAttachType);

@@ -2,7 +2,7 @@ import { decodeValue, type Infer, type MapDefinition } from "tsbpf";
 import {
   BackendState,
   Counters,
-  filterPlace,
+  backendFilterShape,
   filterWords,
   generation,
   maps4,
@@ -62,13 +62,14 @@ export class ServiceTable {
     this.#nextSlot += backends.length;
     const members = this.#open(maps.backends);
     const wanted = new Set(backends);
+    this.#setBits(maps.backendFilter, filterWords(backends.map(endpoint), backendFilterShape));
     const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(endpointText(key)));
     backends.forEach((backend, i) => {
       this.#open(maps.slots).set(base + i, { ...endpoint(backend), state: BackendState.ACTIVE });
       members.set({ ...endpoint(backend), revNatIndex }, BackendState.ACTIVE);
     });
     const key = serviceKey(service, protocol);
-    this.#addToFilter(service);
+    this.#setBits(maps.serviceFilter, filterWords([service]));
     this.#open(maps.services).set(key, {
       key,
       range: { base, count: backends.length },
@@ -140,10 +141,9 @@ export class ServiceTable {
     this.#nextSlot = 0;
   }
 
-  #addToFilter(service: Endpoint): void {
-    const filter = this.#open(mapsFor(service.address).serviceFilter);
-    const { word, bit } = filterPlace(service);
-    filter.set(word, filter.get(word)! | (1n << BigInt(bit)));
+  #setBits(map: Maps["serviceFilter"], words: ReadonlyMap<number, bigint>): void {
+    const filter = this.#open(map);
+    for (const [word, bits] of words) filter.set(word, filter.get(word)! | bits);
   }
 
   /** Takes out of the filter what no service needs that is left. */

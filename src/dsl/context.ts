@@ -1,25 +1,29 @@
 /** A program's context as the program sees it: the fields that the hook declares, with the rights that it gives. */
 import type { Value } from "../compiler/index.ts";
 import type { address4, address6, ContextArray, ContextField, ContextFields, ContextPointer } from "../hooks/index.ts";
-import { placeAt, type Emitter } from "./emitter.ts";
+import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { Ipv6Value, type Ipv6, type Ipv6Field } from "./ipv6.ts";
 import { standsFor, type AnyContext, type KernelPointer } from "./kernel-pointer.ts";
 import { FieldValue, type Field, type Scalar } from "./scalar.ts";
 
 /** A hook's context: numbers to read, fields to write, addresses for helpers. */
 export type Context<C extends ContextFields> = {
-  readonly [N in keyof C]: C[N] extends ContextField<infer K, infer W>
+  readonly [N in keyof C]: C[N] extends ContextPointer<infer T, infer F>
+    ? KernelPointer<T> & { readonly [M in keyof F]: FieldOf<F[M]> }
+    : FieldOf<C[N]>;
+} & AnyContext;
+
+/** A number or an IPv6 address. */
+type FieldOf<F> =
+  F extends ContextField<infer K, infer W>
     ? W extends true
       ? Field<K>
       : Scalar<K>
-    : C[N] extends ContextPointer<infer T, infer F>
-      ? KernelPointer<T> & { readonly [M in keyof F]: F[M] extends ContextField<infer K> ? Scalar<K> : never }
-      : C[N] extends ContextArray<infer W>
-        ? W extends true
-          ? Ipv6Field
-          : Ipv6
-        : never;
-} & AnyContext;
+    : F extends ContextArray<infer W>
+      ? W extends true
+        ? Ipv6Field
+        : Ipv6
+      : never;
 
 /** What every hook on an IPv4 socket address sees. */
 export type SockAddr4 = Context<typeof address4>;
@@ -31,7 +35,6 @@ export type SockAddr6 = Context<typeof address6>;
 export function contextView<C extends ContextFields>(emitter: Emitter, fields: C, address: Value): Context<C> {
   const view = {};
   const place = { space: "context", address, offset: 0, align: 8, region: emitter.region } as const;
-  const read = ({ offset, kind, size }: ContextField) => new FieldValue(emitter, kind, placeAt(place, offset), size);
   for (const [name, field] of Object.entries(fields)) {
     let get: () => unknown;
     if ("pointer" in field) {
@@ -42,15 +45,10 @@ export function contextView<C extends ContextFields>(emitter: Emitter, fields: C
         const value = emitter.load(placeAt(place, field.offset), size, "ptr");
         return pointerView(emitter, field, value);
       };
-    } else if ("count" in field) {
-      get = () => {
-        emitter.mark(get);
-        return new Ipv6Value(emitter, placeAt(place, field.element.offset));
-      };
     } else {
       get = () => {
         emitter.mark(get);
-        return read(field);
+        return readField(emitter, place, field);
       };
     }
     Object.defineProperty(view, name, { enumerable: true, get });
@@ -58,14 +56,19 @@ export function contextView<C extends ContextFields>(emitter: Emitter, fields: C
   return standsFor(view as Context<C>, () => address);
 }
 
+function readField(emitter: Emitter, place: Place, field: ContextField | ContextArray): FieldValue | Ipv6Value {
+  if ("count" in field) return new Ipv6Value(emitter, placeAt(place, field.element.offset));
+  return new FieldValue(emitter, field.kind, placeAt(place, field.offset), field.size);
+}
+
 /** A pointer from the context, with the fields that programs may read through it. */
 function pointerView(emitter: Emitter, { pointer, fields }: ContextPointer, address: Value): KernelPointer<string> {
   const view = { points: pointer };
   const place = { space: "kernel", address, offset: 0, align: 8, region: emitter.region } as const;
-  for (const [name, { offset, kind, size }] of Object.entries(fields)) {
+  for (const [name, field] of Object.entries(fields)) {
     const get = (): unknown => {
       emitter.mark(get);
-      return new FieldValue(emitter, kind, placeAt(place, offset), size);
+      return readField(emitter, place, field);
     };
     Object.defineProperty(view, name, { enumerable: true, get });
   }

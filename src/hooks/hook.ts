@@ -14,7 +14,7 @@ export interface ContextField<K extends ScalarKind = ScalarKind, W extends boole
 }
 
 /** The fields that programs may read through a pointer from the context. */
-export type PointerFields = Readonly<Record<string, ContextField>>;
+export type PointerFields = Readonly<Record<string, ContextField | ContextArray>>;
 
 /** An address in the context: helpers take it, and programs read `fields` through it. */
 export interface ContextPointer<T extends string = string, F extends PointerFields = PointerFields> {

@@ -24,7 +24,12 @@ const common = {
   type: readable(32, "u32"),
   /** IP protocol number. */
   protocol: readable(36, "u32"),
-  sk: pointer(64, "bpf_sock", { dstPort: bpfSock.dstPort, dstIp4: bpfSock.dstIp4, state: bpfSock.state }),
+  sk: pointer(64, "bpf_sock", {
+    dstPort: bpfSock.dstPort,
+    dstIp4: bpfSock.dstIp4,
+    dstIp6: bpfSock.dstIp6,
+    state: bpfSock.state,
+  }),
 } as const;
 
 /** The context of a hook on an IPv4 address. */

@@ -78,8 +78,9 @@ export const familyMaps = {
 
 /** The maps of a family that are created even if no program refers to them. */
 export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefinition[] {
-  const { services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation } = familyMaps[family];
-  return [services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation];
+  const maps = familyMaps[family];
+  const { services, serviceFilter, backendFilter, slots, backends, serviceNames, backendSettings, allocation } = maps;
+  return [services, serviceFilter, backendFilter, slots, backends, serviceNames, backendSettings, allocation];
 }
 
 /** The most bytes of a build as text. */
@@ -110,6 +111,7 @@ export type FamilyMaps = {
   readonly [K in
     | "services"
     | "serviceFilter"
+    | "backendFilter"
     | "slots"
     | "backends"
     | "serviceNames"
@@ -138,6 +140,7 @@ export function controlMaps(
           {
             services: source.map(maps.services),
             serviceFilter: source.map(maps.serviceFilter),
+            backendFilter: source.map(maps.backendFilter),
             slots: source.map(maps.slots),
             backends: source.map(maps.backends),
             serviceNames: source.map(maps.serviceNames),

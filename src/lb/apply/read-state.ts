@@ -21,13 +21,17 @@ export function readState(maps: FamilyMaps): State {
     strayNames: Array.from(names.values(), ({ key }) => key),
     members: [...maps.backends],
     settings: [...maps.backendSettings],
-    filter: new Map(Array.from(maps.serviceFilter).filter(([, bits]) => bits !== 0n)),
+    filter: nonZero(maps.serviceFilter),
+    backendFilter: nonZero(maps.backendFilter),
     allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
     serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
     memberRoom: maps.backends.maxEntries,
     slotCount,
   };
 }
+
+const nonZero = (filter: Iterable<readonly [number, bigint]>): Map<number, bigint> =>
+  new Map([...filter].filter(([, bits]) => bits !== 0n));
 
 /** The same slots, with one object for equal ones: a Maglev table has thousands of slots for a few backends. */
 function shared(slots: readonly SlotValue[]): readonly SlotValue[] {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { filterPlace, filterWords } from "../../../programs/index.ts";
+import { backendFilterShape, filterPlace, filterWords } from "../../../programs/index.ts";
 import {
   endpointText,
   isReachable,
@@ -68,6 +68,7 @@ class Maps {
   readonly members = new Map<string, Member>();
   readonly settings = new Map<string, Setting>();
   readonly filter = new Map<number, bigint>();
+  readonly backendFilter = new Map<number, bigint>();
   readonly slots: SlotValue[];
   readonly serviceRoom: number;
   readonly memberRoom: number;
@@ -91,6 +92,7 @@ class Maps {
       members: [...this.members.values()],
       settings: [...this.settings.values()],
       filter: new Map(this.filter),
+      backendFilter: new Map(this.backendFilter),
       allocation: this.allocation,
       memberRoom: this.memberRoom,
       serviceRoom: this.serviceRoom,
@@ -99,13 +101,14 @@ class Maps {
   }
 
   apply(plan: Plan, afterWrite: () => void = () => {}): void {
-    const writeFilter = (words: FilterWords) => {
+    const writeFilter = (words: FilterWords, filter = this.filter) => {
       for (const [word, bits] of words) {
-        this.filter.set(word, bits);
+        filter.set(word, bits);
         afterWrite();
       }
     };
     writeFilter(plan.filter.wider);
+    writeFilter(plan.filter.backends, this.backendFilter);
     for (const round of plan.rounds) {
       // A program that read a service before this round may still read its slots in it.
       const used = new Set(
@@ -144,6 +147,16 @@ class Maps {
       }
     }
     writeFilter(plan.filter.narrower);
+  }
+
+  /** Backends that a program may choose, or an open socket may talk to, without a bit in the backend filter. */
+  unknownBackends(): string[] {
+    return [...this.members.values()]
+      .filter(([key]) => {
+        const { word, bit } = filterPlace(key, backendFilterShape);
+        return (((this.backendFilter.get(word) ?? 0n) >> BigInt(bit)) & 1n) === 0n;
+      })
+      .map(([key]) => memberText(key));
   }
 
   /** Services that no program would look up, for want of their bit in the filter. */
@@ -225,7 +238,7 @@ test("is empty if nothing changes, whatever the order of the backends", () => {
   const plan = planServices(maps.state(), [service(1, [backend(2), backend(1)])]);
   assert.equal(plan, {
     rounds: [],
-    filter: { wider: [], narrower: [] },
+    filter: { wider: [], narrower: [], backends: [] },
     indices: { kept: [1], taken: [] },
     added: 0,
     changed: 0,
@@ -669,6 +682,20 @@ test("a service in two parts has two rows of slots and two indices, and counts a
   assert.equal(change([]), { added: 0, changed: 0, removed: 1, unchanged: 0 });
 });
 
+test("the backend filter keeps a backend's bit, and has those of maps without it", () => {
+  const maps = new Maps(16);
+  maps.apply(planServices(maps.state(), [service(1, [backend(1), backend(2)])]));
+  const before = new Map(maps.backendFilter);
+  assert.is(before.size, 2);
+  maps.apply(planServices(maps.state(), []));
+  assert.equal(maps.backendFilter, before);
+
+  maps.apply(planServices(maps.state(), [service(1, [backend(1), backend(2)])]));
+  maps.backendFilter.clear();
+  maps.apply(planServices(maps.state(), [service(1, [backend(1), backend(2)])]));
+  assert.equal(maps.backendFilter, before, "an earlier version had no backend filter");
+});
+
 test("repairs the filter, whatever a killed command left there", () => {
   const wanted = [
     service(1, [backend(1)]),
@@ -686,7 +713,7 @@ test("repairs the filter, whatever a killed command left there", () => {
     [...maps.state().filter].filter(([, bits]) => bits !== 0n),
     [[word, 1n << BigInt(bit)]],
   );
-  assert.equal(planServices(maps.state(), wanted).filter, { wider: [], narrower: [] });
+  assert.equal(planServices(maps.state(), wanted).filter, { wider: [], narrower: [], backends: [] });
   maps.filter.clear();
   maps.apply(planServices(maps.state(), []), () => assert.equal(maps.hidden(), []));
 });
@@ -755,6 +782,7 @@ test("after every single write, each service is entirely old or entirely new", (
           maps.apply(plan, () => {
             assert.equal(maps.strangers(), []);
             assert.equal(maps.hidden(), []);
+            assert.equal(maps.unknownBackends(), []);
             for (const [key, backends] of maps.seen())
               assert.ok(backends === before.get(key) || backends === after.get(key), `${key} is torn: ${backends}`);
           });
