@@ -138,7 +138,6 @@ test("writes the filter and slots before the service, waits before it reuses slo
     ),
     [
       "filter set 1",
-      "backend filter set 1",
       "filter6 set 1",
       "backend filter6 set 1",
       "allocation set",
