@@ -4,7 +4,7 @@ import { BACKENDS, dataPathSuite, SERVICE, type SocketClient } from "./testing/i
 
 const test = dataPathSuite("data path: session affinity", { options: { affinity: true } });
 
-/** The backends that `count` connections came to. */
+/** The backends that `count` connections reach. */
 async function peers(client: SocketClient, count: number): Promise<Set<string>> {
   const found = new Set<string>();
   for (let i = 0; i < count; i++) {
@@ -27,19 +27,19 @@ test("a network namespace keeps its backend", async ({ dataPath, client }) => {
   assert.equal(kept, [backend]);
 });
 
-test("datagram sockets keep it too, one for all of them", async ({ dataPath, client }) => {
+test("all UDP sockets of a network namespace share its backend", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "udp", BACKENDS, { revNatIndex: 4, affinityTimeout: 600 });
   for (let i = 0; i < 12; i++) await (await client.open("udp")).exchange("hello", SERVICE);
   const backends = new Set(dataPath.reverseEntries().map((entry) => entry.match(/20\.0\.0\.\d/)![0]));
   assert.is(backends.size, 1, [...backends].join());
 });
 
-test("only services that ask for it have it", async ({ dataPath, client }) => {
+test("a service without a timeout has no affinity", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "tcp", BACKENDS, 5);
   assert.is((await peers(client, 40)).size, BACKENDS.length);
 });
 
-test("after the timeout another backend may be chosen", async ({ dataPath, client }) => {
+test("after the timeout any backend may be chosen", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "tcp", BACKENDS, { revNatIndex: 6, affinityTimeout: 1 });
   await peers(client, 1);
   const [[key, value]] = [...dataPath.map(affinity)].filter(([key]) => key.revNatIndex === 6) as [
@@ -53,7 +53,7 @@ test("after the timeout another backend may be chosen", async ({ dataPath, clien
   assert.is(found.size, BACKENDS.length);
 });
 
-test("a backend that is gone is kept no longer, and its successor is", async ({ dataPath, client }) => {
+test("a removed backend is forgotten, and its replacement kept", async ({ dataPath, client }) => {
   dataPath.services.set(SERVICE, "tcp", BACKENDS, { revNatIndex: 7, affinityTimeout: 600 });
   const [first] = await peers(client, 1);
   const other = BACKENDS.find((backend) => backend !== first)!;

@@ -1,15 +1,15 @@
-/** The article's two stories, with the clients that it uses: curl, and a plain UDP socket. Nothing but Node and curl is needed. */
+/** The article's two stories with its own clients, curl and a plain UDP socket. Needs only Node and curl. */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import * as assert from "uvu/assert";
 import { kernelSuite, runScriptIn, startIn, toolSuite, type Place } from "../src/testing/index.ts";
 import { BACKENDS, deployByBpftool, endpoint, SERVICE, withDataPath, type DataPathSetup } from "./testing/index.ts";
 
-/** The same stories with the programs loaded and attached by our loader, and by bpftool from an object file. */
+/** The same stories with programs loaded by our loader, and by bpftool from an object file. */
 const ways: readonly (readonly [test: ReturnType<typeof kernelSuite>, setup: DataPathSetup])[] = [
   [kernelSuite("data path: the article's stories"), {}],
   [
-    toolSuite("data path: the article's stories, with an object file that bpftool loads and attaches", ["bpftool"], {
+    toolSuite("data path: the article's stories, with an object file loaded by bpftool", ["bpftool"], {
       kernel: true,
     }),
     { deploy: deployByBpftool },
@@ -18,7 +18,7 @@ const ways: readonly (readonly [test: ReturnType<typeof kernelSuite>, setup: Dat
 const curlTest = toolSuite("data path: the article's story with curl", ["curl"], { kernel: true });
 const url = `http://${SERVICE.address}/`;
 
-/** Opens so many connections to the service, one after the other, and gives the answers. */
+/** A script that connects to the service `times` times in turn and prints the answers. */
 const connectOften = (times: number) => `
   import { get } from "node:http";
   const answers = [];
@@ -32,10 +32,10 @@ const connectOften = (times: number) => `
   console.log(JSON.stringify(answers));
 `;
 
-curlTest("TCP: curl gets its page, and sees itself connected to a backend", async () => {
+curlTest("TCP: curl gets its page, and reports a connection to a backend", async () => {
   await withDataPath({}, async (dataPath) => {
     const before = await dataPath.run("curl", "--silent", "--max-time", "5", url);
-    assert.is.not(before.status, 0, "nobody has this address");
+    assert.is.not(before.status, 0, "no interface has this address");
     dataPath.setService(SERVICE, "tcp", BACKENDS);
     const { status, stdout, stderr } = await dataPath.run("curl", "--silent", "--verbose", "--max-time", "5", url);
     assert.is(status, 0, stderr);
@@ -45,7 +45,7 @@ curlTest("TCP: curl gets its page, and sees itself connected to a backend", asyn
   });
 });
 
-/** A UDP socket that is told what to do line by line. */
+/** A script with a UDP socket: each line of standard input is a command. */
 const udpClient = `
   import { createSocket } from "node:dgram";
   import { once } from "node:events";
@@ -72,7 +72,7 @@ function startUdpClient(place: Place): { say: (line: string) => Promise<string>;
       child.stdin!.write(`${line}\n`);
       const [answer] = (await Promise.race([
         once(lines, "line"),
-        once(child, "exit").then(() => ["the client has ended"]),
+        once(child, "exit").then(() => ["the client ended"]),
       ])) as [string];
       return answer;
     },
@@ -85,12 +85,12 @@ for (const [test, setup] of ways) {
     await withDataPath(setup, async (dataPath) => {
       dataPath.setService(SERVICE, "tcp", BACKENDS);
       const answers = await runScriptIn<string[]>(dataPath.place, connectOften(40));
-      // Both are used: that 40 choices are all the same happens once in 2^39 runs.
+      // 40 choices are all the same once in 2^39 runs.
       assert.equal([...new Set(answers)].sort(), BACKENDS);
     });
   });
 
-  test("UDP, step by step: sent to a backend, entered in the reverse map, answered as if by the service, gone when closed", async () => {
+  test("UDP, step by step: sent to a backend, reverse entry written, reply from the service, entry deleted on close", async () => {
     await withDataPath(setup, async (dataPath) => {
       dataPath.setService(SERVICE, "udp", BACKENDS, 7);
       const client = startUdpClient(dataPath.place);

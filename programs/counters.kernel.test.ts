@@ -8,10 +8,7 @@ const test = dataPathSuite("data path: counters", { options: { metrics: true, ip
 const countersOf = (dataPath: DataPath, revNatIndex: number, { metrics }: Maps = maps4): Record<string, number> =>
   counted(dataPath.map(metrics).get(revNatIndex)!);
 
-test("connects and datagrams are counted when they are sent to a backend, replies when they are translated", async ({
-  dataPath,
-  client,
-}) => {
+test("counts connects and datagrams sent to a backend, and translated replies", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "tcp", BACKENDS, 11);
   dataPath.setService(SERVICE, "udp", BACKENDS, 12);
   for (let i = 0; i < 3; i++) await (await client.open("tcp")).connect(SERVICE);
@@ -21,10 +18,7 @@ test("connects and datagrams are counted when they are sent to a backend, replie
   assert.equal(countersOf(dataPath, 12), { translated: 5, replies: 5 });
 });
 
-test("services of the two address families have counters of their own, under the same index too", async ({
-  dataPath,
-  client,
-}) => {
+test("an IPv4 and an IPv6 service with one index have separate counters", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS, 5);
   dataPath.setService(SERVICE6, "udp", BACKENDS6, 5);
   await (await client.open("udp", 4)).exchange("hello", SERVICE);
@@ -35,7 +29,7 @@ test("services of the two address families have counters of their own, under the
   assert.equal(countersOf(dataPath, 5, maps6), { translated: 2, replies: 2 });
 });
 
-test("refused calls, and replies whose service is gone", async ({ dataPath, client }) => {
+test("counts refused calls, and replies for a removed service", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "tcp", [], 13);
   dataPath.setService(SERVICE, "udp", BACKENDS, 14);
   assert.ok(await errnoOf((await client.open("tcp")).connect(SERVICE)));
@@ -45,15 +39,15 @@ test("refused calls, and replies whose service is gone", async ({ dataPath, clie
   dataPath.removeService(SERVICE, "udp");
   await socket.receive();
   assert.equal(countersOf(dataPath, 13), { noBackend: 1 });
-  assert.equal(countersOf(dataPath, NO_SERVICE), { reverseMisses: 1 }, "its own counters are gone with it");
+  assert.equal(countersOf(dataPath, NO_SERVICE), { reverseMisses: 1 }, "its own counters are deleted with it");
 });
 
-test("a call whose service has no counters goes where it goes", async ({ dataPath, client }) => {
+test("a call to a service without counters is translated as usual", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS, 15);
   dataPath.map(maps4.metrics).delete(15);
   const { port, address } = await (await client.open("udp")).exchange("hello", SERVICE);
   assert.equal({ port, address }, SERVICE);
-  assert.not(dataPath.map(maps4.metrics).has(15), "no program makes any");
+  assert.not(dataPath.map(maps4.metrics).has(15), "programs create no counters");
 });
 
 test.run();

@@ -1,4 +1,4 @@
-/** Sockets of the host and of a container that ask for the same service, of which the load balancer leaves some alone. */
+/** Exempt sockets: the host and a container ask for the same service, and the load balancer exempts one of them. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -19,7 +19,7 @@ import {
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
-/** Ways to a service: family of the socket, the service, its backend, and what the socket calls the service. */
+/** Ways to a service: family of the socket, service, backends, and the address that the socket uses. */
 const ways = [
   { family: 4, service: SERVICE, backends: BACKENDS, asked: SERVICE },
   { family: 6, service: SERVICE, backends: BACKENDS, asked: { ...SERVICE, address: `::ffff:${SERVICE.address}` } },
@@ -27,7 +27,7 @@ const ways = [
 ] as const;
 const protocols = ["tcp", "udp"] as const;
 
-/** Who answers a new socket. */
+/** The backend that answers a new socket. */
 async function answer(client: SocketClient, protocol: "tcp" | "udp", family: 4 | 6, asked: Endpoint): Promise<string> {
   const socket = await client.open(protocol, family);
   try {
@@ -39,7 +39,7 @@ async function answer(client: SocketClient, protocol: "tcp" | "udp", family: 4 |
   }
 }
 
-/** In these tests nobody has a service's address: who is left alone has no way there. */
+/** No interface has a service's address, so the call of an exempt socket fails with ENETUNREACH. */
 async function isBalanced(client: SocketClient, way: (typeof ways)[number]): Promise<boolean> {
   const answers = [];
   for (const protocol of protocols) {
@@ -71,7 +71,7 @@ const loopback = dataPathSuite("data path: a service of the host's network names
 });
 
 loopback(
-  "the loopback address at a node port is the host's service to the host, and a container's own server to the container",
+  "a node port on loopback is the service for the host, and the container's own server for the container",
   async ({ dataPath, client }) => {
     const container = dataPath.client("container");
     for (const [address, family, asked, backend] of [
@@ -97,7 +97,7 @@ loopback.run();
 
 const hostOnly = suiteWith("only the host's network namespace", { hostNamespaceOnly: true });
 
-hostOnly("the host is balanced, a container is not", async ({ dataPath, client }) => {
+hostOnly("the host is balanced, a container is exempt", async ({ dataPath, client }) => {
   const container = dataPath.client("container");
   setServices(dataPath);
   for (const way of ways) {
@@ -126,7 +126,7 @@ optOut("a network namespace opts out, and back in", async ({ dataPath, client })
 });
 
 optOut(
-  "200 changes: an open socket is left alone while its network namespace has opted out, and not a datagram longer",
+  "200 changes: an open socket is exempt exactly while its network namespace is opted out",
   async ({ dataPath, client }) => {
     const { netnsCookie } = dataPath.identity("host");
     setServices(dataPath);
@@ -147,38 +147,35 @@ optOut(
   },
 );
 
-optOut(
-  "a cgroup opts out: processes in it and below it, for as long as they are there",
-  async ({ dataPath, client }) => {
-    const { cgroup } = dataPath.place;
-    const container = dataPath.client("container");
-    const { cgroupIds } = dataPath.identity("container");
-    setServices(dataPath);
-    const pod = cgroupIds[2]!;
-    dataPath.map(optOutCgroups).set(pod, 1);
-    dataPath.services.announce();
-    const deeper = join(dataPath.placeOf("container").cgroup, "made-later");
-    mkdirSync(deeper);
-    try {
-      for (const [place, balanced] of [
-        [undefined, false],
-        [deeper, false],
-        [join(cgroup, "pod"), false],
-        [cgroup, true],
-        [dataPath.placeOf("container").cgroup, false],
-      ] as const) {
-        if (place !== undefined) enterCgroup(place, container.pid);
-        for (const way of ways) assert.is(await isBalanced(container, way), balanced, place);
-      }
-      assert.ok(await isBalanced(client, ways[0]));
-    } finally {
-      await container.kill();
-      await removeCgroup(deeper);
+optOut("a cgroup opts out: the processes in it and below it, while they stay there", async ({ dataPath, client }) => {
+  const { cgroup } = dataPath.place;
+  const container = dataPath.client("container");
+  const { cgroupIds } = dataPath.identity("container");
+  setServices(dataPath);
+  const pod = cgroupIds[2]!;
+  dataPath.map(optOutCgroups).set(pod, 1);
+  dataPath.services.announce();
+  const deeper = join(dataPath.placeOf("container").cgroup, "made-later");
+  mkdirSync(deeper);
+  try {
+    for (const [place, balanced] of [
+      [undefined, false],
+      [deeper, false],
+      [join(cgroup, "pod"), false],
+      [cgroup, true],
+      [dataPath.placeOf("container").cgroup, false],
+    ] as const) {
+      if (place !== undefined) enterCgroup(place, container.pid);
+      for (const way of ways) assert.is(await isBalanced(container, way), balanced, place);
     }
-  },
-);
+    assert.ok(await isBalanced(client, ways[0]));
+  } finally {
+    await container.kill();
+    await removeCgroup(deeper);
+  }
+});
 
-optOut("what is connected stays connected, over TCP and UDP", async ({ dataPath, client }) => {
+optOut("opting out keeps existing connections, TCP and UDP", async ({ dataPath, client }) => {
   const { netnsCookie } = dataPath.identity("host");
   setServices(dataPath);
   for (const { family, asked, backends } of ways) {
@@ -200,7 +197,7 @@ optOut.run();
 
 const self = suiteWith("a backend that asks for its own service", { skipSelf: true });
 
-self("it is left alone, and others are not", async ({ dataPath, client }) => {
+self("the backend is exempt, other clients are balanced", async ({ dataPath, client }) => {
   const container = dataPath.client("container");
   const { netnsCookie } = dataPath.identity("container");
   for (const { service } of ways)
@@ -217,34 +214,31 @@ self.run();
 
 const maglev = suiteWith("Maglev by source", { maglev: true });
 
-maglev(
-  "a network namespace comes to one backend, over TCP and UDP, at any time; another has its own",
-  async ({ dataPath, client }) => {
-    const clients = { host: client, container: dataPath.client("container") };
-    const came = async (party: Party) => {
-      const found = new Set<string>();
-      for (const { family, asked } of ways.slice(0, 2)) {
-        for (const protocol of protocols)
-          for (let i = 0; i < 8; i++) found.add(await answer(clients[party], protocol, family, asked));
-      }
-      return [...found];
-    };
-    const table = Array.from({ length: 251 }, (_, i) => BACKENDS[i % 2]!);
-    for (const protocol of protocols)
-      dataPath.services.set(SERVICE, protocol, table, {
-        flags: ServiceFlag.MAGLEV,
-        revNatIndex: protocol === "tcp" ? 1 : 2,
-      });
-    for (const party of ["host", "container"] as const) assert.is((await came(party)).length, 1, "by the cookie");
-    // Slots 100 and 101 of 251, the middle of each.
-    for (const [party, slot] of [
-      ["host", 100],
-      ["container", 101],
-    ] as const) {
-      dataPath.map(sources).set(dataPath.identity(party).netnsCookie, Math.floor(((slot + 0.5) / 251) * 2 ** 32));
+maglev("each network namespace always reaches one backend, over TCP and UDP", async ({ dataPath, client }) => {
+  const clients = { host: client, container: dataPath.client("container") };
+  const came = async (party: Party) => {
+    const found = new Set<string>();
+    for (const { family, asked } of ways.slice(0, 2)) {
+      for (const protocol of protocols)
+        for (let i = 0; i < 8; i++) found.add(await answer(clients[party], protocol, family, asked));
     }
-    assert.equal(await came("host"), [BACKENDS[0]]);
-    assert.equal(await came("container"), [BACKENDS[1]]);
-  },
-);
+    return [...found];
+  };
+  const table = Array.from({ length: 251 }, (_, i) => BACKENDS[i % 2]!);
+  for (const protocol of protocols)
+    dataPath.services.set(SERVICE, protocol, table, {
+      flags: ServiceFlag.MAGLEV,
+      revNatIndex: protocol === "tcp" ? 1 : 2,
+    });
+  for (const party of ["host", "container"] as const) assert.is((await came(party)).length, 1, "chosen by the cookie");
+  // The middle of slots 100 and 101 of 251.
+  for (const [party, slot] of [
+    ["host", 100],
+    ["container", 101],
+  ] as const) {
+    dataPath.map(sources).set(dataPath.identity(party).netnsCookie, Math.floor(((slot + 0.5) / 251) * 2 ** 32));
+  }
+  assert.equal(await came("host"), [BACKENDS[0]]);
+  assert.equal(await came("container"), [BACKENDS[1]]);
+});
 maglev.run();

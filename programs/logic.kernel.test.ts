@@ -1,4 +1,4 @@
-/** The load balancer's logic, on the kernel: the cases that logic.test.ts plays in the simulator, with the same outcome, on real sockets. */
+/** Plays the cases of logic.test.ts with real sockets on the kernel, and expects the same outcome as in the simulator. */
 import * as assert from "uvu/assert";
 import { dataPathSuite, type SocketClient } from "./testing/index.ts";
 import { KernelStage } from "./testing/logic/kernel-stage.ts";

@@ -9,10 +9,10 @@ const builds: readonly (readonly [
   streams: string,
   datagrams: string,
 ])[] = [
-  ["as it is unless something else is asked for", {}, "ECONNREFUSED", "EHOSTUNREACH"],
+  ["by default", {}, "ECONNREFUSED", "EHOSTUNREACH"],
   ["ECONNREFUSED for all", { noBackendErrno: Errno.ECONNREFUSED }, "ECONNREFUSED", "ECONNREFUSED"],
   ["EHOSTUNREACH for all", { noBackendErrno: Errno.EHOSTUNREACH }, "EHOSTUNREACH", "EHOSTUNREACH"],
-  // A kernel without bpf_set_retval has EPERM alone to say; built for it, the programs do so on any kernel.
+  // Without bpf_set_retval a program can only return EPERM, on any kernel.
   ["without bpf_set_retval", { setRetval: false, noBackendErrno: Errno.ECONNREFUSED }, "EPERM", "EPERM"],
 ];
 

@@ -1,4 +1,4 @@
-/** What open sockets see of a service that changes. */
+/** Open sockets while their service changes. */
 import * as assert from "uvu/assert";
 import {
   BACKENDS,
@@ -11,12 +11,12 @@ import {
 } from "./testing/index.ts";
 
 const THIRD = "20.0.0.2:81";
-const test = dataPathSuite("data path: services that change", {
+const test = dataPathSuite("data path: changing services", {
   options: { rememberStreams: true },
   backends: { tcp: BACKENDS, udp: [...BACKENDS, THIRD] },
 });
 
-/** A socket that has asked the service, and the backend that it was given. */
+/** Sends a datagram to the service and returns the backend that answers. */
 async function asking(dataPath: DataPath, socket: ClientSocket): Promise<string> {
   const { text, ...source } = await socket.exchange("hello", SERVICE);
   assert.equal(source, SERVICE);
@@ -24,7 +24,7 @@ async function asking(dataPath: DataPath, socket: ClientSocket): Promise<string>
   return text;
 }
 
-test("its backend removed: the next datagram goes to one that remains", async ({ dataPath, client }) => {
+test("backend removed: the next datagram goes to a remaining one", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS);
   const socket = await client.open("udp");
   const first = await asking(dataPath, socket);
@@ -34,13 +34,13 @@ test("its backend removed: the next datagram goes to one that remains", async ({
   assert.equal(
     dataPath.reverseEntries(),
     [reverseEntry(socket, SERVICE, remaining)],
-    "the old backend's entry is gone",
+    "the old backend's entry is deleted",
   );
   await socket.close();
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("its backend removed: the answer to what was sent before still comes from the service", async ({
+test("backend removed: the answer to an earlier datagram still comes from the service", async ({
   dataPath,
   client,
 }) => {
@@ -56,13 +56,10 @@ test("its backend removed: the answer to what was sent before still comes from t
   assert.equal(await socket.receive(), { text: first, ...SERVICE });
 });
 
-test("other backends added and removed: each socket stays with its own, connected or not", async ({
-  dataPath,
-  client,
-}) => {
+test("other backends added and removed: each socket keeps its own, connected or not", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   const sockets = [];
-  // So many would not all come to the same backend by chance, were they to choose anew.
+  // Ten sockets that chose anew would not all choose the same backend.
   for (let i = 0; i < 10; i++) sockets.push(await client.open("udp"));
   const connected = await client.open("udp");
   await connected.connect(SERVICE);
@@ -78,24 +75,24 @@ test("other backends added and removed: each socket stays with its own, connecte
   );
 });
 
-test("200 changes: an open socket never hears from a backend that was removed before it asked", async ({
+test("200 changes: every answer comes from a backend that the service has at the time of the call", async ({
   dataPath,
   client,
 }) => {
   const all = [...BACKENDS, THIRD];
   const socket = await client.open("udp");
   for (let i = 0; i < 200; i++) {
-    // Every set of one or more backends comes up again and again.
+    // Cycles through every non-empty set of backends.
     const backends = all.filter((_, bit) => ((i % 7) + 1) & (1 << bit));
     dataPath.setService(SERVICE, "udp", backends);
     const { text, ...source } = await socket.exchange("hello", SERVICE);
     assert.equal(source, SERVICE);
-    assert.ok(backends.includes(text), `${text} answered, of ${backends.join(", ")}`);
+    assert.ok(backends.includes(text), `${text} answered; backends are ${backends.join(", ")}`);
     assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, text)]);
   }
 });
 
-test("removed: its backends' answers come from themselves, and the entry goes", async ({ dataPath, client }) => {
+test("service removed: an answer comes from its backend, and the entry is deleted", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS);
   const socket = await client.open("udp");
   const backend = await asking(dataPath, socket);
@@ -105,7 +102,7 @@ test("removed: its backends' answers come from themselves, and the entry goes", 
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("replaced by another service on the same address: answers of the former are not its own", async ({
+test("replaced by a service on the same address: an answer of the old one comes from its backend", async ({
   dataPath,
   client,
 }) => {
@@ -120,14 +117,14 @@ test("replaced by another service on the same address: answers of the former are
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1], 2)]);
 });
 
-test("removed, an older flow's: its answer comes from the backend, and the entry goes", async ({
+test("service of an older flow removed: the answer comes from its backend, and the entry is deleted", async ({
   dataPath,
   client,
 }) => {
   const socket = await client.open("udp");
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   await socket.send("hello", SERVICE);
-  // Four more make it one of the older flows.
+  // Four more flows make it an older one.
   for (let i = 0; i < 4; i++) {
     const service = { address: "100.0.0.2", port: 1000 + i };
     dataPath.setService(service, "udp", [`20.0.0.1:${1000 + i}`], 10 + i);
@@ -141,7 +138,7 @@ test("removed, an older flow's: its answer comes from the backend, and the entry
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("removed and put back: the socket is served again", async ({ dataPath, client }) => {
+test("service removed and added again: the socket is balanced again", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   const socket = await client.open("udp");
   await asking(dataPath, socket);
@@ -151,7 +148,7 @@ test("removed and put back: the socket is served again", async ({ dataPath, clie
   assert.equal(dataPath.reverseEntries(), [reverseEntry(socket, SERVICE, BACKENDS[1])]);
 });
 
-test("a connection over TCP outlives the removal of its backend and of the service", async ({ dataPath, client }) => {
+test("a TCP connection outlives the removal of its backend and of the service", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "tcp", [BACKENDS[0]]);
   const socket = await client.open("tcp");
   await socket.connect(SERVICE);
@@ -162,7 +159,7 @@ test("a connection over TCP outlives the removal of its backend and of the servi
   assert.equal(await socket.peer(), SERVICE);
   dataPath.removeService(SERVICE, "tcp");
   assert.is(await ask(), BACKENDS[0]);
-  assert.equal(await socket.peer(), endpoint(BACKENDS[0]), "a service that is gone is nobody's peer");
+  assert.equal(await socket.peer(), endpoint(BACKENDS[0]), "getpeername does not return a removed service");
 });
 
 test.run();

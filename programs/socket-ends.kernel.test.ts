@@ -1,7 +1,4 @@
-/**
- * No stale entry, ever: however a socket ends, none of its entries stays in the
- * reverse map. Every way to talk to a service × every way to end.
- */
+/** However a socket ends, its reverse entries are deleted: each way to talk to a service × each way to end. */
 import * as assert from "uvu/assert";
 import { runIn } from "../src/testing/index.ts";
 import {
@@ -18,7 +15,7 @@ import {
 
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
-/** Kinds of addresses: family of the socket, the service, the backend, and what the socket calls the service. */
+/** Kinds of addresses: family of the socket, service, backend, and the address that the socket uses. */
 const families = [
   { name: "IPv4", family: 4, service: SERVICE, backend: BACKENDS[0], asked: SERVICE },
   {
@@ -66,9 +63,9 @@ const uses: readonly Use[] = [
   },
 ];
 
-/** Aborts a socket as an administrator does; false where the kernel cannot (CONFIG_INET_DIAG_DESTROY). */
+/** Aborts a socket with `ss --kill`; false where the kernel cannot (CONFIG_INET_DIAG_DESTROY). */
 async function abort({ place }: DataPath, kind: "tcp" | "udp", localPort: number): Promise<boolean> {
-  // `ss` lists what it has closed; a kernel that cannot close says so on standard error.
+  // `ss` lists the closed sockets; where the kernel cannot close any, it reports that on standard error.
   const { stdout, stderr } = await runIn(
     place,
     "ss",
@@ -83,7 +80,7 @@ async function abort({ place }: DataPath, kind: "tcp" | "udp", localPort: number
   return true;
 }
 
-// Streams too have something to remember here, and so something to forget.
+// With rememberStreams, TCP sockets have state to clean up too.
 const test = dataPathSuite("data path: how sockets end", { options: { ipv6: true, rememberStreams: true } });
 
 for (const { name: familyName, family, service, backend, asked } of families) {
@@ -124,7 +121,7 @@ for (const { name: familyName, family, service, backend, asked } of families) {
       assert.equal(context.dataPath.reverseEntries(), []);
     });
 
-    test(`${name}: duplicated; the last descriptor counts`, async (context) => {
+    test(`${name}: duplicated; the last close deletes the entry`, async (context) => {
       const socket = await start(context);
       const duplicate = await socket.duplicate();
       await socket.close();
@@ -136,7 +133,7 @@ for (const { name: familyName, family, service, backend, asked } of families) {
   }
 }
 
-test("a socket that talks to both families' services", async ({ dataPath, client }) => {
+test("a socket that uses an IPv4 and an IPv6 service", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   dataPath.setService(SERVICE6, "udp", [BACKENDS6[0]], 2);
   const mapped = { ...SERVICE, address: `::ffff:${SERVICE.address}` };
@@ -153,7 +150,7 @@ test("a socket that talks to both families' services", async ({ dataPath, client
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("an IPv6 socket that talks to an IPv6 service and then becomes an IPv4 socket", async ({ dataPath, client }) => {
+test("an IPv6 socket that uses an IPv6 service and then becomes an IPv4 socket", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   dataPath.setService(SERVICE6, "udp", [BACKENDS6[0]], 2);
   const socket = await client.open("udp", 6);

@@ -1,7 +1,4 @@
-/**
- * No stale entry, ever: whatever a socket does before it ends, the reverse map
- * holds the entries of open sockets, and no others.
- */
+/** Whatever a socket does before it ends, the reverse map holds exactly the entries of open sockets. */
 import { dirname } from "node:path";
 import * as assert from "uvu/assert";
 import { enterCgroup } from "../src/testing/index.ts";
@@ -11,7 +8,7 @@ import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } fro
 const MANY = 50;
 const manyBackends = Array.from({ length: MANY }, (_, i) => `20.0.0.1:${8001 + i}`);
 const manyServices = Array.from({ length: MANY }, (_, i) => ({ address: `100.0.1.${i + 1}`, port: 53 }));
-/** A service whose backend answers, another one, and one whose backend refuses TCP and UDP. */
+/** Besides `SERVICE`: another one whose backend answers, and one whose backend refuses TCP and UDP. */
 const [OTHER, REFUSING] = [
   { address: "100.0.0.2", port: 80 },
   { address: "100.0.0.3", port: 80 },
@@ -19,21 +16,21 @@ const [OTHER, REFUSING] = [
 const DIRECT = endpoint(BACKENDS[1]);
 
 for (const [what, recentInReverseMap] of [
-  ["recent flows entered too", true],
-  ["older flows alone", false],
+  ["all flows in the reverse map", true],
+  ["only older flows in the reverse map", false],
 ] as const) {
-  /** Of the flows that a socket remembers, in the order in which they were used, what the reverse map has. */
+  /** The entries that the reverse map holds, sorted. @param entries all flows of the socket, in order of use */
   const entered = (entries: readonly string[]): string[] =>
     (recentInReverseMap ? [...entries] : entries.slice(0, -RECENT_FLOWS)).sort();
 
   const test = dataPathSuite(`data path: no stale entry, ${what}`, {
-    // Streams too have something to remember, and so something to forget.
+    // With rememberStreams, TCP sockets have state to clean up too.
     options: { rememberStreams: true, recentInReverseMap },
     backends: { tcp: BACKENDS, udp: [...BACKENDS, ...manyBackends] },
   });
 
   test.before.each(({ dataPath }) => {
-    assert.equal(dataPath.reverseEntries(), [], "the test before has left something");
+    assert.equal(dataPath.reverseEntries(), [], "the previous test left entries");
     for (const protocol of ["tcp", "udp"] as const) {
       dataPath.setService(SERVICE, protocol, [BACKENDS[0]], 1);
       dataPath.setService(OTHER, protocol, [BACKENDS[1]], 2);
@@ -41,7 +38,7 @@ for (const [what, recentInReverseMap] of [
     }
   });
 
-  test("TCP that the backend refuses, blocking and not", async ({ dataPath, client }) => {
+  test("TCP, refused by the backend, blocking and not", async ({ dataPath, client }) => {
     for (const how of ["connect", "connectNonBlocking"] as const) {
       const socket = await client.open("tcp");
       assert.is(await errnoOf(socket[how](REFUSING)), "ECONNREFUSED");
@@ -50,7 +47,7 @@ for (const [what, recentInReverseMap] of [
     }
   });
 
-  test("TCP that is refused, and then connects to another service", async ({ dataPath, client }) => {
+  test("TCP, refused, then connected to another service", async ({ dataPath, client }) => {
     const socket = await client.open("tcp");
     assert.is(await errnoOf(socket.connect(REFUSING)), "ECONNREFUSED");
     await socket.connect(OTHER);
@@ -59,7 +56,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("UDP that the backend refuses", async ({ dataPath, client }) => {
+  test("UDP, refused by the backend", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
     await socket.connect(REFUSING);
     assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
@@ -82,7 +79,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("UDP, connected to a service and then to what is none", async ({ dataPath, client }) => {
+  test("UDP, connected to a service, then to a non-service", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
     await socket.connect(SERVICE);
     await socket.exchange("hello");
@@ -93,7 +90,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("UDP, connected to a service and then to its backend directly", async ({ dataPath, client }) => {
+  test("UDP, connected to a service, then to its backend directly", async ({ dataPath, client }) => {
     const backend = endpoint(BACKENDS[0]);
     const socket = await client.open("udp");
     await socket.connect(SERVICE);
@@ -105,7 +102,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("UDP, its connection dissolved (AF_UNSPEC)", async ({ dataPath, client }) => {
+  test("UDP, disconnected (AF_UNSPEC)", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
     await socket.connect(SERVICE);
     await socket.exchange("hello");
@@ -116,7 +113,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("TCP, its connection dissolved (AF_UNSPEC) and made anew", async ({ dataPath, client }) => {
+  test("TCP, disconnected (AF_UNSPEC) and connected again", async ({ dataPath, client }) => {
     const socket = await client.open("tcp");
     await socket.connect(SERVICE);
     await socket.dissolve();
@@ -126,7 +123,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("100 datagrams on one socket are one entry", async ({ dataPath, client }) => {
+  test("100 datagrams on one socket make one entry", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
     for (let i = 0; i < 100; i++) await socket.exchange("hello", SERVICE);
     assert.equal(dataPath.reverseEntries(), entered([reverseEntry(socket, SERVICE, BACKENDS[0])]));
@@ -134,7 +131,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  // 4 flows of a socket are kept whole, 32 older ones in the reverse map alone; of more, those used longest ago are given up.
+  // A socket stores 4 flows whole and 32 older ones in the reverse map; beyond that the least recently used are dropped.
   for (const [count, kept] of [
     [3, 3],
     [6, 6],
@@ -161,18 +158,14 @@ for (const [what, recentInReverseMap] of [
           ),
           `${round} round`,
         );
-        // All replies are taken after all were sent: when they are, most are of flows that are no longer recent.
+        // Read all replies only after all requests were sent, so most belong to older flows.
         const sources = new Map<string, string>();
         for (let i = 0; i < count; i++) {
           const { text, address, port } = await socket.receive();
           sources.set(text, `${address}:${port}`);
         }
         for (const { service, backend } of asked.slice(-kept)) {
-          assert.is(
-            sources.get(backend),
-            `${service.address}:${service.port}`,
-            `the reply of ${backend} in the ${round} round`,
-          );
+          assert.is(sources.get(backend), `${service.address}:${service.port}`, `reply of ${backend}, ${round} round`);
         }
       }
       await socket.close();
@@ -180,7 +173,7 @@ for (const [what, recentInReverseMap] of [
     });
   }
 
-  test("a service moves to the backend of an older flow: its entry stays while it is one of the last 36", async ({
+  test("a service moves to the backend of an older flow: its entry stays among the last 36", async ({
     dataPath,
     client,
   }) => {
@@ -191,7 +184,7 @@ for (const [what, recentInReverseMap] of [
       setUp(i);
       await socket.send("hello", manyServices[i]!);
     }
-    // The flow to service 0 is now an older one; service 4 is recent, and goes where that was.
+    // The flow to service 0 is an older one now. Move service 4, a recent flow, to its backend.
     setUp(4, manyBackends[0]);
     await socket.send("hello", manyServices[4]!);
     for (let i = 5; i < 5 + 35; i++) {
@@ -209,10 +202,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("a socket whose process has left the cgroup is served, and cleaned up after, as before", async ({
-    dataPath,
-    client,
-  }) => {
+  test("a socket whose process left the cgroup is still balanced and cleaned up", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
     await socket.exchange("hello", SERVICE);
     enterCgroup(dirname(dataPath.place.cgroup), client.pid);
@@ -230,27 +220,24 @@ for (const [what, recentInReverseMap] of [
   test.run();
 }
 
-const full = dataPathSuite("data path: a reverse map that is too small", { reverseEntries: 256 });
+const full = dataPathSuite("data path: a reverse map too small", { reverseEntries: 256 });
 
-full(
-  "every open socket is answered by the service, and when they are closed nothing is left",
-  async ({ dataPath, client }) => {
-    dataPath.setService(SERVICE, "udp", BACKENDS);
-    const sockets = [];
-    for (let i = 0; i < 1_000; i++) {
-      const socket = await client.open("udp");
-      await socket.send("hello", SERVICE);
-      sockets.push(socket);
-    }
-    const kept = dataPath.reverseEntries().length;
-    assert.ok(kept > 0 && kept <= 256, `${kept} entries`);
-    for (const socket of sockets) {
-      const { address, port } = await socket.receive();
-      assert.equal({ address, port }, SERVICE);
-    }
-    await client.kill();
-    assert.equal(dataPath.reverseEntries(), []);
-  },
-);
+full("every open socket is answered by the service, and closing them leaves no entry", async ({ dataPath, client }) => {
+  dataPath.setService(SERVICE, "udp", BACKENDS);
+  const sockets = [];
+  for (let i = 0; i < 1_000; i++) {
+    const socket = await client.open("udp");
+    await socket.send("hello", SERVICE);
+    sockets.push(socket);
+  }
+  const kept = dataPath.reverseEntries().length;
+  assert.ok(kept > 0 && kept <= 256, `${kept} entries`);
+  for (const socket of sockets) {
+    const { address, port } = await socket.receive();
+    assert.equal({ address, port }, SERVICE);
+  }
+  await client.kill();
+  assert.equal(dataPath.reverseEntries(), []);
+});
 
 full.run();

@@ -9,10 +9,7 @@ for (const [rememberStreams, peer] of [
 ] as const) {
   const test = dataPathSuite(`data path: TCP, rememberStreams ${rememberStreams}`, { options: { rememberStreams } });
 
-  test(`a connection, asked for its peer, names ${peer}; the reverse map has no part in it`, async ({
-    dataPath,
-    client,
-  }) => {
+  test(`getpeername of a connection returns ${peer}; the reverse map stays empty`, async ({ dataPath, client }) => {
     dataPath.setService(SERVICE, "tcp", [BACKENDS[1]]);
     const socket = await client.open("tcp");
     await socket.connect(SERVICE);
@@ -21,7 +18,7 @@ for (const [rememberStreams, peer] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  test("a connect that does not wait", async ({ dataPath, client }) => {
+  test("a non-blocking connect", async ({ dataPath, client }) => {
     dataPath.setService(SERVICE, "tcp", [BACKENDS[0]]);
     const socket = await client.open("tcp");
     await socket.connectNonBlocking(SERVICE);
@@ -36,7 +33,7 @@ for (const [rememberStreams, peer] of [
     assert.is((await socket.exchange(GET)).text, BACKENDS[0]);
   });
 
-  test("a connection that is opened by sending (TCP Fast Open)", async ({ dataPath, client }) => {
+  test("a connection opened by sending (TCP Fast Open)", async ({ dataPath, client }) => {
     dataPath.setService(SERVICE, "tcp", [BACKENDS[0]]);
     const socket = await client.open("tcp");
     await socket.fastOpen(GET, SERVICE);

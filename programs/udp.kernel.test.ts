@@ -5,11 +5,11 @@ const OTHER = { address: "100.0.0.2", port: 53 };
 
 const test = dataPathSuite("data path: UDP");
 
-test("sockets are spread over the backends, and each stays with its own", async ({ dataPath, client }) => {
+test("sockets spread over the backends, and each keeps its own", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS);
   const seen = new Set<string>();
   const expected = [];
-  // That 40 sockets, whose numbers follow one another, all have the same backend would be no spreading at all.
+  // 40 sockets with consecutive cookies must not all get the same backend.
   for (let i = 0; i < 40; i++) {
     const socket = await client.open("udp");
     const { text, ...source } = await socket.exchange("hello", SERVICE);
@@ -22,10 +22,7 @@ test("sockets are spread over the backends, and each stays with its own", async 
   assert.equal(dataPath.reverseEntries(), expected.sort());
 });
 
-test("a connected socket is answered by the service, and is told that the service is its peer", async ({
-  dataPath,
-  client,
-}) => {
+test("a connected socket: replies and getpeername show the service", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS, 3);
   const socket = await client.open("udp");
   await socket.connect(SERVICE);
@@ -37,7 +34,7 @@ test("a connected socket is answered by the service, and is told that the servic
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("a connected socket may also send to a service that it names", async ({ dataPath, client }) => {
+test("a connected socket may also send to another service by address", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   dataPath.setService(OTHER, "udp", [BACKENDS[1]], 2);
   const socket = await client.open("udp");
@@ -47,12 +44,12 @@ test("a connected socket may also send to a service that it names", async ({ dat
     dataPath.reverseEntries(),
     [reverseEntry(socket, SERVICE, BACKENDS[0], 1), reverseEntry(socket, OTHER, BACKENDS[1], 2)].sort(),
   );
-  // The other backend's answer is dropped by the kernel: this socket hears its peer alone.
+  // The kernel drops the other backend's answer: a connected socket receives only from its peer.
   assert.equal(await socket.exchange("hello"), { text: BACKENDS[0], ...SERVICE });
   assert.equal(await socket.peer(), SERVICE);
 });
 
-test("two services behind the same backend, on one socket: the answer is of the one that was asked last", async ({
+test("two services with one backend, on one socket: the reply comes from the service asked last", async ({
   dataPath,
   client,
 }) => {
@@ -69,7 +66,7 @@ test("two services behind the same backend, on one socket: the answer is of the 
   }
 });
 
-test("the service and its backend's own address, on one socket", async ({ dataPath, client }) => {
+test("a service and its backend's own address, on one socket", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]]);
   const socket = await client.open("udp");
   const backend = endpoint(BACKENDS[0]);
@@ -87,7 +84,7 @@ test("the service and its backend's own address, on one socket", async ({ dataPa
 test("UDP-Lite has services of its own", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", [BACKENDS[0]], 1);
   dataPath.setService(SERVICE, "udplite", [BACKENDS[1]], 2);
-  // Unconnected only: the kernel runs no connect program for it.
+  // Unconnected only: the kernel runs no connect program for UDP-Lite.
   const socket = await client.openIfSupported("udplite", "UDP-Lite services");
   if (socket === undefined) return;
   await socket.send("hello", SERVICE);

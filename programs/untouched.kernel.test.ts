@@ -1,15 +1,15 @@
 import * as assert from "uvu/assert";
 import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } from "./testing/index.ts";
 
-const test = dataPathSuite("data path: what is no service", {
+const test = dataPathSuite("data path: destinations that are not services", {
   addresses: ["20.0.0.1", "20.0.0.2", SERVICE.address],
   backends: { tcp: [...BACKENDS, `${SERVICE.address}:81`], udp: [...BACKENDS, `${SERVICE.address}:81`] },
 });
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
-/** The service's address, at a port that is none. */
+/** The service's address at a port without a service. */
 const BESIDE = { ...SERVICE, port: 81 };
 
-test("a destination that is no service stays as it is: where it goes, who answers, who the peer is", async ({
+test("a non-service destination is untouched: answers, replies and getpeername are its own", async ({
   dataPath,
   client,
 }) => {
@@ -32,7 +32,7 @@ test("a destination that is no service stays as it is: where it goes, who answer
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("a socket that talks to a backend directly is answered by the backend, whatever other sockets do", async ({
+test("a socket that asks a backend directly gets its replies, whatever other sockets do", async ({
   dataPath,
   client,
 }) => {
@@ -43,7 +43,7 @@ test("a socket that talks to a backend directly is answered by the backend, what
   assert.equal(dataPath.reverseEntries(), [reverseEntry(through, SERVICE, BACKENDS[0])]);
 });
 
-test("a TCP and a UDP service on the same address and port are two", async ({ dataPath, client }) => {
+test("a TCP and a UDP service may share an address and port", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "tcp", [BACKENDS[0]], 1);
   dataPath.setService(SERVICE, "udp", [BACKENDS[1]], 2);
   const udp = await client.open("udp");
@@ -55,13 +55,13 @@ test("a TCP and a UDP service on the same address and port are two", async ({ da
   dataPath.removeService(SERVICE, "udp");
   const connected = await client.open("udp");
   await connected.connect(SERVICE);
-  assert.is(await errnoOf(connected.exchange("hello")), "ECONNREFUSED", "nobody answers for UDP any more");
+  assert.is(await errnoOf(connected.exchange("hello")), "ECONNREFUSED", "no UDP service any more");
   const another = await client.open("tcp");
   await another.connect(SERVICE);
   assert.is((await another.exchange(GET)).text, BACKENDS[0]);
 });
 
-test("built without IPv6: an IPv6 socket goes to the mapped address itself, since its replies could not be translated", async ({
+test("built without IPv6: an IPv6 socket reaches the mapped address itself, as its replies could not be translated", async ({
   dataPath,
   client,
 }) => {
@@ -78,7 +78,7 @@ test("built without IPv6: an IPv6 socket goes to the mapped address itself, sinc
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("port 0 is no service's, and fails as it does without programs", async ({ dataPath, client }) => {
+test("port 0 is never a service, and fails as without programs", async ({ dataPath, client }) => {
   for (const protocol of ["tcp", "udp"] as const) dataPath.setService(SERVICE, protocol, BACKENDS);
   const nowhere = { ...SERVICE, port: 0 };
   assert.is(await errnoOf((await client.open("tcp")).connect(nowhere)), "ECONNREFUSED");
@@ -86,7 +86,7 @@ test("port 0 is no service's, and fails as it does without programs", async ({ d
   assert.equal(dataPath.reverseEntries(), []);
 });
 
-test("a protocol that no service is for passes: UDP-Lite beside a UDP service", async ({ dataPath, client }) => {
+test("a protocol without a service passes: UDP-Lite beside a UDP service", async ({ dataPath, client }) => {
   dataPath.setService(SERVICE, "udp", BACKENDS);
   const socket = await client.openIfSupported("udplite", "UDP-Lite beside a UDP service");
   if (socket === undefined) return;

@@ -9,9 +9,8 @@ export interface Backends {
 }
 
 /**
- * Starts a process that serves HTTP at the TCP backends and answers each
- * datagram at the UDP ones, always with the text `address:port` of the backend
- * itself. It is ready when this returns.
+ * Starts a process that answers HTTP requests at the TCP backends and datagrams at the UDP ones with the backend's
+ * own `address:port`. Returns once it listens.
  */
 export async function startBackends(place: Place, backends: Backends): Promise<ChildProcess> {
   const child = startIn(place, process.execPath, "--input-type=module", "--eval", script, JSON.stringify(backends));
@@ -21,7 +20,7 @@ export async function startBackends(place: Place, backends: Backends): Promise<C
     once(child.stdout!, "data").then(() => "ready"),
     once(child, "exit").then(() => "exit"),
   ]);
-  if (outcome === "exit") throw new Error(`the backends could not be started: ${errors}`);
+  if (outcome === "exit") throw new Error(`cannot start the backends: ${errors}`);
   return child;
 }
 
@@ -43,7 +42,7 @@ const script = `
     await once(socket.bind(...parts(backend)), "listening");
     socket.on("message", (message, { port, address }) => socket.send(backend, port, address));
   }
-  // Ends with the test, however that ends.
+  // Exits when the test closes the pipe, even by dying.
   process.stdin.resume().on("end", () => process.exit());
   console.log("ready");
 `;

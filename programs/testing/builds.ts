@@ -1,7 +1,7 @@
-/** What the programs are built for where all of it is to be seen: in tests, snapshots, tables. */
+/** Sets of options that together show every part of the programs: for tests, snapshots and tables. */
 import { defaultOptions, type DataPathOptions } from "../options.ts";
 
-/** Depths of cgroups that may be left alone, in builds that have it. */
+/** Depths of exempt cgroups, in builds with that option. */
 export const OPT_OUT_LEVELS: readonly number[] = [2, 3];
 
 const withSwitches = (on: boolean): DataPathOptions => ({
@@ -9,15 +9,18 @@ const withSwitches = (on: boolean): DataPathOptions => ({
     Object.entries(defaultOptions).map(([name, value]) => [name, typeof value === "boolean" ? on : value]),
   ) as unknown as DataPathOptions),
   optOutCgroupLevels: on ? OPT_OUT_LEVELS : [],
-  // It would leave nothing for the services of the host's namespace alone to decide.
+  // Would make `hostNamespaceServices` pointless.
   hostNamespaceOnly: false,
-  // Never for longer than somebody listens.
+  // On only while `tsbpf monitor` runs.
   events: false,
-  // One of two ways, of which the other takes more instructions.
+  // The other value takes more instructions.
   recentInReverseMap: true,
 });
 
-/** Everything switched off that can be; as it comes; everything on that goes together; the same while somebody listens; and two that do not go with it. */
+/**
+ * `minimal`: every option off. `full`: every option on that can be combined; `events`: with events as well. The last
+ * two have options that cannot be combined with `full`.
+ */
 export const builds = {
   minimal: withSwitches(false),
   default: defaultOptions,

@@ -1,7 +1,7 @@
 import type { Infer } from "tsbpf";
 import type { Counters } from "../index.ts";
 
-/** Counters, summed over all CPUs: those that are not 0. */
+/** The non-zero counters, summed over all CPUs. */
 export function counted(perCpu: readonly Infer<Counters>[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const counters of perCpu) {

@@ -27,7 +27,7 @@ import { endpoint, entryText, type Endpoint } from "./endpoint.ts";
 import { ServiceTable, type MapOpener, type ServiceProtocol } from "./service-table.ts";
 import { SocketClient } from "./socket-client.ts";
 
-/** The article's example: a service, and the backends that stand behind it. */
+/** The article's example: a service and its backends. */
 export const SERVICE: Endpoint = { address: "100.0.0.1", port: 80 };
 export const BACKENDS = ["20.0.0.1:80", "20.0.0.2:80"] as const;
 
@@ -37,47 +37,47 @@ export const BACKENDS6 = ["[fd00:20::1]:80", "[fd00:20::2]:80"] as const;
 
 export interface DataPathSetup {
   readonly options?: Partial<DataPathOptions>;
-  /** Addresses of the network namespace; those of `BACKENDS` and `BACKENDS6` unless given. */
+  /** Addresses of the network namespace; by default those of `BACKENDS` and `BACKENDS6`. */
   readonly addresses?: readonly string[];
-  /** What answers there; `BACKENDS` and `BACKENDS6`, over TCP and UDP, unless given. */
+  /** Servers there; by default `BACKENDS` and `BACKENDS6` over TCP and UDP. */
   readonly backends?: Backends;
-  /** Room in each reverse map; enough for any test unless given. */
+  /** Size of each reverse map; by default enough for any test. */
   readonly reverseEntries?: number;
-  /** How the programs get into the kernel; by our own loader unless given. */
+  /** Loads and attaches the programs; by default our own loader. */
   readonly deploy?: Deploy;
-  /** Whether there is a container beside the host; default false. */
+  /** Whether to set up a container beside the host; default false. */
   readonly container?: boolean;
 }
 
-/** Who a process is to the programs. */
+/** How the programs identify a process. */
 export interface Identity {
-  /** Of its network namespace. */
+  /** The cookie of its network namespace. */
   readonly netnsCookie: bigint;
-  /** Ids of its cgroup and of those above it, by their depth below the root of the hierarchy. */
+  /** Ids of its cgroup and the ones above, indexed by depth below the root of the hierarchy. */
   readonly cgroupIds: readonly bigint[];
 }
 
-/** Whose sockets there are: those of the host, and of a container, which has a network namespace of its own and runs in a cgroup two below the host's. */
+/** Owner of a socket. The container has its own network namespace and a cgroup two levels below the host's. */
 export type Party = "host" | "container";
 
-/** Loads programs, attaches them to a cgroup while `work` runs, and gives it what was loaded. */
+/** Loads programs and attaches them to a cgroup while `work` runs with the loaded collection. */
 export type Deploy = <T>(
   programs: readonly Program[],
   cgroup: string,
   work: (collection: Collection) => Promise<T>,
 ) => Promise<T>;
 
-/** The load balancer's programs at work for the processes of one cgroup and network namespace; its maps are filled by hand. */
+/** The load balancer's programs attached to one cgroup and network namespace; tests fill the maps. */
 export class DataPath {
   readonly #collection: Collection;
   readonly #families: readonly Maps[];
   readonly #clients: SocketClient[] = [];
-  /** Where the host's processes are. */
+  /** Cgroup and network namespace of the host's processes. */
   readonly place: Required<Place>;
   readonly #container: Required<Place> | undefined;
   readonly services: ServiceTable;
 
-  /** @param families the maps that the programs have: those of IPv6 only where they are built for it */
+  /** @param families the programs' maps: IPv6's only in a build with `ipv6` */
   constructor(
     collection: Collection,
     families: readonly Maps[],
@@ -95,17 +95,17 @@ export class DataPath {
     );
   }
 
-  /** The reverse map of IPv4. */
+  /** The IPv4 reverse map. */
   get reverse(): MapHandle<Maps["reverseSk"]> {
     return this.#collection.map(maps4.reverseSk);
   }
 
-  /** The handle of a map of the programs. */
+  /** A handle on a map of the programs. */
   map<D extends MapDefinition>(definition: D): MapHandle<D> {
     return this.#collection.map(definition);
   }
 
-  /** Gives a service its backends, as the control plane does. @param affinityTimeout seconds */
+  /** Adds or changes a service, as the control plane does. @param affinityTimeout in seconds */
   setService(
     service: Endpoint,
     protocol: ServiceProtocol,
@@ -120,45 +120,45 @@ export class DataPath {
     this.services.remove(service, protocol);
   }
 
-  /** Where a party's processes are. */
+  /** Cgroup and network namespace of a party's processes. */
   placeOf(party: Party): Required<Place> {
     const place = party === "host" ? this.place : this.#container;
     if (place === undefined) throw new Error("this data path was set up without a container");
     return place;
   }
 
-  /** Who a party's processes are to the programs. */
+  /** How the programs identify a party's processes. */
   identity(party: Party): Identity {
     const { cgroup, networkNamespace } = this.placeOf(party);
     return { netnsCookie: netnsCookie(networkNamespace), cgroupIds: cgroupIds(cgroup) };
   }
 
-  /** A client process. It ends with the data path at the latest. */
+  /** Starts a client process. `reset` ends it. */
   client(party: Party = "host"): SocketClient {
     const client = new SocketClient(this.placeOf(party));
     this.#clients.push(client);
     return client;
   }
 
-  /** Runs a program among the clients. */
+  /** Runs a command in the host's cgroup and network namespace. */
   run(command: string, ...args: readonly string[]): Promise<Outcome> {
     return runIn(this.place, command, ...args);
   }
 
-  /** The whole reverse map, of all families, as text, sorted: to compare with `reverseEntry`s. */
+  /** All reverse maps as sorted text, to compare with `reverseEntry`. */
   reverseEntries(): string[] {
     return this.#families
       .flatMap(({ reverseSk }) => Array.from(this.#collection.map(reverseSk), ([key, value]) => entryText(key, value)))
       .sort();
   }
 
-  /** Ends the clients, removes the services and all that goes with them. */
+  /** Ends the clients and clears the maps. */
   async reset(): Promise<void> {
     for (const client of this.#clients.splice(0)) await client.kill();
     this.clear();
   }
 
-  /** Removes the services, who is left alone, and what is known of the clients' network namespaces. */
+  /** Removes services, exemptions and the clients' sources. */
   clear(): void {
     const ofFamilies = this.#families.flatMap(({ affinity, skip }) => [affinity, skip]);
     for (const definition of [...ofFamilies, optOutNamespaces, optOutCgroups, sources] as MapDefinition[]) {
@@ -170,7 +170,7 @@ export class DataPath {
   }
 }
 
-/** Sizes that suffice for tests and are quick to make. */
+/** Map sizes large enough for tests and quick to create. */
 const maxEntries: Readonly<Record<string, number>> = Object.fromEntries(
   [maps4, maps6].flatMap(({ services, slots }) => [
     [services.name, 1024],
@@ -196,7 +196,7 @@ const deployByLoader: Deploy = async (programs, cgroup, work) => {
 
 const everyBackend = [...BACKENDS, ...BACKENDS6];
 
-/** Runs `work` with the programs attached to a cgroup of its own, and backends in a network namespace of its own. */
+/** Runs `work` with the programs attached to a new cgroup, and backends in a new network namespace. */
 export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: DataPath) => Promise<T>): Promise<T> {
   const {
     addresses = everyBackend.map((text) => endpoint(text).address),
@@ -234,7 +234,7 @@ export async function withDataPath<T>(setup: DataPathSetup, work: (dataPath: Dat
   );
 }
 
-/** Runs `work` with a network namespace that has the same addresses, and a cgroup in a cgroup below the host's. */
+/** Runs `work` with a network namespace that has the same addresses, and a cgroup two levels below the host's. */
 function withContainer<T>(
   cgroup: string,
   addresses: readonly string[],
@@ -253,16 +253,16 @@ function withContainer<T>(
   });
 }
 
-/** A network namespace's number, as programs get it from bpf_get_netns_cookie. */
+/** The cookie that bpf_get_netns_cookie returns in a network namespace. */
 function netnsCookie(name: string): bigint {
   using diagnosis = new SocketDiagnosis(`/run/netns/${name}`);
   const cookie = diagnosis.namespaceCookie();
   if (cookie === undefined)
-    throw new Error("this kernel does not tell a network namespace's cookie; it needs Linux 5.14 or newer");
+    throw new Error("this kernel cannot read a network namespace's cookie: use Linux 5.14 or newer");
   return cookie;
 }
 
-/** A cgroup's id is its directory's inode number. */
+/** The ids of a cgroup and those above it: the inode numbers of their directories. */
 function cgroupIds(cgroup: string): bigint[] {
   const root = cgroupRoot();
   const parts = relative(root, cgroup).split(sep);

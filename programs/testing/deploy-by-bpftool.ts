@@ -6,17 +6,14 @@ import { linux, openPinned } from "tsbpf/kernel";
 import { runTool, withBpfFileSystem, withDirectory } from "../../src/testing/index.ts";
 import type { Deploy } from "./data-path.ts";
 
-/** bpftool's name of a hook: `cgroup_inet4_connect` for CGROUP_INET4_CONNECT. */
+/** bpftool's name for an attach type: `cgroup_inet4_connect` for CGROUP_INET4_CONNECT. */
 function attachTypeName(type: AttachType | undefined): string {
   return Object.entries(AttachType)
     .find(([, number]) => number === type)![0]
     .toLowerCase();
 }
 
-/**
- * Writes the programs to an object file and lets bpftool load and attach it;
- * only the maps, which bpftool has pinned, are opened here.
- */
+/** Writes the programs to an object file that bpftool loads, pins and attaches, and opens the pins. */
 export const deployByBpftool: Deploy = (programs, cgroup, work) =>
   withBpfFileSystem(async (pins) => {
     withDirectory((directory) => {

@@ -1,4 +1,4 @@
-/** For tests of the programs on the running kernel: the data path at work, and clients to lead through it. */
+/** Support for tests of the programs on the running kernel: an attached data path and its clients. */
 export {
   BACKENDS,
   BACKENDS6,

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 
 let executable: string | undefined;
 
-/** The path of Python 3 itself, past any wrapper that picks a version; undefined where there is none. */
+/** The path of Python 3 itself rather than of a wrapper that picks a version; undefined where it is missing. */
 export function findPython(): string | undefined {
   if (executable === undefined) {
     const { status, stdout } = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" });

@@ -16,7 +16,7 @@ import { endpoint, endpointText, type Endpoint } from "./endpoint.ts";
 const protocolNumber = { tcp: 6, udp: 17, udplite: 136 } as const;
 export type ServiceProtocol = keyof typeof protocolNumber;
 
-/** What the handles of kernel maps and of simulated ones have in common. */
+/** The common part of a kernel map's handle and a simulated one's. */
 export interface MapAccess<K, V> {
   get(key: K): V | undefined;
   set(key: K, value: V): void;
@@ -25,7 +25,7 @@ export interface MapAccess<K, V> {
   [Symbol.iterator](): Iterator<readonly [K, V]>;
 }
 
-/** Gives the handle of a map. */
+/** Opens a map. */
 export type MapOpener = <D extends MapDefinition>(definition: D) => MapAccess<Infer<D["key"]>, Infer<D["value"]>>;
 
 export interface ServiceSettings {
@@ -36,20 +36,20 @@ export interface ServiceSettings {
   readonly flags?: number;
 }
 
-/** The services in the load balancer's maps, written by hand in the order in which the control plane writes them. */
+/** Writes services to the load balancer's maps in the control plane's order. */
 export class ServiceTable {
   readonly #open: MapOpener;
   readonly #cpus: number;
-  /** The slots before this one are in use or were. */
+  /** The first slot that was never used. */
   #nextSlot = 0;
 
-  /** @param cpus for how many CPUs each service has counters, where the programs are built to count; 0: it has none */
+  /** @param cpus number of CPUs to make counters for; 0 for programs built without counters */
   constructor(open: MapOpener, cpus: number) {
     this.#open = open;
     this.#cpus = cpus;
   }
 
-  /** Gives a service its backends: in slots of their own, then in one write, then announced. */
+  /** Adds or changes a service: first new slots, then its value in one write, then the generation. */
   set(
     service: Endpoint,
     protocol: ServiceProtocol,
@@ -94,14 +94,14 @@ export class ServiceTable {
     this.announce();
   }
 
-  /** Has flows stay with a backend that gets no new clients. */
+  /** Sets a backend's state to terminating: its flows stay. */
   terminate(backend: string, revNatIndex = 1): void {
     const { address, port } = endpoint(backend);
     this.#open(mapsFor(address).backends).set({ address, port, revNatIndex }, BackendState.TERMINATING);
     this.announce();
   }
 
-  /** Takes a port of every address of the family whose unspecified address is given. */
+  /** Reserves a node port. @param unspecified the port, with the family's unspecified address */
   reserve(unspecified: Endpoint, protocol: ServiceProtocol): void {
     const key = { ...serviceKey(unspecified, protocol), scope: Scope.NODE_PORT };
     this.#open(mapsFor(unspecified.address).services).set(key, {
@@ -114,10 +114,10 @@ export class ServiceTable {
     this.announce();
   }
 
-  /** A service's counters at 0, and those of no service, unless they are there. */
+  /** Creates the counters of a service, and those of no service, unless they exist. */
   #makeCounters({ metrics }: Maps, revNatIndex: number): void {
     const map = this.#open(metrics);
-    // One for each CPU, which the type of a map that may be a simulated one does not tell.
+    // One value per CPU: the type of `MapAccess` does not know per-CPU maps.
     const zero = Array.from({ length: this.#cpus }, () =>
       decodeValue(Counters, new Uint8Array(Counters.size)),
     ) as unknown as Infer<typeof Counters>;
@@ -146,14 +146,14 @@ export class ServiceTable {
     for (const [word, bits] of words) filter.set(word, filter.get(word)! | bits);
   }
 
-  /** Takes out of the filter what no service needs that is left. */
+  /** Clears the filter bits that no remaining service needs. */
   #narrowFilter(maps: Maps, removed: readonly Endpoint[]): void {
     const filter = this.#open(maps.serviceFilter);
     const needed = filterWords([...this.#open(maps.services).keys()].filter(({ scope }) => scope === Scope.EVERYWHERE));
     for (const word of filterWords(removed).keys()) filter.set(word, needed.get(word) ?? 0n);
   }
 
-  /** Tells the programs that something has changed. */
+  /** Bumps the generation, so that programs check their flows again. */
   announce(): void {
     const map = this.#open(generation);
     map.set(0, map.get(0)! + 1);

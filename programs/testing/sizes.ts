@@ -1,16 +1,16 @@
-/** How many instructions the programs have, and what each option adds: the page docs/programs.md. */
+/** Writes docs/programs.md: the instructions of each program, and how many each option adds. */
 import { readFileSync } from "node:fs";
 import { formatInstruction } from "tsbpf/asm";
 import { loadBalancerPrograms, type DataPathOptions } from "../index.ts";
 import { builds } from "./builds.ts";
 
-/** Of each program by its name: how many instructions, their text, and the maps that it has. */
+/** By program name: the number of instructions, their text, and the names of the maps. */
 type Sizes = ReadonlyMap<
   string,
   { readonly instructions: number; readonly code: string; readonly maps: ReadonlySet<string> }
 >;
 
-/** @param programs those that are asked for; unless given, all */
+/** @param programs names of the programs to build; all by default */
 function sizesOf(options: DataPathOptions, programs?: readonly string[]): Sizes {
   const sources = loadBalancerPrograms(options).filter(({ name }) => programs?.includes(name) ?? true);
   return new Map(
@@ -28,7 +28,7 @@ function sizesOf(options: DataPathOptions, programs?: readonly string[]): Sizes 
   );
 }
 
-/** Each switch by itself, turned over; of a list, one element. */
+/** Each option of `minimal` with the other value; a list with one element. */
 const switches = (Object.entries(builds.minimal) as [keyof DataPathOptions, unknown][]).flatMap(
   ([name, off]): [keyof DataPathOptions, Partial<DataPathOptions>][] => {
     if (typeof off === "boolean") return [[name, { [name]: !off }]];
@@ -36,8 +36,8 @@ const switches = (Object.entries(builds.minimal) as [keyof DataPathOptions, unkn
   },
 );
 
-/** What an option's doc comment says first. */
-function told(name: string): string {
+/** The first sentence of an option's doc comment. */
+function summary(name: string): string {
   const text = readFileSync(new URL("../options.ts", import.meta.url), "utf8");
   const [, comment = ""] = new RegExp(`/\\*\\*((?:[^*]|\\*(?!/))*)\\*/\\s*readonly ${name}:`).exec(text) ?? [];
   if (comment === "") throw new Error(`programs/options.ts has no comment on ${name}`);
@@ -47,7 +47,7 @@ function told(name: string): string {
     .replace(/^(.*?[^.])\. .*$/, "$1.");
 }
 
-/** Text in the first column, numbers in the others, but for a last one of text. */
+/** The first column and `MAPS` hold text, the others numbers. */
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map((name, i) => (i === 0 || name === MAPS ? "---" : "---:")), ...rows]
     .map((cells) => `| ${cells.join(" | ")} |`)
@@ -55,7 +55,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const MAPS = "maps";
 
-/** What the options add to a build of IPv4, or of both families, in the programs of one. */
+/** The table of the instructions that each option adds to `base`, in the given programs. */
 function additions(base: DataPathOptions, programs: readonly string[]): string {
   const before = sizesOf(base, programs);
   const had = new Set([...before.values()].flatMap(({ maps }) => [...maps]));
@@ -77,8 +77,8 @@ function additions(base: DataPathOptions, programs: readonly string[]): string {
         maps.map((map) => `\`${map}\``).join(", "),
       ];
     });
-  const whole = ["nothing", ...programs.map((program) => String(before.get(program)?.instructions ?? "")), ""];
-  return table(["on top of that", ...programs.map((program) => `\`${program}\``), MAPS], [whole, ...rows]);
+  const whole = ["none", ...programs.map((program) => String(before.get(program)?.instructions ?? "")), ""];
+  return table(["option", ...programs.map((program) => `\`${program}\``), MAPS], [whole, ...rows]);
 }
 
 /** The text of docs/programs.md. */
@@ -95,10 +95,9 @@ export function sizesPage(): string {
     programs.filter((program) => program.endsWith("6") === six && !program.startsWith("post_bind"));
   return `# The load balancer's programs, and what each option adds
 
-Programs are built when they are loaded, for what the kernel offers and the
-configuration makes use of. What is not used is not in the bytecode: these are
-counts of instructions, as the kernel gets them. Written by \`npm run
-docs:programs\`, and checked by the tests; not edited by hand.
+Programs are built at load time, with only the code that the kernel supports and the
+configuration uses. The tables count instructions as loaded into the kernel.
+\`npm run docs:programs\` writes this page, and a test checks it: do not edit.
 
 ${table(
   ["program", "minimal", "default", "full"],
@@ -108,27 +107,28 @@ ${table(
   ],
 )}
 
-Minimal: every option off that adds something. Default: as an empty configuration with
-\`ipv6: false\` has it on a kernel from Linux 5.18. Full: every option on but \`hostNamespaceOnly\`, which leaves
-\`hostNamespaceServices\` nothing to decide, and \`events\`, which is for as long as somebody
-listens; two depths of cgroups.
+- Minimal: every option off that adds code.
+- Default: an empty configuration with \`ipv6: false\`, on Linux 5.18 or newer.
+- Full: every option on, with two depths of cgroups; except \`hostNamespaceOnly\`, which
+  makes \`hostNamespaceServices\` pointless, and \`events\`, which is on only while
+  \`tsbpf monitor\` runs.
 
 ## What an option adds
 
-To the minimal build: of \`optOutCgroupLevels\` for one depth, of \`ipv6\` to IPv4's
-programs. 0: the program is the same, instruction for instruction. \`post_bind4\` is there for
-\`nodePorts\` alone. The last column names the maps that come with it.
+To the minimal build; \`optOutCgroupLevels\` with one depth, \`ipv6\` in IPv4's programs.
+0: the same program, instruction for instruction. ±0: other instructions, the same
+number. Only \`nodePorts\` needs \`post_bind4\`. The last column names the added maps.
 
 ${additions(builds.minimal, [...ofFamily(false), "post_bind4"])}
 
-To the minimal build with \`ipv6\`, which also adds the programs of this table:
+To the minimal build with \`ipv6\`, which adds the programs of this table:
 
 ${additions({ ...builds.minimal, ipv6: true }, [...ofFamily(true), "post_bind6"])}
 
 ## The options
 
-${switches.map(([name]) => `- \`${name}\`: ${told(name)}`).join("\n")}
+${switches.map(([name]) => `- \`${name}\`: ${summary(name)}`).join("\n")}
 
-Which lines of the configuration file switch them on is told in [configuration.md](configuration.md).
+[configuration.md](configuration.md) lists the lines of the configuration file that switch them on.
 `;
 }

@@ -1,9 +1,8 @@
-"""Does with sockets what a test asks for.
+"""Makes system calls on sockets for a test (socket-client.ts).
 
 Each line of standard input is a request in JSON, {"do": name, ...arguments};
-each is answered by a line on standard output, {"result": ...} or {"error":
-name of the errno}. Python, because Node has no blocking connect, no dup and no
-AF_UNSPEC. socket-client.ts is the other side.
+each answer is a line on standard output, {"result": ...} or {"error": name of
+the errno}. Python, because Node lacks a blocking connect, dup and AF_UNSPEC.
 """
 import ctypes
 import errno
@@ -16,7 +15,7 @@ import sys
 
 SO_COOKIE = 57  # asm-generic/socket.h
 IPV6_ADDRFORM = 1  # linux/in6.h
-TIMEOUT = 5.0  # seconds; nothing here takes longer unless it fails
+TIMEOUT = 5.0  # seconds; a call that takes longer has failed
 KINDS = {
     "tcp": (socket.SOCK_STREAM, 0),
     "mptcp": (socket.SOCK_STREAM, 262),
@@ -48,7 +47,7 @@ def open_(kind, family):
 
 
 def blocking(handle, call):
-    """Runs a call that is to block in the kernel: a timeout makes Python's socket a non-blocking one."""
+    """Runs a call that blocks in the kernel: with a timeout, Python makes the socket non-blocking."""
     handle.settimeout(None)
     try:
         call()
@@ -73,7 +72,7 @@ def connect_non_blocking(number, address, port):
 
 
 def dissolve(number):
-    """Undoes a connect: connect(2) to an address of family AF_UNSPEC."""
+    """Removes the peer: connect(2) to an address of family AF_UNSPEC."""
     address = struct.pack("=H14x", socket.AF_UNSPEC)
     if libc.connect(opened[number].fileno(), address, len(address)) != 0:
         check(ctypes.get_errno())
@@ -92,14 +91,14 @@ def send(number, text, address=None, port=None):
 
 
 def fast_open(number, text, address, port):
-    """Connects and sends in one call: TCP Fast Open, or what the kernel makes of it without a cookie."""
+    """Connects and sends in one call: TCP Fast Open, or a plain connect without a cookie."""
     handle = opened[number]
     blocking(handle, lambda: handle.sendto(text.encode(), socket.MSG_FASTOPEN, (address, port)))
 
 
 def receive(number):
     data, source = opened[number].recvfrom(4096)
-    # Of an HTTP response, the body.
+    # The body of an HTTP response, or the whole datagram.
     text = data.decode().rsplit("\n", 1)[-1]
     return {"text": text, "address": source and source[0], "port": source and source[1]}
 
@@ -111,7 +110,7 @@ def peer(number):
 
 
 def become_ipv4(number):
-    """Turns an IPv6 socket that is connected to a mapped address into an IPv4 socket."""
+    """Turns an IPv6 socket connected to a mapped address into an IPv4 socket."""
     opened[number].setsockopt(socket.IPPROTO_IPV6, IPV6_ADDRFORM, socket.AF_INET)
 
 
@@ -128,13 +127,13 @@ def duplicate(number):
 
 
 def close(number):
-    """Closes a socket, if it is open still."""
+    """Closes a socket, unless it is closed."""
     if number in opened:
         opened.pop(number).close()
 
 
 def visit(kind, count, address, port):
-    """Opens, uses unconnected and closes `count` sockets; how many replies came from each source."""
+    """Opens, uses unconnected and closes `count` sockets; returns the number of replies by source."""
     sources = {}
     for _ in range(count):
         with new_socket(kind) as handle:

@@ -9,16 +9,16 @@ import { SocketError } from "./socket-error.ts";
 
 const script = fileURLToPath(new URL("socket-client.py", import.meta.url));
 
-/** What a socket is made for: UDP-Lite and MPTCP stand beside the usual two. */
+/** The protocol of a socket. */
 export type SocketKind = "tcp" | "mptcp" | "udp" | "udplite";
 
-/** What was received; a stream has no source. */
+/** Received data; its source is only known for datagrams. */
 export interface Received extends Endpoint {
-  /** A datagram as it is; of an HTTP response, the body. */
+  /** The datagram, or the body of an HTTP response. */
   readonly text: string;
 }
 
-/** A process of its own that does with sockets what it is told, one system call at a time (socket-client.py). */
+/** A process that makes system calls on sockets on request, one at a time (socket-client.py). */
 export class SocketClient {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
@@ -39,7 +39,7 @@ export class SocketClient {
     return new ClientSocket(this, number, BigInt(cookie));
   }
 
-  /** A socket of a protocol that not every kernel has; without it, a line on standard error says that `what` is skipped. */
+  /** Opens a socket of a protocol that not every kernel has; without it, reports `what` as skipped on standard error. */
   async openIfSupported(kind: "mptcp" | "udplite", what: string): Promise<ClientSocket | undefined> {
     try {
       return await this.open(kind);
@@ -51,7 +51,7 @@ export class SocketClient {
     }
   }
 
-  /** Opens, uses unconnected and closes `count` sockets one after the other; how many replies came from each source. */
+  /** Opens, uses unconnected and closes `count` sockets in turn; returns the number of replies by source. */
   visit(kind: SocketKind, count: number, { address, port }: Endpoint): Promise<Record<string, number>> {
     return this.ask("visit", { kind, count, address, port });
   }
@@ -66,7 +66,7 @@ export class SocketClient {
     return result as T;
   }
 
-  /** Kills the process, whatever it has open, and waits for its end. */
+  /** Kills the process and waits for its end. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, "exit");
@@ -75,11 +75,11 @@ export class SocketClient {
   }
 }
 
-/** A socket of a `SocketClient`. Every method throws a `SocketError` where its system call fails. */
+/** A socket of a `SocketClient`. Every method throws a `SocketError` if its system call fails. */
 export class ClientSocket {
   readonly #client: SocketClient;
   readonly #number: number;
-  /** The kernel's number of the socket (SO_COOKIE): what programs get from bpf_get_socket_cookie. */
+  /** The socket's cookie (SO_COOKIE), which bpf_get_socket_cookie returns. */
   readonly cookie: bigint;
 
   constructor(client: SocketClient, number: number, cookie: bigint) {
@@ -96,22 +96,22 @@ export class ClientSocket {
     return this.#ask("connect", { address, port });
   }
 
-  /** connect(2) on a non-blocking socket, and the result once it is known. */
+  /** connect(2) on a non-blocking socket; waits for its result. */
   connectNonBlocking({ address, port }: Endpoint): Promise<void> {
     return this.#ask("connectNonBlocking", { address, port });
   }
 
-  /** connect(2) to AF_UNSPEC: the socket has no peer any more. */
+  /** connect(2) to AF_UNSPEC: removes the peer. */
   dissolve(): Promise<void> {
     return this.#ask("dissolve");
   }
 
-  /** bind(2); port 0 has the kernel choose one. */
+  /** bind(2); for port 0 the kernel chooses one. */
   bind({ address, port }: Endpoint): Promise<void> {
     return this.#ask("bind", { address, port });
   }
 
-  /** sendto(2) where a destination is given, send(2) where not. */
+  /** sendto(2) with a destination, send(2) without. */
   send(text: string, to?: Endpoint): Promise<void> {
     return this.#ask("send", { text, ...(to && { address: to.address, port: to.port }) });
   }
@@ -125,7 +125,7 @@ export class ClientSocket {
     return this.#ask("receive");
   }
 
-  /** Sends, and waits for what comes back. */
+  /** Sends, then receives. */
   async exchange(text: string, to?: Endpoint): Promise<Received> {
     await this.send(text, to);
     return this.receive();
@@ -150,7 +150,7 @@ export class ClientSocket {
     return new ClientSocket(this.#client, await this.#ask<number>("duplicate"), this.cookie);
   }
 
-  /** close(2), unless that is done. */
+  /** close(2), unless the socket is closed. */
   close(): Promise<void> {
     return this.#ask("close");
   }

@@ -1,7 +1,7 @@
-/** A system call of a client that failed. */
+/** The error for a failed system call of a client. */
 export class SocketError extends Error {
   override readonly name = "SocketError";
-  /** `ECONNREFUSED` and the like; `ETIMEDOUT` also where nothing came in time. */
+  /** Name of the errno, such as `ECONNREFUSED`; `ETIMEDOUT` also if nothing arrived in time. */
   readonly code: string;
 
   constructor(request: string, code: string) {
@@ -10,7 +10,7 @@ export class SocketError extends Error {
   }
 }
 
-/** The errno with which a client's call fails; undefined where it does not. */
+/** The errno of a client's call; undefined if it succeeds. */
 export async function errnoOf(call: Promise<unknown>): Promise<string | undefined> {
   try {
     await call;

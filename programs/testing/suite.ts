@@ -4,30 +4,25 @@ import { withDataPath, type DataPath, type DataPathSetup } from "./data-path.ts"
 import { findPython } from "./python.ts";
 import type { SocketClient } from "./socket-client.ts";
 
-/** What each test of a `dataPathSuite` is given. */
+/** The context of each test of a `dataPathSuite`. */
 export interface DataPathContext {
-  /** The same one for all tests of the suite; without services at the start of each. */
+  /** Shared by all tests of the suite; each test starts without services. */
   dataPath: DataPath;
-  /** A client process of the test's own, or of the suite's. */
+  /** A client process, one for each test or with `oneClient` one for the suite. */
   client: SocketClient;
 }
 
 export interface DataPathSuiteSetup extends DataPathSetup {
-  /** Whether all tests have one client, for suites of many short ones, which close their sockets themselves; default false. */
+  /** Whether all tests share one client and close their sockets themselves, for suites of many short tests; default false. */
   readonly oneClient?: boolean;
 }
 
-/**
- * A suite of tests on one data path. Where the kernel or Python for the clients
- * is not to be had, its tests are skipped, and a line on standard error says so.
- */
+/** A suite of tests on one data path. Without a kernel or Python it skips its tests and says so on standard error. */
 export function dataPathSuite(name: string, setup: DataPathSuiteSetup = {}): Test<DataPathContext> {
   const test = kernelSuite<DataPathContext>(name);
   if (whyNoKernel() !== undefined) return test;
   if (findPython() === undefined) {
-    process.stderr.write(
-      `SKIPPED, all tests of "${name}": their clients are written in Python, and there is no python3\n`,
-    );
+    process.stderr.write(`SKIPPED, all tests of "${name}": their clients need python3, which is missing\n`);
     return Object.assign(((title, work) => test.skip(title, work)) as Test<DataPathContext>, test);
   }
   let release = () => {};
