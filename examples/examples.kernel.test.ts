@@ -1,4 +1,4 @@
-/** Every example, run as its users run it; and every command of examples/README.md, which prints what the page shows. */
+/** Runs every example, and every command of examples/README.md, whose output is the page's. */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -32,8 +32,12 @@ const connect = (kind: "tcp" | "udp", address: string, port: number): string[] =
   process.execPath,
   "--eval",
   kind === "tcp"
-    ? `require("net").connect(${port}, "${address}").on("connect", function () { console.log("connected"); this.destroy(); }).on("error", ({ code }) => console.log(code));`
-    : `const socket = require("dgram").createSocket("udp4"); socket.connect(${port}, "${address}", () => { console.log("connected"); socket.close(); });`,
+    ? `require("net").connect(${port}, "${address}")` +
+      '.on("connect", function () { console.log("connected"); this.destroy(); })' +
+      '.on("error", ({ code }) => console.log(code));'
+    : 'const socket = require("dgram").createSocket("udp4"); ' +
+      `socket.connect(${port}, "${address}", ` +
+      '() => { console.log("connected"); socket.close(); });',
 ];
 
 /** Runs `work` with the port of a TCP server on loopback. */

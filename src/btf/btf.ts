@@ -80,7 +80,8 @@ export class Btf {
     if (offset === 0) return "";
     if (start >= this.#stringsEnd)
       throw new BtfError(
-        `string offset ${offset} lies outside the BTF's string section of ${this.#stringsEnd - this.#stringsStart} bytes`,
+        `string offset ${offset} lies outside the BTF's string section of ` +
+          `${this.#stringsEnd - this.#stringsStart} bytes`,
       );
     const end = this.#bytes.indexOf(0, start);
     return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString();

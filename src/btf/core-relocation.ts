@@ -40,7 +40,7 @@ export interface CoreResult {
   readonly local: bigint | undefined;
   /** The value for the instruction; undefined where the target has no such field or enumerator. */
   readonly target: bigint | undefined;
-  /** For the offset of a field: its bytes on either side, 0 for a bit field, and whether a load may change to the new size. */
+  /** For a field's offset: its bytes on either side (0 for a bit field), and whether a load may be resized. */
   readonly resize?: { readonly local: number; readonly target: number; readonly safe: boolean };
   /** The access in C's words, for messages: `struct sock.__sk_common.skc_dport`. */
   readonly text: string;
@@ -89,7 +89,8 @@ export class CoreRelocations {
       if (other === undefined) return false;
       if (answer !== undefined && (other.value !== answer.value || other.bit !== answer.bit)) {
         throw new BtfError(
-          `${question.text} is ambiguous: the target has several types ${essentialName(this.#local.name(type))}, which differ in it`,
+          `${question.text} is ambiguous: the target has several types ${essentialName(this.#local.name(type))}, ` +
+            "which differ in it",
         );
       }
       answer ??= other;
@@ -131,7 +132,7 @@ interface Answer {
   readonly exact: boolean;
   /** Bits from the start of the root type: candidates have to agree on it for every kind of question. */
   readonly bit: number;
-  /** For the offset of a field: its bytes (an array's are those of an element), and its type; 0 and void for a bit field. */
+  /** For a field's offset: its bytes (an element's for an array) and its type; 0 and void for a bit field. */
   readonly size?: number;
   readonly type?: number;
 }

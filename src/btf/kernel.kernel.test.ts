@@ -160,7 +160,8 @@ peer("sizes, fields and declarations of a struct that is not likely to change", 
   assert.equal(fieldOf(btf, id, "in6_u.u6_addr32").offset, 0);
   assert.is(
     definition(btf, id),
-    "struct in6_addr {\n\tunion {\n\t\t__u8 u6_addr8[16];\n\t\t__be16 u6_addr16[8];\n\t\t__be32 u6_addr32[4];\n\t} in6_u;\n};",
+    "struct in6_addr {\n\tunion {\n\t\t__u8 u6_addr8[16];\n\t\t__be16 u6_addr16[8];\n\t\t__be32 u6_addr32[4];\n" +
+      "\t} in6_u;\n};",
   );
 });
 

@@ -26,7 +26,8 @@ export function kernelBtf(): Btf {
     } catch (error) {
       throw new BtfError(
         `cannot read the running kernel's types from ${PATH}: ${(error as Error).message}. ` +
-          "Relocation against the kernel (CO-RE) needs a kernel with CONFIG_DEBUG_INFO_BTF, or BTF passed by the caller",
+          "Relocation against the kernel (CO-RE) needs a kernel with CONFIG_DEBUG_INFO_BTF, " +
+          "or BTF passed by the caller",
         { cause: error },
       );
     }

@@ -68,7 +68,8 @@ class Printer {
           ...type.variables.map((variable) => `${this.declare(variable.type, "", 0)};`),
         ].join("\n");
       case "decl_tag":
-        return `/* ${type.name}${type.component < 0 ? "" : ` on component ${type.component}`} of ${this.declare(type.type, "", 0)} */`;
+        const component = type.component < 0 ? "" : ` on component ${type.component}`;
+        return `/* ${type.name}${component} of ${this.declare(type.type, "", 0)} */`;
       default:
         return `${this.declare(id, "", 0)};`;
     }

@@ -108,7 +108,8 @@ function readSection(elf: ElfFile, section: Section, context: CodeContext): Muta
       (isWhole
         ? undefined
         : fail(
-            `its symbol says bytes ${value} to ${end}, which are not whole instructions of the section's ${section.size} bytes`,
+            `its symbol says bytes ${value} to ${end}, ` +
+              `which are not whole instructions of the section's ${section.size} bytes`,
             name,
           ));
     functions.set(value, {

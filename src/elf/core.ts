@@ -61,7 +61,8 @@ export function relocateCore(instruction: Instruction, result: CoreResult): read
       }
   }
   throw new BtfError(
-    `CO-RE access to ${text} by an instruction with opcode 0x${instruction.opcode.toString(16)}, which takes no such number`,
+    `CO-RE access to ${text} by an instruction with opcode 0x${instruction.opcode.toString(16)}, ` +
+      "which takes no such number",
   );
 }
 
@@ -89,7 +90,8 @@ function relocateAccess(instruction: Instruction, target: bigint, result: CoreRe
   const bits = sizeBits[resize.target];
   if (sizeOf(instruction.opcode) !== sizeBits[resize.local] || bits === undefined) {
     throw new BtfError(
-      `${text} has ${resize.target} bytes in place of ${resize.local} and cannot be accessed with the same instruction: ` +
+      `${text} has ${resize.target} bytes in place of ${resize.local} and cannot be accessed ` +
+        "with the same instruction: " +
         "use BPF_CORE_READ_BITFIELD or bpf_core_field_size",
     );
   }

@@ -115,7 +115,8 @@ test("kernel configuration, in every type that a variable may have", () => {
     extern const char CONFIG_TEXT[6] __kconfig;
     extern int CONFIG_OFF __kconfig __weak;
     `,
-    `return CONFIG_ON + CONFIG_PART + CONFIG_ON_ + CONFIG_NUMBER + CONFIG_HEX + CONFIG_NEGATIVE + CONFIG_TEXT[((long)ctx) & 3] + CONFIG_OFF;`,
+    "return CONFIG_ON + CONFIG_PART + CONFIG_ON_ + CONFIG_NUMBER + CONFIG_HEX + CONFIG_NEGATIVE + " +
+      "CONFIG_TEXT[((long)ctx) & 3] + CONFIG_OFF;",
   );
   assert.equal(unsupported, []);
   assert.equal(

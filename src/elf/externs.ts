@@ -208,7 +208,10 @@ export class Externs {
     return { map, offsets, absent, faults };
   }
 
-  /** The value of a variable as text, undefined where nothing is asked of the kernel. @throws {RangeError} where it cannot be known */
+  /**
+   * The value of a variable as text; undefined if the kernel is not needed.
+   * @throws {RangeError} where the value is unknown
+   */
   #value(name: string): { readonly text: string | undefined } | { readonly absent: string } {
     const { target, offline, config = runningKernelConfig() } = this.#context;
     if (offline) return { text: undefined };
@@ -220,7 +223,8 @@ export class Externs {
     }
     if (config === undefined) {
       throw new RangeError(
-        `the running kernel shows its configuration neither in /boot/config-${release()} nor in /proc/config.gz: give it with the option kconfig`,
+        `the running kernel shows its configuration neither in /boot/config-${release()} nor in /proc/config.gz: ` +
+          "give it with the option kconfig",
       );
     }
     const text = config.get(name);

@@ -118,7 +118,8 @@ function readSections(view: DataView, bytes: Uint8Array): Section[] {
   if (count === 0) throw new ElfError("the file has no sections");
   if (table + count * SECTION_HEADER_SIZE > bytes.length) {
     throw new ElfError(
-      `the file is cut off: its ${count} section headers end at byte ${table + count * SECTION_HEADER_SIZE}, and it has ${bytes.length}`,
+      `the file is cut off: its ${count} section headers end at byte ${table + count * SECTION_HEADER_SIZE}, ` +
+        `and it has ${bytes.length}`,
     );
   }
   const unnamed = Array.from({ length: count }, (_, index) => {

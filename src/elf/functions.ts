@@ -119,7 +119,8 @@ function takeApart(program: Program): PlacedInstruction[][] {
       const target = bySlot.get(slot + 1 + instruction.immediate);
       if (target === undefined)
         throw fail(
-          `an instruction of ${name} refers to slot ${slot + 1 + instruction.immediate}, where none of the program's functions begins`,
+          `an instruction of ${name} refers to slot ${slot + 1 + instruction.immediate}, ` +
+            "where none of the program's functions begins",
         );
       if (target === 0) throw fail(`${name} calls the program's main function, which kernels forbid`);
       return { instruction, at, target };

@@ -60,7 +60,8 @@ export function checkInitialized(elf: ElfFile, section: Section, btf: Btf, offse
   if (relocated === undefined) return;
   const name = variable === undefined ? "a variable" : `variable ${btf.name(variable.type)}`;
   throw new ElfError(
-    `${name} is initialised with the address of this symbol, which is not supported: the kernel knows addresses only in programs. Assign it in the program instead`,
+    `${name} is initialised with the address of this symbol, which is not supported: ` +
+      "the kernel knows addresses only in programs. Assign it in the program instead",
     { section: section.name, symbol: relocated.symbol.name },
   );
 }

@@ -1,4 +1,4 @@
-/** Makes a program from a main function: puts the functions it calls behind it, and resolves or names its references. */
+/** Links a main function: appends the functions it calls, and resolves or names its references. */
 import { isWide, opcodes, SLOT_SIZE, type Instruction, type Program, type ProgramFunction } from "../asm/index.ts";
 import type { MapDefinition } from "../types/index.ts";
 import type { CodeFunction, CodeSection } from "./code.ts";
@@ -14,7 +14,10 @@ export interface LinkContext {
   /** By section number. */
   readonly code: ReadonlyMap<number, CodeSection>;
   readonly mapsSection: number | undefined;
-  /** The map at a byte offset of section `.maps`; undefined where none begins. @throws {ElfError} for a map that is not supported */
+  /**
+   * The map at a byte offset of section `.maps`; undefined where none begins.
+   * @throws {ElfError} for an unsupported map
+   */
   readonly mapAt: (offset: number) => MapDefinition | undefined;
   /** The map of a data section, for an access at an offset; undefined for other sections. @throws {ElfError} */
   readonly globals: (section: Section, offset: number) => MapDefinition | undefined;
@@ -129,7 +132,8 @@ function resolve(instruction: Instruction, at: number, current: CodeFunction, co
   if (instruction.opcode === LDDW && type === R_BPF_64_64)
     return resolveLoad(instruction, relocation, current, context, fail);
   throw fail(
-    `relocation type ${type} in ${current.name} on an instruction with opcode 0x${instruction.opcode.toString(16)} is not supported`,
+    `relocation type ${type} in ${current.name} is not supported ` +
+      `on an instruction with opcode 0x${instruction.opcode.toString(16)}`,
   );
 }
 

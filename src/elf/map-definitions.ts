@@ -52,7 +52,8 @@ export function mapDefinition(btf: Btf, variable: number): ObjectMap {
         break;
       case "values":
         throw fail(
-          "maps of maps and initial values in a declaration (__array(values, …)) are not supported: fill the map after loading",
+          "maps of maps and initial values in a declaration (__array(values, …)) are not supported: " +
+            "fill the map after loading",
         );
       default:
         throw fail(`its member ${member.name} is not known`);

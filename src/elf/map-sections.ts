@@ -38,7 +38,8 @@ export function mapSections(builder: BtfBuilder, programs: readonly Program[]): 
   for (const { name } of variables) {
     if (asMaps.has(name)) {
       throw new ElfError(
-        "it is used both as a map and as variables (by the address of its value), and an object file has no form for both",
+        "it is used both as a map and as variables (by the address of its value), " +
+          "and an object file has no form for both",
         { symbol: name },
       );
     }
@@ -85,7 +86,8 @@ function declarations(builder: BtfBuilder, maps: readonly MapDefinition[]): Part
   const variables = maps.map((map) => {
     if (map.initialValue !== undefined || map.frozen === true) {
       throw new ElfError(
-        "only variables, which a program reaches by the address of the map's value, can have initial values in an object file",
+        "only variables, which a program reaches by the address of the map's value, " +
+          "can have initial values in an object file",
         { section: ".maps", symbol: map.name },
       );
     }
@@ -165,7 +167,7 @@ function variableSections(builder: BtfBuilder, maps: readonly MapDefinition[]): 
   });
 }
 
-/** `counter.bss`, as `readObject` names the map of a file `counter`, becomes `.bss` again; others get their own section. */
+/** The section of a map: `.bss` for `counter.bss`, `readObject`'s name in file `counter`; else its own section. */
 function sectionName(map: MapDefinition): string {
   const known = /\.(data|rodata|bss)(\.[A-Za-z0-9_.]+)?$/.exec(map.name);
   return known?.[0] ?? `${map.frozen === true ? ".rodata" : ".data"}.${map.name}`;

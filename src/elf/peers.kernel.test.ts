@@ -75,7 +75,7 @@ const settings = {
 const at = (item: Item, line: number, text: string): Item =>
   ({ ...item, source: { file: "/project/redirect.ts", line, column: 7, text } }) as Item;
 
-/** Sends connects from `port` to the one that a variable names, on loopback, and notes it. A subprogram says whether it is this port. */
+/** Redirects connects from `port`, which a subprogram tests, to the port in a variable, and records them. */
 const redirect: Program = program({
   name: "redirect",
   type: ProgramType.CGROUP_SOCK_ADDR,
@@ -177,11 +177,17 @@ bpftool("bpftool loadall, pinned and attached, redirects a real connection", () 
       const listing = runTool("bpftool", "prog", "dump", "xlated", "pinned", pinned, "linum");
       assert.match(
         listing,
-        /^int redirect\(struct bpf_sock_addr \* ctx\):\n; export const redirect = connect4\(\(b, ctx\) => \{ \[file:\/project\/redirect\.ts line_num:1 line_col:7\]\n {3}0: /,
+        new RegExp(
+          String.raw`^int redirect\(struct bpf_sock_addr \* ctx\):\n` +
+            String.raw`; export const redirect = connect4\(\(b, ctx\) => \{ \[file:/project/redirect\.ts line_num:1 line_col:7\]\n {3}0: `,
+        ),
       );
       assert.match(
         listing,
-        /; {5}ctx\.userIp4\.set\(LOOPBACK\);|; ctx\.userIp4\.set\(LOOPBACK\); \[file:\/project\/redirect\.ts line_num:3/,
+        new RegExp(
+          String.raw`; {5}ctx\.userIp4\.set\(LOOPBACK\);|` +
+            String.raw`; ctx\.userIp4\.set\(LOOPBACK\); \[file:/project/redirect\.ts line_num:3`,
+        ),
       );
       assert.match(
         listing,
@@ -206,7 +212,10 @@ bpftool("bpftool shows the same for what our loader loads", () =>
     const listing = runTool("bpftool", "prog", "dump", "xlated", "pinned", join(pins, "redirect"), "linum");
     assert.match(
       listing,
-      /^int redirect\(struct bpf_sock_addr \* ctx\):\n; export const redirect .* \[file:\/project\/redirect\.ts line_num:1 line_col:7\]/,
+      new RegExp(
+        String.raw`^int redirect\(struct bpf_sock_addr \* ctx\):\n; export const redirect .* ` +
+          String.raw`\[file:/project/redirect\.ts line_num:1 line_col:7\]`,
+      ),
     );
     assert.equal(JSON.parse(runTool("bpftool", "--json", "map", "dump", "pinned", join(pins, "calls")))[0].formatted, {
       key: { address: 0x0200007f, port: 80 },
@@ -310,7 +319,9 @@ bpftool.run();
 
 const clang = toolSuite("elf: C programs, by libbpf and by our loader", ["bpftool", CLANG], { kernel: true });
 
-/** A program's instructions in the kernel, less what differs each time (ids of maps) and the functions' prototypes, of which we know only the names. */
+/**
+ * A program's instructions in the kernel, without map ids and function prototypes (our types lack all but their names).
+ */
 const instructionsOf = (pin: string) =>
   runTool("bpftool", "prog", "dump", "xlated", "pinned", pin, "opcodes")
     .replaceAll(/^\S.*\n/gm, "")

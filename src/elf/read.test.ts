@@ -134,7 +134,9 @@ test("against its own types, everything stays where the compiler saw it", () => 
     compileText(`
     #include "bpf.h"
     struct task_struct { int first; int never_was_there; } __core;
-    SEC("raw_tp/sys_enter") int offset(void *ctx) { return __builtin_preserve_field_info(((struct task_struct *)0)->never_was_there, 0); }
+    SEC("raw_tp/sys_enter") int offset(void *ctx) {
+      return __builtin_preserve_field_info(((struct task_struct *)0)->never_was_there, 0);
+    }
   `),
     { target: "self" },
   );
@@ -166,7 +168,8 @@ const unsupported: readonly [title: string, source: string, section: string, sym
       "socket",
       "return bpf_map_lookup_elem(&outer, ctx) != 0;",
       "struct inner { __uint(type, ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); };\n" +
-        'struct { __uint(type, ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, int); struct inner *values[]; } outer SEC(".maps");',
+        "struct { __uint(type, ARRAY_OF_MAPS); __uint(max_entries, 1); __type(key, int); struct inner *values[]; " +
+        '} outer SEC(".maps");',
     ),
     ".maps",
     "outer",
@@ -231,7 +234,8 @@ for (const [title, source, section, symbol, message] of unsupported) {
 
 test("pinned lists the maps declared with LIBBPF_PIN_BY_NAME", () => {
   const map = (name: string, pinning: number) =>
-    `struct { __uint(type, ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); __uint(pinning, ${pinning}); } ${name} SEC(".maps");`;
+    "struct { __uint(type, ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); " +
+    `__uint(pinning, ${pinning}); } ${name} SEC(".maps");`;
   const { maps, pinned } = readObject(
     compileText(
       body(

@@ -41,7 +41,7 @@ export interface ObjectFile {
    * `unsupported`, and `load` refuses it; leave it out to load the others.
    */
   readonly programs: readonly Program[];
-  /** All maps, used by a program or not; those of global variables are named after their section, behind the prefix given. */
+  /** All maps, used by a program or not; those of global variables are named by prefix and section. */
   readonly maps: readonly MapDefinition[];
   /** Names of the maps that the source declared with `LIBBPF_PIN_BY_NAME`. */
   readonly pinned: readonly string[];
@@ -243,8 +243,9 @@ function readPrograms(code: CodeSection, context: LinkContext, license: string):
       const linked = link(main, context);
       if (meaning !== undefined) return { ...program, ...linked };
       const unsupported = new ElfError(
-        "the section's name gives no program type that can be loaded from the name alone: programs for a kernel function or type " +
-          "(fentry, fexit, fmod_ret, lsm, tp_btf, iter, freplace, struct_ops) and flags such as xdp.frags are not supported",
+        "the section's name gives no program type that can be loaded from the name alone: " +
+          "programs for a kernel function or type (fentry, fexit, fmod_ret, lsm, tp_btf, iter, freplace, struct_ops) " +
+          "and flags such as xdp.frags are not supported",
         place,
       );
       return { ...program, ...linked, unsupported };

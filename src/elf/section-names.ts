@@ -1,4 +1,4 @@
-/** What libbpf's section names say of a program (its `section_defs` table; Documentation/bpf/libbpf/program_types.rst). */
+/** libbpf's section names (its `section_defs` table; Documentation/bpf/libbpf/program_types.rst). */
 import { programKinds, type ProgramKind } from "../hooks/index.ts";
 import type { AttachType, ProgramType } from "../types/index.ts";
 

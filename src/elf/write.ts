@@ -141,7 +141,8 @@ function licenseOf(programs: readonly Program[]): string {
   const other = rest.find(({ license }) => license !== first.license);
   if (other !== undefined) {
     throw new ElfError(
-      `its licence is ${JSON.stringify(other.license)}, that of ${first.name} ${JSON.stringify(first.license)}: an object file has one licence`,
+      `its licence is ${JSON.stringify(other.license)}, that of ${first.name} ${JSON.stringify(first.license)}: ` +
+        "an object file has one licence",
       { section: "license", symbol: other.name },
     );
   }
@@ -176,7 +177,8 @@ function openReference(
     }
     case "kernel-function":
       throw fail(
-        `it calls the kernel function ${reference.name}: an object file has to hold its type, which only the target kernel knows`,
+        `it calls the kernel function ${reference.name}: an object file has to hold its type, ` +
+          "which only the target kernel knows",
       );
     case "label":
     case "function":

@@ -43,7 +43,7 @@ export interface ProgramKind {
   readonly sectionNamesTarget?: true;
   readonly type: ProgramType;
   readonly expectedAttachType?: AttachType;
-  /** The kernel's struct that the program's first argument points to; absent where it is not a struct (`linux/bpf_types.h`). */
+  /** The kernel's struct behind the program's first argument; absent if it is not a struct (`linux/bpf_types.h`). */
   readonly contextType?: string;
 }
 

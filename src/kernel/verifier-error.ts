@@ -57,7 +57,8 @@ export class VerifierError extends BpfError {
 }
 
 const MISSING_HINT =
-  "the program gets there on this kernel: check first that it is there (bpf_core_field_exists, bpf_core_type_exists, bpf_ksym_exists, …)";
+  "the program gets there on this kernel: check first that it is there " +
+  "(bpf_core_field_exists, bpf_core_type_exists, bpf_ksym_exists, …)";
 
 function indexOfSlot(instructions: readonly Instruction[], slot: number): number | undefined {
   let at = 0;

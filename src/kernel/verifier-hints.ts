@@ -9,7 +9,8 @@ const hints: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /invalid (?:indirect )?read from stack|invalid indirect access to stack|uninitialized stack/i,
-    "the program reads stack bytes that were never written: set every field, and the padding, before the struct is used",
+    "the program reads stack bytes that were never written: set every field, and the padding, " +
+      "before the struct is used",
   ],
   [/R\d+ !read_ok/, "the register was never written on this path, or clobbered by a call (r1 to r5 are)"],
   [

@@ -53,9 +53,9 @@ export interface Attached {
 }
 
 /**
- * Attaches every program of a collection to a cgroup, by links, in the collection's order. A pinned link of the same name is reused: its
- * program is replaced atomically, so every call runs the old program or the new one. If one program cannot be
- * attached, all others are restored to their earlier state.
+ * Attaches every program of a collection to a cgroup, by links, in the collection's order. A pinned link of the same
+ * name is reused: its program is replaced atomically, so every call runs the old program or the new one. If one
+ * program cannot be attached, all others are restored to their earlier state.
  *
  * @throws {LoaderError} if `cgroup` is not a cgroup v2 directory, or a program's hook is missing or not for cgroups
  * @throws {BpfError} if the kernel refuses a step

@@ -10,18 +10,10 @@ const WIDTH = 120;
 /** Lines over the width that are known, by folder. None of these numbers may grow. */
 const known: Readonly<Record<string, number>> = {
   docs: 8,
-  examples: 3,
-  "package-tests": 5,
   programs: 42,
-  "src/btf": 7,
   "src/cli": 11,
   "src/dsl": 26,
-  "src/elf": 35,
-  "src/hooks": 1,
-  "src/kernel": 3,
   "src/lb": 60,
-  "src/types": 6,
-  "verifier-tests": 1,
 };
 
 test("no line of TypeScript is over 120 characters", () => {

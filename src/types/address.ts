@@ -68,7 +68,7 @@ function parseIpv4(text: string): number {
   return address * 256 + part;
 }
 
-/** Turns an IPv4-mapped address (RFC 4291, section 2.5.5.2) in the text form of `ipv6` into the IPv4 address; leaves others as they are. */
+/** The IPv4 address of an IPv4-mapped one (RFC 4291, section 2.5.5.2) in text; other addresses are unchanged. */
 export function withoutMapping(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, "");
 }

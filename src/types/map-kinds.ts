@@ -16,7 +16,7 @@ export interface MapKind {
   readonly elements: "keyed" | "indexed" | "owned" | "records" | "none";
   /** True where each CPU has its own value. */
   readonly perCpu?: true;
-  /** Whether the kernel takes key and value types (`map_check_btf` in kernel/bpf/syscall.c); it does where this is absent. */
+  /** Whether the kernel takes key and value types (`map_check_btf` in kernel/bpf/syscall.c). Default: true. */
   readonly btf?: "refused" | "required";
   /** `MapFlag`s that the kernel demands. */
   readonly flags?: number;

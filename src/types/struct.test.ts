@@ -148,7 +148,9 @@ else {
       ...schema.layout.map(({ name }) => `printf("%zu\\n", offsetof(struct ${schema.name}, ${name}));`),
     ]);
     const declarations = structs.map((schema) => `struct ${schema.name} { ${members(schema)} };`);
-    const source = `#include <stddef.h>\n#include <stdio.h>\n${declarations.join("\n")}\nint main(void) {\n${prints.join("\n")}\n}\n`;
+    const source =
+      `#include <stddef.h>\n#include <stdio.h>\n${declarations.join("\n")}\n` +
+      `int main(void) {\n${prints.join("\n")}\n}\n`;
     const ours = structs.flatMap(({ size, align, layout }) => [
       `${size} ${align}`,
       ...layout.map(({ offset }) => `${offset}`),

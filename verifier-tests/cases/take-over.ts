@@ -98,7 +98,8 @@ export const takingOver: readonly Case[] = [
         await unloadLoadBalancer(pins);
         trace.take();
         const reached = destination(balancer);
-        const unloaded = `${reached}, pins ${existsSync(pins) ? "left" : "gone"}, another's program ${trace.take().join(" ")}`;
+        const unloaded =
+          `${reached}, pins ${existsSync(pins) ? "left" : "gone"}, ` + `another's program ${trace.take().join(" ")}`;
         return { kind: "observed", value: `loaded: ${loaded}; ${after}; unloaded: ${unloaded}` };
       }),
   },

@@ -20,7 +20,8 @@ for (let done = 0; done < count; done += BATCH) {
   for (const difference of differences.slice(0, 10)) console.error(difference);
 }
 console.log(
-  `both relocated ${sums.relocated}, both refused ${sums.refused}; instructions for what the target lacks: ${sums.missing}`,
+  `both relocated ${sums.relocated}, both refused ${sums.refused}; instructions for what the target lacks: ` +
+    `${sums.missing}`,
 );
 console.log(sums.differences === 0 ? "no differences" : `${sums.differences} differences`);
 if (sums.differences > 0) process.exitCode = 1;

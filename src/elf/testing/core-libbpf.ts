@@ -9,7 +9,7 @@ import { runTool, withDirectory } from "../../testing/index.ts";
 import { readObject } from "../index.ts";
 import { coreCase, type CoreCase } from "./core-case.ts";
 
-/** What the comparison needs beside the kernel: libbpf's headers and a C compiler (Debian packages `libbpf-dev` and `gcc`). */
+/** Requirements of the comparison: libbpf's headers and a C compiler (Debian packages `libbpf-dev`, `gcc`). */
 export const LIBBPF_TOOLS = ["gcc"];
 
 const SOURCE = fileURLToPath(new URL("libbpf-core.c", import.meta.url));
@@ -43,7 +43,8 @@ export function compareWithLibbpf(count: number, seed: number): Comparison {
       missing += our.missing;
       if (our.code !== theirs[i]) {
         return [
-          `seed ${seed + i}: ${each.text}\n  libbpf: ${theirs[i]}\n  here:   ${our.code}${our.reason === "" ? "" : ` (${our.reason})`}`,
+          `seed ${seed + i}: ${each.text}\n  libbpf: ${theirs[i]}\n` +
+            `  here:   ${our.code}${our.reason === "" ? "" : ` (${our.reason})`}`,
         ];
       }
       if (our.code === "refused") refused++;
