@@ -17,10 +17,10 @@ import type { Helpers, HelperMethod, MethodsOf } from "./helpers/index.ts";
 import type { KernelPointer } from "./kernel-pointer.ts";
 import type { Fits } from "./mistakes.ts";
 import type { Nullable } from "./nullable.ts";
-import type { ReturnOf } from "./program.ts";
 import type { InMemory, Init, Ref } from "./reference.ts";
+import type { ReturnOf } from "./returns.ts";
 import type { Operand, Scalar } from "./scalar.ts";
-import type { Arguments, Parameters, Subprogram } from "./subprogram.ts";
+import type { Arguments, Parameters, Subprogram } from "./subprogram-call.ts";
 
 /** Maps whose elements a program looks up by key. */
 type LookupMap = MapDefinition<MapTypeWith<"lookup">>;

@@ -2,26 +2,27 @@ import type { IrFunction, Value, ValueType } from "../compiler/index.ts";
 import { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { HelperMethod } from "./helpers/index.ts";
-import type { BuilderImplementation } from "./implementation.ts";
 import { SsaBuilder } from "./ssa.ts";
 
-type MakeBuilder = (
-  emitter: Emitter,
-  helpers: readonly HelperMethod[],
-  functions: FunctionTable,
-) => BuilderImplementation;
+/** The builder of a function, for code that knows only how the function returns. */
+export interface FunctionBuilder {
+  /** Sets how results become SSA values, for functions other than programs. */
+  returning(result: (result: unknown) => Value): void;
+}
 
-/** The functions of a program: the main one, and each subprogram that it calls, once. */
-export class FunctionTable {
+type MakeBuilder<B> = (emitter: Emitter, helpers: readonly HelperMethod[]) => B;
+
+/** The functions of a program, built by builders `B`: the main one, and each subprogram that it calls, once. */
+export class FunctionTable<out B extends FunctionBuilder = FunctionBuilder> {
   readonly #functions = new Map<string, { readonly of: unknown; ir: IrFunction | undefined }>();
-  readonly #builder: MakeBuilder;
+  readonly #builder: MakeBuilder<B>;
 
-  constructor(builder: MakeBuilder) {
+  constructor(builder: MakeBuilder<B>) {
     this.#builder = builder;
   }
 
   /** The name of a subprogram in this program; the first request writes it. */
-  name(of: unknown, name: string, write: (functions: FunctionTable) => IrFunction): string {
+  name(of: unknown, name: string, write: (functions: FunctionTable<B>) => IrFunction): string {
     const known = this.#functions.get(name);
     if (known !== undefined) {
       if (known.of !== of) throw new BuildError(`two different subprograms are named ${name}`);
@@ -50,11 +51,11 @@ export class FunctionTable {
     name: string,
     parameters: readonly ValueType[],
     helpers: readonly HelperMethod[],
-    body: (builder: BuilderImplementation, emitter: Emitter, values: readonly Value[]) => Value | undefined,
+    body: (builder: B, emitter: Emitter, values: readonly Value[]) => Value | undefined,
   ): IrFunction {
     const ssa = new SsaBuilder(name, parameters);
     const emitter = new Emitter(ssa);
-    const result = body(this.#builder(emitter, helpers, this), emitter, ssa.parameters);
+    const result = body(this.#builder(emitter, helpers), emitter, ssa.parameters);
     emitter.checkUsed();
     if (!ssa.current.dead) {
       if (result === undefined) throw new BuildError(`${name} ends without a result: return one, such as PROCEED`);

@@ -3,7 +3,8 @@ import { hooks, isHook, type Hook } from "../hooks/index.ts";
 import type { BuilderWith } from "./builder.ts";
 import type { Context } from "./context.ts";
 import type { HelperFamily, HelperMethod, MethodsOf } from "./helpers/index.ts";
-import { define, type ProgramBody, type ProgramOptions, type ProgramSource, type ReturnOf } from "./program.ts";
+import { define, type ProgramBody, type ProgramOptions, type ProgramSource } from "./program.ts";
+import type { ReturnOf } from "./returns.ts";
 
 /**
  * Declares a program on one hook; `hook` has the hook's facts.

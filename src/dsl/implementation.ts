@@ -32,7 +32,7 @@ import {
 } from "./reference.ts";
 import { operandValue, ScalarValue } from "./scalar.ts";
 import type { OpenBlock } from "./ssa.ts";
-import { callSubprogram, type Subprogram } from "./subprogram.ts";
+import { callSubprogram, type Subprogram } from "./subprogram-call.ts";
 
 interface LoopFrame {
   readonly next: OpenBlock;
@@ -43,11 +43,11 @@ interface LoopFrame {
 export class BuilderImplementation {
   readonly emitter: Emitter;
   readonly #helpers: readonly HelperMethod[];
-  readonly #functions: FunctionTable;
+  readonly #functions: FunctionTable<BuilderImplementation>;
   readonly #loops: LoopFrame[] = [];
   #result: (result: unknown) => Value;
 
-  constructor(emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable) {
+  constructor(emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable<BuilderImplementation>) {
     this.emitter = emitter;
     this.#helpers = helpers;
     this.#functions = functions;

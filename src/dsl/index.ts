@@ -15,4 +15,5 @@ export type { Nullable } from "./nullable.ts";
 export { define, type BuildOptions, type ProgramOptions, type ProgramSource } from "./program.ts";
 export type { ArrayRef, Init, Ref, ScalarRef, StructRef } from "./reference.ts";
 export type { Field, Operand, Scalar } from "./scalar.ts";
-export { subprogram, type Subprogram } from "./subprogram.ts";
+export { subprogram } from "./subprogram.ts";
+export type { Subprogram } from "./subprogram-call.ts";

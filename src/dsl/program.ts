@@ -9,7 +9,7 @@ import { FunctionTable } from "./functions.ts";
 import { methodsOf } from "./helpers/index.ts";
 import { BuilderImplementation } from "./implementation.ts";
 import { returnValue } from "./nullable.ts";
-import type { Scalar } from "./scalar.ts";
+import type { ReturnOf } from "./returns.ts";
 import { withSourceCapture } from "./source.ts";
 
 /** How a program is built. */
@@ -30,12 +30,6 @@ export interface ProgramSource<out T extends string = string> {
   /** The finished program. @throws {BuildError} */
   compile(options?: BuildOptions): Program<T>;
 }
-
-/** What programs of a hook may return where the hook takes every number of 32 bits. */
-export type AnyReturn = number | Scalar<"u32"> | Scalar<"i32">;
-
-/** What programs of a hook may return. */
-export type ReturnOf<K extends Hook> = K["returns"] extends readonly (infer R)[] ? R : AnyReturn;
 
 /** What a program does: a function that takes the builder and the context, and gives the program's result. */
 export type ProgramBody<K extends Hook> = (b: Builder<K>, context: Context<K["context"]>) => ReturnOf<K>;
@@ -93,7 +87,9 @@ export function define<K extends Hook>(
 }
 
 function describe<K extends Hook>(hook: K, name: string, body: ProgramBody<K>): IrModule {
-  const functions = new FunctionTable((...given) => new BuilderImplementation(...given));
+  const functions: FunctionTable<BuilderImplementation> = new FunctionTable(
+    (emitter, helpers) => new BuilderImplementation(emitter, helpers, functions),
+  );
   const helpers = methodsOf(hook.helpers);
   const main = functions.write(name, ["ptr"], helpers, (builder, emitter, [context]) => {
     const result: unknown = body(

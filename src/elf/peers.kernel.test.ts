@@ -179,7 +179,8 @@ bpftool("bpftool loadall, pinned and attached, redirects a real connection", () 
         listing,
         new RegExp(
           String.raw`^int redirect\(struct bpf_sock_addr \* ctx\):\n` +
-            String.raw`; export const redirect = connect4\(\(b, ctx\) => \{ \[file:/project/redirect\.ts line_num:1 line_col:7\]\n {3}0: `,
+            String.raw`; export const redirect = connect4\(\(b, ctx\) => \{ ` +
+            String.raw`\[file:/project/redirect\.ts line_num:1 line_col:7\]\n {3}0: `,
         ),
       );
       assert.match(

@@ -26,14 +26,6 @@ export interface Layer {
 /** Rows by folder or file. */
 export type Layers = ReadonlyMap<string, Layer>;
 
-/** A broken rule. */
-export interface Finding {
-  /** The two sides, the same for all imports that break the rule between them. */
-  readonly key: string;
-  /** One line: the place, the fault and the repair. */
-  readonly text: string;
-}
-
 /**
  * Reads the table of folders out of the text of docs/architecture.md. Its last
  * column is `nothing`, `everything`, `the package's doors` or a list of names in
@@ -116,41 +108,40 @@ function edgesOf({ files, doors }: Sources): Edge[] {
  * - every file lies in a folder of the table, and imports what its row lists. Tests and test support import everything,
  *   and only they and rows with `everything` import test support;
  * - a folder that has an `index.ts` is entered by it from other folders of the table;
- * - there is no cycle: not between rows, and in each folder not between its files and inner folders.
+ * - neither rows, nor the files and inner folders of a folder, import one another in a cycle.
+ * @returns a line for each broken rule: the place, the fault and the repair
  */
-export function checkLayers(sources: Sources, layers: Layers): Finding[] {
+export function checkLayers(sources: Sources, layers: Layers): string[] {
   const edges = edgesOf(sources);
   return [...placeFindings(sources, layers), ...edgeFindings(sources, layers, edges), ...cycleFindings(layers, edges)];
 }
 
-function placeFindings({ files }: Sources, layers: Layers): Finding[] {
+function placeFindings({ files }: Sources, layers: Layers): string[] {
   return [...files.keys()]
     .filter((path) => placeOf(layers, path) === undefined && !isTest(path))
-    .map((path) => ({ key: path, text: `${path} is in no folder of the table in ${PAGE}: add a row` }));
+    .map((path) => `${path} is in no folder of the table in ${PAGE}: add a row`);
 }
 
-function edgeFindings({ files, doors }: Sources, layers: Layers, edges: readonly Edge[]): Finding[] {
-  const findings: Finding[] = [];
+function edgeFindings({ files, doors }: Sources, layers: Layers, edges: readonly Edge[]): string[] {
+  const findings: string[] = [];
   const packageDoors = new Set(doors.values());
   for (const { from, to, line } of edges) {
     const [own, other] = [placeOf(layers, from), placeOf(layers, to)];
     if (other === undefined || own === other) continue;
-    const report = (key: string, text: string): void =>
-      void findings.push({ key, text: `${from}:${line} imports ${to}: ${text}` });
+    const report = (text: string): void => void findings.push(`${from}:${line} imports ${to}: ${text}`);
     const door = `${outermostPlace(layers, from, to)}/index.ts`;
     if (files.has(door) && to !== door && !isTest(to)) {
-      report(`${own ?? "tests"} past ${door}`, `import ${door}, and export from it what is missing`);
+      report(`import ${door}, and export from it what is missing`);
     }
     if (own === undefined) continue;
     const { imports, places } = layers.get(own)!;
     const target = layers.get(other)!;
     if (isTest(from) || imports === "everything" || places.includes(other) || target.base) continue;
-    const key = `${own} imports ${other}`;
-    if (isTest(to)) report(key, "only tests import test support; move what both need out of it");
+    if (isTest(to)) report("only tests import test support; move what both need out of it");
     else if (imports === "doors") {
-      if (!packageDoors.has(to)) report(key, `${own} imports the package's doors only, such as "tsbpf"`);
+      if (!packageDoors.has(to)) report(`${own} imports the package's doors only, such as "tsbpf"`);
     } else if (!imports.has(other)) {
-      report(key, `${own} may not import ${other}. Move what both need below both, or change the table in ${PAGE}`);
+      report(`${own} may not import ${other}. Move what both need below both, or change the table in ${PAGE}`);
     }
   }
   return findings;
@@ -158,7 +149,7 @@ function edgeFindings({ files, doors }: Sources, layers: Layers, edges: readonly
 
 type Graph = Map<string, Map<string, Edge>>;
 
-function cycleFindings(layers: Layers, edges: readonly Edge[]): Finding[] {
+function cycleFindings(layers: Layers, edges: readonly Edge[]): string[] {
   const graphs = new Map<string, Graph>();
   const add = (name: string, from: string, to: string, edge: Edge): void => {
     if (from === to) return;
@@ -182,15 +173,13 @@ function cycleFindings(layers: Layers, edges: readonly Edge[]): Finding[] {
     }
   }
   return [...graphs.values()].flatMap((graph) =>
-    cyclesIn(graph).map((cycle): Finding => {
+    cyclesIn(graph).map((cycle) => {
       const steps = cycle.map((node, i) => graph.get(node)!.get(cycle[(i + 1) % cycle.length]!)!);
       const imports = steps.map(({ from, line, to }) => `${from}:${line} imports ${to}`).join(", ");
-      return {
-        key: `cycle of ${[...cycle].sort().join(", ")}`,
-        text:
-          `${[...cycle, cycle[0]].join(" → ")} is a cycle: ${imports}. ` +
-          "Move what both sides need to a place of its own",
-      };
+      return (
+        `${[...cycle, cycle[0]].join(" → ")} is a cycle: ${imports}. ` +
+        "Move what both sides need to a place of its own"
+      );
     }),
   );
 }

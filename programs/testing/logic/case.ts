@@ -6,12 +6,7 @@ import { reverseEntry, type Endpoint } from "../endpoint.ts";
 import type { Received } from "../socket-client.ts";
 import type { SimulatedStage } from "./simulated-stage.ts";
 import type { Stage, StageSocket } from "./stage.ts";
-import type { Scheme, View } from "./views.ts";
-
-/** What may be switched on and off when the programs are built; a list is off where it is empty. */
-export type Switch = {
-  [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean | readonly unknown[] ? K : never;
-}[keyof DataPathOptions];
+import type { Scheme, Switch, View } from "./views.ts";
 
 /** What happens to sockets, and what is to come of it: the same in the simulator and on the kernel. */
 export interface Case {

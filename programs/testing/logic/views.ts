@@ -1,6 +1,11 @@
+import type { DataPathOptions } from "../../index.ts";
 import { endpointText, type Endpoint } from "../endpoint.ts";
-import type { Switch } from "./case.ts";
 import { HOSTS, PORTS } from "./stage.ts";
+
+/** An option that switches part of the programs on or off; an empty list is off. */
+export type Switch = {
+  [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean | readonly unknown[] ? K : never;
+}[keyof DataPathOptions];
 
 /** Six services and six backends by number, and what tells them apart. */
 export interface Scheme {
