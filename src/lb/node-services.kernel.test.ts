@@ -100,9 +100,9 @@ test("a service on the host's loopback address is the host's: a container's own 
               hostPort,
             ]),
             [
-              ["dns", 5, 30053, undefined],
-              ["console", 1, undefined, 8053],
-              ["dns6", 2, 30053, undefined],
+              ["dns", 7, 30053, undefined],
+              ["console", 2, undefined, 8053],
+              ["dns6", 3, 30053, undefined],
             ],
           );
         },
@@ -124,6 +124,47 @@ test("a host port serves at each address of the host, or at one, and processes c
     const socket = await client.open("udp");
     await socket.connect({ address: "20.0.0.1", port: 8054 });
     assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
+  }));
+
+test("0.0.0.0 and :: are the host's loopback address, over UDP and TCP, and the container's in a container", () =>
+  withLoaded(
+    [...ADDRESSES, "fd00:20::1"],
+    { udp: [FIRST, "[fd00:20::1]:53"], tcp: [FIRST, "[fd00:20::1]:53"] },
+    async ({ load, client, place }) => {
+      const port = 30053;
+      await load({
+        services: ["udp", "tcp"].flatMap((protocol) => [
+          { name: `${protocol}4`, nodePort: port, protocol, backends: [FIRST] },
+          { name: `${protocol}6`, nodePort: port, protocol, backends: ["[fd00:20::1]:53"] },
+        ]),
+      });
+      const ways = [
+        ["0.0.0.0", 4, FIRST],
+        ["::", 6, "[fd00:20::1]:53"],
+        ["::ffff:0.0.0.0", 6, FIRST],
+      ] as const;
+      for (const [address, family, backend] of ways) {
+        assert.is(await ask(client, { address, port }, family), backend, address);
+        const stream = await client.open("tcp", family);
+        await stream.connect({ address, port });
+        assert.is((await stream.exchange("GET / HTTP/1.1\r\nHost: test\r\n\r\n")).text, backend, address);
+        await stream.close();
+      }
+      await withContainer(place.cgroup, ["20.0.0.2"], {}, async (container) => {
+        for (const [address, family] of ways) {
+          const socket = await container.client.open("udp", family);
+          await socket.connect({ address, port });
+          assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED", address);
+        }
+      });
+    },
+  ));
+
+test("a hostIP of 0.0.0.0 serves at each address of the host", () =>
+  withLoaded(ADDRESSES, { udp: BACKENDS }, async ({ load, client }) => {
+    await load({ services: [dns({ address: undefined, port: undefined, hostPort: 8053, hostIP: "0.0.0.0" })] });
+    for (const address of ["0.0.0.0", "127.0.0.1", ...ADDRESSES])
+      assert.is(await ask(client, { address, port: 8053 }), FIRST);
   }));
 
 test("a local traffic policy limits the address or the node port to this node's backends", () =>
@@ -151,7 +192,7 @@ test("a local traffic policy limits the address or the node port to this node's 
           [name, frontEnds.length, nodeLocal, backends.length].join(" "),
         )
         .sort(),
-      ["dns 1 false 3", "dns 4 true 1"],
+      ["dns 1 false 3", "dns 5 true 1"],
     );
     // A node without backends.
     assert.equal(await loadWith({ externalTrafficPolicy: "local" }, "third"), {

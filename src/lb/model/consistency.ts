@@ -6,7 +6,15 @@
 import type { DesiredState } from "./desired-state.ts";
 import { fieldText, type FieldPath } from "./field-path.ts";
 import { backendsOfNode, localScopes, serviceFamily } from "./front-ends.ts";
-import { endpointText, familyOf, MAX_SERVICES, type AddressFamily, type Backend, type Service } from "./service.ts";
+import {
+  endpointText,
+  familyOf,
+  MAX_SERVICES,
+  type AddressFamily,
+  type Backend,
+  type Service,
+  withSpecificHostIP,
+} from "./service.ts";
 import { MAX_SLOTS_PER_SERVICE, slotsNeeded } from "./slot-count.ts";
 import { maps4, maps6 } from "../../../programs/index.ts";
 
@@ -95,7 +103,8 @@ class Checks {
     this.#placeText = placeText;
   }
 
-  service(path: FieldPath, service: CheckedService): void {
+  service(path: FieldPath, given: CheckedService): void {
+    const service = withSpecificHostIP(given);
     const valid = {
       ...service,
       externalAddresses: (service.externalAddresses ?? []).filter((address) => address !== undefined),

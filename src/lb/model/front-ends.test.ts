@@ -43,14 +43,20 @@ test("a cluster address is one front end", () => {
   assert.equal(expanded({ address: "100.0.0.1", port: 80 }), [["100.0.0.1:80"]]);
 });
 
-test("a node port is a front end on each local address of the family, on loopback for the host alone, and a mark for bind", () => {
+test("a node port is a front end on each local address of the family, on loopback and the unspecified address for the host alone, and a mark for bind", () => {
   assert.equal(expanded({ nodePort: 30080 }), [
-    ["127.0.0.1:30080 node_port host_namespace", "192.0.2.1:30080 node_port", "0.0.0.0:30080 mark node_port"],
+    [
+      "127.0.0.1:30080 node_port host_namespace",
+      "0.0.0.0:30080 node_port host_namespace",
+      "192.0.2.1:30080 node_port",
+      "0.0.0.0:30080 mark node_port",
+    ],
   ]);
   assert.equal(expanded({ address: "fd00::1", port: 80, nodePort: 30080, backends: [] }), [
     [
       "[fd00::1]:80",
       "[::1]:30080 node_port host_namespace",
+      "[::]:30080 node_port host_namespace",
       "[2001:db8::1]:30080 node_port",
       "[::]:30080 mark node_port",
     ],
@@ -60,16 +66,30 @@ test("a node port is a front end on each local address of the family, on loopbac
 test("an external address is a front end at the service's port, once if the node port is the same", () => {
   assert.equal(expanded({ port: 80, externalAddresses: ["192.0.2.1"] }), [["192.0.2.1:80"]]);
   assert.equal(expanded({ port: 80, nodePort: 80, externalAddresses: ["192.0.2.1"] }), [
-    ["192.0.2.1:80", "127.0.0.1:80 node_port host_namespace", "0.0.0.0:80 mark node_port"],
+    [
+      "192.0.2.1:80",
+      "127.0.0.1:80 node_port host_namespace",
+      "0.0.0.0:80 node_port host_namespace",
+      "0.0.0.0:80 mark node_port",
+    ],
   ]);
   assert.equal(expanded({ port: 80, externalAddresses: ["127.0.0.2"] }), [["127.0.0.2:80 host_namespace"]]);
 });
 
 test("a host port is a front end on each local address of the family, or on one, without a mark", () => {
-  assert.equal(expanded({ hostPort: 8080 }), [["127.0.0.1:8080 host_namespace host_port", "192.0.2.1:8080 host_port"]]);
+  const host = ["127.0.0.1:8080 host_namespace host_port", "0.0.0.0:8080 host_namespace host_port"];
+  assert.equal(expanded({ hostPort: 8080 }), [[...host, "192.0.2.1:8080 host_port"]]);
   assert.equal(expanded({ hostPort: 8080, hostIP: "192.0.2.1" }), [["192.0.2.1:8080 host_port"]]);
-  assert.equal(expanded({ hostPort: 8080, hostIP: "127.0.0.1" }), [["127.0.0.1:8080 host_namespace host_port"]]);
-  assert.equal(expanded({ hostPort: 8080, hostIP: "::1", backends: [] }), [["[::1]:8080 host_namespace host_port"]]);
+  assert.equal(expanded({ hostPort: 8080, hostIP: "127.0.0.1" }), [host]);
+  assert.equal(expanded({ hostPort: 8080, hostIP: "127.0.0.2" }), [["127.0.0.2:8080 host_namespace host_port"]]);
+  assert.equal(expanded({ hostPort: 8080, hostIP: "::1", backends: [] }), [
+    ["[::1]:8080 host_namespace host_port", "[::]:8080 host_namespace host_port"],
+  ]);
+});
+
+test("a host port with an unspecified hostIP is as one without", () => {
+  for (const hostIP of ["0.0.0.0", "::", "0:0::0", "::0.0.0.0"])
+    assert.equal(expanded({ hostPort: 8080, hostIP }), expanded({ hostPort: 8080 }), hostIP);
 });
 
 test("a service's flags are on each of its front ends", () => {
@@ -84,7 +104,7 @@ test("a service's flags are on each of its front ends", () => {
   const common = ServiceFlag.CLOSE_SOCKETS | ServiceFlag.SKIP_SELF | ServiceFlag.MAGLEV;
   assert.equal(
     definition!.frontEnds.map(({ flags }) => flags & common),
-    [common, common, common, common],
+    new Array(5).fill(common),
   );
   assert.is(definition!.maglevTableSize, 251);
   assert.not.ok("maglevTableSize" in expand({ address: "100.0.0.1", port: 80, algorithm: "random" })[0]!);
@@ -109,7 +129,7 @@ test("a local traffic policy limits the address or the node port; other addresse
   };
   const [address, external, host] = ["100.0.0.1:80", "192.0.2.1:80", "192.0.2.1:8080 host_port"];
   const nodePort = (scope: string) =>
-    `127.0.0.1:30080 node_port host_namespace${scope}, 192.0.2.1:30080 node_port${scope}, 0.0.0.0:30080 mark node_port${scope}`;
+    `127.0.0.1:30080 node_port host_namespace${scope}, 0.0.0.0:30080 node_port host_namespace${scope}, 192.0.2.1:30080 node_port${scope}, 0.0.0.0:30080 mark node_port${scope}`;
   assert.equal(shown({ ...all, internalTrafficPolicy: "cluster" }), [
     `${address}, ${external}, ${host}, ${nodePort("")} -> 123`,
   ]);

@@ -6,6 +6,7 @@ import {
   familyOf,
   ServiceFlag,
   unspecified,
+  withSpecificHostIP,
   type AddressFamily,
   type Backend,
   type FrontEnd,
@@ -18,13 +19,13 @@ export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
+const loopback = { ipv4: "127.0.0.1", ipv6: "::1" } as const satisfies Record<AddressFamily, string>;
+
 /** A service's address family; IPv4 if it names no address. */
-export function serviceFamily({
-  address,
-  externalAddresses,
-  hostIP,
-  backends,
-}: Pick<Service, "address" | "externalAddresses" | "hostIP" | "backends">): AddressFamily {
+export function serviceFamily(
+  service: Pick<Service, "address" | "externalAddresses" | "hostIP" | "backends">,
+): AddressFamily {
+  const { address, externalAddresses, hostIP, backends } = withSpecificHostIP(service);
   return familyOf(address ?? externalAddresses?.[0] ?? hostIP ?? backends[0]?.address ?? unspecified.ipv4);
 }
 
@@ -84,7 +85,7 @@ export function expandServices(
 ): ServiceDefinition[] {
   const own = new Set(hostAddresses);
   const taken = new Map<string, string>();
-  return services.flatMap((service) => {
+  return services.map(withSpecificHostIP).flatMap((service) => {
     const { name, protocol, backends, affinityTimeout = 0, externalAddresses = [], hostIP, algorithm } = service;
     for (const address of externalAddresses)
       if (!own.has(address) && !isLoopback(address)) throw notOurs(name, "external address", address, hostAddresses);
@@ -151,10 +152,14 @@ function frontEndsOf(service: Service, hostAddresses: readonly string[]): FrontE
     const frontEnd = { address, port, scope: Scope.EVERYWHERE, flags: common | flags };
     if (!found.has(endpointText(frontEnd))) found.set(endpointText(frontEnd), frontEnd);
   };
-  /** Only the host's own sockets reach its loopback addresses: in a container they are the container's. */
+  /**
+   * Only the host's own sockets reach its loopback addresses: in a container
+   * they are the container's. The unspecified address is another name of the first.
+   */
   const addToHost = (addresses: readonly string[], port: number, flags: number) => {
     for (const address of addresses)
-      add(address, port, isLoopback(address) ? flags | ServiceFlag.HOST_NAMESPACE : flags);
+      for (const name of address === loopback[family] ? [address, unspecified[family]] : [address])
+        add(name, port, isLoopback(address) ? flags | ServiceFlag.HOST_NAMESPACE : flags);
   };
   const ofFamily = hostAddresses.filter((address) => familyOf(address) === family);
   if (port !== undefined) {

@@ -31,6 +31,7 @@ export {
   familyOf,
   hasFlag,
   isReachable,
+  isUnspecified,
   MAX_NAME_BYTES,
   MAX_SERVICES,
   MAX_WEIGHT,

@@ -80,7 +80,7 @@ export interface Service {
   readonly nodePort?: number | undefined;
   /** A port on `hostIP`, or on every local address of the host. */
   readonly hostPort?: number | undefined;
-  /** An address of the host. */
+  /** An address of the host. `0.0.0.0` and `::`: as if absent. */
   readonly hostIP?: string | undefined;
   /** Addresses of the host that serve `port` too. */
   readonly externalAddresses?: readonly string[] | undefined;
@@ -148,8 +148,18 @@ export function canonicalAddress(address: string): string {
   return familyOf(address) === "ipv4" ? address : decodeValue(ipv6, encodeValue(ipv6, address));
 }
 
-/** The address that marks a node port as taken. */
+/** As a destination, the loopback address. In the scope of node ports, the mark of a taken port. */
 export const unspecified = { ipv4: "0.0.0.0", ipv6: "::" } as const satisfies Record<AddressFamily, string>;
+
+/** Whether this is `0.0.0.0` or `::`, in any spelling. */
+export function isUnspecified(address: string): boolean {
+  return address === unspecified.ipv4 || /^[0:.]*:[0:.]*$/.test(address);
+}
+
+/** A service with an unspecified `hostIP` as one without: on every local address, as in Kubernetes. */
+export function withSpecificHostIP<S extends { readonly hostIP?: string | undefined }>(service: S): S {
+  return service.hostIP !== undefined && isUnspecified(service.hostIP) ? { ...service, hostIP: undefined } : service;
+}
 
 /** Whether sockets can call this front end. The other scope only marks a port for bind(2). */
 export function isReachable({ scope }: { readonly scope: number }): boolean {

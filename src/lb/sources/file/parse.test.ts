@@ -136,6 +136,11 @@ test("accepts host ports with and without an address", () => {
   const { port, hostPort, hostIP } = parsed({ address: undefined, port: undefined, hostPort: 8080 });
   assert.equal([port, hostPort, hostIP], [undefined, 8080, undefined]);
   assert.is(parsed({ hostPort: 8080, hostIP: "192.0.2.1" }).hostIP, "192.0.2.1");
+  // Kubernetes' default, which is of no family.
+  for (const hostIP of ["0.0.0.0", "::", "0:0::0"]) {
+    assert.is(parsed({ hostPort: 8080, hostIP }).hostPort, 8080);
+    assert.is(parsed({ hostPort: 8080, hostIP, address: undefined, port: undefined }).hostPort, 8080);
+  }
   assert.is(
     parseConfig(
       JSON.stringify({
@@ -358,6 +363,14 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [
     { hostPort: 80, hostIP: "eth0" },
     'services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "eth0"',
+  ],
+  [
+    { hostPort: 80, hostIP: "::ffff:0.0.0.0" },
+    'services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "::ffff:0.0.0.0"',
+  ],
+  [
+    { hostPort: 8080, hostIP: "0.0.0.0", nodePort: 8080 },
+    "services[0].hostPort: expected a unique hostPort and protocol, but services[0].nodePort (line 1) is 8080/tcp too",
   ],
   [
     { hostPort: 80, hostIP: "fd00::1" },

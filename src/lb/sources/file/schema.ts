@@ -9,6 +9,7 @@ import {
   canonicalAddress,
   defaultMapSizes,
   EXPECTED_ADDRESS,
+  isUnspecified,
   MAGLEV_TABLE_SIZES,
   MAX_NAME_BYTES,
   MAX_WEIGHT,
@@ -93,6 +94,14 @@ const unicast = z
   .custom<string>((value) => typeof value === "string" && isUnicast(value), { error: EXPECTED_ADDRESS })
   .transform(canonicalAddress);
 
+const hostAddress = z
+  .custom<string>(
+    (value) =>
+      typeof value === "string" && (isUnicast(value) || ((isIPv4(value) || isIPv6(value)) && isUnspecified(value))),
+    { error: EXPECTED_ADDRESS },
+  )
+  .transform(canonicalAddress);
+
 const endpoint = check<string>(
   'a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535)',
   (value) => parseEndpoint(value) !== undefined,
@@ -137,7 +146,7 @@ const service = z.strictObject(
     protocol: oneOf(...(Object.keys(ProtocolNumber) as Protocol[])),
     nodePort: wholeNumber(1, 65535).optional(),
     hostPort: wholeNumber(1, 65535).optional(),
-    hostIP: unicast.optional(),
+    hostIP: hostAddress.optional(),
     externalAddresses: z.array(unicast, structure("a list of addresses of this host")).optional(),
     internalTrafficPolicy: trafficPolicy,
     externalTrafficPolicy: trafficPolicy,
