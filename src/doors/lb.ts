@@ -65,4 +65,5 @@ export {
   type TranslationEvent,
   type UnloadOptions,
   type UnloadResult,
+  type UnreservedPorts,
 } from "../lb/index.ts";

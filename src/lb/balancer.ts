@@ -195,15 +195,16 @@ export class Balancer implements AsyncDisposable {
   }
 
   #transact(target: (pins: PinDirectory) => Target): Promise<TransactionResult> {
-    const { pins, cgroup = cgroupRoot() } = this.#place;
-    return transact({ pins, cgroup }, this.#builder, target);
+    const { pins, cgroup = cgroupRoot(), hostNetworkNamespace } = this.#place;
+    return transact({ pins, cgroup, hostNetworkNamespace }, this.#builder, target);
   }
 
   /** What is loaded, as the target of a transaction; without services if nothing is. */
   #loaded(pins: PinDirectory): Target {
     const { features } = this.#builder;
     const names = pins.names("maps");
-    if (names.length === 0) {
+    // It is pinned last: without it, an interrupted load has left other maps.
+    if (!names.includes(builtOptions.name)) {
       const { options, maps } = completeState({ services: [] });
       return { options: dataPathOptions(options, [], unusedHost, features), services: [], sizes: mapSizes(maps) };
     }

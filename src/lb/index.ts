@@ -11,6 +11,7 @@ export {
   type TransactionResult,
   type UnloadOptions,
   type UnloadResult,
+  type UnreservedPorts,
 } from "./apply/index.ts";
 export { Balancer, type ApplyResult, type BalancerPlace } from "./balancer.ts";
 export { cgroupPath, hostAddresses, NamespaceReader, ownCgroup } from "./host/index.ts";

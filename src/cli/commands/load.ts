@@ -1,5 +1,13 @@
 import { Command } from "commander";
-import { Balancer, firstState, openSource, type ApplyResult, type ServiceStatus, type Status } from "../../lb/index.ts";
+import {
+  Balancer,
+  firstState,
+  openSource,
+  type ApplyResult,
+  type ServiceStatus,
+  type Status,
+  type UnreservedPorts,
+} from "../../lb/index.ts";
 import { cgroupRoot } from "../../loader/index.ts";
 import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
@@ -43,6 +51,7 @@ export function command(): Command {
         const { programs, ...changes } = await balancer.apply(state);
         return { status: balancer.status()!, replaced: programs !== "attached", ...changes };
       });
+      if (result.unreservedPorts !== undefined) warnOfPorts(result.unreservedPorts);
       if (json) await printJson(result);
       else await report(result, cgroup ?? cgroupRoot(), config === undefined);
     });
@@ -79,6 +88,15 @@ async function report(
   );
   if (quickstart) await print(`Run its backends in another terminal: ${colors.cyan("npx tsbpf demo")}\n`);
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
+}
+
+/** On standard error, since standard output may be JSON. */
+function warnOfPorts({ ports, reason }: UnreservedPorts): void {
+  process.stderr.write(
+    `warning: cannot reserve ports ${ports.join(", ")}: ${reason}\n` +
+      "hint: bind(2) to port 0 fails with EPERM when the kernel chooses a node port; " +
+      "add these ports to net.ipv4.ip_local_reserved_ports\n",
+  );
 }
 
 /** A shell command that talks to a service. */

@@ -25,6 +25,9 @@ export function command(): Command {
       if (json) return printJson(removed ?? { links: [], programs: [], maps: [] });
       if (removed === undefined) return print(`Nothing is loaded at ${pin}\n`);
       const text = (["links", "programs", "maps"] as const).map((kind) => `${removed[kind].length} ${kind}`).join(", ");
-      return print(`${colors.green("Unloaded")} from ${pin}: ${text}\n`);
+      await print(`${colors.green("Unloaded")} from ${pin}: ${text}\n`);
+      const left = removed.stillReservedPorts;
+      if (left !== undefined)
+        await print(`Still in net.ipv4.ip_local_reserved_ports: ${left.ports.join(", ")}: ${left.reason}\n`);
     });
 }

@@ -8,6 +8,7 @@ export { builtOptions, controlMaps, familyMaps, loadBalancerMaps, mapSizes, type
 export { loadedPins, nothingLoaded, OWNER, pinnedFamilies, pinnedSizes } from "./pins.ts";
 export { dataPathOptions, ProgramBuilder } from "./programs.ts";
 export { readState } from "./read-state.ts";
+export type { UnreservedPorts } from "./reserve-ports.ts";
 export { storedDefinitions, transact, type Place, type Target, type TransactionResult } from "./transaction.ts";
 export { unloadLoadBalancer, type UnloadOptions, type UnloadResult } from "./unload.ts";
 export { applyPlans } from "./write-plans.ts";

@@ -9,6 +9,7 @@ import {
   struct,
   u16,
   u32,
+  u64,
   u8,
   type ArraySchema,
   type MapDefinition,
@@ -92,6 +93,17 @@ export const builtOptions = array("options", {
   maxEntries: 1,
 });
 
+/**
+ * Ports that were reserved in the kernel for node ports and host ports, with
+ * the cookie of the network namespace. Ports that were reserved before are not here.
+ */
+export const reservedPortsMap = hash("reserved_ports", {
+  key: u32,
+  value: struct("lb_reserved_port", { netnsCookie: u64 }),
+  maxEntries: 65_536,
+  flags: MapFlag.NO_PREALLOC,
+});
+
 /** Every map, in the order of display. IPv6 maps exist only if IPv6 is balanced. */
 export const loadBalancerMaps: readonly MapDefinition[] = [
   ...Object.values(familyMaps.ipv4),
@@ -101,6 +113,7 @@ export const loadBalancerMaps: readonly MapDefinition[] = [
   declared.optOutNamespaces,
   declared.optOutCgroups,
   declared.generation,
+  reservedPortsMap,
   builtOptions,
 ];
 

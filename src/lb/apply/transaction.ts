@@ -20,10 +20,18 @@ import { dropCounters, makeCounters } from "./counters.ts";
 import { detachLinks, flowsInReverseMap } from "./detach.ts";
 import { EntryChange } from "./entry-change.ts";
 import { exclusively } from "./lock.ts";
-import { builtOptions, controlMaps, familyMaps, mapsWithoutPrograms, type ControlMaps } from "./maps.ts";
+import {
+  builtOptions,
+  controlMaps,
+  familyMaps,
+  mapsWithoutPrograms,
+  reservedPortsMap,
+  type ControlMaps,
+} from "./maps.ts";
 import { OWNER, pinnedFamilies } from "./pins.ts";
 import type { Build, ProgramBuilder } from "./programs.ts";
 import { readState } from "./read-state.ts";
+import { PortReservation, portsOfHost, type UnreservedPorts } from "./reserve-ports.ts";
 import { applyPlans, bumpGeneration } from "./write-plans.ts";
 
 /** Where a load balancer is. */
@@ -32,6 +40,8 @@ export interface Place {
   readonly cgroup: string;
   /** A directory on a BPF file system. */
   readonly pins: string;
+  /** A file of the network namespace that counts as the host's. Absent: this process's. */
+  readonly hostNetworkNamespace?: string | undefined;
 }
 
 /** What is to be in the kernel. */
@@ -53,6 +63,8 @@ export interface TransactionResult {
   readonly programs: "attached" | "replaced" | "kept";
   readonly services: Outcome;
   readonly closedSockets: number;
+  /** Node ports and host ports that the kernel may still choose for other sockets; undefined if there are none. */
+  readonly unreservedPorts: UnreservedPorts | undefined;
 }
 
 /**
@@ -67,7 +79,7 @@ export interface TransactionResult {
  * @throws {VerifierError} if its verifier refuses a program
  */
 export async function transact(
-  { cgroup, pins: directory }: Place,
+  { cgroup, pins: directory, hostNetworkNamespace }: Place,
   builder: ProgramBuilder,
   target: (pins: PinDirectory) => Target,
 ): Promise<TransactionResult> {
@@ -80,7 +92,13 @@ export async function transact(
       try {
         const wanted = target(pins);
         connectionsBefore = pinnedConnections(pins);
-        return await change(cgroup, pins, builder.build(wanted.options), wanted, connectionsBefore);
+        return await change(
+          { cgroup, hostNetworkNamespace },
+          pins,
+          builder.build(wanted.options),
+          wanted,
+          connectionsBefore,
+        );
       } finally {
         for (const map of connectionsBefore.values()) map.close();
         // Empty only if nothing was loaded before and nothing is now.
@@ -91,14 +109,14 @@ export async function transact(
 }
 
 async function change(
-  cgroup: string,
+  { cgroup, hostNetworkNamespace }: Omit<Place, "pins">,
   pins: PinDirectory,
   build: Build,
   { services, entries, sizes, options }: Target,
   connectionsBefore: ReadonlyMap<AddressFamily, ConnectionMaps["connections"]>,
 ): Promise<TransactionResult> {
   const families: readonly AddressFamily[] = options.ipv6 ? ["ipv4", "ipv6"] : ["ipv4"];
-  const extraMaps = [...families.flatMap(mapsWithoutPrograms), builtOptions];
+  const extraMaps = [...families.flatMap(mapsWithoutPrograms), reservedPortsMap, builtOptions];
   const names = new Set([...build.programs.flatMap(({ maps }) => maps), ...extraMaps].map(({ name }) => name));
   const maxEntries = Object.fromEntries(Object.entries(sizes).filter(([name]) => names.has(name)));
   const fits = isAttached(pins, build, cgroup, names, maxEntries);
@@ -117,8 +135,15 @@ async function change(
     const changes = (entries ?? [])
       .filter(({ definition }) => names.has(definition.name))
       .map(({ definition, entries }) => new EntryChange(opened.map(definition), entries));
+    const reservation = new PortReservation(opened.map(reservedPortsMap), hostNetworkNamespace);
+    const ports = portsOfHost(services);
     let programs: TransactionResult["programs"] = "kept";
+    let reserved: ReturnType<PortReservation["reserve"]> | undefined;
+    const remembered = pins.names("maps").includes(reservedPortsMap.name);
     try {
+      // What is reserved outlives a killed process, and so must the memory of it.
+      if (!remembered) pins.pin("maps", reservedPortsMap.name, collection!.maps.get(reservedPortsMap.name)!.fd);
+      reserved = reservation.reserve(ports);
       makeCounters(counters, plans);
       applyPlans(maps, plans, changes);
       if (collection !== undefined) {
@@ -128,10 +153,13 @@ async function change(
       }
     } catch (error) {
       built.set(0, builtBefore);
+      reserved?.undo();
+      if (!remembered) pins.unpin("maps", reservedPortsMap.name);
       dropCounters(counters, restore(maps, before, changes));
       throw error;
     }
     dropCounters(counters, plans);
+    reservation.releaseAllBut(ports);
     // A replaced program, built for other checks, may have accepted flows under the new generation.
     if (programs === "replaced") bumpGeneration(maps);
     if (collection !== undefined) {
@@ -150,7 +178,12 @@ async function change(
         return [family, map && { services, backends, connections: map }] as const;
       }).filter((entry): entry is [AddressFamily, ConnectionMaps] => entry[1] !== undefined),
     );
-    return { programs, services: totals([...plans.values()]), closedSockets: await closeStaleSockets(connections) };
+    return {
+      programs,
+      services: totals([...plans.values()]),
+      closedSockets: await closeStaleSockets(connections),
+      unreservedPorts: reserved.unreserved,
+    };
   } finally {
     collection?.close();
   }

@@ -1,14 +1,17 @@
 import { checkManager, PinDirectory } from "../../loader/index.ts";
 import { detachLinks, flowsInReverseMap } from "./detach.ts";
 import { exclusively } from "./lock.ts";
-import { builtOptions } from "./maps.ts";
+import { builtOptions, reservedPortsMap } from "./maps.ts";
 import { OWNER } from "./pins.ts";
+import { releasePorts, type UnreservedPorts } from "./reserve-ports.ts";
 
 /** What was removed, by name. */
 export interface UnloadResult {
   readonly links: readonly string[];
   readonly programs: readonly string[];
   readonly maps: readonly string[];
+  /** Ports that are still reserved in the kernel, since it could not be changed; undefined if there are none. */
+  readonly stillReservedPorts: UnreservedPorts | undefined;
 }
 
 /** How to unload. */
@@ -21,8 +24,9 @@ export interface UnloadOptions {
  * Detaches the load balancer's programs and removes its pins with their
  * directory. Programs that redirect calls go first. Those that translate
  * replies follow 2 seconds later, or as soon as no datagram socket has a flow,
- * so that answers in flight still come from the service's address. Sockets
- * that are connected to a backend stay connected to it.
+ * so that answers in flight still come from the service's address. Ports that
+ * were reserved for services are released. Sockets that are connected to a
+ * backend stay connected to it.
  *
  * @param pins the pin directory
  * @returns undefined if nothing is loaded
@@ -48,8 +52,9 @@ export async function unloadLoadBalancer(pins: string, { now }: UnloadOptions = 
         now,
         flowsInReverseMap: flowsInReverseMap(storedBuild(opened)),
       });
+      const stillReservedPorts = release(opened);
       const { programs, maps } = opened.removeAll();
-      return { links: links.sort(), programs, maps };
+      return { links: links.sort(), programs, maps, stillReservedPorts };
     },
   );
 }
@@ -59,4 +64,10 @@ function storedBuild(pins: PinDirectory): string {
   if (!pins.names("maps").includes(builtOptions.name)) return "";
   using built = pins.map(builtOptions);
   return built.get(0)?.json ?? "";
+}
+
+function release(pins: PinDirectory): UnreservedPorts | undefined {
+  if (!pins.names("maps").includes(reservedPortsMap.name)) return undefined;
+  using map = pins.map(reservedPortsMap);
+  return releasePorts(map);
 }

@@ -5,3 +5,4 @@ export { attachOrder, checkHooks, hookText, roleOf } from "./hooks.ts";
 export { readHostState } from "./host-state.ts";
 export { addressesOf, NamespaceReader } from "./namespaces.ts";
 export { probeDataPath } from "./probe.ts";
+export { changeReservedPorts, namespaceCookie, namespaceWithCookie, reservedPorts } from "./reserved-ports.ts";

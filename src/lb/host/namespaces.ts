@@ -85,7 +85,8 @@ export function addressesOf(path?: string): string[] {
   return inNamespace(path, hostAddresses);
 }
 
-function inNamespace<T>(path: string | undefined, work: () => T): T {
+/** Runs `work` in a network namespace. @param path as for `NamespaceReader.cookie` */
+export function inNamespace<T>(path: string | undefined, work: () => T): T {
   return path === undefined ? work() : inNetworkNamespace(path, work);
 }
 
