@@ -7,7 +7,7 @@ import { prometheusName } from "../src/cli/commands/metrics.ts";
 const test = suite("docs/observability.md");
 const text = readFileSync(new URL("observability.md", import.meta.url), "utf8");
 
-test("names every counter, as it is called in JSON and for Prometheus, and no other", () => {
+test("lists exactly the counters, with their names in JSON and in Prometheus", () => {
   const rows = [...text.matchAll(/^\| `(\w+)` \| `(tsbpf_\w+)` \|/gm)].map(([, name, metric]) => [name, metric]);
   assert.equal(
     rows,
