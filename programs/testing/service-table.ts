@@ -2,7 +2,6 @@ import { decodeValue, type Infer, type MapDefinition } from "tsbpf";
 import {
   BackendState,
   Counters,
-  backendFilterShape,
   filterWords,
   generation,
   maps4,
@@ -62,7 +61,6 @@ export class ServiceTable {
     this.#nextSlot += backends.length;
     const members = this.#open(maps.backends);
     const wanted = new Set(backends);
-    this.#setBits(maps.backendFilter, filterWords(backends.map(endpoint), backendFilterShape));
     const gone = [...members.keys()].filter((key) => key.revNatIndex === revNatIndex && !wanted.has(endpointText(key)));
     backends.forEach((backend, i) => {
       this.#open(maps.slots).set(base + i, { ...endpoint(backend), state: BackendState.ACTIVE });
