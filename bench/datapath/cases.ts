@@ -42,20 +42,20 @@ const elsewhere = (program: string, what: string, operation: Operation): Case =>
 export const cases: readonly Case[] = [
   toService("connect4", "UDP socket, connecting again", "connect", connect),
   toService("connect4", "new UDP socket", "new-connect", connect),
-  toService("connect4", "new UDP socket, only older flows entered", "new-connect", connect, Side.ALONE),
+  toService("connect4", "new UDP socket, reverseEntries: older", "new-connect", connect, Side.ALONE),
   toService("connect4", "new TCP socket", "tcp", connect),
-  toService("connect4", "new TCP socket, remembered", "tcp", undefined, Side.STREAMS),
+  toService("connect4", "new TCP socket, getpeername: service", "tcp", undefined, Side.STREAMS),
   toService("sendmsg4", "UDP socket, sending again", "exchange", message),
   toService("sendmsg4", "new UDP socket", "new-exchange"),
-  toService("sendmsg4", "new UDP socket, only older flows entered", "new-exchange", undefined, Side.ALONE),
+  toService("sendmsg4", "new UDP socket, reverseEntries: older", "new-exchange", undefined, Side.ALONE),
   toService("recvmsg4", "UDP socket, receiving again", "exchange", message),
   toService("recvmsg4", "new UDP socket", "new-exchange", message),
-  toService("recvmsg4", "new UDP socket, only older flows entered", "new-exchange", message, Side.ALONE),
+  toService("recvmsg4", "new UDP socket, reverseEntries: older", "new-exchange", message, Side.ALONE),
   toService("getpeername4", "connected UDP socket", "getpeername"),
   toService("sock_release", "connected UDP socket", "new-connect", release),
-  toService("sock_release", "connected UDP socket, only older flows entered", "new-connect", release, Side.ALONE),
+  toService("sock_release", "connected UDP socket, reverseEntries: older", "new-connect", release, Side.ALONE),
   toService("sock_release", "unconnected UDP socket", "new-exchange", release),
-  toService("sock_release", "unconnected UDP socket, only older flows entered", "new-exchange", release, Side.ALONE),
+  toService("sock_release", "unconnected UDP socket, reverseEntries: older", "new-exchange", release, Side.ALONE),
   toService("sock_release", "TCP socket", "tcp", release),
   elsewhere("connect4", "UDP socket, again", "connect"),
   elsewhere("connect4", "new UDP socket", "new-connect"),
@@ -191,7 +191,7 @@ function netfilterVerdicts(measurements: readonly Measurement[]): Verdict[] {
     (side) =>
       [
         [side, Side.OURS, ""],
-        [side, Side.ALONE, ", only older flows entered"],
+        [side, Side.ALONE, ", reverseEntries: older"],
       ] as const,
   );
   return compared.flatMap(([side, own, how]) =>

@@ -18,8 +18,8 @@ export const Side = {
   FLOOR: "return 1",
   PEER: "C",
   OURS: "tsbpf",
-  STREAMS: "tsbpf, streams remembered",
-  ALONE: "tsbpf, reverse entries of older flows alone",
+  STREAMS: "tsbpf, getpeername: service",
+  ALONE: "tsbpf, reverseEntries: older",
 } as const;
 
 export interface Place {

@@ -31,7 +31,7 @@ const COLUMNS = 3;
 const margin = { left: 52, right: 14, top: 30, bottom: 34 };
 
 /** Short names for the legend. */
-const shortNames: Readonly<Record<string, string>> = { [Side.STREAMS]: "streams kept", [Side.ALONE]: "older entered" };
+const shortNames: Readonly<Record<string, string>> = { [Side.STREAMS]: "peer: service", [Side.ALONE]: "older entries" };
 
 export function plotOf(result: Result): string {
   const panels = [...programPanels(result), ...operationPanels(result)].filter(({ lines }) => lines.length > 0);

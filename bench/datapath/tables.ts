@@ -43,9 +43,9 @@ function programTable({ measurements, programs }: Result, processors: number): T
       "Nanoseconds per run, " +
       (processors === 1 ? "one client on one processor" : `${processors} clients on a processor each`),
     caption:
-      "For each number of services: floor / C / tsbpf, then tsbpf as a fraction of C, gross and (net of the " +
-      "floor); without a service, nanoseconds above the floor, of C and of tsbpf.",
-    header: ["program", "at work on", ...counts.map((count) => count.toLocaleString("en-GB"))],
+      "A cell has floor / C / tsbpf, for a number of services. On a service, tsbpf as a fraction of C follows, gross " +
+      "and (net of the floor); without a service, the nanoseconds above the floor, of C and of tsbpf.",
+    header: ["program", "operation", ...counts.map((count) => count.toLocaleString("en-GB"))],
     rows: rows.map(([{ program, what, target }, cells]) => [
       program,
       what,
@@ -71,7 +71,7 @@ function operationTables({ measurements }: Result, processors: number): Table[] 
       title: processors === 1 ? what : `${what}; ${processors} processors`,
       caption:
         `Operations per second of ${processors === 1 ? "one processor" : `${processors} processors together`}, ` +
-        "including the backend's part (nanoseconds each).",
+        "including the backend's part, and (nanoseconds each).",
       header: ["services", ...sides],
       rows: countsOf(measurements).map((count) => [
         count.toLocaleString("en-GB"),
@@ -97,8 +97,8 @@ function goalTable(result: Result): Table {
   const counts = countsOf(result.measurements);
   return {
     title: "Goals and results",
-    caption: "By number of services; the worse of one client and two. A goal is met if it is met at every number.",
-    header: ["of", "at most", ...counts.map((count) => count.toLocaleString("en-GB")), ""],
+    caption: "Each cell is the worse of one client and two. A goal is met if every number of services meets it.",
+    header: ["operation", "goal", ...counts.map((count) => count.toLocaleString("en-GB")), ""],
     rows: verdicts(result).map(({ subject, goal, reached, met }) => [
       subject,
       goal,
@@ -148,7 +148,7 @@ function sectionsBeside(result: Result): string[] {
   return [
     `## Beside: ${result.machine}`,
     "",
-    `Another run of ${result.rounds} rounds. Under emulation only the comparison of sides is meaningful.`,
+    `Another run of ${result.rounds} rounds. Under emulation only the comparison of the sides counts.`,
     "",
     ...[...operationTables(result, 1), goalTable({ ...result, programs: [] })].map((table) =>
       markdownTable(table).replace(/^## /, "### "),
@@ -165,23 +165,26 @@ export function markdownOf(result: Result, plot: string, beside?: Result): strin
     "# The data path, measured",
     "",
     `Written by \`npm run bench:datapath -- --write\`, ` +
-      `${beside === undefined ? "from one run" : "from one run except for the last section"}: do not edit.`,
+      `${beside === undefined ? "from one run" : "from one run except for the last section"}; do not edit.`,
     "",
     `![Nanoseconds per run, and operations per second](${plot})`,
     "",
-    `- **tsbpf**: the programs of \`programs/\`, as they are by default. *${Side.STREAMS}*: with ` +
-      `\`rememberStreams\`, so that getpeername(2) of a TCP socket returns the service, as with the C programs. ` +
-      `*${Side.ALONE}*: without \`recentInReverseMap\`, so that a flow that its socket keeps is not in the ` +
-      `reverse map besides; for UDP to services, where it makes a difference.`,
+    "One run measures these sides in turn, on services with ten backends each:",
+    "",
+    "- **tsbpf**: the programs of `programs/` with default options. " +
+      `*${Side.STREAMS}* returns the service from getpeername(2) of a TCP socket too, as the C programs do. ` +
+      `*${Side.ALONE}* has only those flows in the reverse map that their UDP socket no longer stores.`,
     "- **C**: the same job with the maps of the field's leading balancer, by `clang-19 -O2 -mcpu=v3` " +
-      "(`bench/datapath/c/balancer.c`): service, slot and backend hashes, an LRU hash for every flow, an " +
+      "(`bench/datapath/c/balancer.c`): hashes for services, slots and backends, an LRU hash for every flow, an " +
       "unconditional deletion when a socket closes. It does less than the real one, which also traces and " +
       "checks NodePorts.",
     "- **return 1**: a program that does nothing, on the same hooks: the floor, mainly the kernel's time measurement.",
     "- **nftables**, **iptables**, **IPVS**: destination NAT in a network namespace, with rules in kube-proxy's form.",
-    "- Every service has ten backends of its own. *Again*: one socket and one service, repeatedly. *New*: a new " +
-      "socket and another service each time, so that with many services the map entries are not in the " +
-      "processor's cache; likewise for addresses without a service.",
+    "",
+    "How it is measured:",
+    "",
+    "- *Again*: one socket and one service, repeatedly. *New*: a new socket and another service each time, so that " +
+      "with many services the map entries are not in the processor's cache; likewise for addresses without a service.",
     "- Nanoseconds per run are the kernel's (`BPF_ENABLE_STATS`). Whole operations are measured without these " +
       "statistics, in processor time, with client and backend in one thread.",
     ...remarksOf(result).map((remark) => `- ${remark}`),
