@@ -22,6 +22,7 @@ import {
   expandServices,
   fieldText,
   LoadBalancerError,
+  problemsText,
   type HostState,
   type SourceState,
 } from "./model/index.ts";
@@ -245,10 +246,7 @@ function requireConsistency(state: ReturnType<typeof completeState>): void {
   const problems: string[] = [];
   checkServices(state, (path, message) => problems.push(`${fieldText(path)}: ${message}`));
   if (problems.length === 0) return;
-  throw new LoadBalancerError(
-    problems.length === 1
-      ? problems[0]!
-      : `${problems.length} problems in the desired state\n  ${problems.join("\n  ")}`,
-    { hint: "nothing was changed; correct the services and apply them again" },
-  );
+  throw new LoadBalancerError(problemsText(problems, "problems in the desired state"), {
+    hint: "nothing was changed; correct the services and apply them again",
+  });
 }

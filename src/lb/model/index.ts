@@ -22,6 +22,7 @@ export { hashOf } from "./hash.ts";
 export type { CgroupPlace, HostState, NetworkNamespace } from "./host-state.ts";
 export { defaultMapSizes, type MapSizes } from "./map-sizes.ts";
 export { nearest } from "./nearest.ts";
+export { problemsText } from "./problems-text.ts";
 export {
   anyHasFlag,
   backendStateOf,

@@ -1,6 +1,8 @@
 /** A YAML document with the position of each value. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from "yaml";
 import type { FieldPath } from "../../model/index.ts";
+import { repeatedKeys } from "./json-keys.ts";
+import { MAX_DEPTH, tooDeepAt } from "./nesting.ts";
 
 /** A position in the file. Both count from 1. */
 export interface Position {
@@ -29,7 +31,9 @@ export interface SourceDocument {
 export function readDocument(text: string): SourceDocument {
   const lines = new LineCounter();
   let parsed: Document | undefined;
-  const document = () => (parsed ??= parseDocument(text, { lineCounter: lines, prettyErrors: false }));
+  // With another log level the parser writes its warnings to standard error: `read` returns them instead.
+  const document = () =>
+    (parsed ??= parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" }));
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -46,25 +50,51 @@ function read(
   document: () => Document,
   position: (offset: number) => Position,
 ): Pick<SourceDocument, "value" | "errors"> {
+  const failed = (errors: SourceDocument["errors"]) => ({ value: undefined, errors });
+  const tooDeep = tooDeepAt(text);
+  if (tooDeep !== undefined)
+    return failed([{ position: plainPosition(text, tooDeep), message: `nested deeper than ${MAX_DEPTH} levels` }]);
   if (/^\s*\{/.test(text)) {
     try {
-      return { value: JSON.parse(text), errors: [] };
+      const value: unknown = JSON.parse(text);
+      const repeated = repeatedKeys(text);
+      if (repeated.length === 0) return { value, errors: [] };
+      return failed(
+        repeated.map(({ key, offset }) => ({ position: plainPosition(text, offset), message: repeatedKey(key) })),
+      );
     } catch {
       // A YAML mapping in braces, or invalid as YAML too.
     }
   }
-  const { errors } = document();
-  if (errors.length > 0)
-    return { value: undefined, errors: errors.map(({ pos, message }) => ({ position: position(pos[0]), message })) };
+  const { errors, warnings } = document();
+  if (errors.length + warnings.length > 0)
+    return failed(
+      [...errors, ...warnings].map(({ code, pos, message }) => ({
+        position: position(pos[0]),
+        message: code === "DUPLICATE_KEY" ? repeatedKey(keyText(text.slice(pos[0]))) : message,
+      })),
+    );
   try {
     return { value: document().toJS(), errors: [] };
   } catch (error) {
     // An alias without an anchor, or aliases that expand without bound.
-    return {
-      value: undefined,
-      errors: [{ position: { line: 1, column: 1 }, message: error instanceof Error ? error.message : String(error) }],
-    };
+    const message = error instanceof Error ? error.message : String(error);
+    return failed([{ position: { line: 1, column: 1 }, message }]);
   }
+}
+
+const repeatedKey = (key: string): string => `Map keys must be unique, but ${JSON.stringify(key)} is given again`;
+
+/** The scalar at the beginning of a text, as it is written there. */
+function keyText(text: string): string {
+  const [, double, single, plain = ""] = /^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s:,[\]{}]*))/.exec(text) ?? [];
+  return double ?? single ?? plain;
+}
+
+/** A position without the YAML parser. */
+function plainPosition(text: string, offset: number): Position {
+  const before = text.slice(0, offset).split("\n");
+  return { line: before.length, column: before.at(-1)!.length + 1 };
 }
 
 function nodeAt(document: Document, path: FieldPath): Node | undefined {

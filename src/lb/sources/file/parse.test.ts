@@ -1,6 +1,10 @@
+import { execFileSync } from "node:child_process";
+import { symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { withDirectory } from "../../../testing/index.ts";
 import { defaultMapSizes, LoadBalancerError } from "../../model/index.ts";
 import { ConfigError, parseConfig, readConfig } from "./index.ts";
 
@@ -596,6 +600,94 @@ test("reports why a file cannot be read", () => {
     () => readConfig("/"),
     (error: Error) => error.message === "cannot read the configuration /: it is a directory",
   );
+});
+
+test("reads regular files of at most 64 MiB, and waits for none", () =>
+  withDirectory((directory) => {
+    const refused = (file: string, reason: string) =>
+      assert.throws(
+        () => readConfig(file),
+        (error: LoadBalancerError) =>
+          error.message === `cannot read the configuration ${file}: ${reason}` && error.hint?.includes("--config"),
+        file,
+      );
+    const fifo = join(directory, "fifo");
+    execFileSync("mkfifo", [fifo]);
+    refused(fifo, "it is a pipe, not a regular file");
+    refused("/dev/zero", "it is a device, not a regular file");
+    refused("/dev/null", "it is a device, not a regular file");
+    const large = join(directory, "large.yaml");
+    writeFileSync(large, good);
+    truncateSync(large, 64 * 1024 * 1024 + 1);
+    refused(large, "it has more than 67,108,864 bytes, the limit");
+    symlinkSync("loop", join(directory, "loop"));
+    refused(join(directory, "loop"), "its path has a loop of symbolic links");
+    refused(join(large, "x"), "a part of its path is not a directory");
+    writeFileSync(large, good);
+    assert.is(readConfig(large).services.length, 2);
+  }));
+
+test("refuses a field that is given twice, in JSON as in YAML", () => {
+  const twice = "Map keys must be unique, but ";
+  for (const [text, ...problems] of [
+    ['{"services": [],\n "services": []}', `f:2:2: not YAML: ${twice}"services" is given again`],
+    ['services: []\n"services": []', `f:2:1: not YAML: ${twice}"services" is given again`],
+    [
+      '{"services": [{"name": "a\\"", "port": 1, "p\\u006frt": 2}],\n"maps": {"slots": 1, "x": {"slots": 2}, "slots": 3}}',
+      `f:1:42: not YAML: ${twice}"port" is given again`,
+      `f:2:41: not YAML: ${twice}"slots" is given again`,
+    ],
+  ] as const)
+    assert.equal(
+      failure(text).problems.map(({ line, column, message }) => `f:${line}:${column}: ${message}`),
+      problems,
+    );
+  assert.equal(parseConfig('{"services": [], "maps": {"slots": 1}, "options": {}}', "f").services, []);
+});
+
+test("lists 20 mistakes and says how many more there are", () => {
+  const error = failure(JSON.stringify({ services: Array.from({ length: 787 }, () => 5) }));
+  const lines = error.message.split("\n");
+  assert.is(lines[0], "787 mistakes in the configuration");
+  assert.is(lines.length, 22);
+  assert.is(lines.at(-1), "  and 767 more");
+  assert.is(error.problems.length, 787);
+});
+
+test("refuses deep nesting with its place, however it is written", () => {
+  for (const [text, place] of [
+    ["[".repeat(787), "f:1:65"],
+    ["[".repeat(1_000_000), "f:1:65"],
+    [`{"services": ${"[".repeat(200_000)}${"]".repeat(200_000)}}`, "f:1:77"],
+    [`services:\n  ${"{a: ".repeat(100_000)}`, "f:2:259"],
+    [`services:\n${"- ".repeat(100_000)}1`, "f:2:131"],
+    [`services:\n${"? ".repeat(100_000)}1`, "f:2:131"],
+    [Array.from({ length: 2_000 }, (_, i) => `${" ".repeat(i)}a:\n`).join(""), "f:130:130"],
+  ] as const)
+    assert.is(failure(text).message, `${place}: not YAML: nested deeper than 64 levels`, text.slice(0, 30));
+  // Brackets in text and comments, and long lines, are not nesting.
+  const brackets = "[".repeat(200);
+  assert.equal(parseConfig(`services: [] # ${brackets}\nnode: "${brackets}"\n`, "f").node, brackets);
+  assert.equal(parseConfig(`{"services": [], "node": "${brackets}"}`, "f").node, brackets);
+  assert.equal(parseConfig(`services: []\nnode: x\n${" ".repeat(500)}# aside\n`, "f").node, "x");
+});
+
+test("turns the YAML parser's warnings into mistakes, and leaves standard error alone", () => {
+  const write = process.stderr.write;
+  let written = "";
+  const warnings: string[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning.message);
+  process.stderr.write = (text: string | Uint8Array) => ((written += String(text)), true);
+  process.on("warning", onWarning);
+  try {
+    assert.match(failure("services: !backends []").message, /^f:1:11: not YAML: Unresolved tag: !backends$/);
+    assert.match(failure("services: []\n? [a]\n: 1\n").message, /expected no such field/);
+    assert.match(failure("%YAML 1.9\n---\nservices: []\n").message, /^f:1:7: not YAML: Unsupported YAML version 1.9$/);
+  } finally {
+    process.stderr.write = write;
+    process.off("warning", onWarning);
+  }
+  assert.equal([written, warnings], ["", []]);
 });
 
 function failure(text: string): ConfigError {

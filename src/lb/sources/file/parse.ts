@@ -1,11 +1,12 @@
 /** Reads a configuration file and reports all its mistakes at once. */
-import { readFileSync } from "node:fs";
+import { readLimited } from "../../../limited-file.ts";
 import {
   checkServices,
   completeState,
   fieldText,
   LoadBalancerError,
   nearest,
+  problemsText,
   type CheckedService,
   type DesiredState,
   type FieldPath,
@@ -25,7 +26,7 @@ export class ConfigError extends LoadBalancerError {
     const lines = problems.map(
       ({ line, column, field, message }) => `${file}:${line}:${column}: ${field === "" ? "" : `${field}: `}${message}`,
     );
-    super(lines.length === 1 ? lines[0]! : `${lines.length} mistakes in the configuration\n  ${lines.join("\n  ")}`, {
+    super(problemsText(lines, "mistakes in the configuration"), {
       hint: "nothing was changed; correct the file and run the command again",
     });
     this.problems = problems;
@@ -33,7 +34,7 @@ export class ConfigError extends LoadBalancerError {
 }
 
 /**
- * Reads a configuration file: YAML 1.2 in UTF-8.
+ * Reads a configuration file: YAML 1.2 in UTF-8, a regular file of at most 64 MiB.
  * @throws {LoadBalancerError} if the file cannot be read
  * @throws {ConfigError} with every mistake in it
  *
@@ -47,13 +48,9 @@ export class ConfigError extends LoadBalancerError {
 export function readConfig(file: string): DesiredState {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(file);
+    bytes = readLimited(file, { regularOnly: true });
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const reason = { ENOENT: "there is no such file", EISDIR: "it is a directory", EACCES: "permission denied" }[
-      code ?? ""
-    ];
-    throw new LoadBalancerError(`cannot read the configuration ${file}: ${reason ?? (error as Error).message}`, {
+    throw new LoadBalancerError(`cannot read the configuration ${file}: ${(error as Error).message}`, {
       hint: "name a YAML file with --config FILE",
       cause: error,
     });
