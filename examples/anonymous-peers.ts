@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/anonymous-peers.ts -- python3 -m http.server 8000
  */
-import { array, cgroup, ipv4, load, PROCEED, u64, type BuilderWith } from "tsbpf";
+import { array, cgroup, ipv4, isMain, load, PROCEED, u64, type BuilderWith } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 const hidden = array("hidden", { value: u64, maxEntries: 1 });
@@ -12,13 +12,13 @@ const NETWORK = ipv4("255.255.255.0");
 
 const count = (b: BuilderWith) => b.lookup(hidden, 0).ifFound((counter) => counter.value.atomicAdd(1));
 
-const peer4 = cgroup.getpeername4("hide_peer4", (b, ctx) => {
+export const peer4 = cgroup.getpeername4("hide_peer4", (b, ctx) => {
   ctx.userIp4.set(ctx.userIp4.and(NETWORK));
   count(b);
   return PROCEED;
 });
 
-const peer6 = cgroup.getpeername6("hide_peer6", (b, ctx) => {
+export const peer6 = cgroup.getpeername6("hide_peer6", (b, ctx) => {
   const address = ctx.userIp6;
   b.if(
     address.isV4Mapped(),
@@ -29,9 +29,10 @@ const peer6 = cgroup.getpeername6("hide_peer6", (b, ctx) => {
   return PROCEED;
 });
 
-await runExample({
-  name: "anonymous-peers",
-  summary: "Shows servers their clients' addresses without the last byte.",
-  load: () => load([peer4, peer6]),
-  report: (collection) => `addresses hidden: ${collection.map(hidden).get(0)}`,
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "anonymous-peers",
+    summary: "Shows servers their clients' addresses without the last byte.",
+    load: () => load([peer4, peer6]),
+    report: (collection) => `addresses hidden: ${collection.map(hidden).get(0)}`,
+  });

@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/count-connects.ts -- curl -s http://127.20.0.11:8080/
  */
-import { array, cgroup, load, PROCEED, Protocol, u64, type BuilderOf, type ContextOf } from "tsbpf";
+import { array, cgroup, isMain, load, PROCEED, Protocol, u64, type BuilderOf, type ContextOf } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 /** Calls by IP protocol number. */
@@ -17,18 +17,19 @@ function countProtocol(b: BuilderOf<Connect>, ctx: ContextOf<Connect>): typeof P
   return PROCEED;
 }
 
-const countConnect4 = cgroup.connect4("count_connect4", countProtocol);
-const countConnect6 = cgroup.connect6("count_connect6", countProtocol);
+export const countConnect4 = cgroup.connect4("count_connect4", countProtocol);
+export const countConnect6 = cgroup.connect6("count_connect6", countProtocol);
 
-await runExample({
-  name: "count-connects",
-  summary: "Counts connect() calls by protocol.",
-  load: () => load([countConnect4, countConnect6]),
-  report(collection) {
-    const counted = [...collection.map(connects).entries()].filter(([, count]) => count > 0n);
-    return counted.map(([protocol, count]) => `${nameOf(protocol)} ${count}`).join(", ") || "no connects yet";
-  },
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "count-connects",
+    summary: "Counts connect() calls by protocol.",
+    load: () => load([countConnect4, countConnect6]),
+    report(collection) {
+      const counted = [...collection.map(connects).entries()].filter(([, count]) => count > 0n);
+      return counted.map(([protocol, count]) => `${nameOf(protocol)} ${count}`).join(", ") || "no connects yet";
+    },
+  });
 
 function nameOf(number: number): string {
   return Object.entries(Protocol).find(([, value]) => value === number)?.[0] ?? `protocol ${number}`;

@@ -8,6 +8,7 @@ import {
   be16,
   cgroup,
   Errno,
+  isMain,
   load,
   PROCEED,
   REJECT,
@@ -35,18 +36,19 @@ function denyPort(port: number, withErrno: boolean) {
   return [cgroup.connect4("deny_connect4", decide), cgroup.connect6("deny_connect6", decide)];
 }
 
-await runExample({
-  name: "deny-port",
-  summary: "Refuses connect() to a port.",
-  options: { port: { type: "string", help: "the port, 1 to 65535" } },
-  load(options) {
-    const port = portOption(options, "port");
-    try {
-      return load(denyPort(port, true));
-    } catch (error) {
-      if (!(error instanceof VerifierError)) throw error;
-      return load(denyPort(port, false));
-    }
-  },
-  report: (collection) => `denied: ${collection.map(denied).get(0)}`,
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "deny-port",
+    summary: "Refuses connect() to a port.",
+    options: { port: { type: "string", help: "the port, 1 to 65535" } },
+    load(options) {
+      const port = portOption(options, "port");
+      try {
+        return load(denyPort(port, true));
+      } catch (error) {
+        if (!(error instanceof VerifierError)) throw error;
+        return load(denyPort(port, false));
+      }
+    },
+    report: (collection) => `denied: ${collection.map(denied).get(0)}`,
+  });

@@ -5,7 +5,22 @@
  *     npx tsx examples/egress-firewall.ts --allow 127.0.0.1/32,10.0.0.0/8 -- COMMAND...
  */
 import { isIPv4 } from "node:net";
-import { array, arrayOf, be16, cgroup, ipv4, load, lpmTrie, PROCEED, REJECT, struct, u32, u64, u8 } from "tsbpf";
+import {
+  array,
+  arrayOf,
+  be16,
+  cgroup,
+  ipv4,
+  isMain,
+  load,
+  lpmTrie,
+  PROCEED,
+  REJECT,
+  struct,
+  u32,
+  u64,
+  u8,
+} from "tsbpf";
 import { runExample, UsageError } from "./support/run.ts";
 
 /** A trie's key is a prefix length in bits, and the bits. */
@@ -17,7 +32,7 @@ const dropped = array("dropped", { value: u64, maxEntries: 1 });
 const Ipv4Header = struct("iphdr", { before: arrayOf(u8, 12), source: ipv4, destination: ipv4 });
 const ETH_P_IP = be16(0x0800);
 
-const firewall = cgroup.egress("egress_firewall", (b, ctx) => {
+export const firewall = cgroup.egress("egress_firewall", (b, ctx) => {
   b.if(ctx.protocol.eq(ETH_P_IP), () => {
     b.packet(ctx, Ipv4Header, 0).ifFound(({ destination }) => {
       b.lookup(allowed, { prefixLength: 32, address: destination }).ifFound(() => b.return(PROCEED));
@@ -36,15 +51,16 @@ function network(text: string) {
   return { prefixLength, address };
 }
 
-await runExample({
-  name: "egress-firewall",
-  summary: "Lets packets out to some IPv4 networks alone.",
-  options: { allow: { type: "string", help: "the networks, such as 127.0.0.1/32,10.0.0.0/8" } },
-  load({ allow = "" }) {
-    const networks = String(allow).split(",").map(network);
-    const collection = load([firewall]);
-    for (const key of networks) collection.map(allowed).set(key, 1);
-    return collection;
-  },
-  report: (collection) => `dropped: ${collection.map(dropped).get(0)}`,
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "egress-firewall",
+    summary: "Lets packets out to some IPv4 networks alone.",
+    options: { allow: { type: "string", help: "the networks, such as 127.0.0.1/32,10.0.0.0/8" } },
+    load({ allow = "" }) {
+      const networks = String(allow).split(",").map(network);
+      const collection = load([firewall]);
+      for (const key of networks) collection.map(allowed).set(key, 1);
+      return collection;
+    },
+    report: (collection) => `dropped: ${collection.map(dropped).get(0)}`,
+  });

@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/last-destination.ts -- curl -s http://127.20.0.11:8080/
  */
-import { array, AttachType, be16, ipv4, load, ProgramType, struct } from "tsbpf";
+import { array, AttachType, be16, ipv4, isMain, load, ProgramType, struct } from "tsbpf";
 import {
   add,
   call,
@@ -63,12 +63,13 @@ const remember = program({
   ],
 });
 
-await runExample({
-  name: "last-destination",
-  summary: "Keeps the last IPv4 destination of connect().",
-  load: () => load([remember]),
-  report(collection) {
-    const { address, port } = collection.map(lastDestination).get(0)!;
-    return port === 0 ? "no connects yet" : `last connect: ${address}:${port}`;
-  },
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "last-destination",
+    summary: "Keeps the last IPv4 destination of connect().",
+    load: () => load([remember]),
+    report(collection) {
+      const { address, port } = collection.map(lastDestination).get(0)!;
+      return port === 0 ? "no connects yet" : `last connect: ${address}:${port}`;
+    },
+  });

@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/local-servers.ts -- python3 -m http.server 8000
  */
-import { array, cgroup, ipv4, load, PROCEED, u64, type BuilderOf } from "tsbpf";
+import { array, cgroup, ipv4, isMain, load, PROCEED, u64, type BuilderOf } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 const kept = array("kept", { value: u64, maxEntries: 1 });
@@ -11,7 +11,7 @@ const kept = array("kept", { value: u64, maxEntries: 1 });
 const count = (b: BuilderOf<typeof cgroup.bind4 | typeof cgroup.bind6>) =>
   b.lookup(kept, 0).ifFound((counter) => counter.value.atomicAdd(1));
 
-const bind4 = cgroup.bind4("local_bind4", (b, ctx) => {
+export const bind4 = cgroup.bind4("local_bind4", (b, ctx) => {
   b.if(ctx.userIp4.eq(ipv4("0.0.0.0")), () => {
     ctx.userIp4.set(ipv4("127.0.0.1"));
     count(b);
@@ -19,7 +19,7 @@ const bind4 = cgroup.bind4("local_bind4", (b, ctx) => {
   return PROCEED;
 });
 
-const bind6 = cgroup.bind6("local_bind6", (b, ctx) => {
+export const bind6 = cgroup.bind6("local_bind6", (b, ctx) => {
   b.if(ctx.userIp6.eq("::"), () => {
     ctx.userIp6.set("::1");
     count(b);
@@ -27,9 +27,10 @@ const bind6 = cgroup.bind6("local_bind6", (b, ctx) => {
   return PROCEED;
 });
 
-await runExample({
-  name: "local-servers",
-  summary: "Keeps servers that bind to every address on the loopback address.",
-  load: () => load([bind4, bind6]),
-  report: (collection) => `kept on loopback: ${collection.map(kept).get(0)}`,
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "local-servers",
+    summary: "Keeps servers that bind to every address on the loopback address.",
+    load: () => load([bind4, bind6]),
+    report: (collection) => `kept on loopback: ${collection.map(kept).get(0)}`,
+  });

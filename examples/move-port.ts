@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/move-port.ts --from 53 --to 5353 -- COMMAND...
  */
-import { array, be16, cgroup, load, PROCEED, u64, type BuilderOf, type ContextOf } from "tsbpf";
+import { array, be16, cgroup, isMain, load, PROCEED, u64, type BuilderOf, type ContextOf } from "tsbpf";
 import { portOption, runExample } from "./support/run.ts";
 
 const counters = array("moved", { value: u64, maxEntries: 2 });
@@ -33,16 +33,17 @@ function movePort(from: number, to: number) {
   ];
 }
 
-await runExample({
-  name: "move-port",
-  summary: "Sends datagrams for one port to another, and shows answers as if from the first.",
-  options: {
-    from: { type: "string", help: "the port that processes name" },
-    to: { type: "string", help: "the port that datagrams reach" },
-  },
-  load: (options) => load(movePort(portOption(options, "from"), portOption(options, "to"))),
-  report(collection) {
-    const [sent, received] = collection.map(counters).getRange(0, 2);
-    return `sent ${sent}, received ${received}`;
-  },
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "move-port",
+    summary: "Sends datagrams for one port to another, and shows answers as if from the first.",
+    options: {
+      from: { type: "string", help: "the port that processes name" },
+      to: { type: "string", help: "the port that datagrams reach" },
+    },
+    load: (options) => load(movePort(portOption(options, "from"), portOption(options, "to"))),
+    report(collection) {
+      const [sent, received] = collection.map(counters).getRange(0, 2);
+      return `sent ${sent}, received ${received}`;
+    },
+  });

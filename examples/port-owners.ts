@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/port-owners.ts -- python3 -m http.server 8000
  */
-import { cgroup, hash, load, PROCEED, Protocol, struct, u32, u64, type BuilderWith, type Scalar } from "tsbpf";
+import { cgroup, hash, isMain, load, PROCEED, Protocol, struct, u32, u64, type BuilderWith, type Scalar } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 const Binding = struct("binding", { port: u32, protocol: u32 });
@@ -18,19 +18,20 @@ function remember(
   return PROCEED;
 }
 
-const bound4 = cgroup.postBind4("bound4", remember);
-const bound6 = cgroup.postBind6("bound6", remember);
+export const bound4 = cgroup.postBind4("bound4", remember);
+export const bound6 = cgroup.postBind6("bound6", remember);
 
-await runExample({
-  name: "port-owners",
-  summary: "Tells which process has bound which port.",
-  load: () => load([bound4, bound6]),
-  report(collection) {
-    const bindings = [...collection.map(owners).entries()].sort(([a], [b]) => a.port - b.port);
-    return (
-      bindings
-        .map(([{ port, protocol }, pid]) => `${protocol === Protocol.TCP ? "TCP" : "UDP"} ${port}: process ${pid}`)
-        .join(", ") || "no port bound yet"
-    );
-  },
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "port-owners",
+    summary: "Tells which process has bound which port.",
+    load: () => load([bound4, bound6]),
+    report(collection) {
+      const bindings = [...collection.map(owners).entries()].sort(([a], [b]) => a.port - b.port);
+      return (
+        bindings
+          .map(([{ port, protocol }, pid]) => `${protocol === Protocol.TCP ? "TCP" : "UDP"} ${port}: process ${pid}`)
+          .join(", ") || "no port bound yet"
+      );
+    },
+  });

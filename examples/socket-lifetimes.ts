@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/socket-lifetimes.ts -- curl -s -o /dev/null http://127.20.0.11:8080/
  */
-import { array, cgroup, load, PROCEED, skStorage, struct, u64 } from "tsbpf";
+import { array, cgroup, isMain, load, PROCEED, skStorage, struct, u64 } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 /** Nanoseconds since boot. */
@@ -13,12 +13,12 @@ const createdAt = skStorage("created_at", { value: u64 });
 const Lifetimes = struct("lifetimes", { closed: u64, nanoseconds: u64 });
 const lifetimes = array("lifetimes", { value: Lifetimes, maxEntries: 1 });
 
-const created = cgroup.sockCreate("created", (b, ctx) => {
+export const created = cgroup.sockCreate("created", (b, ctx) => {
   b.skStorageGet(createdAt, ctx, { create: true }).ifFound((time) => time.value.set(b.ktimeGetNs()));
   return PROCEED;
 });
 
-const released = cgroup.sockRelease("released", (b, ctx) => {
+export const released = cgroup.sockRelease("released", (b, ctx) => {
   const since = b.skStorageGet(createdAt, ctx).orReturn(PROCEED);
   const total = b.lookup(lifetimes, 0).orReturn(PROCEED);
   total.closed.atomicAdd(1);
@@ -26,13 +26,14 @@ const released = cgroup.sockRelease("released", (b, ctx) => {
   return PROCEED;
 });
 
-await runExample({
-  name: "socket-lifetimes",
-  summary: "Tells how long sockets live.",
-  load: () => load([created, released]),
-  report(collection) {
-    const { closed, nanoseconds } = collection.map(lifetimes).get(0)!;
-    if (closed === 0n) return "no socket closed yet";
-    return `closed ${closed}, mean lifetime ${(Number(nanoseconds / closed) / 1e6).toFixed(1)} ms`;
-  },
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "socket-lifetimes",
+    summary: "Tells how long sockets live.",
+    load: () => load([created, released]),
+    report(collection) {
+      const { closed, nanoseconds } = collection.map(lifetimes).get(0)!;
+      if (closed === 0n) return "no socket closed yet";
+      return `closed ${closed}, mean lifetime ${(Number(nanoseconds / closed) / 1e6).toFixed(1)} ms`;
+    },
+  });

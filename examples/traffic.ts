@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/traffic.ts -- curl -s -o /dev/null http://127.20.0.11:8080/
  */
-import { cgroup, load, percpuArray, PROCEED, struct, u64, type BuilderOf, type ContextOf } from "tsbpf";
+import { cgroup, isMain, load, percpuArray, PROCEED, struct, u64, type BuilderOf, type ContextOf } from "tsbpf";
 import { runExample } from "./support/run.ts";
 
 /** Each CPU counts for itself, so none waits for another. */
@@ -24,19 +24,20 @@ const countPacket =
     return PROCEED;
   };
 
-const received = cgroup.ingress("count_received", countPacket(RECEIVED));
-const sent = cgroup.egress("count_sent", countPacket(SENT));
+export const received = cgroup.ingress("count_received", countPacket(RECEIVED));
+export const sent = cgroup.egress("count_sent", countPacket(SENT));
 
-await runExample({
-  name: "traffic",
-  summary: "Counts packets and bytes, received and sent.",
-  load: () => load([received, sent]),
-  report(collection) {
-    const text = (direction: number) => {
-      const perCpu = collection.map(traffic).get(direction)!;
-      const sum = (of: "packets" | "bytes") => perCpu.reduce((total, counters) => total + counters[of], 0n);
-      return `${sum("packets")} packets, ${sum("bytes")} bytes`;
-    };
-    return `received ${text(RECEIVED)}; sent ${text(SENT)}`;
-  },
-});
+if (isMain(import.meta))
+  await runExample({
+    name: "traffic",
+    summary: "Counts packets and bytes, received and sent.",
+    load: () => load([received, sent]),
+    report(collection) {
+      const text = (direction: number) => {
+        const perCpu = collection.map(traffic).get(direction)!;
+        const sum = (of: "packets" | "bytes") => perCpu.reduce((total, counters) => total + counters[of], 0n);
+        return `${sum("packets")} packets, ${sum("bytes")} bytes`;
+      };
+      return `received ${text(RECEIVED)}; sent ${text(SENT)}`;
+    },
+  });

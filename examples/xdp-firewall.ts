@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/xdp-firewall.ts
  */
-import { arrayOf, be16, hash, load, Protocol, struct, u64, u8, xdp, XdpAction } from "tsbpf";
+import { arrayOf, be16, hash, isMain, load, Protocol, struct, u64, u8, xdp, XdpAction } from "tsbpf";
 import { ETH_P_ARP, ETH_P_IP, frame, udpFrame } from "./support/packets.ts";
 import { runOnce } from "./support/run.ts";
 
@@ -22,7 +22,7 @@ const blocked = hash("blocked", { key: be16, value: u64, maxEntries: 64 });
 const ETHERNET_SIZE = 14;
 const IPV4_SIZE = 20;
 
-const firewall = xdp("xdp_firewall", (b, ctx) => {
+export const firewall = xdp("xdp_firewall", (b, ctx) => {
   const ethernet = b.packet(ctx, Ethernet, 0).orReturn(XdpAction.PASS);
   b.if(ethernet.type.ne(be16(ETH_P_IP)), () => b.return(XdpAction.PASS));
   const ip = b.packet(ctx, Ipv4Header, ETHERNET_SIZE).orReturn(XdpAction.PASS);
@@ -36,17 +36,18 @@ const firewall = xdp("xdp_firewall", (b, ctx) => {
 
 const actionName = (action: number) => Object.entries(XdpAction).find(([, value]) => value === action)?.[0];
 
-await runOnce(() => {
-  using loaded = load([firewall]);
-  loaded.map(blocked).setMany(BLOCKED.map((port) => [port, 0n]));
-  for (const [what, packet] of [
-    ["UDP to port 53", udpFrame(53)],
-    ...BLOCKED.map((port) => [`UDP to port ${port}`, udpFrame(port)] as const),
-    ["ARP", frame(ETH_P_ARP, 28)],
-  ] as const) {
-    const { returnValue } = loaded.program("xdp_firewall").testRun({ data: packet });
-    process.stdout.write(`${what}: ${actionName(returnValue)}\n`);
-  }
-  const drops = [...loaded.map(blocked).entries()].sort(([a], [b]) => a - b);
-  process.stdout.write(`dropped: ${drops.map(([port, count]) => `${count} to ${port}`).join(", ")}\n`);
-});
+if (isMain(import.meta))
+  await runOnce(() => {
+    using loaded = load([firewall]);
+    loaded.map(blocked).setMany(BLOCKED.map((port) => [port, 0n]));
+    for (const [what, packet] of [
+      ["UDP to port 53", udpFrame(53)],
+      ...BLOCKED.map((port) => [`UDP to port ${port}`, udpFrame(port)] as const),
+      ["ARP", frame(ETH_P_ARP, 28)],
+    ] as const) {
+      const { returnValue } = loaded.program("xdp_firewall").testRun({ data: packet });
+      process.stdout.write(`${what}: ${actionName(returnValue)}\n`);
+    }
+    const drops = [...loaded.map(blocked).entries()].sort(([a], [b]) => a - b);
+    process.stdout.write(`dropped: ${drops.map(([port, count]) => `${count} to ${port}`).join(", ")}\n`);
+  });

@@ -6,6 +6,8 @@
  */
 import "./one-copy.ts";
 
+export { isMain } from "./is-main.ts";
+
 // Schemas
 export {
   arrayOf,

@@ -32,11 +32,16 @@ export function readLimited(
     if (stats.isFile() && stats.size > maxBytes) throw tooLarge(maxBytes);
     return readAll(fd, maxBytes);
   } catch (error) {
-    const reason = reasons[(error as NodeJS.ErrnoException).code ?? ""];
-    throw reason === undefined ? error : new Error(reason, { cause: error });
+    throw new Error(fileReason(error), { cause: error });
   } finally {
     if (fd !== undefined && typeof file !== "number") closeSync(fd);
   }
+}
+
+/** Why an operation on a file failed, in words, for the end of a message. */
+export function fileReason(error: unknown): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return reasons[code] ?? message;
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -45,6 +50,13 @@ const reasons: Readonly<Record<string, string>> = {
   ELOOP: "its path has a loop of symbolic links",
   ENAMETOOLONG: "its name is too long",
   EACCES: "permission denied",
+  EPERM: "not permitted",
+  EISDIR: "it is a directory",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space left on the device",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would become too large",
+  EIO: "input or output error",
   ENXIO: "it is a socket, not a file",
 };
 

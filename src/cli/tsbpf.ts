@@ -1,30 +1,12 @@
 #!/usr/bin/env node
 /**
- * The `tsbpf` command. Imports only the requested subcommand, so that short ones start quickly.
+ * The `tsbpf` command.
  *
- * Exit codes: 0 success, 1 failure, 2 usage error.
+ * Exit codes: 0 success, 1 failure, 2 usage error. With `--json` an error is one JSON object on standard error.
  */
-import { Command, CommanderError } from "commander";
-import { commands } from "./commands/index.ts";
+import { main, wantsJson } from "./main.ts";
+import { guardStandardStreams } from "./standard-streams.ts";
 
-async function main(argv: readonly string[]): Promise<number> {
-  const program = new Command("tsbpf")
-    .description("eBPF written in TypeScript: build, load and inspect programs, and run a socket-level load balancer")
-    .showHelpAfterError("(run with --help for usage)")
-    .exitOverride();
-  const wanted = argv.find((argument) => !argument.startsWith("-"));
-  for (const [name, { summary, load }] of Object.entries(commands)) {
-    const command = name === wanted ? (await load()).command() : new Command(name);
-    command.summary(summary).exitOverride().copyInheritedSettings(program);
-    program.addCommand(command);
-  }
-  try {
-    await program.parseAsync(argv, { from: "user" });
-    return typeof process.exitCode === "number" ? process.exitCode : 0;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return (await import("./report.ts")).reportError(error);
-  }
-}
-
-process.exitCode = await main(process.argv.slice(2));
+const argv = process.argv.slice(2);
+guardStandardStreams(wantsJson(argv));
+process.exitCode = await main(argv);

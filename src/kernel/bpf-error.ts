@@ -50,6 +50,11 @@ const meanings: Readonly<Record<string, string>> = {
   EBADF: "not a usable file descriptor",
 };
 
+/** Listing objects and opening them by id. */
+const BY_ID = {
+  [Errno.EPERM]: "run as root, or with CAP_SYS_ADMIN, which finding objects by id requires",
+};
+
 /** Hints by command (without `BPF_`); those under `*` apply to all commands. */
 const hints: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   "*": {
@@ -102,6 +107,14 @@ const hints: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     [Errno.EPERM]: "the link no longer runs the expected program: somebody else replaced it",
     [Errno.ENOLINK]: "the link's cgroup is gone",
   },
+  PROG_GET_FD_BY_ID: BY_ID,
+  MAP_GET_FD_BY_ID: BY_ID,
+  BTF_GET_FD_BY_ID: BY_ID,
+  LINK_GET_FD_BY_ID: BY_ID,
+  PROG_GET_NEXT_ID: BY_ID,
+  MAP_GET_NEXT_ID: BY_ID,
+  BTF_GET_NEXT_ID: BY_ID,
+  LINK_GET_NEXT_ID: BY_ID,
   OBJ_PIN: {
     [Errno.EEXIST]: "this name is already taken by another pin",
     [Errno.EINVAL]: "the path is not on a BPF file system: mount -t bpf bpf /sys/fs/bpf",

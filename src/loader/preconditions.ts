@@ -19,21 +19,32 @@ import { LoaderError } from "./error.ts";
  * ```
  */
 export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
-  if (platform !== "linux") {
-    throw new LoaderError(`cannot load BPF programs on ${platform}: they need Linux`, {
-      hint: "programs can be built, listed and simulated here; load them on Linux, or in a Linux virtual machine",
-    });
-  }
+  checkPlatform(platform);
+  requireCapabilities(kernel, ["BPF", "NET_ADMIN", "PERFMON"], "load BPF programs");
+}
+
+function checkPlatform(platform: NodeJS.Platform): void {
+  if (platform === "linux") return;
+  throw new LoaderError(`cannot load BPF programs on ${platform}: they need Linux`, {
+    hint: "programs can be built, listed and simulated here; load them on Linux, or in a Linux virtual machine",
+  });
+}
+
+/** @throws {LoaderError} naming what is missing; CAP_SYS_ADMIN stands for the other capabilities */
+function requireCapabilities(kernel: Kernel, needed: readonly (keyof typeof Capability)[], what: string): void {
   const held = kernel.capabilities();
-  const has = (bit: number) => (held & (1n << BigInt(bit))) !== 0n;
-  if (has(Capability.SYS_ADMIN)) return;
-  const missing = (["BPF", "NET_ADMIN", "PERFMON"] as const).filter((name) => !has(Capability[name]));
-  if (missing.length > 0) {
-    const names = missing.map((name) => `CAP_${name}`).join(", ");
-    throw new LoaderError(`cannot load BPF programs: this process is not root and lacks ${names}`, {
-      hint: "run it as root (sudo), or give it CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-    });
-  }
+  const has = (name: keyof typeof Capability) => (held & (1n << BigInt(Capability[name]))) !== 0n;
+  if (has("SYS_ADMIN")) return;
+  const missing = needed.filter((name) => !has(name));
+  if (missing.length === 0) return;
+  throw new LoaderError(`cannot ${what}: this process is not root and lacks ${capabilityNames(missing, ", ")}`, {
+    hint: `run it as root (sudo), or give it ${capabilityNames(needed, " and ")}`,
+  });
+}
+
+function capabilityNames(capabilities: readonly string[], last: string): string {
+  const names = capabilities.map((name) => `CAP_${name}`);
+  return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")}${last}${names.at(-1)}`;
 }
 
 /**
@@ -42,11 +53,9 @@ export function checkHost(kernel: Kernel = linux, platform: NodeJS.Platform = pr
  * @throws {LoaderError}
  */
 export function checkManager(kernel: Kernel = linux, platform: NodeJS.Platform = process.platform): void {
-  checkHost(kernel, platform);
-  if ((kernel.capabilities() & (1n << BigInt(Capability.SYS_ADMIN))) !== 0n) return;
-  throw new LoaderError("cannot look up loaded programs: this process is not root and lacks CAP_SYS_ADMIN", {
-    hint: "run it as root (sudo), or give it CAP_SYS_ADMIN too, which opening programs by id requires",
-  });
+  checkPlatform(platform);
+  const needed = ["BPF", "NET_ADMIN", "PERFMON", "SYS_ADMIN"] as const;
+  requireCapabilities(kernel, needed, "load BPF programs and look up loaded ones");
 }
 
 /**

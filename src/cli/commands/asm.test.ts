@@ -109,7 +109,7 @@ test("bad input is refused with its name and position", async ({ directory }) =>
     asm,
     file("jump.s", `goto x\n${"exit\n".repeat(32_768)}x: exit`),
   );
-  await refused(CommandError, /^cannot read .*none\.s: ENOENT/, asm, join(directory, "none.s"));
+  await refused(CommandError, /^cannot read .*none\.s: there is no such file/, asm, join(directory, "none.s"));
   await refused(CommandError, /^cannot write .*ENOENT/, asm, file("ok.s", "exit"), "-o", join(directory, "none", "x"));
   await refused(
     CommandError,

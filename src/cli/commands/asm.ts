@@ -1,10 +1,9 @@
-import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { AsmError, assembleText, opcodes, SLOT_SIZE } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
 import { formatHex } from "../hex.ts";
-import { print } from "../output.ts";
-import { readInput } from "../program-sources/file.ts";
+import { print, writeOutput } from "../output.ts";
+import { readInput } from "../program-sources/input.ts";
 
 interface Flags {
   readonly output?: string;
@@ -36,11 +35,7 @@ async function assembleFile(file: string, { output, longJumps }: Flags): Promise
     throw error;
   }
   if (output === undefined) return print(hexLines(bytes));
-  try {
-    writeFileSync(output, bytes);
-  } catch (error) {
-    throw new CommandError(`cannot write ${output}: ${(error as Error).message}`, { cause: error });
-  }
+  writeOutput(output, bytes);
 }
 
 /** One line per instruction. */

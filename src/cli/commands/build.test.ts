@@ -121,7 +121,12 @@ const refused: readonly [args: readonly [string, ...string[]], message: RegExp, 
   [["functions.ts"], /^.*functions\.ts exports no programs$/, /^it exports functions \(makePrograms\)/],
   [["fails.ts"], /^.*fails\.ts: cannot build program sad: no idea \(at .*fails\.ts:3:9\)$/],
   [["programs.ts", "--program", "zero"], /^.*programs\.ts exports no program zero$/, /^it exports count, raw$/],
-  [["programs.ts", "-o", "/no/such/directory/x.o"], /^cannot write \/no\/such\/directory\/x\.o: ENOENT/],
+  [["programs.ts", "-o", "/no/such/directory/x.o"], /^cannot write \/no\/such\/directory\/x\.o: there is no such file/],
+  [
+    ["programs.ts", "--types"],
+    /^cannot check the types of .*programs\.ts: its project has no TypeScript$/,
+    /^npm install/,
+  ],
   [["programs.ts", "--emit", "ir"], /^.*programs\.ts: program raw is written in assembly/],
 ];
 

@@ -1,6 +1,5 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { encode, type Program } from "../../asm/index.ts";
@@ -8,9 +7,10 @@ import { printModule } from "../../compiler/index.ts";
 import { ElfError, writeObject } from "../../elf/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { formatHex } from "../hex.ts";
-import { jsonOption } from "../options.ts";
-import { count, print, printJson, printTable } from "../output.ts";
+import { IMPORT_NOTE, jsonOption, typesOption } from "../options.ts";
+import { count, note, print, printJson, printTable, writeOutput } from "../output.ts";
 import { listProgram } from "../program-sources/listed-program.ts";
+import { checkTypes } from "../program-sources/type-check.ts";
 import {
   chosenPrograms,
   failure,
@@ -33,6 +33,7 @@ interface Flags {
   readonly sources: boolean;
   readonly sourceText: boolean;
   readonly watch: boolean;
+  readonly types: boolean;
   readonly json?: true;
 }
 
@@ -67,7 +68,9 @@ export function command(): Command {
     .option("--no-sources", "omit the source line of each instruction")
     .option("--no-source-text", "omit the text of source lines, but not their numbers")
     .option("--watch", "rebuild when the file, or a file that it imports, is saved", false)
+    .addOption(typesOption())
     .addOption(jsonOption())
+    .addHelpText("after", `\n${IMPORT_NOTE}`)
     .action(run);
 }
 
@@ -75,7 +78,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (flags.json && flags.emit !== undefined && flags.output === undefined)
     throw new UsageError("--json and --emit both write to standard output: add --output");
   if (flags.stage !== undefined && flags.emit !== "ir") throw new UsageError("--stage needs --emit ir");
-  if (flags.watch) return buildOnChange(file);
+  if (flags.watch) return buildOnChange(file, flags.json);
   try {
     await build(file, flags);
   } finally {
@@ -87,7 +90,7 @@ async function run(file: string, flags: Flags): Promise<void> {
 const WATCHED = "TSBPF_WATCHED";
 
 /** Each build runs in its own process, because Node imports a module only once. */
-async function buildOnChange(file: string): Promise<never> {
+async function buildOnChange(file: string, json: true | undefined): Promise<never> {
   const options = process.argv.slice(2).filter((argument) => argument !== "--watch");
   return watchFiles(
     async () => {
@@ -97,11 +100,12 @@ async function buildOnChange(file: string): Promise<never> {
       await once(child, "exit");
       return [resolve(file), ...files];
     },
-    (changed) => process.stderr.write(`${changed} has changed\n`),
+    (changed) => note(`${changed} has changed`, json),
   );
 }
 
 async function build(file: string, flags: Flags): Promise<void> {
+  if (flags.types) await checkTypes(file);
   await emit(file, chosenPrograms(file, await importPrograms(file), flags.program), flags);
 }
 
@@ -134,7 +138,7 @@ async function emit(file: string, exported: readonly ExportedProgram[], flags: F
           : error;
       }
       const path = output ?? `${basename(file).replace(/\.[cm]?tsx?$/, "")}.bpf.o`;
-      write(path, bytes);
+      writeOutput(path, bytes);
       return report(path, bytes, programs, flags);
     }
   }
@@ -201,7 +205,7 @@ async function deliver(
   { output, emit, json }: Flags,
 ): Promise<void> {
   if (output === undefined) return print(result as string);
-  write(output, result);
+  writeOutput(output, result);
   if (json)
     return printJson({
       output,
@@ -210,14 +214,6 @@ async function deliver(
       programs: exported.map(({ name }) => ({ name })),
     });
   await print(`${output}: ${emit} of ${exported.map(({ name }) => name).join(", ")}\n`);
-}
-
-function write(path: string, content: string | Uint8Array): void {
-  try {
-    writeFileSync(path, content);
-  } catch (error) {
-    throw new CommandError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 async function report(output: string, bytes: Uint8Array, programs: readonly Program[], { json }: Flags): Promise<void> {

@@ -2,9 +2,11 @@ import { Command } from "commander";
 import { linux, VerifierError } from "../../kernel/index.ts";
 import { instructionSetLevel, load, LoaderError } from "../../loader/index.ts";
 import type { Program } from "../../asm/index.ts";
-import { jsonOption } from "../options.ts";
-import { colors, count, print, printJson, printTable } from "../output.ts";
+import { IMPORT_NOTE, jsonOption, typesOption } from "../options.ts";
+import { colors, count, note, print, printJson, printTable } from "../output.ts";
+import { UsageError } from "../errors.ts";
 import { chosenObjectPrograms, isElfFile } from "../program-sources/object.ts";
+import { checkTypes } from "../program-sources/type-check.ts";
 import {
   chosenPrograms,
   failure,
@@ -18,6 +20,7 @@ interface Flags {
   readonly program?: readonly string[];
   readonly log: boolean;
   readonly trace: boolean;
+  readonly types: boolean;
   readonly json?: true;
 }
 
@@ -48,22 +51,29 @@ export function command(): Command {
     .option("--program <name...>", "only these programs")
     .option("--log", "print the whole verifier log", false)
     .option("--trace", "print the log with every state of the verifier", false)
+    .addOption(typesOption())
     .addOption(jsonOption())
+    .addHelpText("after", `\n${IMPORT_NOTE}`)
     .action(run);
 }
 
-async function run(file: string, { program: names, log, trace, json }: Flags): Promise<void> {
-  const verdicts = (await programsOf(file, names)).map((exported) => check(file, exported, trace ? 2 : log ? 1 : 4));
+async function run(file: string, flags: Flags): Promise<void> {
+  const { log, trace, json } = flags;
+  const verdicts = (await programsOf(file, flags)).map((exported) => check(file, exported, trace ? 2 : log ? 1 : 4));
   if (json) await printJson(verdicts.map(toJson));
   else await report(verdicts, log || trace);
   if (verdicts.some(({ accepted }) => !accepted)) process.exitCode = 1;
 }
 
-async function programsOf(file: string, names: readonly string[] | undefined): Promise<readonly ExportedProgram[]> {
-  if (!isElfFile(file)) return chosenPrograms(file, await importPrograms(file), names);
+async function programsOf(file: string, { program: names, types, json }: Flags): Promise<readonly ExportedProgram[]> {
+  if (!isElfFile(file)) {
+    if (types) await checkTypes(file);
+    return chosenPrograms(file, await importPrograms(file), names);
+  }
+  if (types) throw new UsageError("--types is for TypeScript files");
   const { programs, object } = await chosenObjectPrograms(file, names);
   const told = new Set(object.programs.map(({ unsupported }) => unsupported));
-  for (const error of object.unsupported) if (!told.has(error)) process.stderr.write(`note: ${error.message}\n`);
+  for (const error of object.unsupported) if (!told.has(error)) note(error.message, json);
   return programs;
 }
 

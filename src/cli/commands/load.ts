@@ -10,6 +10,7 @@ import {
 } from "../../lb/index.ts";
 import { cgroupRoot } from "../../loader/index.ts";
 import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
+import { listText } from "../list-text.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, count, print, printJson } from "../output.ts";
 import { packageFile } from "../package-file.ts";
@@ -80,7 +81,7 @@ async function report(
   await printServices(status.services, SERVICES_SHOWN);
   await print(`\nServices: ${text === "" ? "none" : text}\n`);
   if (withoutLocalBackends.length > 0)
-    await print(`Not balanced, for lack of a backend on this node: ${withoutLocalBackends.join(", ")}\n`);
+    await print(`Not balanced, for lack of a backend on this node: ${listText(withoutLocalBackends)}\n`);
   if (closedSockets > 0)
     await print(`Closed ${closedSockets === 1 ? "1 socket" : `${count(closedSockets)} sockets`} of removed backends\n`);
   const service = status.services.find(

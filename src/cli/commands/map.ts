@@ -1,5 +1,6 @@
 import { Argument, Command } from "commander";
 import { openPinnedMap, pinnedMaps } from "../../lb/index.ts";
+import { exampleText } from "../examples.ts";
 import { printUseNote, useCells, useColumns } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { count, print, printJson, printTable, toJson } from "../output.ts";
@@ -19,6 +20,7 @@ export function command(): Command {
     .description("List the load balancer's maps: their types, keys, values and use.")
     .addOption(pinOption())
     .addOption(jsonOption())
+    .addHelpText("after", exampleText(["tsbpf map list", "tsbpf map list --json"]))
     .action(listMaps);
   const dump = new Command("dump")
     .description("Print the elements of a map, which may change during the output.")
@@ -26,6 +28,7 @@ export function command(): Command {
     .option("--all", "include all-zero elements of an array")
     .addOption(pinOption())
     .addOption(jsonOption())
+    .addHelpText("after", exampleText(["tsbpf map dump services", "tsbpf map dump slots --all"]))
     .action(dumpMap);
   return new Command("map").description("Inspect the load balancer's maps.").addCommand(list).addCommand(dump);
 }

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { cgroupPath, loadBalancerStatus, Monitor, ProtocolNumber, type TranslationEvent } from "../../lb/index.ts";
 import { CommandError } from "../errors.ts";
 import { pinOption } from "../options.ts";
-import { colors, print, toJson } from "../output.ts";
+import { colors, note, print, toJson } from "../output.ts";
 import { printable } from "../table.ts";
 
 interface Options {
@@ -54,13 +54,7 @@ async function run({ pin, json, count, ...filter }: Options): Promise<void> {
   process.on("exit", restore);
   try {
     monitor = await Monitor.open(pin);
-    const listener = new Listener(
-      monitor,
-      interruption.signal,
-      json ? (event) => `${toJson(event)}\n` : line,
-      wanted,
-      count,
-    );
+    const listener = new Listener(monitor, interruption.signal, json === true, wanted, count);
     if (!json) await print(colors.bold(HEAD));
     await listener.listen();
     await monitor.close();
@@ -80,6 +74,7 @@ class Listener {
   readonly #monitor: Monitor;
   readonly #signal: AbortSignal;
   readonly #text: (event: TranslationEvent) => string;
+  readonly #note: (text: string) => void;
   readonly #wanted: (event: TranslationEvent) => boolean;
   #left: number;
   #lost = 0n;
@@ -88,13 +83,14 @@ class Listener {
   constructor(
     monitor: Monitor,
     signal: AbortSignal,
-    text: (event: TranslationEvent) => string,
+    json: boolean,
     wanted: (event: TranslationEvent) => boolean,
     count = Infinity,
   ) {
     this.#monitor = monitor;
     this.#signal = signal;
-    this.#text = text;
+    this.#text = json ? (event) => `${toJson(event)}\n` : line;
+    this.#note = (text) => note(text, json);
     this.#wanted = wanted;
     this.#left = count;
   }
@@ -107,9 +103,9 @@ class Listener {
         checked = Date.now();
         this.reportLost();
         const state = await this.#monitor.check();
-        if (state === "again") say("reloaded: listening again");
+        if (state === "again") this.#note("reloaded: listening again");
         if (state === "unloaded") {
-          say("unloaded: stopping");
+          this.#note("unloaded: stopping");
           return;
         }
       }
@@ -133,7 +129,7 @@ class Listener {
   /** Reports on standard error, since standard output has events only. */
   reportLost(): void {
     const { lost } = this.#monitor;
-    if (lost > this.#lost) say(`${lost - this.#lost} events lost: they arrived faster than they were read`);
+    if (lost > this.#lost) this.#note(`${lost - this.#lost} events lost: they arrived faster than they were read`);
     this.#lost = lost;
   }
 }
@@ -141,10 +137,6 @@ class Listener {
 /** Resolves to true once the signal aborts. */
 function abortion(signal: AbortSignal): Promise<true> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(true), { once: true }));
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

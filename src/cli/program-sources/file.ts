@@ -1,20 +1,10 @@
 /** Programs in files: hexadecimal digits, raw bytes or object files. */
-import { readFileSync } from "node:fs";
 import { AsmError, decode, type Program } from "../../asm/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { parseHex } from "../hex.ts";
+import { readInput } from "./input.ts";
 import type { ListedProgram } from "./listed-program.ts";
 import { isElf, orCommandError, readPrograms } from "./object.ts";
-
-/** The contents of a file and its name for messages; `-` is standard input. */
-export function readInput(file: string): { name: string; bytes: Buffer } {
-  const name = file === "-" ? "standard input" : file;
-  try {
-    return { name, bytes: readFileSync(file === "-" ? 0 : file) };
-  } catch (error) {
-    throw new CommandError(`cannot read ${name}: ${(error as Error).message}`, { cause: error });
-  }
-}
 
 /** @throws {CommandError} */
 export async function programsInFile(file: string, section: string | undefined): Promise<ListedProgram[]> {

@@ -1,8 +1,10 @@
 /** Programs in object files. */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { AsmError, type Program } from "../../asm/index.ts";
 import type { ObjectFile, ReadOptions } from "../../elf/index.ts";
 import { CommandError } from "../errors.ts";
+import { listText } from "../list-text.ts";
+import { readInput } from "./input.ts";
 
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
@@ -58,10 +60,10 @@ export async function chosenObjectPrograms(
   file: string,
   names: readonly string[] | undefined,
 ): Promise<{ readonly programs: readonly Program[]; readonly object: ObjectFile }> {
-  const object = await readPrograms(file, readFileSync(file));
+  const object = await readPrograms(file, readInput(file).bytes);
   const known = object.programs.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined)
-    throw new CommandError(`${file} has no program ${unknown}`, { hint: `it has ${known.join(", ")}` });
+    throw new CommandError(`${file} has no program ${unknown}`, { hint: `it has ${listText(known)}` });
   return { programs: object.programs.filter(({ name }) => names?.includes(name) ?? true), object };
 }

@@ -1,11 +1,12 @@
 /** Programs in TypeScript files: exports that are programs or compile to one. */
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { IrModule } from "../../compiler/index.ts";
 import type { Program } from "../../asm/index.ts";
 import { CommandError } from "../errors.ts";
+import { listText } from "../list-text.ts";
 import { packageFile } from "../package-file.ts";
 
 /** A program of the typed builder. Recognized by its shape, since the file imports its own copy of the builder. */
@@ -31,7 +32,10 @@ export interface TypeScriptFile {
  */
 export async function importPrograms(file: string): Promise<TypeScriptFile> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new CommandError(`cannot read ${file}: no such file`);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new CommandError(`cannot read ${file}: no such file`);
+  if (!stats.isFile())
+    throw new CommandError(`cannot read ${file}: it is ${stats.isDirectory() ? "a directory" : "not a regular file"}`);
   await understandTypeScript(path);
   let exports: Record<string, unknown>;
   try {
@@ -65,14 +69,14 @@ export function chosenPrograms(
       hint:
         functions.length === 0
           ? "export the results of cgroup.connect4(…) and the like, or of the assembler's program({ … })"
-          : `it exports functions (${functions.join(", ")}): if one returns programs, ` +
+          : `it exports functions (${listText(functions)}): if one returns programs, ` +
             "call it in your own file and export the result",
     });
   }
   const known = new Set(programs.map(({ name }) => name));
   const unknown = names?.find((name) => !known.has(name));
   if (unknown !== undefined)
-    throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${[...known].join(", ")}` });
+    throw new CommandError(`${file} exports no program ${unknown}`, { hint: `it exports ${listText([...known])}` });
   return names === undefined ? programs : programs.filter(({ name }) => names.includes(name));
 }
 
@@ -85,18 +89,26 @@ export function importedFiles(): readonly string[] {
   return [...new Set([...imported, ...required])].filter((file) => !file.includes("/node_modules/"));
 }
 
-/** Makes Node import TypeScript from now on, with source maps. Called on demand, since it takes a moment. */
+/** Whether Node imports TypeScript already, by whether the file is the package's own. */
+const understood = new Set<boolean>();
+
+/**
+ * Makes Node import TypeScript from now on, with source maps. Called on demand, since it takes a moment; once, since
+ * every further registration multiplies the paths that are tried for a missing module.
+ */
 async function understandTypeScript(path: string): Promise<void> {
-  const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
   // In a checkout, tsconfig.json makes "tsbpf" the source; a command that is built gives the build to its own files.
   const own = import.meta.url.endsWith(".js") && path.startsWith(packageFile("/"));
+  if (understood.has(own)) return;
+  const [esm, commonJs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
   esm.register({
     ...(own && { tsconfig: false }),
     onImport(url) {
       if (url.startsWith("file:")) imported.add(fileURLToPath(url.split("?")[0]!));
     },
   });
-  commonJs.register();
+  if (understood.size === 0) commonJs.register();
+  understood.add(own);
 }
 
 /** Wraps an error of the user's file, adding its position in the file. */
