@@ -90,7 +90,7 @@ for (const [test, setup] of ways) {
     });
   });
 
-  test("UDP, step by step: sent to a backend, reverse entry written, reply from the service, entry deleted on close", async () => {
+  test("UDP, step by step: backend selected, reverse entry written, reply translated, entry deleted", async () => {
     await withDataPath(setup, async (dataPath) => {
       dataPath.setService(SERVICE, "udp", BACKENDS, 7);
       const client = startUdpClient(dataPath.place);

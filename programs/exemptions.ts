@@ -35,7 +35,7 @@ const foreignToHostService: Exemption = (call, { flags }) =>
 /** The socket's network namespace has opted out. */
 const optedOutNamespace: Exemption = (call) => call.b.lookup(optOutNamespaces, call.netnsCookie()).isFound();
 
-/** The process's cgroup, or the one above it at this depth, has opted out. A process less deep has id 0 there, no cgroup's. */
+/** The process's cgroup, or its ancestor at this depth, has opted out. A depth below the process's own gives id 0. */
 const optedOutCgroup =
   (level: number): Exemption =>
   ({ b }) =>

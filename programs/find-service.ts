@@ -44,7 +44,7 @@ export function findService(call: RefusableCall, missing: () => void): Service {
     affinityTimeout.set(service.affinityTimeout);
     b.if(b.equal(service.key, key).not(), torn);
   };
-  // An element that became another service's while it was read is looked up once more. A second time in a row the call fails.
+  // If another service took the element during the read, look it up once more; the second time, fail the call.
   read(b.lookupIf(likely, services, key), missing, () =>
     read(
       b.lookup(services, key),

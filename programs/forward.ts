@@ -113,12 +113,12 @@ export class DatagramCall extends ForwardCall {
     );
   }
 
-  /** Without flows there is nothing to forget: the filter alone can end the call. `findService` asks it for the others. */
+  /** Without flows there is nothing to forget, so the filter alone can end the call; else `findService` asks it. */
   #endIfFiltered(): void {
     this.b.if(mayBeService(this).not(), () => this.b.return(PROCEED));
   }
 
-  /** The backend that the socket has already, as long as the service has it; else one that the socket's cookie selects. */
+  /** The socket's earlier backend, while the service has it; else the one that the socket's cookie selects. */
   override selectBackend(service: Service): Endpoint {
     this.#keepBackend(service);
     return super.selectBackend(service);
@@ -153,7 +153,7 @@ export class DatagramCall extends ForwardCall {
   }
 }
 
-/** The flow's backend, read anew each time that it is named: keeping it over an event's helper calls takes more instructions. */
+/** The flow's backend, read anew at each use: keeping it across an event's helper calls takes more instructions. */
 const backendOf = (flow: Ref<Flow>): Endpoint => ({
   get address() {
     return flow.backendAddress;

@@ -1,4 +1,4 @@
-/** Plays the cases of logic.test.ts with real sockets on the kernel, and expects the same outcome as in the simulator. */
+/** Plays the cases of logic.test.ts with real sockets, and expects the simulator's outcome. */
 import * as assert from "uvu/assert";
 import { dataPathSuite, type SocketClient } from "./testing/index.ts";
 import { KernelStage } from "./testing/logic/kernel-stage.ts";

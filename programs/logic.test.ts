@@ -1,4 +1,6 @@
-/** The load balancer's logic, in the simulator: every case, and with all of them every branch. The same cases are played on the kernel. */
+/**
+ * The load balancer's logic in the simulator: every case, and together every branch. The kernel plays the same cases.
+ */
 import { readFileSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -81,7 +83,10 @@ test("every instruction of every program runs, and every branch goes both ways, 
       .filter((branch) => (branch.taken === 0 || branch.notTaken === 0) && !isNeverNull(branch))
       .map((branch) => {
         const { file, line } = origin(branch);
-        return `${name}, ${file}: "${line}": ${branch.taken === 0 ? "never" : "always"} jumps at ${branch.index}: ${formatInstruction(branch.instruction)}`;
+        return (
+          `${name}, ${file}: "${line}": ${branch.taken === 0 ? "never" : "always"} jumps at ${branch.index}: ` +
+          `${formatInstruction(branch.instruction)}`
+        );
       });
     return [...never, ...oneWay];
   });

@@ -27,7 +27,9 @@ import {
   type IpAddressSchema,
 } from "tsbpf";
 
-/** A row of slots in one number, so that it is read in one piece: the first slot's index below, how many in the upper half. */
+/**
+ * A range of slots in one number, to read both parts at once: index of the first in the low half, count in the high.
+ */
 const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
   name: "slot_range",
   fromNumber: (value) => ({ base: Number(value & 0xffff_ffffn), count: Number(value >> 32n) }),
@@ -42,7 +44,7 @@ export type BackendState = (typeof BackendState)[keyof typeof BackendState];
 export const Scope = {
   /** Sockets that connect or send. */
   EVERYWHERE: 0,
-  /** Sockets that are bound: the entry, under the unspecified address, takes its port on every address of the host's network namespace. */
+  /** For bound sockets: the entry, under the unspecified address, takes its port on every address of the host. */
   NODE_PORT: 1,
 } as const;
 
@@ -84,7 +86,7 @@ export const OLDER_FLOWS = 32;
 export interface FilterShape {
   /** The filter has 2 to this power groups. */
   readonly groupBits: number;
-  /** Low bits of an IPv4 address that the group does not depend on. Of an IPv6 address it depends on the first 64 bits. */
+  /** Low bits of an IPv4 address that do not choose the group. For IPv6 the first 64 bits choose it. */
   readonly network: number;
   /** Low bits of an address that nothing depends on. */
   readonly host: number;
@@ -126,13 +128,15 @@ export const NO_SERVICE = 0;
 
 /** Counts of what became of a service's calls. */
 export const Counters = struct("lb_counters", {
-  /** Connects and datagrams that were sent to a backend. */
+  /** Connects and datagrams refused because another service took the element during each read. */
   translated: u64,
   /** Connects and datagrams that were refused for want of a backend. */
   noBackend: u64,
   /** Connects and datagrams that passed through, since their socket is exempt. */
   leftAlone: u64,
-  /** Connects and datagrams that were refused since the service's element was another's each time that it was looked at. */
+  /**
+   * Connects and datagrams that were refused since the service's element was another's each time that it was looked at.
+   */
   tornValues: u64,
   /** Replies and peers that were shown as the service. */
   replies: u64,
@@ -229,7 +233,9 @@ function mapsOf(
   /** A backend by itself: of an older flow, by which its reverse entry is found again. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
 
-  /** What a socket remembers. With its older flows it names every entry of the socket in the reverse map, so that closing it leaves none. */
+  /**
+   * A socket's recent flows. With its older flows it names all its entries in the reverse map, for deletion at close.
+   */
   const SocketFlows = struct(`${prefix}_socket_flows`, {
     /** 0: none of them has ever had an entry in the reverse map. It lies first, beside what the kernel reads itself. */
     entered: u32,
@@ -240,7 +246,9 @@ function mapsOf(
     recent: arrayOf(Flow, RECENT_FLOWS),
   });
 
-  /** The flows that a socket has only in the reverse map. Few sockets have any: they are no burden to the others' storage. */
+  /**
+   * The flows that a socket has only in the reverse map. Few sockets have any, so the others do without this storage.
+   */
   const OlderFlows = struct(`${prefix}_older_flows`, { peers: arrayOf(Peer, OLDER_FLOWS) });
 
   return {
@@ -263,7 +271,7 @@ function mapsOf(
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
     olderFlows: skStorage(`older_flows${suffix}`, { value: OlderFlows }),
-    /** Of open sockets that are to be closed when the service loses the backend, by their cookies: see `ServiceFlag.CLOSE_SOCKETS`. */
+    /** By cookie, open sockets to close when the service loses the backend: see `ServiceFlag.CLOSE_SOCKETS`. */
     connections: hash(`connections${suffix}`, {
       key: u64,
       value: Connection,

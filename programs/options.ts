@@ -36,7 +36,7 @@ export interface DataPathOptions {
   readonly hostNamespaceOnly: boolean;
   /** Some services have `ServiceFlag.HOST_NAMESPACE`. */
   readonly hostNamespaceServices: boolean;
-  /** Cookie of the network namespace that counts as the host's; undefined: it is the initial one, and the programs ask for its cookie. */
+  /** Cookie of the host's network namespace; if undefined, the programs ask for the initial one's. */
   readonly hostNetnsCookie: bigint | undefined;
   /** Some services have `ServiceFlag.MAGLEV`. */
   readonly maglev: boolean;

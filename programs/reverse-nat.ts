@@ -48,7 +48,7 @@ export function addReverseNat(call: AddressCall, service: Service, backend: Endp
   const cookie = call.cookie();
   const flow = newFlow(call, service, backend, now);
   b.skStorageGet(maps.flows, call.socket, { create: true }).ifFound(() => {
-    // The kernel caches the storage from the first read on: that is now, not when a reply comes or the socket is closed.
+    // The kernel caches the storage at its first read: pay for that here, not in the first reply or at close.
     b.skStorageGet(maps.flows, call.socket).ifFound((known) => {
       placeFlow(call, known, flow, cookie);
       // Only what the storage names: nothing would delete another entry.

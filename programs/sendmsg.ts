@@ -10,7 +10,7 @@ import { DatagramCall } from "./forward.ts";
 /** sendmsg(2) to an IPv4 address, of an IPv6 socket too. */
 export const sendmsg4 = (features: Features) =>
   cgroup.sendmsg4("sendmsg4", (b, ctx) => {
-    // recvmsg6 translates the replies to an IPv6 socket. Without it there is no way back, so there is none to a backend.
+    // recvmsg6 translates replies to IPv6 sockets. Without it, there is no way back, so the call is not translated.
     const skipped = features.options.ipv6 ? goesToOwnPeer(ctx) : ctx.family.eq(AddressFamily.INET6);
     b.if(skipped, () => b.return(PROCEED));
     sendToBackend(new DatagramCall(b, ipv4Address(ctx), features));

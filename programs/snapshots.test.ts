@@ -29,7 +29,10 @@ function listing({ instructions, functions, maps, section, name }: Program): str
   ];
   const comment = ({ source }: (typeof instructions)[number]) =>
     source && `${relative(repository, source.file).split(sep).join("/")}:${source.line}`;
-  return `${head.join("\n")}\n\n${formatListing(instructions, { labels: new Map(functions.map(({ name, start }) => [start, name])), comment })}`;
+  return (
+    `${head.join("\n")}\n\n` +
+    `${formatListing(instructions, { labels: new Map(functions.map(({ name, start }) => [start, name])), comment })}`
+  );
 }
 
 /** The lines without the numbers of lines of TypeScript: a comment more in there changes no program. */

@@ -131,7 +131,7 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  // A socket stores 4 flows whole and 32 older ones in the reverse map; beyond that the least recently used are dropped.
+  // A socket stores 4 flows whole and 32 older ones in the reverse map, and drops the least recently used ones.
   for (const [count, kept] of [
     [3, 3],
     [6, 6],

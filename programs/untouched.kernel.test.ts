@@ -61,7 +61,7 @@ test("a TCP and a UDP service may share an address and port", async ({ dataPath,
   assert.is((await another.exchange(GET)).text, BACKENDS[0]);
 });
 
-test("built without IPv6: an IPv6 socket reaches the mapped address itself, as its replies could not be translated", async ({
+test("without IPv6, an IPv6 socket reaches the mapped address itself: nothing translates its replies", async ({
   dataPath,
   client,
 }) => {

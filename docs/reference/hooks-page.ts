@@ -17,12 +17,16 @@ export const namedHooks: readonly (readonly [name: string, hook: Hook])[] = Obje
     : Object.entries(entry).map(([own, hook]) => [`${name}.${own}`, hook] as const),
 );
 
+const tableRow = (hook: string): string =>
+  `| [\`${hook}\`](#${hook.replace(".", "").toLowerCase()}) | ${describe(hook)} |`;
+
 export function hooksPage(note: string): string {
   return `${[
     "# Hooks",
     note,
-    "What a program of each hook may read, write, call and return. The types of `tsbpf` are computed from the same declarations, so the type checker refuses everything else.",
-    `| hook | runs on |\n| --- | --- |\n${namedHooks.map(([name]) => `| [\`${name}\`](#${name.replace(".", "").toLowerCase()}) | ${describe(name)} |`).join("\n")}`,
+    "What a program of each hook may read, write, call and return. " +
+      "The types of `tsbpf` are computed from the same declarations, so the type checker refuses everything else.",
+    ["| hook | runs on |", "| --- | --- |", ...namedHooks.map(([name]) => tableRow(name))].join("\n"),
     ...namedHooks.map(([name, hook]) => section(name, hook)),
   ].join("\n\n")}\n`;
 }
@@ -53,7 +57,8 @@ function section(name: string, hook: Hook): string {
     `## ${name}`,
     describe(name),
     [
-      `- Section \`${hook.sections[0]}\`, program type \`${keyOf(ProgramType, hook.type)}\`${attachType === undefined ? "" : `, attach type \`${attachType}\``}.`,
+      `- Section \`${hook.sections[0]}\`, program type \`${keyOf(ProgramType, hook.type)}\`` +
+        `${attachType === undefined ? "" : `, attach type \`${attachType}\``}.`,
       `- Attaches to ${{ cgroup: "a cgroup", interface: "a network interface", socket: "a socket" }[hook.target]}.`,
       `- Returns ${hook.returns === "any" ? "any number of 32 bits" : hook.returns.join(", ")}.`,
       `- Helpers: ${methodsOf(hook.helpers)

@@ -69,7 +69,10 @@ function indexRow(item: Export | Namespace, door: Door): string {
   const owner = ownerOf(item)!;
   const own = ownExports(owner);
   const anchor = anchorsOf(own.map(({ name }) => name))[own.findIndex(({ name }) => name === item.name)]!;
-  return `| [\`${item.name}\`](${owner.specifier === door.specifier ? "" : owner.page}#${anchor}) | ${firstSentence(item)} |`;
+  return (
+    `| [\`${item.name}\`](${owner.specifier === door.specifier ? "" : owner.page}#${anchor}) | ` +
+    `${firstSentence(item)} |`
+  );
 }
 
 function firstSentence({ declarations }: Export | Namespace): string {
@@ -78,6 +81,9 @@ function firstSentence({ declarations }: Export | Namespace): string {
   const text = parseDocComment(comment).text.replaceAll("\n", " ").replaceAll("|", "\\|");
   return /^.*?(?:\.(?= |$)|$)/.exec(text)![0];
 }
+
+/** A link to a hook's section on its page. */
+const hookLink = (hook: string): string => `[\`${hook}\`](hooks.md#${hook.replace(".", "").toLowerCase()})`;
 
 function entry({ name, declarations }: Export | Namespace, heading: string): string {
   const documented = declarations
@@ -96,9 +102,7 @@ function entry({ name, declarations }: Export | Namespace, heading: string): str
     `\`\`\`ts\n${declarations.map(signatureOf).join("\n\n")}\n\`\`\``,
     ...(hooksOf.length === 0 || heading !== "##"
       ? []
-      : [
-          `Hooks: ${hooksOf.map(([hook]) => `[\`${hook}\`](hooks.md#${hook.replace(".", "").toLowerCase()})`).join(", ")}.`,
-        ]),
+      : [`Hooks: ${hooksOf.map(([hook]) => hookLink(hook)).join(", ")}.`]),
     ...documented.flatMap(({ text, parameters, returns, throws }) => [
       ...(text === "" ? [] : [text]),
       ...list([

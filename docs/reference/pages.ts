@@ -17,7 +17,13 @@ export function pages(): Map<string, string> {
 function indexPage(): string {
   const rows = doors().map(({ specifier, page, file }) => {
     const comment = fileComment(file);
-    return `| [\`${specifier}\`](${page}) | ${comment === undefined ? "" : parseDocComment(comment).text.split("\n\n")[0]!.replaceAll("\n", " ")} |`;
+    return (
+      `| [\`${specifier}\`](${page}) | ` +
+      `${comment === undefined ? "" : parseDocComment(comment).text.split("\n\n")[0]!.replaceAll("\n", " ")} |`
+    );
   });
-  return `# API reference\n\n${NOTE}\n\n| import | |\n| --- | --- |\n${rows.join("\n")}\n\n[Hooks](hooks.md): what a program of each hook may read, write, call and return.\n`;
+  return (
+    `# API reference\n\n${NOTE}\n\n| import | |\n| --- | --- |\n${rows.join("\n")}\n\n` +
+    "[Hooks](hooks.md): what a program of each hook may read, write, call and return.\n"
+  );
 }

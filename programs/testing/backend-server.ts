@@ -34,7 +34,8 @@ const script = `
     return [Number(backend.slice(colon + 1)), backend.slice(0, colon).replace(/^\\[|\\]$/g, "")];
   };
   for (const backend of tcp) {
-    const server = createServer((request, response) => response.setHeader("content-length", backend.length).end(backend));
+    const server = createServer((request, response) =>
+      response.setHeader("content-length", backend.length).end(backend));
     await once(server.listen(...parts(backend)), "listening");
   }
   for (const backend of udp) {

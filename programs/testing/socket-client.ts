@@ -39,7 +39,9 @@ export class SocketClient {
     return new ClientSocket(this, number, BigInt(cookie));
   }
 
-  /** Opens a socket of a protocol that not every kernel has; without it, reports `what` as skipped on standard error. */
+  /**
+   * Opens a socket of a protocol that some kernels lack; if it is missing, reports `what` as skipped on standard error.
+   */
   async openIfSupported(kind: "mptcp" | "udplite", what: string): Promise<ClientSocket | undefined> {
     try {
       return await this.open(kind);

@@ -13,7 +13,7 @@ export interface DataPathContext {
 }
 
 export interface DataPathSuiteSetup extends DataPathSetup {
-  /** Whether all tests share one client and close their sockets themselves, for suites of many short tests; default false. */
+  /** Whether all tests share one client and close their own sockets: faster for many short tests. Default: false. */
   readonly oneClient?: boolean;
 }
 

@@ -161,7 +161,11 @@ test("loads, balances without a running process, shows its state, and leaves not
     assert.match(text, /^cilium_lb4_reverse_sk +lru_hash +0 +1,024 +0%$/m);
     assert.match(
       await done("map", "dump", "services", "--pin", pins),
-      /^address=100\.0\.0\.1 port=80 protocol=6 scope=0: key=.* revNatIndex=1 flags=0 affinityTimeout=0 range=\{"base":0,"count":3\}$/m,
+      new RegExp(
+        String.raw`^address=100\.0\.0\.1 port=80 protocol=6 scope=0: ` +
+          String.raw`key=.* revNatIndex=1 flags=0 affinityTimeout=0 range=\{"base":0,"count":3\}$`,
+        "m",
+      ),
     );
     assert.match(await done("map", "list", "--pin", pins), /^services +hash +struct \w+ +struct \w+ +2 +64 +3%$/m);
 
@@ -306,7 +310,11 @@ test("a failed load is one line of error, and changes nothing", () =>
       assert.is(bad.stdout, "");
       assert.match(
         bad.stderr,
-        /^error: 2 mistakes in the configuration\n  \/.*\.yaml:2:[0-9]+: services\[0\]\.backends\[0\]: expected a backend such as [^]*services\[1\][^]*\nhint: nothing was changed; .*\n$/,
+        new RegExp(
+          String.raw`^error: 2 mistakes in the configuration\n` +
+            String.raw`  /.*\.yaml:2:[0-9]+: services\[0\]\.backends\[0\]: expected a backend such as [^]*` +
+            String.raw`services\[1\][^]*\nhint: nothing was changed; .*\n$`,
+        ),
       );
       const unload = await tsbpf("unload", "--pin", foreign);
       assert.is(unload.status, 1);
@@ -357,7 +365,8 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.is(refused.status, 1);
     assert.is(
       refused.stderr,
-      `error: optOut.cgroups: no/such/cgroup does not exist\nhint: nothing was changed; name a directory below ${cgroupRoot()}\n`,
+      "error: optOut.cgroups: no/such/cgroup does not exist\n" +
+        `hint: nothing was changed; name a directory below ${cgroupRoot()}\n`,
     );
     assert.equal(snapshot(pins), before);
     assert.not.match(await done("status", "--pin", pins), "Left alone");
@@ -398,7 +407,8 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     assert.is(inside.status, 1);
     assert.match(
       inside.stderr,
-      `error: optOut.cgroups: cannot count cgroup levels: the root of the cgroup v2 hierarchy is not visible, ${cgroupRoot()} is a cgroup below it\nhint: `,
+      "error: optOut.cgroups: cannot count cgroup levels: the root of the cgroup v2 hierarchy is not visible, " +
+        `${cgroupRoot()} is a cgroup below it\nhint: `,
     );
     assert.equal(snapshot(pins), after);
   }));

@@ -262,7 +262,11 @@ test("counters as a table, as JSON and for Prometheus", () =>
     const prometheus = await metrics("--pin", pins, "--prometheus");
     assert.match(
       prometheus,
-      /^# TYPE tsbpf_translated_total counter\ntsbpf_translated_total\{service="dns",family="ipv4",protocol="udp"\} 3$/m,
+      new RegExp(
+        String.raw`^# TYPE tsbpf_translated_total counter\n` +
+          String.raw`tsbpf_translated_total\{service="dns",family="ipv4",protocol="udp"\} 3$`,
+        "m",
+      ),
     );
     assert.match(prometheus, /^tsbpf_no_backend_total\{service="web",family="ipv4",protocol="tcp"\} 1$/m);
     assert.match(prometheus, /^tsbpf_map_entries\{map="services"\} 2$/m);

@@ -64,7 +64,9 @@ export interface CoreBuilder<R> {
   ): void;
   /** A number that may change while the program runs, such as a sum in a loop. */
   variable<K extends ScalarKind>(schema: ScalarSchema<K>, initial: NoInfer<Operand<K>>): Mutable<K>;
-  /** Runs `body` for 0 to `count` - 1. The verifier must see the loop end: give a number, or a scalar with a bound (Linux 5.3). */
+  /**
+   * Runs `body` for 0 to `count` - 1. The verifier must see the end: pass a number, or a bounded scalar (Linux 5.3).
+   */
   loop(count: number | Scalar<"u32">, body: (index: Scalar<"u32">) => void): void;
   /** Leaves the innermost loop. */
   break(): void;
@@ -112,7 +114,7 @@ export interface CoreBuilder<R> {
   update<M extends LookupMap>(map: M, key: Init<M["key"]>, value: Init<M["value"]>, flag?: UpdateFlag): Scalar<"i64">;
   /** Deletes an element: 0, or a negative errno. */
   delete<M extends HashMap>(map: M, key: Init<M["key"]>): Scalar<"i64">;
-  /** Inserts instructions of the raw assembler. They get the inputs in r1, r2, … and return r0; they may change r1 to r5. */
+  /** Inserts raw assembly: inputs in r1, r2, …, result in r0. It may change r1 to r5. */
   assembly(items: readonly Item[], ...inputs: readonly (Scalar<ScalarKind> | Constant)[]): Scalar<"u64">;
 }
 

@@ -14,7 +14,7 @@ export interface Ipv6 extends IpAddress {
   readonly kind: "ipv6";
   eq(other: Ipv6 | string): Condition;
   ne(other: Ipv6 | string): Condition;
-  /** True for the addresses of `::ffff:0:0/96`, which stand for IPv4 addresses on IPv6 sockets (RFC 4291, section 2.5.5.2). */
+  /** True for IPv4-mapped addresses, `::ffff:0:0/96` (RFC 4291, section 2.5.5.2). */
   isV4Mapped(): Condition;
   /** The IPv4 address that a mapped one stands for: the last four bytes. */
   v4(): Scalar<"be32">;

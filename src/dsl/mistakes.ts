@@ -20,7 +20,7 @@ export type Fits<K extends ScalarKind, O> = [O] extends [number]
         ? Mistake<`a plain number has no byte order: write ${K}(…)`>
         : Mistake<`a bigint does not fit ${K}: write a number`>
     : [KindOf<O>] extends [never]
-      ? Mistake<`this is no number: a scalar of kind ${K} is expected, and a lookup's result must be checked for null and its field named first`>
+      ? Mistake<`expected a scalar of kind ${K}: check a lookup for null, then name a field`>
       : [KindOf<O>] extends [K]
         ? unknown
         : [K] extends [BigEndianKind]

@@ -44,7 +44,7 @@ export class Nullable<out V extends Schema, in R = never> {
     this.#emitter = emitter;
     this.#schema = schema;
     this.#result = result;
-    this.#use = emitter.expectUse("what this looks for", "write .orReturn(…), .orElse(…), .ifFound(…) or .match(…)");
+    this.#use = emitter.expectUse("this lookup", "write .orReturn(…), .orElse(…), .ifFound(…) or .match(…)");
   }
 
   /** The address that a helper returned, which may be null. */

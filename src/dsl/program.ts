@@ -36,7 +36,7 @@ export type ProgramBody<K extends Hook> = (b: Builder<K>, context: Context<K["co
 
 /** What a program may say of itself. */
 export interface ProgramOptions {
-  /** Licence told to the kernel, which gives some helpers to GPL-compatible programs alone; `Dual MIT/GPL` if absent. */
+  /** Licence for the kernel, which reserves some helpers for GPL-compatible programs. Default: `Dual MIT/GPL`. */
   readonly license?: string;
 }
 

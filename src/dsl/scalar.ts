@@ -19,7 +19,7 @@ export type HostKind = Exclude<ScalarKind, BigEndianKind>;
 type BigEndianOf = { u16: "be16"; u32: "be32"; u64: "be64" };
 type HostOf = { be16: "u16"; be32: "u32"; be64: "u64" };
 
-/** An operand beside a scalar of kind `K`. A plain number has no byte order, so big-endian kinds take constants: `be16(80)`. */
+/** An operand for a scalar of kind `K`. A plain number has no byte order, so big-endian kinds take `be16(80)`. */
 export type Operand<K extends ScalarKind> = Scalar<K> | Constant<K> | Literal<K>;
 
 type Literal<K extends ScalarKind> = K extends BigEndianKind ? never : K extends WideKind ? number | bigint : number;

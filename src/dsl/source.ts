@@ -15,7 +15,9 @@ const here = module.slice(0, module.lastIndexOf("/") + 1);
 /** In a CommonJS package, frames have paths in place of URLs. */
 const herePath = fileURLToPath(here);
 
-/** Places by file and position; undefined for files of the DSL. A source map lookup costs far more than a stack frame. */
+/**
+ * Places by file and position; undefined for files of the DSL. A source map lookup is far slower than a stack frame.
+ */
 const resolved = new Map<string, Map<number, SourceLocation> | undefined>();
 
 let capturing = true;

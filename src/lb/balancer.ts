@@ -33,9 +33,9 @@ import { hostEntries } from "./plan/index.ts";
 export interface BalancerPlace {
   /** A directory on a BPF file system. Programs, links and maps are pinned there and outlive the process. */
   readonly pins: string;
-  /** A cgroup v2 directory: its processes and those of its descendants are balanced. Default: the root of the hierarchy. */
+  /** A cgroup v2 directory: processes in it and below it are balanced. Default: the root of the hierarchy. */
   readonly cgroup?: string | undefined;
-  /** A file of the network namespace that counts as the host's, with its addresses. Default: this process's namespace. */
+  /** A file of the host's network namespace, whose addresses are the host's. Default: this process's namespace. */
   readonly hostNetworkNamespace?: string | undefined;
 }
 
@@ -115,7 +115,8 @@ export class Balancer implements AsyncDisposable {
    * programs if need be. Every call of a process sees either the old state or
    * the new. If it fails, everything is as it was.
    *
-   * @throws {LoadBalancerError} if the state is inconsistent, with every problem; or if something it names does not exist, or it does not fit into the maps
+   * @throws {LoadBalancerError} if the state is inconsistent (with every problem), names something that does not exist,
+   *   or does not fit into the maps
    * @throws {LoaderError} if the machine, the cgroup or the pin directory is not fit
    * @throws {BpfError} if the kernel refuses
    * @throws {VerifierError} if its verifier refuses a program

@@ -350,7 +350,7 @@ for (const { family, service, own, other, addresses, backends } of families) {
     }));
 }
 
-test("network namespaces and cgroups that opt out are not balanced, nor are their open sockets, until they opt in again", () =>
+test("namespaces and cgroups that opt out are not balanced, open sockets included, until they opt in again", () =>
   withLoaded(
     [...ADDRESSES, SERVICE.address],
     { udp: [...BACKENDS, `${SERVICE.address}:53`] },

@@ -24,7 +24,9 @@ const connections = ({ open, options }: Stage): string[] =>
 export const connectionCases: readonly Case[] = views.flatMap((view) =>
   protocols.map(
     ([protocol, number]): Case => ({
-      name: `${view.name}, ${protocol}: a socket that is connected is entered with its backend where the service asks for it, and only as long`,
+      name:
+        `${view.name}, ${protocol}: a connected socket is recorded with its backend if the service asks for it, ` +
+        "until it closes",
       needs: [...view.needs, "trackConnections"],
       async play(stage) {
         const [scheme] = view.schemes;

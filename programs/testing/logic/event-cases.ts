@@ -1,4 +1,4 @@
-/** What is told of translations while somebody listens. */
+/** Events of a socket that goes to a service's backend, and of one that sees the service in place of the backend. */
 import * as assert from "uvu/assert";
 import { EventKind, optOutNamespaces } from "../../index.ts";
 import type { Party } from "../data-path.ts";
@@ -26,7 +26,10 @@ export const eventCases: readonly Case[] = views.flatMap((view) =>
         await story(stage);
       },
     });
-    /** What is told of a socket that goes to a service's backend, and of one that is shown the service in the backend's place. */
+    /**
+     * What is told of a socket that goes to a service's backend, and of one that is shown the service in the backend's
+     * place.
+     */
     const about = (stage: Stage, { cookie }: StageSocket, protocol: ServiceProtocol, party: Party = "host") => {
       const { netnsCookie, cgroupIds } = stage.identity(party);
       const common = { cookie, netnsCookie, cgroupId: cgroupIds.at(-1)!, protocol: PROTOCOL[protocol] };

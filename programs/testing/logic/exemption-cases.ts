@@ -21,7 +21,7 @@ interface Hidden {
   readonly stage: Stage;
   /** Gives the service its flags. */
   set(flags?: number): void;
-  /** Asks with a new socket, or with one that is there already: whether the service's backend answers, or its own address. */
+  /** Sends from a new socket or an existing one: does the service's backend answer, or its own address? */
   ask(party: Party, socket?: StageSocket): Promise<"service" | "itself">;
   open(party: Party): Promise<StageSocket>;
 }
@@ -36,7 +36,7 @@ function hide({ stage, scheme }: Scene, i: number): void {
   stage.services.set(scheme.backendEndpoint(i), "udp", [scheme.backend(5)], { revNatIndex: 50 + i });
 }
 
-/** What becomes of a socket's flows when it asks for an address that is a service's, and is left alone: the same as with any address that is no service's. */
+/** The flows of a socket that calls a service but is exempt change as with any address that is not a service. */
 const flowCases: readonly (readonly [what: string, play: (scene: Scene, leaveAlone: () => void) => Promise<void>])[] = [
   [
     "a service's backend is asked at its own address, which is a service's too",
@@ -156,7 +156,8 @@ export const leftAloneCases: readonly Case[] = [
           hidden.set();
           const before = await hidden.open("container");
           assert.is(await hidden.ask("container", before), "service");
-          // The process's own, and the one above it; the programs do not ask for the one that the host's processes are in, too.
+          // The process's cgroup and its parent; the programs do not ask for the one that also holds the host's
+          // processes.
           for (const [level, outcome] of [
             [3, "itself"],
             [2, "itself"],
@@ -211,7 +212,9 @@ export const leftAloneCases: readonly Case[] = [
     ),
   ),
   {
-    name: "IPv4 mapped, left alone: an IPv6 socket that is connected to a mapped service sends to its peer, which is a service too, and to others",
+    name:
+      "IPv4 mapped, left alone: an IPv6 socket that is connected to a mapped service sends to its peer, " +
+      "which is a service too, and to others",
     needs: ["ipv6", "optOutNamespaces"],
     async play(stage) {
       for (const scheme of views[1].schemes) {

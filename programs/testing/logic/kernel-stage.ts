@@ -7,7 +7,7 @@ import { mapsFor, type MapOpener, type ServiceTable } from "../service-table.ts"
 import type { ClientSocket, SocketClient, SocketKind } from "../socket-client.ts";
 import { eventsAsExpected, type ExpectedEvent, type Stage } from "./stage.ts";
 
-/** The running kernel: the sockets of a client process in the cgroup that the programs are attached to, and of one in a container there. */
+/** The running kernel: sockets of a client process in the cgroup of the programs, and of one in a container there. */
 export class KernelStage implements Stage {
   readonly options: DataPathOptions;
   readonly services: ServiceTable;

@@ -130,7 +130,9 @@ const ofServices = views.flatMap((view) =>
 const ofReplies = views.flatMap((view) =>
   (["recvmsg", "getpeername"] as const).map(
     (hook): SimulatorCase => ({
-      name: `${view.name}: an empty place among the flows is nobody's, not even that of port 0 of the unspecified address (${hook})`,
+      name:
+        `${view.name}: an empty place among the flows is nobody's, ` +
+        `not even that of port 0 of the unspecified address (${hook})`,
       needs: view.needs,
       whyNotOnTheKernel: "nothing comes from there",
       async play(stage) {
@@ -255,7 +257,9 @@ const ofOlderFlows = views.flatMap((view) =>
   ways.flatMap((way) =>
     [true, false].map(
       (inherited): SimulatorCase => ({
-        name: `${view.name}, ${way}: no memory for the names of older flows: they are given up, and leave nothing${inherited ? ", be they of programs that treat the reverse map the other way" : ""}`,
+        name:
+          `${view.name}, ${way}: no memory for the names of older flows: they are given up, ` +
+          `and leave nothing${inherited ? ", be they of programs that treat the reverse map the other way" : ""}`,
         needs: view.needs,
         whyNotOnTheKernel: "memory would have to run out",
         helpers: () => ({

@@ -50,7 +50,10 @@ export interface Stage {
   socket(kind: SocketKind, family: 4 | 6, party?: Party): Promise<StageSocket>;
   /** Who a party's processes are to the programs. */
   identity(party: Party): Identity;
-  /** Of a socket's flows those that have no entry in the reverse maps, in the form of `reverseEntries`; undefined where they cannot be seen. */
+  /**
+   * A socket's flows without entries in the reverse maps, in the form of `reverseEntries`; undefined if they cannot be
+   * read.
+   */
   onlyInStorage(socket: StageSocket): string[] | undefined;
   /** The reverse maps of all families, as text, sorted. */
   reverseEntries(): string[];
@@ -68,7 +71,10 @@ export const PORTS = Array.from({ length: 48 }, (_, i) => 8001 + i);
 /** An IPv6 address which differs from mapped ones in its first half only. */
 export const ENDS_AS_MAPPED = "fd00:26::ffff:1400:1";
 
-/** Hosts of backends, which but for the first have one each, on the first port. Those of IPv6 differ in the lower half of the address, then in the upper. */
+/**
+ * Hosts of backends; all but the first have one backend, on the first port. IPv6 hosts differ in the lower half
+ * of the address, then in the upper.
+ */
 export const HOSTS = {
   4: ["20.0.0.1", "20.0.0.2", "20.0.0.3", "20.0.0.4", "20.0.0.5", "20.0.0.6"],
   6: [

@@ -17,7 +17,7 @@ export interface Scheme {
   besideBackend(i: number): Endpoint;
 }
 
-/** How sockets and addresses are: of IPv4, of IPv6, or IPv4 addresses that an IPv6 socket names in their mapped form. */
+/** The families of sockets and addresses: IPv4, IPv6, and IPv4-mapped addresses on IPv6 sockets. */
 export interface View {
   readonly name: string;
   readonly family: 4 | 6;

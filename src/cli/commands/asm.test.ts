@@ -167,8 +167,10 @@ objects("programs by name, with their source; other sections unrelocated", async
     compile();
     assert.is(
       await run(disasm, object, "--section", "fentry/x"),
-      "; section fentry/x, program other, which cannot be loaded (section fentry/x, symbol other: the section's name gives no program type that can be loaded " +
-        "from the name alone: programs for a kernel function or type (fentry, fexit, fmod_ret, lsm, tp_btf, iter, freplace, struct_ops) and flags such as " +
+      "; section fentry/x, program other, which cannot be loaded (section fentry/x, symbol other: " +
+        "the section's name gives no program type that can be loaded " +
+        "from the name alone: programs for a kernel function or type (fentry, fexit, fmod_ret, lsm, tp_btf, " +
+        "iter, freplace, struct_ops) and flags such as " +
         "xdp.frags are not supported)\nother:\n  w0 = 0                                        ; a.c:7\n  exit\n",
     );
     assert.match(

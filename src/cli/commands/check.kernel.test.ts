@@ -53,7 +53,10 @@ test("accepted programs are a table; refusals have the line, the steps before it
   );
   assert.match(
     stdout,
-    /program bad: BPF_PROG_LOAD failed with EACCES: the verifier refuses it at instruction 6 \(\/project\/bad\.ts:12:3\): R0 invalid mem access 'map_value_or_null'\n/,
+    new RegExp(
+      String.raw`program bad: BPF_PROG_LOAD failed with EACCES: the verifier refuses it at instruction 6 ` +
+        String.raw`\(/project/bad\.ts:12:3\): R0 invalid mem access 'map_value_or_null'\n`,
+    ),
   );
   assert.match(stdout, /\n {6}5: call bpf_map_lookup_elem#1 .*map_value_or_null/);
   assert.match(stdout, /\n> +6: r0 = \*\(u32 \*\)\(r0 \+0\)/);

@@ -43,9 +43,9 @@ type Verdict = Readonly<
 export function command(): Command {
   return new Command("check")
     .description(
-      "Verify the programs of a TypeScript file or an object file with this kernel's verifier. The programs are loaded\n" +
-        "and discarded, never attached. For a refused program, prints the reason, the source line and the steps\n" +
-        "before it, and exits with code 1.",
+      "Verify the programs of a TypeScript file or an object file with this kernel's verifier.\n" +
+        "The programs are loaded and discarded, never attached. For a refused program, prints the reason, the\n" +
+        "source line and the steps before it, and exits with code 1.",
     )
     .argument("<file>", "TypeScript file, or object file made by clang")
     .option("--program <name...>", "only these programs")
@@ -119,7 +119,8 @@ async function report(verdicts: readonly Verdict[], withLog: boolean): Promise<v
   if (withLog) {
     for (const verdict of verdicts)
       await print(
-        `${colors.bold(verdict.name)}\n${(verdict.accepted ? verdict.log : "error" in verdict ? verdict.error.log : verdict.reason).trimEnd()}\n\n`,
+        `${colors.bold(verdict.name)}\n` +
+          `${(verdict.accepted ? verdict.log : "error" in verdict ? verdict.error.log : verdict.reason).trimEnd()}\n\n`,
       );
   }
   if (accepted.length > 0) {

@@ -42,7 +42,9 @@ async function programsInObject(name: string, bytes: Buffer, section: string | u
 }
 
 const listed = ({ name, section, instructions, functions, unsupported }: Program): ListedProgram => ({
-  title: `section ${section}, program ${name}${unsupported === undefined ? "" : `, which cannot be loaded (${unsupported.message})`}`,
+  title:
+    `section ${section}, program ${name}` +
+    `${unsupported === undefined ? "" : `, which cannot be loaded (${unsupported.message})`}`,
   instructions,
   labels: new Map(functions.map(({ name, start }) => [start, name])),
 });

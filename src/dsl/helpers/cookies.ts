@@ -15,7 +15,7 @@ export const socketCookie: Implementations<SocketCookieHelpers> = {
 
 /** The network namespace's identity. */
 export interface NetnsCookieHelpers {
-  /** The number of the socket's network namespace, unique while the system is up; without a context, the initial namespace's. */
+  /** The cookie of the socket's network namespace, unique until reboot; without a context, the initial namespace's. */
   getNetnsCookie(context?: AnyContext): Scalar<"u64">;
 }
 

@@ -94,14 +94,22 @@ export const mistakeCases: readonly MistakeCase[] = [
   },
   {
     title: "give a default with `??`",
-    mistake: `const found = b.lookup(blocked, 1) ?? b.lookup(blocked, 2);\nfound.ifFound(() => b.return(REJECT));\n${end}`,
-    instead: `b.lookup(blocked, 1).match(\n  () => b.return(REJECT),\n  () => b.lookup(blocked, 2).ifFound(() => b.return(REJECT)),\n);\n${end}`,
+    mistake:
+      "const found = b.lookup(blocked, 1) ?? b.lookup(blocked, 2);\n" +
+      `found.ifFound(() => b.return(REJECT));\n${end}`,
+    instead:
+      "b.lookup(blocked, 1).match(\n  () => b.return(REJECT),\n" +
+      `  () => b.lookup(blocked, 2).ifFound(() => b.return(REJECT)),\n);\n${end}`,
     build: knows("`??`"),
   },
   {
     title: "give a default with `||`",
-    mistake: `const found = b.lookup(blocked, 1) || b.lookup(blocked, 2);\nfound.ifFound(() => b.return(REJECT));\n${end}`,
-    instead: `const found = b.lookup(blocked, 1).orReturn(PROCEED);\nb.if(found.value.eq(1), () => b.return(REJECT));\n${end}`,
+    mistake:
+      "const found = b.lookup(blocked, 1) || b.lookup(blocked, 2);\n" +
+      `found.ifFound(() => b.return(REJECT));\n${end}`,
+    instead:
+      "const found = b.lookup(blocked, 1).orReturn(PROCEED);\nb.if(found.value.eq(1), () => b.return(REJECT));\n" +
+      `${end}`,
     build: knows("`||`"),
   },
   {
@@ -119,7 +127,8 @@ export const mistakeCases: readonly MistakeCase[] = [
   {
     title: "loop with `for` up to a number of the running program",
     mistake: `for (let i = 0; ctx.protocol.gt(i); i++) b.update(blocked, i, 1);\n${end}`,
-    instead: `b.loop(4, (i) => {\n  b.if(ctx.protocol.le(i), () => b.break());\n  b.update(blocked, i, 1);\n});\n${end}`,
+    instead:
+      "b.loop(4, (i) => {\n  b.if(ctx.protocol.le(i), () => b.break());\n  b.update(blocked, i, " + `1);\n});\n${end}`,
     build: knows("`for`"),
   },
   {
@@ -175,7 +184,9 @@ export const mistakeCases: readonly MistakeCase[] = [
   {
     title: "count with `+=`",
     mistake: `let sum = 1;\n// @ts-ignore\nsum += ctx.protocol;\nb.update(blocked, 1, sum);\n${end}`,
-    instead: `const sum = b.variable(u32, 1);\nsum.set(sum.get().add(ctx.protocol));\nb.update(blocked, 1, sum.get());\n${end}`,
+    instead:
+      "const sum = b.variable(u32, 1);\nsum.set(sum.get().add(ctx.protocol));\nb.update(blocked, 1, sum.get());\n" +
+      `${end}`,
     build: knows("`+=`"),
   },
   {
@@ -205,7 +216,9 @@ export const mistakeCases: readonly MistakeCase[] = [
   {
     title: "index an array of the building process",
     mistake: `const limits = [10, 20];\nb.update(blocked, 1, limits[ctx.protocol as never]!);\n${end}`,
-    instead: `const limit = b.variable(u32, 10);\nb.if(ctx.protocol.eq(1), () => limit.set(20));\nb.update(blocked, 1, limit.get());\n${end}`,
+    instead:
+      "const limit = b.variable(u32, 10);\nb.if(ctx.protocol.eq(1), () => limit.set(20));\n" +
+      `b.update(blocked, 1, limit.get());\n${end}`,
     build: knows("an index in [ ]"),
   },
   {
@@ -217,14 +230,16 @@ export const mistakeCases: readonly MistakeCase[] = [
   {
     title: "join conditions and use them nowhere",
     mistake: `const both = ctx.protocol.eq(6).and(ctx.userPort.eq(be16(80)));\nvoid both;\n${end}`,
-    instead: `const both = ctx.protocol.eq(6).and(ctx.userPort.eq(be16(80)));\nb.if(both, () => b.return(REJECT));\n${end}`,
+    instead:
+      "const both = ctx.protocol.eq(6).and(ctx.userPort.eq(be16(80)));\n" +
+      `b.if(both, () => b.return(REJECT));\n${end}`,
     build: "this condition is never used",
   },
   {
     title: "look something up and use it nowhere",
     mistake: `b.lookup(blocked, 1);\n${end}`,
     instead: `b.lookup(blocked, 1).ifFound(() => b.return(REJECT));\n${end}`,
-    build: "what this looks for is never used",
+    build: "this lookup is never used",
   },
   {
     title: "go on after the program has returned",
@@ -252,7 +267,9 @@ export const mistakeCases: readonly MistakeCase[] = [
   },
   {
     title: "go on after both branches have returned",
-    mistake: `b.if(\n  ctx.protocol.eq(6),\n  () => b.return(REJECT),\n  () => b.return(PROCEED),\n);\nb.update(blocked, 1, 1);\n${end}`,
+    mistake:
+      "b.if(\n  ctx.protocol.eq(6),\n  () => b.return(REJECT),\n  () => b.return(PROCEED),\n);\n" +
+      `b.update(blocked, 1, 1);\n${end}`,
     instead: `b.if(ctx.protocol.eq(6), () => b.return(REJECT));\nb.update(blocked, 1, 1);\n${end}`,
     build: "this never runs",
   },
@@ -274,23 +291,33 @@ export const rightPrograms: readonly { readonly title: string; readonly body: st
   },
   {
     title: "a condition that may be absent",
-    body: `const extra = always ? ctx.protocol.eq(6) : undefined;\nif (extra) b.if(extra, () => b.return(REJECT));\n${end}`,
+    body:
+      "const extra = always ? ctx.protocol.eq(6) : undefined;\nif (extra) b.if(extra, () => b.return(REJECT));\n" +
+      `${end}`,
   },
   {
     title: "a condition that a function may leave out",
-    body: `const extra = () => {\n  if (!always) return undefined;\n  return ctx.protocol.eq(6);\n};\nconst found = extra();\nif (found !== undefined) b.if(found, () => b.return(REJECT));\n${end}`,
+    body:
+      "const extra = () => {\n  if (!always) return undefined;\n  return ctx.protocol.eq(6);\n};\n" +
+      `const found = extra();\nif (found !== undefined) b.if(found, () => b.return(REJECT));\n${end}`,
   },
   {
     title: "a function's optional result tested at once",
-    body: `const extra = () => {\n  if (!always) return undefined;\n  return ctx.protocol.eq(6);\n};\nb.if(extra() ?? ctx.protocol.eq(17), () => b.return(REJECT));\n${end}`,
+    body:
+      "const extra = () => {\n  if (!always) return undefined;\n  return ctx.protocol.eq(6);\n};\n" +
+      `b.if(extra() ?? ctx.protocol.eq(17), () => b.return(REJECT));\n${end}`,
   },
   {
     title: "a macro that takes a number of either kind",
-    body: `const double = (value: number | Scalar<"u32">) => (typeof value === "number" ? value * 2 : value.mul(2));\nb.update(blocked, 1, double(ctx.protocol) as Scalar<"u32">);\n${end}`,
+    body:
+      'const double = (value: number | Scalar<"u32">) => (typeof value === "number" ? value * 2 : value.mul(2));\n' +
+      `b.update(blocked, 1, double(ctx.protocol) as Scalar<"u32">);\n${end}`,
   },
   {
     title: "conditions folded over a list",
-    body: `const any = [6, 17].map((protocol) => () => ctx.protocol.eq(protocol)).reduce((all, one) => () => all().or(one));\nb.if(any(), () => b.return(REJECT));\n${end}`,
+    body:
+      "const any = [6, 17].map((protocol) => () => ctx.protocol.eq(protocol))" +
+      `.reduce((all, one) => () => all().or(one));\nb.if(any(), () => b.return(REJECT));\n${end}`,
   },
   {
     title: "a loop of the building process",
@@ -298,7 +325,9 @@ export const rightPrograms: readonly { readonly title: string; readonly body: st
   },
   {
     title: "an end that the building process chooses, and another behind it",
-    body: `const refuse = () => b.return(REJECT);\nb.if(ctx.protocol.eq(6), () => {\n  if (always) refuse();\n  b.update(blocked, 1, 1);\n  b.return(PROCEED);\n});\n${end}`,
+    body:
+      "const refuse = () => b.return(REJECT);\nb.if(ctx.protocol.eq(6), () => {\n  if (always) refuse();\n" +
+      `  b.update(blocked, 1, 1);\n  b.return(PROCEED);\n});\n${end}`,
   },
   {
     title: "a second half that is a function",

@@ -29,7 +29,7 @@ const statements: Readonly<Record<string, string>> = {
   "?:": "write b.select(condition, one, other) for numbers, or b.if(condition, () => …, () => …)",
   "&&": "write one.and(other)",
   "||": "write one.or(other); for a lookup's result, .orElse(…)",
-  "??": "a lookup's result is an object even where nothing was found: write .orReturn(…), .orElse(…) or .match(…)",
+  "??": "a lookup always gives an object, even for null: write .orReturn(…), .orElse(…) or .match(…)",
   "!": "write condition.not()",
   while: "write b.loop(count, () => …), and b.break() to leave it",
   for: "write b.loop(count, (index) => …), and b.break() to leave it",

@@ -1,4 +1,7 @@
-/** What the attached programs were built for, stored in a map: a later process compares it, and the monitor builds variants of it. */
+/**
+ * The options that the attached programs were built for, in a map: later processes compare them, monitors build
+ * variants.
+ */
 import { defaultOptions, type DataPathOptions } from "../../../programs/index.ts";
 import type { MapHandle } from "../../loader/index.ts";
 import { LoadBalancerError } from "../model/index.ts";

@@ -118,7 +118,9 @@ function closeIn(namespace: string, socketFamilies: readonly SocketFamily[], wan
     throw new LoadBalancerError(
       `cannot close the sockets of removed backends in network namespace ${namespace}: ${error.message}`,
       {
-        hint: `the services are up to date, but clients may still be connected to removed backends${error.hint === undefined ? "" : `; ${error.hint}`}`,
+        hint:
+          "the services are up to date, but clients may still be connected to removed backends" +
+          `${error.hint === undefined ? "" : `; ${error.hint}`}`,
         cause: error,
       },
     );

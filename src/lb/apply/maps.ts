@@ -63,7 +63,7 @@ function keptMaps(maps: declared.Maps, { prefix, suffix }: { prefix: string; suf
       maxEntries: maps.backends.maxEntries,
       flags: MapFlag.NO_PREALLOC,
     }),
-    /** Where the next allocation starts, so that slots and indices are reused as late as possible, across processes too. */
+    /** Where the next allocation starts, so that slots and indices are reused late, across processes too. */
     allocation: array(`allocation${suffix}`, {
       value: struct(`${prefix}_allocation`, { nextSlot: u32, nextRevNatIndex: u16 }),
       maxEntries: 1,

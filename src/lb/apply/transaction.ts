@@ -245,7 +245,7 @@ class OpenedMaps implements Disposable {
   }
 }
 
-/** The connections that the attached programs have recorded. They are opened before other programs take over, which may record none. */
+/** The connections that the attached programs have recorded; read first, as later programs may record none. */
 function pinnedConnections(pins: PinDirectory): Map<AddressFamily, ConnectionMaps["connections"]> {
   return new Map(
     pinnedFamilies(pins, "connections").map((family) => [family, pins.map(familyMaps[family].connections)]),

@@ -80,7 +80,7 @@ function apply(
   );
 }
 
-test("writes the filter and slots before the service, waits before it reuses slots and narrows the filter, and bumps the generation last", () => {
+test("filter and slots are written before the service, reused after a wait, the generation is bumped last", () => {
   const log: string[] = [];
   const maps = fakeMaps(log);
   const wait = () => void log.push("wait");

@@ -50,13 +50,15 @@ test("each has its addresses and a cookie, the same from a program and from the 
     ),
   ));
 
-test("a missing one, or another file, is an error, and this process stays in its namespace", () =>
+test("a missing or wrong file is an error, and this process stays in its namespace", () =>
   withCgroup(async (cgroup) => {
     const script = `
     const { NamespaceReader } = await import(${JSON.stringify(new URL("./namespaces.ts", import.meta.url))});
     const reader = new NamespaceReader();
     const before = reader.cookie();
-    const codes = ["/run/netns/none", "/proc/self/ns/mnt", "/"].map((path) => { try { reader.cookie(path); } catch (error) { return error.code; } });
+    const codes = ["/run/netns/none", "/proc/self/ns/mnt", "/"].map((path) => {
+      try { reader.cookie(path); } catch (error) { return error.code; }
+    });
     console.log(JSON.stringify([...codes, reader.cookie() === before]));
   `;
     const { stdout, stderr } = await runIn(

@@ -17,7 +17,8 @@ export function findCgroups(paths: readonly string[], kernel: Kernel = linux): C
   // Every cgroup but the root has this file (cgroups(7)). Levels are counted from the root.
   if (existsSync(join(root, "cgroup.type"))) {
     throw new LoadBalancerError(
-      `optOut.cgroups: cannot count cgroup levels: the root of the cgroup v2 hierarchy is not visible, ${root} is a cgroup below it`,
+      "optOut.cgroups: cannot count cgroup levels: the root of the cgroup v2 hierarchy is not visible, " +
+        `${root} is a cgroup below it`,
       {
         hint: "nothing was changed; run the command in the host's cgroup namespace",
       },

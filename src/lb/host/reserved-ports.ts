@@ -1,4 +1,4 @@
-/** Ports that the kernel does not choose for sockets, as bind(2) to port 0 and connect(2) do: ip-sysctl.rst, `ip_local_reserved_ports`. */
+/** Ports that bind(2) to port 0 and connect(2) never choose: ip-sysctl.rst, `ip_local_reserved_ports`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { networkNamespaces } from "../../kernel/index.ts";
 import { inNamespace, NamespaceReader } from "./namespaces.ts";

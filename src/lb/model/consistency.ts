@@ -251,7 +251,8 @@ class Checks {
     if (longest > MAX_SLOTS_PER_SERVICE) {
       this.#report(
         [...path, "backends"],
-        `expected weights that take at most ${MAX_SLOTS_PER_SERVICE} slots in lowest terms, but these take ${longest}; weights with a common divisor take fewer`,
+        `expected weights that take at most ${MAX_SLOTS_PER_SERVICE} slots in lowest terms, ` +
+          `but these take ${longest}; weights with a common divisor take fewer`,
       );
       return;
     }
@@ -264,7 +265,8 @@ class Checks {
     if (before.slots <= size && used.slots > size) {
       this.#report(
         [...path, "backends"],
-        `expected at most ${size} slots in total (the size of map ${slots.name}), but with these backends there are ${used.slots}`,
+        `expected at most ${size} slots in total (the size of map ${slots.name}), ` +
+          `but with these backends there are ${used.slots}`,
       );
     }
     const limit = Math.min(sizes[services.name]!, MAX_SERVICES);

@@ -31,7 +31,7 @@ export interface Settings {
 
 /** Sockets that are not balanced. Default: none. */
 export interface OptOut {
-  /** Cgroup directories, absolute or relative to the cgroup v2 mount: their processes and those of their descendants. */
+  /** Cgroup directories, absolute or relative to the cgroup v2 mount: processes in them and below them. */
   readonly cgroups: readonly string[];
   /** Names as `ip netns` uses them, or absolute paths of files. */
   readonly networkNamespaces: readonly string[];
@@ -43,7 +43,10 @@ export interface Options {
   readonly ipv6: boolean;
   /** The peer that getpeername(2) reports to a TCP client. Default: `backend`. */
   readonly getpeername: "service" | "backend";
-  /** Which UDP flows have entries in the reverse maps: `all`, or the `older` ones that their sockets cannot hold. Default: `all`. */
+  /**
+   * Which UDP flows have entries in the reverse maps: `all`, or the `older` ones beyond the socket's storage. Default:
+   * `all`.
+   */
   readonly reverseEntries: "all" | "older";
   /** Balance only sockets of the host's network namespace. Default: false. */
   readonly hostNamespaceOnly: boolean;

@@ -43,7 +43,7 @@ test("a cluster address is one front end", () => {
   assert.equal(expanded({ address: "100.0.0.1", port: 80 }), [["100.0.0.1:80"]]);
 });
 
-test("a node port is a front end on each local address of the family, on loopback and the unspecified address for the host alone, and a mark for bind", () => {
+test("a node port has a front end on each local address, some for the host alone, and a mark for bind", () => {
   assert.equal(expanded({ nodePort: 30080 }), [
     [
       "127.0.0.1:30080 node_port host_namespace",
@@ -129,7 +129,8 @@ test("a local traffic policy limits the address or the node port; other addresse
   };
   const [address, external, host] = ["100.0.0.1:80", "192.0.2.1:80", "192.0.2.1:8080 host_port"];
   const nodePort = (scope: string) =>
-    `127.0.0.1:30080 node_port host_namespace${scope}, 0.0.0.0:30080 node_port host_namespace${scope}, 192.0.2.1:30080 node_port${scope}, 0.0.0.0:30080 mark node_port${scope}`;
+    `127.0.0.1:30080 node_port host_namespace${scope}, 0.0.0.0:30080 node_port host_namespace${scope}, ` +
+    `192.0.2.1:30080 node_port${scope}, 0.0.0.0:30080 mark node_port${scope}`;
   assert.equal(shown({ ...all, internalTrafficPolicy: "cluster" }), [
     `${address}, ${external}, ${host}, ${nodePort("")} -> 123`,
   ]);
@@ -177,7 +178,8 @@ test("refuses an external or host address of another host", () => {
       (error: Error) =>
         error instanceof LoadBalancerError &&
         error.message ===
-          `service "web" may not have the ${what} address 198.51.100.1: it is not an address of this host, and this host's own connections to that address would be redirected` &&
+          `service "web" may not have the ${what} address 198.51.100.1: it is not an address of this host, ` +
+            "and this host's own connections to that address would be redirected" &&
         error.hint === "nothing was changed; this host has 127.0.0.1, 192.0.2.1",
     );
   }

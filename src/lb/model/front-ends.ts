@@ -63,7 +63,8 @@ export function localScopes(
  * their backends becomes two definitions of one name. A local redirect without
  * a backend on this node becomes none.
  * @param hostAddresses the host's own addresses
- * @throws {LoadBalancerError} if a host or external address is not the host's, or if two services share an address and port
+ * @throws {LoadBalancerError} if a host or external address is not the host's, or two services share an address and
+ *   port
  * @example
  * ```ts
  * import { expandServices, hostAddresses, readConfig } from "tsbpf/lb";
@@ -99,7 +100,9 @@ export function expandServices(
         throw new LoadBalancerError(
           `services ${JSON.stringify(other)} and ${JSON.stringify(name)} both have the address ${text}`,
           {
-            hint: "nothing was changed; a nodePort, or a hostPort without hostIP, takes its port on every address of this host: give one of them another port",
+            hint:
+              "nothing was changed; a nodePort, or a hostPort without hostIP, " +
+              "takes its port on every address of this host: give one of them another port",
           },
         );
       }

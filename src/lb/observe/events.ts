@@ -10,7 +10,10 @@ const kinds = {
   [EventKind.POST_REVERSE]: "post-reverse",
 } as const satisfies Record<EventKind, string>;
 
-/** `pre-forward`: a socket calls a service. `post-forward`: its destination is a backend. `pre-reverse`, `post-reverse`: the same for replies. */
+/**
+ * `pre-forward`: a socket calls a service; `post-forward`: it goes to a backend; `pre-reverse`, `post-reverse`:
+ * replies.
+ */
 export type EventKindName = (typeof kinds)[EventKind];
 
 /** One translation, or the call that it is about. */

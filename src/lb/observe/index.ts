@@ -1,4 +1,4 @@
-/** Observes a loaded load balancer: status, counters, maps, events. Changes nothing but the programs a monitor needs. */
+/** Observes a loaded load balancer: status, counters, maps, events. Only monitors change programs. */
 export type { TranslationEvent } from "./events.ts";
 export type { EventsState } from "./listening.ts";
 export type { MapUse } from "./map-use.ts";

@@ -16,7 +16,7 @@ export function emitsEvents({ mapIds }: ProgramInfo): boolean {
   });
 }
 
-/** A directory that exists as long as the load balancer. A monitor holds its lock; others take it for an instant only. */
+/** A directory that exists as long as the load balancer. A monitor holds its lock; others hold it briefly. */
 export function listenersDirectory(pins: PinDirectory): string {
   return join(pins.directory, "links");
 }

@@ -142,7 +142,7 @@ test("one monitor listens at a time; after a killed one, the next takes over and
     assert.is(status().events, "off");
   }));
 
-test("a load puts its own programs in place; the monitor replaces them by their variants, and restores the load's", () =>
+test("a load replaces the programs; the monitor replaces them by variants, and restores the load's", () =>
   withMonitor(async ({ load, monitor, status, client }) => {
     await exchange(client);
     await load({ services: [{ ...services[0]!, name: "names", affinity: { timeout: 60 } }], options: { ipv6: false } });

@@ -70,7 +70,7 @@ export interface ProgramStatus {
   readonly instructions: number;
   /** Bytes of machine code; 0 if the kernel has no JIT compiler. */
   readonly jitedBytes: number;
-  /** Runs and their mean time in nanoseconds. The kernel counts them while kernel.bpf_stats_enabled is 1; undefined if it counted none. */
+  /** Runs and their mean time in nanoseconds, counted while kernel.bpf_stats_enabled is 1; undefined if none were. */
   readonly runs: { readonly count: bigint; readonly meanNs: number } | undefined;
 }
 

@@ -5,7 +5,7 @@ import { skipEntries, sourceSeeds } from "./host-entries.ts";
 
 const test = suite("host entries");
 
-test("a network namespace is seeded by its first IPv4 address, else its first IPv6 address, that no other host has", () => {
+test("the seed of a network namespace is its first unshared IPv4 address, else its first unshared IPv6 address", () => {
   const local = ["127.0.0.1", "::1"];
   assert.equal(
     sourceSeeds([

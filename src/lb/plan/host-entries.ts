@@ -59,7 +59,7 @@ export function sourceSeeds(namespaces: readonly NetworkNamespace[]): (readonly 
   });
 }
 
-/** The skip map of a family: the service addresses that pass through in the network namespaces of the service's backends. */
+/** The skip map of a family: service addresses that pass through in the namespaces of the service's backends. */
 export function skipEntries(
   family: AddressFamily,
   services: readonly ServiceDefinition[],

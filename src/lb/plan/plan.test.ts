@@ -179,7 +179,7 @@ class Maps {
     );
   }
 
-  /** What a program would do for each service: its slots, in order only for a Maglev table, and its affinity timeout. */
+  /** For each service, what a program would read: slots (in order only for a Maglev table), affinity timeout. */
   seen(): Map<string, string> {
     return new Map(
       this.state().frontEnds.map(({ key, slots, value }) => {
@@ -457,7 +457,8 @@ test("reports too few slots", () => {
     (error: Error) =>
       error instanceof LoadBalancerError &&
       error.message ===
-        'cannot allocate 2 slots for service "service 1": 1 of 4 are free, and a service that changes needs its new slots beside the old ones',
+        'cannot allocate 2 slots for service "service 1": 1 of 4 are free, ' +
+          "and a service that changes needs its new slots beside the old ones",
   );
 });
 

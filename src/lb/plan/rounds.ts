@@ -91,7 +91,7 @@ export function planRounds(state: State, work: Work, nextRevNatIndex: number): R
   // Large moves first, while long free rows exist.
   let moves: readonly Move[] = work.moves.toSorted((a, b) => b.slots.length - a.slots.length);
   let first = true;
-  // Additions come before removals, so that what only moves never disappears. If the map cannot hold both, removals come first.
+  // Additions come first, so that what moves never disappears, unless the map cannot hold both.
   const keys = [
     ...work.values.map(([key]) => key),
     ...work.moves.flatMap(({ frontEnds }) => frontEnds.map(({ key }) => key)),
@@ -198,9 +198,12 @@ function noRoom(
   return new LoadBalancerError(
     free.total >= wanted
       ? `${what} in a row: ${free.total} of ${slotCount} are free, in rows of at most ${free.largest}`
-      : `${what}: ${free.total} of ${slotCount} are free, and a service that changes needs its new slots beside the old ones`,
+      : `${what}: ${free.total} of ${slotCount} are free, ` +
+          "and a service that changes needs its new slots beside the old ones",
     {
-      hint: `nothing was changed; unload and load again (${moves.length === 1 ? "1 service moves" : `${moves.length} services move`}), or increase maps.slots`,
+      hint:
+        "nothing was changed; unload and load again " +
+        `(${moves.length === 1 ? "1 service moves" : `${moves.length} services move`}), or increase maps.slots`,
     },
   );
 }

@@ -114,7 +114,8 @@ test("accepts session affinity, UDP-Lite and options", () => {
   assert.equal([affinityTimeout, protocol], [10_800, "udplite"]);
   assert.equal(
     parseConfig(
-      "services: []\noptions: { ipv6: false, getpeername: service, reverseEntries: older, hostNamespaceOnly: true, maglevTableSize: 251, noBackend: ECONNREFUSED, metrics: true }",
+      "services: []\noptions: { ipv6: false, getpeername: service, reverseEntries: older, " +
+        "hostNamespaceOnly: true, maglevTableSize: 251, noBackend: ECONNREFUSED, metrics: true }",
       "f",
     ).options,
     {
@@ -228,24 +229,29 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ...["::", "ff02::1", "fe80::1", "fd00::1%eth0", "::ffff:10.0.0.1", "::ffff:a00:1", "[fd00::1]", "fd00::1::"].map(
     (address): [Record<string, unknown>, string] => [
       { address },
-      `services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text ${JSON.stringify(address)}`,
+      "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+        `but found the text ${JSON.stringify(address)}`,
     ],
   ),
   [
     { address: "100.0.0.256" },
-    'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "100.0.0.256"',
+    "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "100.0.0.256"',
   ],
   [
     { address: "example.org" },
-    'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "example.org"',
+    "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "example.org"',
   ],
   [
     { address: "0.0.0.0" },
-    'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "0.0.0.0"',
+    "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "0.0.0.0"',
   ],
   [
     { address: "224.0.0.1" },
-    'services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "224.0.0.1"',
+    "services[0].address: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "224.0.0.1"',
   ],
   [
     { address: 100 },
@@ -259,7 +265,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { name: "é".repeat(32) },
-    `services[0].name: expected a name of 1 to 63 bytes without control characters, but found the text "${"é".repeat(32)}"`,
+    "services[0].name: expected a name of 1 to 63 bytes without control characters, " +
+      `but found the text "${"é".repeat(32)}"`,
   ],
   [
     { name: "a\u001bb" },
@@ -282,11 +289,13 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
     ":80",
   ].map((text): [Record<string, unknown>, string] => [
     { backends: [text] },
-    `services[0].backends[0]: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found the text ${JSON.stringify(text)}`,
+    'services[0].backends[0]: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, ' +
+      `port 1 to 65535), but found the text ${JSON.stringify(text)}`,
   ]),
   [
     { backends: [80] },
-    'services[0].backends[0]: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found 80',
+    'services[0].backends[0]: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, ' +
+      "port 1 to 65535), but found 80",
   ],
   [
     { backends: ["[fd00::1]:80"] },
@@ -298,7 +307,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { backends: [{ address: "20.0.0.1" }] },
-    'services[0].backends[0].address: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast address, port 1 to 65535), but found the text "20.0.0.1"',
+    'services[0].backends[0].address: expected a backend such as "20.0.0.1:80" or "[fd00::1]:80" (unicast ' +
+      'address, port 1 to 65535), but found the text "20.0.0.1"',
   ],
   [
     { backends: [{ address: "20.0.0.1:80", weight: 0 }] },
@@ -306,7 +316,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { backends: [{ address: "20.0.0.1:80", state: "dead" }] },
-    'services[0].backends[0].state: expected one of active, terminating, quarantined, maintenance, but found the text "dead"',
+    "services[0].backends[0].state: expected one of active, terminating, quarantined, maintenance, " +
+      'but found the text "dead"',
   ],
   [
     { backends: [{ address: "20.0.0.1:80", wait: 3 }] },
@@ -323,7 +334,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
         { address: "20.0.0.2:80", weight: 2 },
       ],
     },
-    "services[0].backends: expected weights that take at most 65536 slots in lowest terms, but these take 65537; weights with a common divisor take fewer",
+    "services[0].backends: expected weights that take at most 65536 slots in lowest terms, but these take 65537; " +
+      "weights with a common divisor take fewer",
   ],
   [
     { affinity: 5 },
@@ -341,7 +353,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { externalAddresses: ["here"] },
-    'services[0].externalAddresses[0]: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "here"',
+    "services[0].externalAddresses[0]: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "here"',
   ],
   [
     { externalAddresses: ["fd00::1"] },
@@ -353,7 +366,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { externalAddresses: ["100.0.0.1"] },
-    "services[0].externalAddresses[0]: expected a unique address, port and protocol, but services[0] (line 1) is 100.0.0.1:80/tcp too",
+    "services[0].externalAddresses[0]: expected a unique address, port and protocol, " +
+      "but services[0] (line 1) is 100.0.0.1:80/tcp too",
   ],
   [
     { backends: ["20.0.0.1:80", "20.0.0.2:80", "20.0.0.1:80"] },
@@ -366,11 +380,13 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   [{ hostIP: "192.0.2.1" }, "services[0].hostPort: expected a whole number from 1 to 65535, but it is missing"],
   [
     { hostPort: 80, hostIP: "eth0" },
-    'services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "eth0"',
+    "services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "eth0"',
   ],
   [
     { hostPort: 80, hostIP: "::ffff:0.0.0.0" },
-    'services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, but found the text "::ffff:0.0.0.0"',
+    "services[0].hostIP: expected an IPv4 or IPv6 unicast address such as 100.0.0.1 or fd00::1, " +
+      'but found the text "::ffff:0.0.0.0"',
   ],
   [
     { hostPort: 8080, hostIP: "0.0.0.0", nodePort: 8080 },
@@ -382,7 +398,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { hostPort: 80, hostIP: "100.0.0.1" },
-    "services[0].hostIP: expected a unique address, port and protocol, but services[0] (line 1) is 100.0.0.1:80/tcp too",
+    "services[0].hostIP: expected a unique address, port and protocol, " +
+      "but services[0] (line 1) is 100.0.0.1:80/tcp too",
   ],
   [
     { hostPort: 8080, nodePort: 8080 },
@@ -404,7 +421,8 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { localRedirect: true, internalTrafficPolicy: "cluster" },
-    "services[0].internalTrafficPolicy: expected no such field beside localRedirect, which applies to the service's address only",
+    "services[0].internalTrafficPolicy: expected no such field beside localRedirect, " +
+      "which applies to the service's address only",
   ],
   [
     { localRedirect: true, address: undefined },
@@ -412,11 +430,14 @@ const fields: readonly [fields: Record<string, unknown>, message: string][] = [
   ],
   [
     { backends: [{ address: "20.0.0.1:80", node: "a node" }] },
-    'services[0].backends[0].node: expected a node\'s name of 1 to 253 characters without blanks, but found the text "a node"',
+    "services[0].backends[0].node: expected a node's name of 1 to 253 characters without blanks, " +
+      'but found the text "a node"',
   ],
   [
     { quality: 3 },
-    "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, hostPort, hostIP, externalAddresses, internalTrafficPolicy, externalTrafficPolicy, localRedirect, backends, algorithm, affinity, closeSockets, skipSelf",
+    "services[0].quality: expected no such field; known are name, address, port, protocol, nodePort, hostPort, " +
+      "hostIP, externalAddresses, internalTrafficPolicy, externalTrafficPolicy, localRedirect, backends, " +
+      "algorithm, affinity, closeSockets, skipSelf",
   ],
 ];
 
@@ -449,7 +470,8 @@ const files: readonly [what: string, text: string, message: string][] = [
   [
     "an unknown map",
     "services: []\nmaps: { reverse: 5 }",
-    "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, affinity, connections, cilium_lb4_reverse_sk, services6, slots6, backends6, affinity6, connections6, cilium_lb6_reverse_sk",
+    "f:2:9: maps.reverse: expected no such field; known are services, slots, backends, affinity, connections, " +
+      "cilium_lb4_reverse_sk, services6, slots6, backends6, affinity6, connections6, cilium_lb6_reverse_sk",
   ],
   ["text that is not YAML", "services:\n  - a: 'b", "f:2:10: not YAML: Missing closing 'quote"],
   ["a field twice", "services: []\nservices: []", "f:2:1: not YAML: Map keys must be unique"],
@@ -471,7 +493,8 @@ const files: readonly [what: string, text: string, message: string][] = [
   [
     "a table size that is not a prime",
     "services: []\noptions: { maglevTableSize: 1024 }",
-    "f:2:29: options.maglevTableSize: expected one of 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, but found 1024",
+    "f:2:29: options.maglevTableSize: expected one of 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, " +
+      "but found 1024",
   ],
   [
     "a node with an empty name",
@@ -491,12 +514,14 @@ const files: readonly [what: string, text: string, message: string][] = [
   [
     "an empty cgroup path",
     "services: []\noptOut: { cgroups: [''] }",
-    'f:2:21: optOut.cgroups[0]: expected a cgroup\'s directory, such as system.slice or /sys/fs/cgroup/system.slice, but found the text ""',
+    "f:2:21: optOut.cgroups[0]: expected a cgroup's directory, " +
+      'such as system.slice or /sys/fs/cgroup/system.slice, but found the text ""',
   ],
   [
     "an invalid network namespace",
     "services: []\noptOut: { networkNamespaces: [ns/net] }",
-    'f:2:31: optOut.networkNamespaces[0]: expected a network namespace: a name as ip netns has it, or a file such as /proc/1/ns/net, but found the text "ns/net"',
+    "f:2:31: optOut.networkNamespaces[0]: expected a network namespace: a name as ip netns has it, " +
+      'or a file such as /proc/1/ns/net, but found the text "ns/net"',
   ],
   [
     "an unknown option",
@@ -510,13 +535,16 @@ const files: readonly [what: string, text: string, message: string][] = [
   ],
   [
     "a nodePort twice",
-    "services:\n  - { name: a, nodePort: 30080, protocol: tcp, backends: [] }\n  - { name: b, nodePort: 30080, protocol: tcp, backends: [] }",
-    "f:3:26: services[1].nodePort: expected a unique nodePort and protocol, but services[0].nodePort (line 2) is 30080/tcp too",
+    "services:\n  - { name: a, nodePort: 30080, protocol: tcp, backends: [] }\n" +
+      "  - { name: b, nodePort: 30080, protocol: tcp, backends: [] }",
+    "f:3:26: services[1].nodePort: expected a unique nodePort and protocol, " +
+      "but services[0].nodePort (line 2) is 30080/tcp too",
   ],
   [
     "a service twice",
     good.replace("udp", "tcp"),
-    "f:8:5: services[1]: expected a unique address, port and protocol, but services[0] (line 3) is 100.0.0.1:80/tcp too",
+    "f:8:5: services[1]: expected a unique address, port and protocol, " +
+      "but services[0] (line 3) is 100.0.0.1:80/tcp too",
   ],
   [
     "a name twice",
@@ -531,7 +559,8 @@ const files: readonly [what: string, text: string, message: string][] = [
   [
     "more backends than the map holds",
     `${good}maps: { slots: 1 }`,
-    "f:7:15: services[0].backends: expected at most 1 slots in total (the size of map slots), but with these backends there are 2",
+    "f:7:15: services[0].backends: expected at most 1 slots in total (the size of map slots), " +
+      "but with these backends there are 2",
   ],
 ];
 

@@ -181,7 +181,9 @@ function unknownField(document: SourceDocument, path: FieldPath, key: string): C
   return {
     ...document.positionOfField(path, key),
     field: fieldText([...path, key]),
-    message: `expected no such field; ${suggestion === undefined ? `known are ${known.join(", ")}` : `did you mean ${suggestion}?`}`,
+    message:
+      "expected no such field; " +
+      (suggestion === undefined ? `known are ${known.join(", ")}` : `did you mean ${suggestion}?`),
   };
 }
 
