@@ -20,6 +20,12 @@ export interface DataPathOptions {
   readonly affinity: boolean;
   /** Some services take a port of the host's own addresses: no process of its network namespace may bind it. */
   readonly nodePorts: boolean;
+  /**
+   * The place of `skc_ipv6only` in the kernel's `struct sock_common`, in bits
+   * from its start. Undefined: not known, and a socket that binds `::` counts
+   * as one that takes IPv4 calls too.
+   */
+  readonly ipv6OnlyBit: number | undefined;
   /** Some services have `ServiceFlag.CLOSE_SOCKETS`: sockets remember that they are connected through them. */
   readonly trackConnections: boolean;
   /** Calls are counted by service, and by what became of them. */
@@ -55,6 +61,7 @@ export const defaultOptions: DataPathOptions = {
   ipv6: false,
   affinity: false,
   nodePorts: false,
+  ipv6OnlyBit: undefined,
   trackConnections: false,
   metrics: false,
   events: false,

@@ -57,7 +57,7 @@ export function contextView<C extends ContextFields>(emitter: Emitter, fields: C
 }
 
 function readField(emitter: Emitter, place: Place, field: ContextField | ContextArray): FieldValue | Ipv6Value {
-  if ("count" in field) return new Ipv6Value(emitter, placeAt(place, field.element.offset));
+  if ("count" in field) return new Ipv6Value(emitter, placeAt(place, field.element.offset), field.wide ? 8 : 4);
   return new FieldValue(emitter, field.kind, placeAt(place, field.offset), field.size);
 }
 

@@ -42,12 +42,15 @@ export class Ipv6Value {
   readonly #region: Region;
   readonly #halves: Halves;
   readonly #place: Place;
+  readonly #width: 4 | 8;
 
-  constructor(emitter: Emitter, place: Place) {
+  /** @param width bytes of each access to `place` */
+  constructor(emitter: Emitter, place: Place, width: 4 | 8 = 8) {
     this.#emitter = emitter;
     this.#region = emitter.region;
     this.#place = place;
-    this.#halves = [emitter.load(place, 8, "i64"), emitter.load(placeAt(place, 8), 8, "i64")];
+    this.#width = width;
+    this.#halves = [loadHalf(emitter, place, width), loadHalf(emitter, placeAt(place, 8), width)];
   }
 
   use(): Halves {
@@ -84,7 +87,8 @@ export class Ipv6Value {
       { op: "binary", operator: "rsh", left: low, right: this.#emitter.constant("i64", 32n) },
       "i64",
     );
-    return new MappedIpv4(this.#emitter, this.#emitter.emit({ op: "truncate", operand: last }, "i32"), this.#place);
+    const address = this.#emitter.emit({ op: "truncate", operand: last }, "i32");
+    return new MappedIpv4(this.#emitter, address, this.#place, this.#width);
   }
 
   halves(): readonly [ScalarValue, ScalarValue] {
@@ -95,29 +99,32 @@ export class Ipv6Value {
 
   set(value: unknown): void {
     this.#emitter.mark(this.set);
-    writeIpv6(this.#emitter, this.#place, value);
+    writeIpv6(this.#emitter, this.#place, value, this.#width);
   }
 }
 
 /** The IPv4 address in a mapped one, at the place of the mapped one. */
 class MappedIpv4 extends ScalarValue {
   readonly #place: Place;
+  readonly #width: 4 | 8;
 
-  constructor(emitter: Emitter, value: Value, place: Place) {
+  constructor(emitter: Emitter, value: Value, place: Place, width: 4 | 8) {
     super(emitter, "be32", value);
     this.#place = place;
+    this.#width = width;
   }
 
   set(value: unknown): void {
     this.emitter.mark(this.set);
-    storeHalves(this.emitter, this.#place, mappedHalves(this.emitter, operandValue(this.emitter, "be32", value)));
+    const halves = mappedHalves(this.emitter, operandValue(this.emitter, "be32", value));
+    storeHalves(this.emitter, this.#place, halves, this.#width);
   }
 }
 
 /** Writes an address, given as a value of either family or as text, to a place. */
-export function writeIpv6(emitter: Emitter, place: Place, value: unknown): void {
+export function writeIpv6(emitter: Emitter, place: Place, value: unknown, width: 4 | 8 = 8): void {
   const isIpv4 = value instanceof ScalarValue && value.kind === "be32";
-  storeHalves(emitter, place, isIpv4 ? mappedHalves(emitter, value.use()) : ipv6Halves(emitter, value));
+  storeHalves(emitter, place, isIpv4 ? mappedHalves(emitter, value.use()) : ipv6Halves(emitter, value), width);
 }
 
 /** The mapped form of an IPv4 address. */
@@ -128,15 +135,41 @@ function mappedHalves(emitter: Emitter, address: Value): Halves {
   return [emitter.constant("i64", 0n), low];
 }
 
-function storeHalves(emitter: Emitter, place: Place, [high, low]: Halves): void {
+function storeHalves(emitter: Emitter, place: Place, [high, low]: Halves, width: 4 | 8): void {
   if (place.space === "stack" && (place.align < 8 || place.offset % 8 !== 0)) {
     throw new BuildError(
       "an IPv6 address on the stack must lie at a multiple of 8 bytes: order the struct's fields so",
       emitter.source,
     );
   }
-  emitter.store(place, 8, high);
-  emitter.store(placeAt(place, 8), 8, low);
+  for (const [half, at] of [
+    [high, place],
+    [low, placeAt(place, 8)],
+  ] as const) {
+    if (width === 8) {
+      emitter.store(at, 8, half);
+      continue;
+    }
+    emitter.store(at, 4, emitter.emit({ op: "truncate", operand: half }, "i32"));
+    const upper = emitter.emit(
+      { op: "binary", operator: "rsh", left: half, right: emitter.constant("i64", 32n) },
+      "i64",
+    );
+    emitter.store(placeAt(at, 4), 4, emitter.emit({ op: "truncate", operand: upper }, "i32"));
+  }
+}
+
+/** Eight bytes of an address, as a little-endian machine loads them. */
+function loadHalf(emitter: Emitter, place: Place, width: 4 | 8): Value {
+  if (width === 8) return emitter.load(place, 8, "i64");
+  const word = (at: Place) =>
+    emitter.emit({ op: "extend", bits: 32, signed: false, operand: emitter.load(at, 4, "i32") }, "i64");
+  const [first, second] = [word(place), word(placeAt(place, 4))];
+  const upper = emitter.emit(
+    { op: "binary", operator: "lsh", left: second, right: emitter.constant("i64", 32n) },
+    "i64",
+  );
+  return emitter.emit({ op: "binary", operator: "or", left: first, right: upper }, "i64");
 }
 
 function ipv6Halves(emitter: Emitter, value: unknown): Halves {

@@ -25,6 +25,8 @@ export interface ContextPointer<T extends string = string, F extends PointerFiel
 
 /** An IPv6 address: four words in the kernel's struct. */
 export interface ContextArray<W extends boolean = boolean> {
+  /** True where the verifier takes accesses of 8 bytes (`bpf_ctx_wide_access_ok` in linux/filter.h); else of 4. */
+  readonly wide?: true;
   readonly element: ContextField<"be32", W>;
   readonly count: 4;
 }

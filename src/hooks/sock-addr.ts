@@ -43,7 +43,7 @@ export const address4 = {
 /** The context of a hook on an IPv6 address. */
 export const address6 = {
   ...common,
-  userIp6: { element: writable(8, "be32"), count: 4 },
+  userIp6: { element: writable(8, "be32"), count: 4, wide: true },
   userPort: writable(24, "be16", 4),
 } as const;
 

@@ -141,7 +141,7 @@ export class Balancer implements AsyncDisposable {
       const services = expandServices(desired, addressesOf(hostNetworkNamespace));
       const host = readHostState(desired, services, hostNetworkNamespace);
       const target: Target = {
-        options: dataPathOptions(desired.options, services, host, this.#builder.features),
+        options: dataPathOptions(desired.options, services, host, this.#builder),
         services,
         entries: hostEntries(host, services),
         sizes: mapSizes(desired.maps),
@@ -203,18 +203,17 @@ export class Balancer implements AsyncDisposable {
 
   /** What is loaded, as the target of a transaction; without services if nothing is. */
   #loaded(pins: PinDirectory): Target {
-    const { features } = this.#builder;
     const names = pins.names("maps");
     // It is pinned last: without it, an interrupted load has left other maps.
     if (!names.includes(builtOptions.name)) {
       const { options, maps } = completeState({ services: [] });
-      return { options: dataPathOptions(options, [], unusedHost, features), services: [], sizes: mapSizes(maps) };
+      return { options: dataPathOptions(options, [], unusedHost, this.#builder), services: [], sizes: mapSizes(maps) };
     }
     using built = pins.map(builtOptions);
     const { generation, families } = controlMaps(pins, pinnedFamilies(pins));
     try {
       return {
-        options: { ...readBuiltOptions(built), ...features },
+        options: { ...readBuiltOptions(built), ...this.#builder.features },
         services: [...families.values()].flatMap((maps) => storedDefinitions(readState(maps))),
         sizes: pinnedSizes(pins, names),
       };

@@ -3,9 +3,10 @@ import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import * as assert from "uvu/assert";
 import { startBackends, type Backends } from "../../programs/testing/backend-server.ts";
+import { findPython } from "../../programs/testing/python.ts";
 import { errnoOf, SocketClient, type Endpoint } from "../../programs/testing/index.ts";
 import { cgroupRoot } from "../loader/index.ts";
-import { removeCgroup, toolSuite, withNetworkNamespace } from "../testing/index.ts";
+import { removeCgroup, runIn, toolSuite, withNetworkNamespace } from "../testing/index.ts";
 import { hashOf, LoadBalancerError } from "./model/index.ts";
 import { maglevTable, sourceSeeds } from "./plan/index.ts";
 import { NamespaceReader } from "./host/index.ts";
@@ -124,6 +125,55 @@ test("a host port serves at each address of the host, or at one, and processes c
     const socket = await client.open("udp");
     await socket.connect({ address: "20.0.0.1", port: 8054 });
     assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
+  }));
+
+/** Binds each address and prints "bound" or the error's name: arguments are `address port`, with `only` for IPV6_V6ONLY. */
+const BIND = `
+import errno, socket, sys
+for text in sys.argv[1:]:
+    address, port, *only = text.split()
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as handle:
+            if only:
+                handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                handle.bind((address, int(port)))
+                print("bound")
+            except OSError as error:
+                print(errno.errorcode[error.errno])
+`;
+
+test("bind is refused a node port of a family that the socket would serve", () =>
+  withLoaded(["20.0.0.1", "fd00:20::1"], {}, async ({ load, place }) => {
+    await load({
+      services: ["tcp", "udp"].flatMap((protocol) => [
+        { name: `${protocol}4`, nodePort: 30_004, protocol, backends: [FIRST] },
+        { name: `${protocol}6`, nodePort: 30_006, protocol, backends: ["[fd00:20::1]:53"] },
+      ]),
+    });
+    const expected = {
+      "0.0.0.0 30004": "EPERM",
+      "20.0.0.1 30004": "EPERM",
+      ":: 30004": "EPERM",
+      "::ffff:20.0.0.1 30004": "EPERM",
+      ":: 30004 only": "bound",
+      "::1 30004": "bound",
+      "fd00:20::1 30004": "bound",
+      "fd00:20::1 30004 only": "bound",
+      "0.0.0.0 30006": "bound",
+      "::ffff:20.0.0.1 30006": "bound",
+      ":: 30006": "EPERM",
+      ":: 30006 only": "EPERM",
+      "::1 30006": "EPERM",
+      "fd00:20::1 30006": "EPERM",
+      ":: 30005": "bound",
+    };
+    const { stdout, stderr } = await runIn(place, findPython()!, "-c", BIND, ...Object.keys(expected));
+    assert.equal(
+      stdout.trim().split("\n"),
+      Object.values(expected).flatMap((outcome) => [outcome, outcome]),
+      stderr,
+    );
   }));
 
 test("0.0.0.0 and :: are the host's loopback address, over UDP and TCP, and the container's in a container", () =>

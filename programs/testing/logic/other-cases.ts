@@ -30,7 +30,7 @@ const bindCases: readonly Case[] = [
     },
   },
   {
-    name: "the same for IPv6 sockets, whichever family's service it is",
+    name: "an IPv6 socket that also takes IPv4 calls is refused the ports of both families",
     needs: ["nodePorts", "ipv6"],
     async play(stage) {
       stage.services.reserve(ANY4, "udp");
@@ -39,6 +39,28 @@ const bindCases: readonly Case[] = [
       assert.is(await errnoOf((await stage.socket("tcp", 6)).bind(ANY6)), "EPERM");
       await (await stage.socket("udp", 6)).bind({ ...ANY6, port: ANY6.port + 1 });
       await (await stage.socket("tcp", 4)).bind(ANY4);
+    },
+  },
+  {
+    name: "an IPv6 socket at an address of one family is refused the ports of that family",
+    needs: ["nodePorts", "ipv6"],
+    async play(stage) {
+      stage.services.reserve(ANY4, "udp");
+      stage.services.reserve({ ...ANY6, port: ANY6.port + 1 }, "udp");
+      for (const [address, taken] of [
+        ["::ffff:127.0.0.1", ANY4.port],
+        ["::1", ANY6.port + 1],
+        // Of addresses that the host has not, the kernel says so itself.
+        ["fd00:7::", undefined],
+        ["fd00:7::ffff:7f00:1", undefined],
+      ] as const) {
+        for (const port of [ANY4.port, ANY6.port + 1]) {
+          const socket = await stage.socket("udp", 6);
+          const errno = await errnoOf(socket.bind({ address, port }));
+          assert.is(errno === "EPERM", port === taken, `${address} ${port}: ${errno}`);
+          await socket.close();
+        }
+      }
     },
   },
   {

@@ -4,7 +4,7 @@ import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } fro
 import { encode, type Program } from "../../asm/index.ts";
 import { Errno } from "../../dsl/index.ts";
 import { instructionSetLevel } from "../../loader/index.ts";
-import { attachOrder, probeDataPath } from "../host/index.ts";
+import { attachOrder, probeDataPath, probeIpv6OnlyBit } from "../host/index.ts";
 import { anyHasFlag, ServiceFlag, type HostState, type Options, type ServiceDefinition } from "../model/index.ts";
 import { optionsText, type BuildIdentity } from "./built-options.ts";
 
@@ -16,11 +16,17 @@ export interface Build extends BuildIdentity {
 /** Builds programs, and keeps the last build: the same options give the same build without work. */
 export class ProgramBuilder {
   #features: ReturnType<typeof probeDataPath> | undefined;
+  #ipv6Only: { readonly bit: number | undefined } | undefined;
   #last: Build | undefined;
 
   /** What the running kernel offers; probed once. @throws {BpfError} */
   get features(): ReturnType<typeof probeDataPath> {
     return (this.#features ??= probeDataPath());
+  }
+
+  /** `DataPathOptions.ipv6OnlyBit`; probed once. @throws {BpfError} */
+  get ipv6OnlyBit(): number | undefined {
+    return (this.#ipv6Only ??= { bit: probeIpv6OnlyBit() }).bit;
   }
 
   build(options: DataPathOptions): Build {
@@ -52,12 +58,13 @@ export function dataPathOptions(
   options: Options,
   services: readonly ServiceDefinition[],
   host: HostState,
-  features: ProgramBuilder["features"],
+  kernel: Pick<ProgramBuilder, "features" | "ipv6OnlyBit">,
 ): DataPathOptions {
   const uses = (flag: number) => anyHasFlag(services, flag);
+  const nodePorts = services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT));
   return {
     ...defaultOptions,
-    ...features,
+    ...kernel.features,
     ipv6: options.ipv6,
     rememberStreams: options.getpeername === "service",
     recentInReverseMap: options.reverseEntries === "all",
@@ -65,7 +72,8 @@ export function dataPathOptions(
     noBackendErrno: options.noBackend && Errno[options.noBackend],
     affinity: services.some(({ affinityTimeout }) => affinityTimeout > 0),
     trackConnections: uses(ServiceFlag.CLOSE_SOCKETS),
-    nodePorts: services.some(({ frontEnds }) => frontEnds.some(({ scope }) => scope === Scope.NODE_PORT)),
+    nodePorts,
+    ipv6OnlyBit: nodePorts && options.ipv6 ? kernel.ipv6OnlyBit : undefined,
     hostNamespaceOnly: options.hostNamespaceOnly,
     hostNamespaceServices: uses(ServiceFlag.HOST_NAMESPACE),
     hostNetnsCookie: host.hostNetnsCookie,

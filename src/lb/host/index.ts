@@ -4,5 +4,5 @@ export { cgroupPath, ownCgroup } from "./cgroup-path.ts";
 export { attachOrder, checkHooks, hookText, roleOf } from "./hooks.ts";
 export { readHostState } from "./host-state.ts";
 export { addressesOf, NamespaceReader } from "./namespaces.ts";
-export { probeDataPath } from "./probe.ts";
+export { probeDataPath, probeIpv6OnlyBit } from "./probe.ts";
 export { changeReservedPorts, namespaceCookie, namespaceWithCookie, reservedPorts } from "./reserved-ports.ts";

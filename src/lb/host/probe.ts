@@ -1,7 +1,10 @@
-import { call, encode, exit, mov, r0, r1 } from "../../asm/index.ts";
+import { add, call, encode, exit, mov, r0, r1, r10, r2, r3 } from "../../asm/index.ts";
+import { BtfError, fieldOf, kernelBtf } from "../../btf/index.ts";
 import { linux, VerifierError, type Kernel } from "../../kernel/index.ts";
-import { AttachType, ProgramType } from "../../types/index.ts";
+import { hooks, type ProgramKind } from "../../hooks/index.ts";
 import type { DataPathOptions } from "../../../programs/index.ts";
+
+const { connect4, postBind6 } = hooks.cgroup;
 
 /**
  * Probes the running kernel for the optional features of the data path.
@@ -11,14 +14,40 @@ export function probeDataPath(kernel: Kernel = linux): Pick<DataPathOptions, "se
   return { setRetval: accepts([mov(r1, 0), call("bpf_set_retval"), mov(r0, 1), exit()], kernel) };
 }
 
-/** Whether the verifier accepts these instructions as a connect4 program. */
-function accepts(instructions: Parameters<typeof encode>[0], kernel: Kernel): boolean {
+/**
+ * `DataPathOptions.ipv6OnlyBit` of the running kernel: undefined if it shows no
+ * types, or if programs on bind(2) may not read its memory.
+ * @throws {BpfError} if it cannot load programs at all
+ */
+export function probeIpv6OnlyBit(kernel: Kernel = linux): number | undefined {
+  let bit: number;
+  try {
+    const btf = kernelBtf();
+    bit = fieldOf(btf, btf.find("struct", "sock_common")!, "skc_ipv6only").offset;
+  } catch (error) {
+    if (error instanceof BtfError) return undefined;
+    throw error;
+  }
+  const readsContext = [
+    mov(r3, r1),
+    mov(r1, r10),
+    add(r1, -8),
+    mov(r2, 1),
+    call("bpf_probe_read_kernel"),
+    mov(r0, 1),
+    exit(),
+  ];
+  return accepts(readsContext, kernel, postBind6) ? bit : undefined;
+}
+
+/** Whether the verifier accepts these instructions as a program on this hook. */
+function accepts(instructions: Parameters<typeof encode>[0], kernel: Kernel, hook: ProgramKind = connect4): boolean {
   try {
     kernel
       .loadProgram({
         name: "probe",
-        type: ProgramType.CGROUP_SOCK_ADDR,
-        expectedAttachType: AttachType.CGROUP_INET4_CONNECT,
+        type: hook.type,
+        expectedAttachType: hook.expectedAttachType!,
         code: encode(instructions),
         license: "Dual MIT/GPL",
       })
