@@ -147,14 +147,18 @@ function keepOlder(call: Call, known: Ref<SocketFlows>, flow: Ref<Flow>, cookie:
   b.skStorageGet(maps.olderFlows, call.socket, { create: true }).match(
     ({ peers }) => {
       const peer = peers.at(known.olderCount.and(OLDER_FLOWS - 1));
-      b.if(peer.port.ne(be16(0)), () => deleteReverse(call, cookie, peer));
+      b.if(peer.port.ne(be16(0)), () => {
+        deleteReverse(call, cookie, peer);
+      });
       b.assign(peer, flowBackend(flow));
       known.olderCount.set(known.olderCount.add(1));
       // Also where recent flows have entries: earlier programs may not have written them.
       writeReverse(call, known, cookie, flow);
     },
     // Out of memory: drop the flow.
-    () => deleteReverse(call, cookie, flowBackend(flow)),
+    () => {
+      deleteReverse(call, cookie, flowBackend(flow));
+    },
   );
 }
 
@@ -175,7 +179,9 @@ function eachOlder(call: Call, known: Ref<SocketFlows>, visit: (peer: Ref<Peer>)
 export function forgetBackend(call: AddressCall, storage: Nullable<SocketFlows>): void {
   storage.ifFound((known) => {
     findRecent(call, known, (flow) => withBackend(flow, call)).ifFound((flow) => forgetFlow(call, flow));
-    call.b.if(known.olderCount.ne(0), () => deleteReverse(call, call.cookie(), call));
+    call.b.if(known.olderCount.ne(0), () => {
+      deleteReverse(call, call.cookie(), call);
+    });
   });
 }
 
@@ -198,7 +204,11 @@ export function deleteReverseNat(call: Call): void {
           if (options.recentInReverseMap) call.countFailure(result, NO_SERVICE, "reverseEvicted");
         });
       }
-      eachOlder(call, known, (peer) => b.if(peer.port.ne(be16(0)), () => deleteReverse(call, cookie, peer)));
+      eachOlder(call, known, (peer) =>
+        b.if(peer.port.ne(be16(0)), () => {
+          deleteReverse(call, cookie, peer);
+        }),
+      );
     }),
   );
 }

@@ -67,13 +67,12 @@ export {
 
 // Programs
 export type { CompilableProgram, Program, ProgramFunction } from "./asm/index.ts";
-export { AttachType, ProgramType, type Mistake } from "./types/index.ts";
+export { AttachType, Errno, ProgramType, type Mistake } from "./types/index.ts";
 export {
   AddressFamily,
   BuildError,
   cgroup,
   define,
-  Errno,
   helper,
   PROCEED,
   Protocol,

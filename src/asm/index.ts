@@ -7,6 +7,7 @@ export {
   type Label,
   type Reference,
   type RegisterNumber,
+  placeName,
   type SourceLocation,
 } from "./instruction.ts";
 export { makeInstruction } from "./make.ts";

@@ -69,6 +69,9 @@ export interface SourceLocation {
   readonly text?: string;
 }
 
+/** A place as editors and terminals open it: `file:line:column`. */
+export const placeName = ({ file, line, column }: SourceLocation): string => `${file}:${line}:${column}`;
+
 /**
  * Whether the item is a label.
  *

@@ -11,9 +11,11 @@ import type {
   StructSchema,
   UpdateFlag,
 } from "../types/index.ts";
+import type { Callback } from "./callback.ts";
 import type { Condition } from "./condition.ts";
 import type { Hook } from "../hooks/index.ts";
 import type { Helpers, HelperMethod, MethodsOf } from "./helpers/index.ts";
+import type { insteadOnPackets } from "./helpers/missing.ts";
 import type { KernelPointer } from "./kernel-pointer.ts";
 import type { Fits } from "./mistakes.ts";
 import type { Nullable } from "./nullable.ts";
@@ -53,21 +55,21 @@ export interface Mutable<K extends ScalarKind> {
  */
 export interface CoreBuilder<R> {
   /** Runs one branch or the other. Values made in a branch end with it. */
-  if(condition: Condition, then: () => void, otherwise?: () => void): void;
+  if(condition: Condition, then: Callback, otherwise?: Callback): void;
   /** One of two numbers; both are computed first. */
   select<K extends ScalarKind>(condition: Condition, then: Scalar<K>, otherwise: Operand<K>): Scalar<K>;
   /** Runs the case that equals the number, or `otherwise`. */
   switch<K extends ScalarKind>(
     value: Scalar<K>,
-    cases: readonly (readonly [Operand<K>, () => void])[],
-    otherwise?: () => void,
+    cases: readonly (readonly [Operand<K>, Callback])[],
+    otherwise?: Callback,
   ): void;
   /** A number that may change while the program runs, such as a sum in a loop. */
   variable<K extends ScalarKind>(schema: ScalarSchema<K>, initial: NoInfer<Operand<K>>): Mutable<K>;
   /**
    * Runs `body` for 0 to `count` - 1. The verifier must see the end: pass a number, or a bounded scalar (Linux 5.3).
    */
-  loop(count: number | Scalar<"u32">, body: (index: Scalar<"u32">) => void): void;
+  loop(count: number | Scalar<"u32">, body: Callback<[index: Scalar<"u32">]>): void;
   /** Leaves the innermost loop. */
   break(): void;
   /** Starts the next round of the innermost loop. */
@@ -81,7 +83,7 @@ export interface CoreBuilder<R> {
   bpfLoop<S extends StructSchema>(
     count: number | Scalar<"u32">,
     state: InMemory<S>,
-    body: (b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>) => void,
+    body: Callback<[b: CoreBuilder<0 | 1>, index: Scalar<"u32">, state: Ref<S>]>,
   ): Scalar<"i64">;
   /** The first place in memory that meets a condition, or null. */
   first<S extends Schema>(
@@ -125,8 +127,18 @@ export type BuilderWith<H extends HelperMethod = never, R = 1> = CoreBuilder<R> 
 export type Builder<K extends Hook> = HookBuilder<MethodsOf<K>, ReturnOf<K>, K["sections"][0]>;
 
 type HookBuilder<H extends HelperMethod, R, Section extends string> = BuilderWith<H, R> & {
-  readonly [N in Exclude<HelperMethod, H>]: Mistake<`the kernel has no helper ${N} for programs of ${Section}`>;
+  readonly [N in Exclude<
+    HelperMethod,
+    H
+  >]: Mistake<`the kernel has no helper ${N} for programs of ${Section}${Instead<N, Section>}`>;
 };
+
+/** What to call in place of a helper that programs of a section lack, where something serves. */
+type Instead<N, Section extends string> = Section extends `cgroup_skb/${string}`
+  ? N extends keyof typeof insteadOnPackets
+    ? `: call ${(typeof insteadOnPackets)[N]}`
+    : ""
+  : "";
 
 /** A context with the bounds of a packet. */
 interface PacketContext {

@@ -1,5 +1,7 @@
 import type { Comparison, Value } from "../compiler/index.ts";
+import { describeValues, shown } from "./described.ts";
 import type { Emitter } from "./emitter.ts";
+import { BuildError } from "./errors.ts";
 import type { OpenBlock } from "./ssa.ts";
 
 type Test =
@@ -65,7 +67,7 @@ export class Condition {
   #joined(op: "and" | "or", second: Condition | (() => Condition), method: Function): Condition {
     this.#emitter.mark(method);
     this.#use();
-    if (typeof second !== "function") second.#use();
+    if (typeof second !== "function") givenCondition(this.#emitter, `.${op}()`, second).#use();
     return new Condition(this.#emitter, { op, first: this, second });
   }
 
@@ -89,8 +91,29 @@ export class Condition {
         ssa.enter(next);
         const { second } = test;
         if (typeof second !== "function") return second.branch(then, otherwise);
-        return this.#emitter.within(() => second().branch(then, otherwise));
+        return this.#emitter.within(() =>
+          givenCondition(this.#emitter, `.${test.op}()`, second()).branch(then, otherwise),
+        );
       }
     }
   }
+}
+
+describeValues(Condition.prototype, () => ({ what: "a condition", remedy: "write b.if(condition, () => …)" }));
+
+/**
+ * A condition that a program gave to a method.
+ * @param taker the method, as the error names it
+ * @throws {BuildError} where it is something else
+ */
+export function givenCondition(emitter: Emitter, taker: string, given: unknown): Condition {
+  if (given instanceof Condition) return given;
+  throw new BuildError(`${taker} takes a condition, not ${shown(given)}: ${remedyFor(given)}`, emitter.source);
+}
+
+function remedyFor(given: unknown): string {
+  if (typeof given === "boolean") return "it is known while the program is built, so decide by TypeScript's own if";
+  if (typeof given !== "object" || given === null) return "compare numbers with .eq(…), .lt(…) and the like";
+  if ("isFound" in given) return "write .isFound(), or .ifFound(…) to use what was found";
+  return "eq" in given ? "compare it, as in .ne(0)" : "compare numbers with .eq(…), .lt(…) and the like";
 }

@@ -1,6 +1,7 @@
 /** A program's context as the program sees it: the fields that the hook declares, with the rights that it gives. */
 import type { Value } from "../compiler/index.ts";
 import type { address4, address6, ContextArray, ContextField, ContextFields, ContextPointer } from "../hooks/index.ts";
+import { describeValues } from "./described.ts";
 import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { Ipv6Value, type Ipv6, type Ipv6Field } from "./ipv6.ts";
 import { standsFor, type AnyContext, type KernelPointer } from "./kernel-pointer.ts";
@@ -31,9 +32,12 @@ export type SockAddr4 = Context<typeof address4>;
 /** What every hook on an IPv6 socket address sees. */
 export type SockAddr6 = Context<typeof address6>;
 
+const contextPrototype = {};
+describeValues(contextPrototype, () => ({ what: "the context", remedy: "name one of its fields" }));
+
 /** The typed view of the context that arrives in r1. */
 export function contextView<C extends ContextFields>(emitter: Emitter, fields: C, address: Value): Context<C> {
-  const view = {};
+  const view = Object.create(contextPrototype) as object;
   const place = { space: "context", address, offset: 0, align: 8, region: emitter.region } as const;
   for (const [name, field] of Object.entries(fields)) {
     let get: () => unknown;

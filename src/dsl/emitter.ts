@@ -25,6 +25,10 @@ export interface Place {
 /** Writes instructions for the typed values, with the current region and line of source. */
 export class Emitter {
   readonly ssa: SsaBuilder;
+  /** The result of the function as an SSA value; whoever writes the function sets it. */
+  result: (result: unknown) => Value = () => {
+    throw new BuildError("nothing may be returned here", this.#source);
+  };
   #region: Region = { parent: undefined, closed: false };
   #source: SourceLocation | undefined;
   readonly #unused = new Set<{

@@ -1,4 +1,4 @@
-import type { SourceLocation } from "../asm/index.ts";
+import { placeName, type SourceLocation } from "../asm/index.ts";
 
 /** The error for a program that cannot be built; it names the mistake and the line of TypeScript. */
 export class BuildError extends Error {
@@ -6,7 +6,7 @@ export class BuildError extends Error {
   readonly source: SourceLocation | undefined;
 
   constructor(message: string, source?: SourceLocation) {
-    super(source === undefined ? message : `${message} (at ${source.file}:${source.line}:${source.column})`);
+    super(source === undefined ? message : `${message} (at ${placeName(source)})`);
     this.source = source;
   }
 }

@@ -1,23 +1,22 @@
+import type { Hook } from "../hooks/index.ts";
 import type { IrFunction, Value, ValueType } from "../compiler/index.ts";
 import { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { HelperMethod } from "./helpers/index.ts";
 import { SsaBuilder } from "./ssa.ts";
 
-/** The builder of a function, for code that knows only how the function returns. */
-export interface FunctionBuilder {
-  /** Sets how results become SSA values, for functions other than programs. */
-  returning(result: (result: unknown) => Value): void;
-}
-
 type MakeBuilder<B> = (emitter: Emitter, helpers: readonly HelperMethod[]) => B;
 
 /** The functions of a program, built by builders `B`: the main one, and each subprogram that it calls, once. */
-export class FunctionTable<out B extends FunctionBuilder = FunctionBuilder> {
+export class FunctionTable<out B = unknown> {
   readonly #functions = new Map<string, { readonly of: unknown; ir: IrFunction | undefined }>();
   readonly #builder: MakeBuilder<B>;
 
-  constructor(builder: MakeBuilder<B>) {
+  /** Where the program runs. */
+  readonly hook: Hook;
+
+  constructor(hook: Hook, builder: MakeBuilder<B>) {
+    this.hook = hook;
     this.#builder = builder;
   }
 
@@ -58,7 +57,7 @@ export class FunctionTable<out B extends FunctionBuilder = FunctionBuilder> {
     const result = body(this.#builder(emitter, helpers), emitter, ssa.parameters);
     emitter.checkUsed();
     if (!ssa.current.dead) {
-      if (result === undefined) throw new BuildError(`${name} ends without a result: return one, such as PROCEED`);
+      if (result === undefined) throw new BuildError(`${name} ends without a result`, emitter.source);
       ssa.return(result, emitter.source);
     }
     return ssa.finish();

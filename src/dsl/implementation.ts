@@ -10,15 +10,18 @@ import {
   type Schema,
   type StructSchema,
 } from "../types/index.ts";
-import type { Condition } from "./condition.ts";
+import { nothing, runCallback, type Callback } from "./callback.ts";
+import { givenCondition, type Condition } from "./condition.ts";
+import { shown } from "./described.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { FunctionTable } from "./functions.ts";
 import { callHelper, mapAddress, valueAddress } from "./helpers/call.ts";
 import { helperMethods, type HelperMethod } from "./helpers/index.ts";
+import { whyMissing } from "./helpers/missing.ts";
 import { pointerValue } from "./kernel-pointer.ts";
 import { MutableValue } from "./mutable.ts";
-import { Nullable, returnValue } from "./nullable.ts";
+import { NullableValue } from "./nullable.ts";
 import {
   addressOf,
   equalMemory,
@@ -39,19 +42,28 @@ interface LoopFrame {
   readonly after: OpenBlock;
 }
 
+const allMethods = Object.keys(helperMethods) as readonly HelperMethod[];
+
 /** The class behind every builder. The types in builder.ts restrict it to what a hook allows. */
 export class BuilderImplementation {
   readonly emitter: Emitter;
   readonly #helpers: readonly HelperMethod[];
   readonly #functions: FunctionTable<BuilderImplementation>;
   readonly #loops: LoopFrame[] = [];
-  #result: (result: unknown) => Value;
 
   constructor(emitter: Emitter, helpers: readonly HelperMethod[], functions: FunctionTable<BuilderImplementation>) {
     this.emitter = emitter;
     this.#helpers = helpers;
     this.#functions = functions;
-    this.#result = (result) => returnValue(emitter, result);
+    for (const name of allMethods) {
+      if (helpers.includes(name)) continue;
+      Object.defineProperty(this, name, {
+        value: function missing(): never {
+          emitter.mark(missing);
+          throw new BuildError(whyMissing(name, functions.hook), emitter.source);
+        },
+      });
+    }
     for (const name of helpers) {
       const call = helperMethods[name] as (emitter: Emitter, ...args: unknown[]) => unknown;
       Object.defineProperty(this, name, {
@@ -63,24 +75,20 @@ export class BuilderImplementation {
     }
   }
 
-  /** Sets how results become SSA values, for functions other than programs. */
-  returning(result: (result: unknown) => Value): void {
-    this.#result = result;
-  }
-
-  if(condition: Condition, then: () => void, otherwise?: () => void): void {
+  if(condition: Condition, then: Callback, otherwise?: Callback): void {
     this.emitter.mark(this.if);
     const { ssa } = this.emitter;
+    const decision = givenCondition(this.emitter, "b.if()", condition);
     const thenBlock = ssa.createBlock();
     const otherwiseBlock = ssa.createBlock();
     const after = otherwise === undefined ? otherwiseBlock : ssa.createBlock();
-    condition.branch(thenBlock, otherwiseBlock);
+    decision.branch(thenBlock, otherwiseBlock);
     ssa.enter(thenBlock);
-    this.emitter.within(then);
+    runCallback(this.emitter, "b.if()", then, nothing);
     ssa.jump(after, undefined);
     if (otherwise !== undefined) {
       ssa.enter(otherwiseBlock);
-      this.emitter.within(otherwise);
+      runCallback(this.emitter, "b.if()", otherwise, nothing);
       ssa.jump(after, undefined);
     }
     ssa.enter(after);
@@ -88,19 +96,21 @@ export class BuilderImplementation {
 
   select(condition: Condition, then: ScalarValue, otherwise: unknown): ScalarValue {
     this.emitter.mark(this.select);
+    givenCondition(this.emitter, "b.select()", condition);
+    if (!(then instanceof ScalarValue))
+      throw new BuildError(
+        `b.select() takes a number of the running program second, such as ctx.protocol, not ${shown(then)}`,
+        this.emitter.source,
+      );
     const variable = new MutableValue(this.emitter, then.kind, then);
     this.if(condition.not(), () => variable.set(otherwise));
     return variable.get();
   }
 
-  switch(
-    value: ScalarValue,
-    cases: readonly (readonly [unknown, () => void])[],
-    otherwise: () => void = () => {},
-  ): void {
+  switch(value: ScalarValue, cases: readonly (readonly [unknown, Callback])[], otherwise: Callback = () => {}): void {
     this.emitter.mark(this.switch);
     const [first, ...rest] = cases;
-    if (first === undefined) return this.emitter.within(otherwise);
+    if (first === undefined) return runCallback(this.emitter, "b.switch()", otherwise, nothing);
     this.if(value.eq(first[0]), first[1], () => this.switch(value, rest, otherwise));
   }
 
@@ -109,7 +119,7 @@ export class BuilderImplementation {
     return new MutableValue(this.emitter, schema.scalar, initial);
   }
 
-  loop(count: unknown, body: (index: ScalarValue) => void): void {
+  loop(count: unknown, body: Callback<[index: ScalarValue]>): void {
     this.emitter.mark(this.loop);
     const { ssa } = this.emitter;
     const end = new ScalarValue(this.emitter, "u32", operandValue(this.emitter, "u32", count));
@@ -120,7 +130,7 @@ export class BuilderImplementation {
     index.get().lt(end).branch(inside, after);
     ssa.enter(inside);
     this.#loops.push({ next, after });
-    this.emitter.within(() => body(index.get()));
+    runCallback(this.emitter, "b.loop()", body, () => [index.get()]);
     this.#loops.pop();
     ssa.jump(next, undefined);
     ssa.enter(next);
@@ -149,13 +159,13 @@ export class BuilderImplementation {
 
   return(result: unknown): void {
     this.emitter.mark(this.return);
-    this.emitter.ssa.return(this.#result(result), this.emitter.source);
+    this.emitter.ssa.return(this.emitter.result(result), this.emitter.source);
   }
 
   bpfLoop(
     count: unknown,
     state: unknown,
-    body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void,
+    body: Callback<[b: BuilderImplementation, index: ScalarValue, state: unknown]>,
   ): ScalarValue {
     this.emitter.mark(this.bpfLoop);
     const memory = memoryOf(state);
@@ -182,13 +192,14 @@ export class BuilderImplementation {
   }
 
   /** Writes a loop's body as the function that `bpf_loop` calls with the index and the state; 1 ends the loop. */
-  #loopCallback(state: Schema, body: (b: BuilderImplementation, index: ScalarValue, state: unknown) => void): string {
+  #loopCallback(state: Schema, body: Callback<[b: BuilderImplementation, index: ScalarValue, state: unknown]>): string {
     const name = this.#functions.freeName(`${this.emitter.ssa.name}_loop`);
     return this.#functions.name(body, name, () =>
       this.#functions.write(name, ["i32", "ptr"], this.#helpers, (builder, emitter, [index, address]) => {
-        builder.returning((value) => operandValue(emitter, "u64", value));
+        emitter.result = (value) => operandValue(emitter, "u64", value);
         const place = { space: "stack", address: address!, offset: 0, align: 8, region: emitter.region } as const;
-        body(builder, new ScalarValue(emitter, "u32", index!), reference(emitter, state, place));
+        const round = new ScalarValue(emitter, "u32", index!);
+        runCallback(emitter, "b.bpfLoop()", body, () => [builder, round, reference(emitter, state, place)]);
         return emitter.constant("i64", 0n);
       }),
     );
@@ -198,12 +209,12 @@ export class BuilderImplementation {
     this.emitter.mark(this.first);
     const schema = memoryOf(candidates[0])?.schema;
     if (schema === undefined) throw new BuildError("b.first() takes at least one place in memory", this.emitter.source);
-    return Nullable.first(this.emitter, schema, candidates, condition);
+    return NullableValue.first(this.emitter, schema, candidates, condition);
   }
 
   packet({ data, dataEnd }: { data: object; dataEnd: object }, schema: StructSchema, offset: number): unknown {
     this.emitter.mark(this.packet);
-    return Nullable.packet(
+    return NullableValue.packet(
       this.emitter,
       schema,
       pointerValue(this.emitter, data),
@@ -270,13 +281,13 @@ export class BuilderImplementation {
 
   lookup(map: MapDefinition, key: unknown): unknown {
     this.emitter.mark(this.lookup);
-    return Nullable.lookup(this.emitter, map.value, this.#look(map, valueAddress(this.emitter, map.key, key)));
+    return NullableValue.lookup(this.emitter, map.value, this.#look(map, valueAddress(this.emitter, map.key, key)));
   }
 
   lookupIf(condition: Condition, map: MapDefinition, key: unknown): unknown {
     this.emitter.mark(this.lookupIf);
     const address = valueAddress(this.emitter, map.key, key);
-    return Nullable.lookupIf(this.emitter, map.value, condition, () => this.#look(map, address));
+    return NullableValue.lookupIf(this.emitter, map.value, condition, () => this.#look(map, address));
   }
 
   #look(map: MapDefinition, key: Value): Value {

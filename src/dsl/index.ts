@@ -4,7 +4,7 @@ export { PROCEED, REJECT, XdpAction, type Hook } from "../hooks/index.ts";
 export type { Context, SockAddr4, SockAddr6 } from "./context.ts";
 export type { Builder, BuilderWith, CoreBuilder, Mutable } from "./builder.ts";
 export type { Condition } from "./condition.ts";
-export { AddressFamily, Errno, Protocol, SocketType } from "./constants.ts";
+export { AddressFamily, Protocol, SocketType } from "./constants.ts";
 export { BuildError } from "./errors.ts";
 export { methodsOf, type HelperFamily, type HelperMethod, type Helpers } from "./helpers/index.ts";
 export { helper, type HelperFunction, type Prototype } from "./declare-helper.ts";

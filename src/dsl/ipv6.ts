@@ -1,6 +1,7 @@
 import type { Value } from "../compiler/index.ts";
 import { encodeValue, ipv6 } from "../types/index.ts";
 import { Condition } from "./condition.ts";
+import { describeValues, shown } from "./described.ts";
 import { placeAt, type Emitter, type Place, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { IpAddress } from "./ip-address.ts";
@@ -103,6 +104,8 @@ export class Ipv6Value {
   }
 }
 
+describeValues(Ipv6Value.prototype, () => ({ what: "an IPv6 address", remedy: "use its methods, such as .eq(…)" }));
+
 /** The IPv4 address in a mapped one, at the place of the mapped one. */
 class MappedIpv4 extends ScalarValue {
   readonly #place: Place;
@@ -179,7 +182,7 @@ function ipv6Halves(emitter: Emitter, value: unknown): Halves {
       "an IPv6 address and an IPv4 address do not mix: compare addresses of one family",
       emitter.source,
     );
-  if (typeof value !== "string") throw new BuildError(`${String(value)} is no IPv6 address`, emitter.source);
+  if (typeof value !== "string") throw new BuildError(`${shown(value)} is no IPv6 address`, emitter.source);
   const view = new DataView(encodeValue(ipv6, value).buffer);
   return [emitter.constant("i64", view.getBigInt64(0, true)), emitter.constant("i64", view.getBigInt64(8, true))];
 }

@@ -19,12 +19,18 @@ export type Fits<K extends ScalarKind, O> = [O] extends [number]
       : [K] extends [WideKind]
         ? Mistake<`a plain number has no byte order: write ${K}(…)`>
         : Mistake<`a bigint does not fit ${K}: write a number`>
-    : [KindOf<O>] extends [never]
-      ? Mistake<`expected a scalar of kind ${K}: check a lookup for null, then name a field`>
-      : [KindOf<O>] extends [K]
-        ? unknown
-        : [K] extends [BigEndianKind]
-          ? Mistake<`${K} and ${KindOf<O>} do not mix: use .toHost()`>
-          : [KindOf<O>] extends [BigEndianKind]
-            ? Mistake<`${KindOf<O>} and ${K} do not mix: use .toHost()`>
-            : Mistake<`${K} and ${KindOf<O>} do not mix: convert one with .to(…)`>;
+    : [O] extends [string]
+      ? Mistake<
+          K extends "be32"
+            ? 'text is no number: write ipv4("…")'
+            : `text is no number: a scalar of kind ${K} is expected`
+        >
+      : [KindOf<O>] extends [never]
+        ? Mistake<`expected a scalar of kind ${K}: check a lookup for null, then name a field`>
+        : [KindOf<O>] extends [K]
+          ? unknown
+          : [K] extends [BigEndianKind]
+            ? Mistake<`${K} and ${KindOf<O>} do not mix: use .toHost()`>
+            : [KindOf<O>] extends [BigEndianKind]
+              ? Mistake<`${KindOf<O>} and ${K} do not mix: use .toHost()`>
+              : Mistake<`${K} and ${KindOf<O>} do not mix: convert one with .to(…)`>;

@@ -1,4 +1,5 @@
 import type { ScalarKind } from "../types/index.ts";
+import { describeValues } from "./described.ts";
 import { valueType, type Emitter, type Region } from "./emitter.ts";
 import { operandValue, ScalarValue } from "./scalar.ts";
 import type { Variable } from "./ssa.ts";
@@ -30,3 +31,5 @@ export class MutableValue {
     this.#emitter.ssa.write(this.#variable, operandValue(this.#emitter, this.#kind, value));
   }
 }
+
+describeValues(MutableValue.prototype, () => ({ what: "a variable of the program", remedy: "write .get()" }));

@@ -1,10 +1,12 @@
 import type { Value } from "../compiler/index.ts";
-import type { Schema } from "../types/index.ts";
-import { Condition } from "./condition.ts";
+import type { ArraySchema, Mistake, Schema, StructSchema } from "../types/index.ts";
+import { nothing, runCallback, type Callback } from "./callback.ts";
+import { Condition, givenCondition } from "./condition.ts";
+import { describeValues, shown } from "./described.ts";
 import type { Emitter } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
+import { placeOfCall } from "./source.ts";
 import { addressOf, memoryOf, reference, type InMemory, type Ref } from "./reference.ts";
-import { operandValue } from "./scalar.ts";
 import type { OpenBlock } from "./ssa.ts";
 
 /** Tests for null and yields the address. */
@@ -34,7 +36,37 @@ interface LookupResult {
  * });
  * ```
  */
-export class Nullable<out V extends Schema, in R = never> {
+export type Nullable<V extends Schema, R = never> = NullableMethods<V, R> & Unchecked<V>;
+
+/** What a lookup's result can be asked; see `Nullable`. */
+interface NullableMethods<out V extends Schema, in R> {
+  /** Runs `found` with the value, or `missing`. */
+  match(found: Callback<[value: Ref<V>]>, missing?: Callback): void;
+  /** True where a value was found. Use when only presence matters. */
+  isFound(): Condition;
+  /** Runs `found` with the value, if there is one. */
+  ifFound(found: Callback<[value: Ref<V>]>): void;
+  /** The value; without one, the program returns `result`. */
+  orReturn(result: R): Ref<V>;
+  /** The value; without one, `missing` runs, which must leave the program or the loop. */
+  orElse(missing: Callback): Ref<V>;
+}
+
+/** The value's own members, which the program names too early. */
+type Unchecked<V extends Schema> = {
+  readonly [N in Exclude<
+    MembersOf<V>,
+    keyof NullableMethods<V, never>
+  >]: Mistake<"nothing may have been found: write .orReturn(…), .ifFound(…) or .match(…) first">;
+};
+
+type MembersOf<V extends Schema> =
+  V extends StructSchema<infer F> ? keyof F : V extends ArraySchema ? "at" | "length" : "value";
+
+const USES = "write .orReturn(…), .orElse(…), .ifFound(…) or .match(…)";
+
+/** The class behind every nullable. */
+export class NullableValue<V extends Schema = Schema> {
   readonly #emitter: Emitter;
   readonly #schema: V;
   readonly #result: LookupResult;
@@ -44,12 +76,13 @@ export class Nullable<out V extends Schema, in R = never> {
     this.#emitter = emitter;
     this.#schema = schema;
     this.#result = result;
-    this.#use = emitter.expectUse("this lookup", "write .orReturn(…), .orElse(…), .ifFound(…) or .match(…)");
+    this.#use = emitter.expectUse("this lookup", USES);
+    Object.setPrototypeOf(this, uncheckedPrototype(schema));
   }
 
   /** The address that a helper returned, which may be null. */
-  static lookup<V extends Schema, R>(emitter: Emitter, schema: V, address: Value): Nullable<V, R> {
-    return new Nullable(emitter, schema, {
+  static lookup<V extends Schema>(emitter: Emitter, schema: V, address: Value): NullableValue<V> {
+    return new NullableValue(emitter, schema, {
       branch: (there, absent) =>
         Condition.compare(emitter, "ne", address, emitter.constant("ptr", 0n)).branch(there, absent),
       address: () => address,
@@ -59,15 +92,15 @@ export class Nullable<out V extends Schema, in R = never> {
   }
 
   /** Calls a helper where a condition holds; null elsewhere. */
-  static lookupIf<V extends Schema, R>(
+  static lookupIf<V extends Schema>(
     emitter: Emitter,
     schema: V,
     condition: Condition,
     look: () => Value,
-  ): Nullable<V, R> {
+  ): NullableValue<V> {
     const { ssa } = emitter;
     let address: Value;
-    return new Nullable(emitter, schema, {
+    return new NullableValue(emitter, schema, {
       branch(there, absent) {
         const holds = ssa.createBlock();
         condition.branch(holds, absent);
@@ -82,23 +115,25 @@ export class Nullable<out V extends Schema, in R = never> {
   }
 
   /** The first place in memory that meets a condition. */
-  static first<V extends Schema, R>(
+  static first<V extends Schema>(
     emitter: Emitter,
     schema: V,
     candidates: readonly InMemory<V>[],
     condition: (candidate: Ref<V>) => Condition,
-  ): Nullable<V, R> {
+  ): NullableValue<V> {
     const { ssa } = emitter;
     const chosen = { type: "ptr" } as const;
     const places = candidates.map((candidate) => memoryOf(candidate)!.place);
     const space = places[0]?.space;
     if (space !== "map" && space !== "stack")
       throw new BuildError("b.first() takes places in a map's value or on the stack", emitter.source);
-    return new Nullable(emitter, schema, {
+    return new NullableValue(emitter, schema, {
       branch(there, absent) {
         for (const place of places) {
           const [hit, next] = [ssa.createBlock(), ssa.createBlock()];
-          emitter.within(() => condition(reference(emitter, schema, place)).branch(hit, next));
+          emitter.within(() =>
+            givenCondition(emitter, "b.first()", condition(reference(emitter, schema, place))).branch(hit, next),
+          );
           ssa.enter(hit);
           ssa.write(chosen, addressOf(emitter, place));
           ssa.jump(there, undefined);
@@ -113,16 +148,23 @@ export class Nullable<out V extends Schema, in R = never> {
   }
 
   /** Bytes of a packet; null where it is too short. */
-  static packet<V extends Schema, R>(
+  static packet<V extends Schema>(
     emitter: Emitter,
     schema: V,
     data: Value,
     dataEnd: Value,
     offset: number,
-  ): Nullable<V, R> {
+  ): NullableValue<V> {
+    if (!Number.isInteger(offset) || offset < 0)
+      throw new BuildError(
+        `b.packet() takes an offset that is known while the program is built, 0 or more, not ${shown(offset)}: ` +
+          "where the header before has a few possible lengths, write " +
+          "b.switch(length, [[20, () => …], [24, () => …]])",
+        emitter.source,
+      );
     const move = (by: number) =>
       emitter.emit({ op: "binary", operator: "add", left: data, right: emitter.constant("i64", BigInt(by)) }, "ptr");
-    return new Nullable(emitter, schema, {
+    return new NullableValue(emitter, schema, {
       branch: (there, absent) =>
         Condition.compare(emitter, "le", move(offset + schema.size), dataEnd).branch(there, absent),
       address: () => move(offset),
@@ -131,50 +173,49 @@ export class Nullable<out V extends Schema, in R = never> {
     });
   }
 
-  /** Runs `found` with the value, or `missing`. */
-  match(found: (value: Ref<V>) => void, missing?: () => void): void {
-    const { ssa } = this.#emitter;
+  match(found: Callback<[value: Ref<V>]>, missing?: Callback): void {
     this.#emitter.mark(this.match);
+    this.#match(".match()", found, missing);
+  }
+
+  #match(taker: string, found: Callback<[value: Ref<V>]>, missing?: Callback): void {
+    const { ssa } = this.#emitter;
     this.#use();
     const there = ssa.createBlock();
     const absent = ssa.createBlock();
     const after = missing === undefined ? absent : ssa.createBlock();
     this.#result.branch(there, absent);
     ssa.enter(there);
-    this.#emitter.within(() => found(this.#reference()));
+    runCallback(this.#emitter, taker, found, () => [this.#reference()]);
     ssa.jump(after, undefined);
     if (missing !== undefined) {
       ssa.enter(absent);
-      this.#emitter.within(missing);
+      runCallback(this.#emitter, taker, missing, nothing);
       ssa.jump(after, undefined);
     }
     ssa.enter(after);
   }
 
-  /** True where a value was found. Use when only presence matters. */
   isFound(): Condition {
     this.#emitter.mark(this.isFound);
     this.#use();
     return Condition.branching(this.#emitter, (there, absent) => this.#result.branch(there, absent));
   }
 
-  /** Runs `found` with the value, if there is one. */
-  ifFound(found: (value: Ref<V>) => void): void {
+  ifFound(found: Callback<[value: Ref<V>]>): void {
     this.#emitter.mark(this.ifFound);
-    this.match(found);
+    this.#match(".ifFound()", found);
   }
 
-  /** The value; without one, the program returns `result`. */
-  orReturn(result: R): Ref<V> {
+  orReturn(result: unknown): Ref<V> {
     this.#emitter.mark(this.orReturn);
     return this.orElse(() => {
-      const { ssa } = this.#emitter;
-      ssa.return(returnValue(this.#emitter, result), this.#emitter.source);
+      const { ssa, source } = this.#emitter;
+      ssa.return(this.#emitter.result(result), source);
     });
   }
 
-  /** The value; without one, `missing` runs, which must leave the program or the loop. */
-  orElse(missing: () => void): Ref<V> {
+  orElse(missing: Callback): Ref<V> {
     const { ssa } = this.#emitter;
     this.#emitter.mark(this.orElse);
     this.#use();
@@ -182,7 +223,7 @@ export class Nullable<out V extends Schema, in R = never> {
     const absent = ssa.createBlock();
     this.#result.branch(there, absent);
     ssa.enter(absent);
-    this.#emitter.within(missing);
+    runCallback(this.#emitter, ".orElse()", missing, nothing);
     if (!ssa.current.dead)
       throw new BuildError(
         "the function given to orElse() must return or leave the loop; use match() to go on",
@@ -204,11 +245,26 @@ export class Nullable<out V extends Schema, in R = never> {
   }
 }
 
-/** A program's result as an SSA value. */
-export function returnValue(emitter: Emitter, result: unknown): Value {
-  if (typeof result === "number") return emitter.constant("i32", BigInt(result));
-  const kind = (result as { kind?: "u32" | "i32" }).kind;
-  if (kind !== "u32" && kind !== "i32")
-    throw new BuildError(`a program returns a number of 32 bits, not ${String(kind ?? result)}`, emitter.source);
-  return operandValue(emitter, kind, result);
+describeValues(NullableValue.prototype, () => ({ what: "the result of a lookup", remedy: USES }));
+
+const prototypes = new WeakMap<Schema, object>();
+
+/** What results of one schema inherit from: the value's own members throw, since nothing may have been found. */
+function uncheckedPrototype(schema: Schema): object {
+  let prototype = prototypes.get(schema);
+  if (prototype === undefined) {
+    prototype = Object.create(NullableValue.prototype) as object;
+    const members = "fields" in schema ? Object.keys((schema as StructSchema).fields) : ["value", "at", "length"];
+    for (const name of members.filter((name) => !(name in NullableValue.prototype))) {
+      const get = (): never => {
+        throw new BuildError(
+          `nothing may have been found, so .${name} may not be there: ${USES} first`,
+          placeOfCall(get)(),
+        );
+      };
+      Object.defineProperty(prototype, name, { get });
+    }
+    prototypes.set(schema, prototype);
+  }
+  return prototype;
 }

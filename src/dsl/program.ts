@@ -1,5 +1,5 @@
-import { compile, type CompileOptions, type IrModule, type Operation } from "../compiler/index.ts";
-import type { Program } from "../asm/index.ts";
+import { compile, type CompileOptions, type IrInstruction, type IrModule } from "../compiler/index.ts";
+import { placeName, type Program, type SourceLocation } from "../asm/index.ts";
 import type { Hook } from "../hooks/index.ts";
 import { mapDifference, type MapDefinition } from "../types/index.ts";
 import type { Builder } from "./builder.ts";
@@ -8,9 +8,10 @@ import { BuildError } from "./errors.ts";
 import { FunctionTable } from "./functions.ts";
 import { methodsOf } from "./helpers/index.ts";
 import { BuilderImplementation } from "./implementation.ts";
-import { returnValue } from "./nullable.ts";
+import { programResult } from "./result.ts";
 import type { ReturnOf } from "./returns.ts";
-import { withSourceCapture } from "./source.ts";
+import { placeOfCall, withSourceCapture } from "./source.ts";
+import { placeOfResult } from "./usage/check.ts";
 
 /** How a program is built. */
 export interface BuildOptions extends CompileOptions {
@@ -63,10 +64,11 @@ export function define<K extends Hook>(
 ): ProgramSource<K["target"]> {
   if (!/^\w+$/.test(name))
     throw new RangeError(`program name ${JSON.stringify(name)}: use letters, digits and "_" only`);
+  const declared = placeOfCall(define);
   const source: ProgramSource<K["target"]> = {
     name,
     hook,
-    build: ({ sources = true } = {}) => withSourceCapture(sources, () => describe(hook, name, body)),
+    build: ({ sources = true } = {}) => withSourceCapture(sources, () => describe(hook, name, body, declared)),
     compile(options = {}) {
       const module = source.build(options);
       const { instructions, functions } = compile(module, options);
@@ -86,34 +88,50 @@ export function define<K extends Hook>(
   return source;
 }
 
-function describe<K extends Hook>(hook: K, name: string, body: ProgramBody<K>): IrModule {
+function describe<K extends Hook>(
+  hook: K,
+  name: string,
+  body: ProgramBody<K>,
+  declared: () => SourceLocation | undefined,
+): IrModule {
   const functions: FunctionTable<BuilderImplementation> = new FunctionTable(
+    hook,
     (emitter, helpers) => new BuilderImplementation(emitter, helpers, functions),
   );
   const helpers = methodsOf(hook.helpers);
   const main = functions.write(name, ["ptr"], helpers, (builder, emitter, [context]) => {
+    emitter.result = (result) => programResult(emitter, hook, result);
     const result: unknown = body(
       builder as unknown as Builder<K>,
       contextView<K["context"]>(emitter, hook.context, context!),
     );
-    return result === undefined || emitter.ssa.current.dead ? undefined : returnValue(emitter, result);
+    if (emitter.ssa.current.dead) return undefined;
+    const source = declared();
+    return programResult(emitter, hook, result, source && placeOfResult(source));
   });
   return { functions: [main, ...functions.all] };
 }
 
 /** Every map that a module refers to, in the order of first mention. */
 function mapsOf(module: IrModule): MapDefinition[] {
-  const maps = new Map<string, MapDefinition>();
-  const note = (operation: Operation) => {
+  const maps = new Map<string, { readonly map: MapDefinition; readonly source: SourceLocation | undefined }>();
+  const note = ({ operation, source }: IrInstruction) => {
     if (operation.op !== "map" && operation.op !== "map-value") return;
     const { map } = operation;
     const known = maps.get(map.name);
-    const difference = known && mapDifference(known, map);
-    if (difference !== undefined) throw new BuildError(`two different maps are named ${map.name}: ${difference}`);
-    if (known === undefined) maps.set(map.name, map);
+    const difference = known && mapDifference(known.map, map);
+    if (difference !== undefined) {
+      const first = known?.source === undefined ? "" : `, and the first is used at ${placeName(known.source)}`;
+      throw new BuildError(
+        `two different maps are named ${map.name}: give one another name, or declare it once and import it; ` +
+          `${difference}${first}`,
+        source,
+      );
+    }
+    if (known === undefined) maps.set(map.name, { map, source });
   };
   for (const { blocks } of module.functions) {
-    for (const { instructions } of blocks) instructions.forEach(({ operation }) => note(operation));
+    for (const { instructions } of blocks) instructions.forEach(note);
   }
-  return [...maps.values()];
+  return Array.from(maps.values(), ({ map }) => map);
 }

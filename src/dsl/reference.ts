@@ -11,6 +11,7 @@ import {
   type StructSchema,
 } from "../types/index.ts";
 import { Condition } from "./condition.ts";
+import { describeValues } from "./described.ts";
 import { placeAt, type Emitter, type Place } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { IpAddress, IpAddressField } from "./ip-address.ts";
@@ -103,6 +104,7 @@ function structPrototype(schema: StructSchema): object {
   let prototype = prototypes.get(schema);
   if (prototype === undefined) {
     prototype = {};
+    describeValues(prototype, () => ({ what: `a ${schema} in memory`, remedy: "name one of its fields" }));
     for (const { name, schema: field, offset } of schema.layout) {
       const get = function (this: InMemory<Schema>): unknown {
         const { emitter, place } = this[memory];
@@ -138,6 +140,11 @@ class ScalarView {
     return part(emitter, schema, place);
   }
 }
+
+describeValues(ScalarView.prototype, (view) => ({
+  what: `a ${view[memory].schema} in memory`,
+  remedy: "write .value",
+}));
 
 const valueGetter = Object.getOwnPropertyDescriptor(ScalarView.prototype, "value")!.get!;
 
@@ -178,6 +185,11 @@ class ArrayView {
     });
   }
 }
+
+describeValues(ArrayView.prototype, (view) => ({
+  what: `an array in memory, ${view[memory].schema},`,
+  remedy: "write .at(index), for an index from 0 to .length - 1",
+}));
 
 /** Writes a whole value: every field, and zeroes into padding. */
 export function writeInit(emitter: Emitter, schema: Schema, place: Place, init: unknown): void {

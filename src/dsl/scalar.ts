@@ -4,11 +4,13 @@ import {
   scalarShape,
   type BigEndianKind,
   type Constant,
+  type Mistake,
   type ScalarKind,
   type ScalarSchema,
   type WideKind,
 } from "../types/index.ts";
 import { Condition } from "./condition.ts";
+import { adviceFor, describeValues, shown } from "./described.ts";
 import { valueType, type Emitter, type Place, type Region } from "./emitter.ts";
 import { BuildError } from "./errors.ts";
 import type { Fits } from "./mistakes.ts";
@@ -68,10 +70,29 @@ export interface HostScalar<K extends HostKind> extends Comparable<K> {
   toBig(): K extends keyof BigEndianOf ? Scalar<BigEndianOf[K]> : never;
 }
 
+/** A method that numbers in network byte order lack. */
+type Lacking<
+  K extends BigEndianKind,
+  N extends string,
+> = Mistake<`${K} is in network byte order: write .toHost().${N}(…)`>;
+
 /** A number in network byte order. It has equality and bitwise operations; for arithmetic use `.toHost()`. */
 export interface BigEndianScalar<K extends BigEndianKind> extends Comparable<K> {
   /** The same number in the machine's byte order. */
   toHost(): Scalar<HostOf[K]>;
+  readonly lt: Lacking<K, "lt">;
+  readonly le: Lacking<K, "le">;
+  readonly gt: Lacking<K, "gt">;
+  readonly ge: Lacking<K, "ge">;
+  readonly add: Lacking<K, "add">;
+  readonly sub: Lacking<K, "sub">;
+  readonly mul: Lacking<K, "mul">;
+  readonly div: Lacking<K, "div">;
+  readonly mod: Lacking<K, "mod">;
+  readonly shl: Lacking<K, "shl">;
+  readonly shr: Lacking<K, "shr">;
+  readonly negate: Lacking<K, "negate">;
+  readonly to: Lacking<K, "to">;
 }
 
 /** A number of a kind, as a program sees it: `HostScalar` or `BigEndianScalar`. */
@@ -100,6 +121,9 @@ export type Field<K extends ScalarKind> = Scalar<K> & {
       }
     : unknown);
 
+/** Operations that give the same in either byte order. */
+const anyOrder: ReadonlySet<BinaryOperator | Comparison> = new Set(["eq", "ne", "set", "and", "or", "xor"]);
+
 /** The one class behind every kind of scalar; the interfaces above say which methods a kind has. */
 export class ScalarValue {
   readonly kind: ScalarKind;
@@ -126,6 +150,7 @@ export class ScalarValue {
 
   #compare(unsigned: Comparison, signed: Comparison, other: unknown, method: Function): Condition {
     this.emitter.mark(method);
+    if (!anyOrder.has(unsigned)) this.#checkHostOrder(method);
     return Condition.compare(
       this.emitter,
       scalarShape(this.kind).signed ? signed : unsigned,
@@ -136,12 +161,23 @@ export class ScalarValue {
 
   #binary(operator: BinaryOperator, other: unknown, method: Function): ScalarValue {
     this.emitter.mark(method);
+    if (!anyOrder.has(operator)) this.#checkHostOrder(method);
     const left = this.use();
     const value = this.emitter.emit(
       { op: "binary", operator, left, right: this.#operand(other) },
       valueType(this.kind),
     );
     return this.#wrapped(value);
+  }
+
+  /** @throws {BuildError} for network byte order, in which order and arithmetic mean something else */
+  #checkHostOrder(method: Function): void {
+    if (!scalarShape(this.kind).bigEndian) return;
+    throw new BuildError(
+      `${this.kind} is in network byte order, which .${method.name}() takes for another number: ` +
+        `write .toHost().${method.name}(…)`,
+      this.emitter.source,
+    );
   }
 
   /** A narrow kind's result, brought back into its range. */
@@ -205,11 +241,19 @@ export class ScalarValue {
   }
   negate(): ScalarValue {
     this.emitter.mark(this.negate);
+    this.#checkHostOrder(this.negate);
     return this.#wrapped(this.emitter.emit({ op: "negate", operand: this.use() }, valueType(this.kind)));
   }
 
   to(schema: ScalarSchema): ScalarValue {
     this.emitter.mark(this.to);
+    this.#checkHostOrder(this.to);
+    if (typeof schema?.scalar !== "string" || scalarShape(schema.scalar).bigEndian)
+      throw new BuildError(
+        "a number converts by .to(…) to a kind in the machine's byte order, such as u32; " +
+          "for network byte order, write .toBig()",
+        this.emitter.source,
+      );
     return new ScalarValue(this.emitter, schema.scalar, converted(this.emitter, this.kind, schema.scalar, this.use()));
   }
 
@@ -222,11 +266,21 @@ export class ScalarValue {
 
   #swapped(prefix: "u" | "be", method: Function): ScalarValue {
     this.emitter.mark(method);
-    const bits = (scalarShape(this.kind).size * 8) as 16 | 32 | 64;
+    const { bigEndian, size } = scalarShape(this.kind);
+    if (bigEndian === (prefix === "be") || size === 1)
+      throw new BuildError(`${this.kind} needs no .${method.name}()`, this.emitter.source);
+    const bits = (size * 8) as 16 | 32 | 64;
     const value = this.emitter.emit({ op: "byteswap", bits, operand: this.use() }, valueType(this.kind));
     return new ScalarValue(this.emitter, `${prefix}${bits}` as ScalarKind, value);
   }
 }
+
+describeValues(ScalarValue.prototype, ({ kind }) => ({
+  what: `a number of kind ${kind}`,
+  remedy: scalarShape(kind).bigEndian
+    ? "use its methods, such as .eq(…), and .toHost() for arithmetic"
+    : "use its methods, such as .eq(…), .lt(…) and .add(…)",
+}));
 
 /** A scalar that was read from memory, and can be written there. */
 export class FieldValue extends ScalarValue {
@@ -324,7 +378,7 @@ function rawConstant(emitter: Emitter, kind: ScalarKind, operand: unknown): bigi
   } else if (typeof operand === "object" && operand !== null && "constant" in operand && operand.constant === kind) {
     value = (operand as Constant).value;
   } else {
-    throw new BuildError(`${String(operand)} is no value of kind ${kind}`, emitter.source);
+    throw new BuildError(`${shown(operand)} is no number of kind ${kind}${adviceFor(operand)}`, emitter.source);
   }
   const bits = size * 8;
   const unsigned = BigInt.asUintN(bits, value);

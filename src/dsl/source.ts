@@ -55,6 +55,22 @@ export function captureCallers(method: Function): readonly SourceLocation[] {
   return locations;
 }
 
+/**
+ * The place in the program that led to the call of `method`, past the frames of
+ * the DSL and of JavaScript's own functions between the two. It is found when it
+ * is asked for.
+ */
+export function placeOfCall(method: Function): () => SourceLocation | undefined {
+  const frames = framesAbove(method, MOST_CALLERS);
+  return () => {
+    for (const frame of frames) {
+      const location = resolve(frame);
+      if (location !== undefined) return location;
+    }
+    return undefined;
+  };
+}
+
 /** How deep functions of a program may nest for their callers to be found. */
 const MOST_CALLERS = 16;
 

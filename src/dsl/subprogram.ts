@@ -49,7 +49,7 @@ export function subprogram<P extends Parameters, K extends ScalarKind, H extends
           const given = Object.fromEntries(
             schemas.map(([key, schema], i) => [key, new ScalarValue(emitter, schema.scalar, values[i]!)]),
           );
-          builder.returning(result);
+          emitter.result = result;
           return result(body(builder as unknown as BuilderWith<H, Operand<K>>, given as unknown as ParameterValues<P>));
         },
       ),

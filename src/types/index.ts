@@ -1,5 +1,6 @@
 /** The schema language: how data lies in memory, and maps made of it. */
 export { AttachType, MapFlag, MapType, ProgramType, UpdateFlag } from "./bpf.ts";
+export { Errno } from "./errno.ts";
 export { decodeValue, encodeValue, SchemaError, type Infer, type Schema } from "./schema.ts";
 export {
   be16,

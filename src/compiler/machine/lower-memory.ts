@@ -104,5 +104,6 @@ function unknownAtomic({ fn, isa, source }: MachineWriter, what: string): Compil
     `${fn.name}${where}: ${what} needs instruction set 3 (complete from Linux 5.12 on), ` +
       `but this program is compiled for ${isa}; ` +
       "every instruction set has an atomic add without the old value",
+    source,
   );
 }

@@ -1,7 +1,7 @@
 import type { MapDefinition, MapType, Schema } from "../../types/index.ts";
 import type { Emitter } from "../emitter.ts";
 import { pointerValue, type Socket } from "../kernel-pointer.ts";
-import { Nullable } from "../nullable.ts";
+import { NullableValue, type Nullable } from "../nullable.ts";
 import { ScalarValue, type Scalar } from "../scalar.ts";
 import { callHelper, mapAddress, REMOVABLE, type Implementations } from "./call.ts";
 
@@ -29,7 +29,7 @@ export const socketStorage: Implementations<SocketStorageHelpers<unknown>> = {
       options.create ? {} : REMOVABLE,
       "ptr",
     );
-    return Nullable.lookup(emitter, map.value, result);
+    return NullableValue.lookup(emitter, map.value, result);
   },
 };
 

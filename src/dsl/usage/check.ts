@@ -3,7 +3,7 @@ import type { SourceLocation } from "../../asm/index.ts";
 import { BuildError } from "../errors.ts";
 import { captureCallers } from "../source.ts";
 import { remedyFor } from "./remedies.ts";
-import { syntaxTreeOf } from "./syntax.ts";
+import { syntaxTreeOf, type SyntaxNode } from "./syntax.ts";
 import { followsAnEnd, usageOf, type Usage } from "./usage.ts";
 
 const fine: Usage = { kind: "fine" };
@@ -45,6 +45,20 @@ export function checkReachable(source: SourceLocation): void {
     "this never runs: the program has returned or left the loop before; move it up, or delete it",
     source,
   );
+}
+
+/** Where the function of a program that is declared here gives the program's result, as far as its text shows. */
+export function placeOfResult(declaration: SourceLocation): SourceLocation {
+  const { file, line, column } = declaration;
+  const tree = syntaxTreeOf(file);
+  const call = tree?.expressionAt(line, column ?? 0);
+  const given = call?.type === "CallExpression" ? (call["arguments"] as SyntaxNode[]) : [];
+  const fn = given.find(({ type }) => /Function/.test(type));
+  if (fn === undefined) return declaration;
+  const body = fn["body"] as SyntaxNode;
+  const statements = body.type === "BlockStatement" ? (body["body"] as SyntaxNode[]) : [body];
+  const { start } = (statements.at(-1) ?? body).loc!;
+  return { file, line: start.line, column: start.column + 1 };
 }
 
 function usageAt(source: SourceLocation, optional: boolean): Usage {

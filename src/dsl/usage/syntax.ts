@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { tsPlugin } from "@sveltejs/acorn-typescript";
-import type { Node as AcornNode, Parser } from "acorn";
+import type { Node as AcornNode, Parser, Position } from "acorn";
 
 /** A node of the tree: ESTree's, and TypeScript's beside them. */
 export interface SyntaxNode extends AcornNode {
@@ -101,15 +101,27 @@ class Tree implements SyntaxTree {
       case "CallExpression": {
         // A method's call stands at the method's name; its property is visited later and does not replace it.
         const callee = node["callee"] as SyntaxNode;
-        this.#place(callee.type === "MemberExpression" ? (callee["property"] as SyntaxNode) : callee, node);
+        this.#place(
+          (callee.type === "MemberExpression" ? (callee["property"] as SyntaxNode) : callee).loc!.start,
+          node,
+        );
         break;
       }
-      case "MemberExpression":
-        this.#place(node["property"] as SyntaxNode, node);
+      case "MemberExpression": {
+        const property = node["property"] as SyntaxNode;
+        const object = withoutTypes(node["object"] as SyntaxNode);
+        if (followsCall(node)) {
+          // After a call, V8 gives the dot's place. A source map gives the last one before that it has an entry for.
+          this.#place(object.loc!.end, node);
+          if (object.type === "CallExpression") this.#place(object.loc!.end, node, -1);
+          else this.#place((object["property"] as SyntaxNode).loc!.start, node);
+        }
+        this.#place(property.loc!.start, node);
         break;
+      }
       case "Property":
         // `const { sk } = ctx` reads a property too.
-        this.#place(node["key"] as SyntaxNode, node);
+        this.#place((node["key"] as SyntaxNode).loc!.start, node);
         break;
       case "ReturnStatement": {
         let owner = this.parent(node);
@@ -127,11 +139,22 @@ class Tree implements SyntaxTree {
     }
   }
 
-  #place(at: SyntaxNode, expression: SyntaxNode): void {
-    const { line, column } = at.loc!.start;
-    const key = `${line}:${column + 1}`;
+  /** The outer of two expressions at one place wins: it is visited first. */
+  #place({ line, column }: Position, expression: SyntaxNode, offset = 0): void {
+    const key = `${line}:${column + offset + 1}`;
     if (!this.#expressions.has(key)) this.#expressions.set(key, expression);
   }
+}
+
+/** An expression without what TypeScript puts around it. */
+function withoutTypes(node: SyntaxNode): SyntaxNode {
+  return /^TS.*Expression$/.test(node.type) ? withoutTypes(node["expression"] as SyntaxNode) : node;
+}
+
+/** Whether the property is read of what a call returned, or of a property of that. */
+function followsCall(member: SyntaxNode): boolean {
+  const object = withoutTypes(member["object"] as SyntaxNode);
+  return object.type === "CallExpression" || (object.type === "MemberExpression" && followsCall(object));
 }
 
 function childrenOf(node: SyntaxNode): SyntaxNode[] {

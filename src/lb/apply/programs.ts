@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { defaultOptions, loadBalancerPrograms, Scope, type DataPathOptions } from "../../../programs/index.ts";
 import { encode, type Program } from "../../asm/index.ts";
-import { Errno } from "../../dsl/index.ts";
 import { instructionSetLevel } from "../../loader/index.ts";
+import { Errno } from "../../types/index.ts";
 import { attachOrder, probeDataPath, probeIpv6OnlyBit } from "../host/index.ts";
 import { anyHasFlag, ServiceFlag, type HostState, type Options, type ServiceDefinition } from "../model/index.ts";
 import { optionsText, type BuildIdentity } from "./built-options.ts";
