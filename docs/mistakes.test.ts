@@ -58,7 +58,7 @@ async function outcomes(bodies: readonly string[]): Promise<readonly Outcome[]> 
   }
 }
 
-/** What building the program of a file throws, where it does. */
+/** The error of building a file's program; undefined if it builds. */
 async function buildError(file: string): Promise<{ readonly message: string; readonly line: number } | undefined> {
   const { program } = (await import(pathToFileURL(file).href)) as { program: { build(): unknown } };
   try {

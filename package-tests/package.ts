@@ -57,7 +57,7 @@ contents("only these kinds of files, and no tests", () => {
   );
 });
 
-contents("each source is there as JavaScript and declarations, with maps that lead to it", () => {
+contents("each source is included as JavaScript and declarations, with maps back to it", () => {
   const sources = [...paths].filter((path) => /^(src|programs)\//.test(path));
   assert.ok(sources.length > 300, `${sources.length} sources`);
   for (const source of sources) {
@@ -75,7 +75,7 @@ contents("each source is there as JavaScript and declarations, with maps that le
   assert.is([...paths].filter((path) => path.startsWith("dist/")).length, 4 * sources.length);
 });
 
-contents("what README.md and package.json point to is there", () => {
+contents("the targets of README.md and package.json are included", () => {
   const { bin, exports } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as {
     bin: Record<string, string>;
     exports: Record<string, string | Record<string, string>>;

@@ -26,7 +26,7 @@ export function mayBeService(call: RefusableCall): Condition {
   return bits.value.shr(bit).and(1).ne(0);
 }
 
-/** The service at the address of the call. Where there is none, runs `missing`, which must end the program. */
+/** The service at the address of the call; without one, runs `missing`, which must end the program. */
 export function findService(call: RefusableCall, missing: () => void): Service {
   const { b, maps } = call;
   const { services } = maps;
@@ -64,7 +64,7 @@ export function findService(call: RefusableCall, missing: () => void): Service {
   };
 }
 
-/** Runs `otherwise` where the service at this front end is no longer the one that `revNatIndex` names. */
+/** Runs `otherwise` if the service at this front end no longer has this `revNatIndex`. */
 export function unlessStillService(
   call: AddressCall,
   front: Endpoint & { revNatIndex: Scalar<"u16"> },

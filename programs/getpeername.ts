@@ -1,6 +1,6 @@
 /**
- * Step 4 for getpeername(2): a client that asks whom it is connected to is told
- * the service, not the backend.
+ * Step 4 for getpeername(2): the peer of a connected socket is the service, not
+ * the backend.
  */
 import { cgroup, PROCEED } from "tsbpf";
 import { ipv4Address, ipv6Address, mappedAddress, type Features } from "./call.ts";

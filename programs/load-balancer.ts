@@ -1,6 +1,6 @@
 /**
- * Every program of the load balancer as it is by default, for who wants an object
- * file of them:
+ * Every program of the load balancer with the default options, to make an object
+ * file:
  *
  *     tsbpf build programs/load-balancer.ts -o load-balancer.bpf.o
  */

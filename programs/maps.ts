@@ -50,7 +50,7 @@ export const Scope = {
 
 /** Bits of a service's `flags`. */
 export const ServiceFlag = {
-  /** It is a port of every address of this host. For people who look into the map; no program reads it. */
+  /** A port of every address of this host. For people who look into the map; no program reads it. */
   NODE_PORT: 1,
   /** Sockets that are connected to a backend through it remember so, and are closed when it loses the backend. */
   CLOSE_SOCKETS: 2,
@@ -60,23 +60,22 @@ export const ServiceFlag = {
   SKIP_SELF: 8,
   /** The slots are a Maglev table, and the client's source chooses among them. */
   MAGLEV: 16,
-  /** Its backends are those of this node alone. For people who look into the map, like the next two. */
+  /** Only backends of this node. For people who look into the map, like the next two. */
   LOCAL_SCOPE: 32,
   /** It takes the place of an address that exists, for as long as this node has a backend. */
   LOCAL_REDIRECT: 64,
   /**
    * It is a port of one or all of the host's addresses, for a container's. It
-   * takes no port from processes that bind, as in Kubernetes: with one address
-   * it is not the others' matter, and with all the host's own processes may
-   * still serve who does not come through a balanced socket.
+   * blocks no bind(2), as in Kubernetes: the host's own processes may use the port
+   * on other addresses, and may serve clients without a balanced socket.
    */
   HOST_PORT: 128,
 } as const;
 
-/** How many flows a socket keeps whole: those it used last. A power of two. */
+/** The number of flows that a socket keeps whole, the most recently used. A power of two. */
 export const RECENT_FLOWS = 4;
 
-/** How many older flows of a socket stay in the reverse map. A power of two. With more, the oldest gives way. */
+/** The number of older flows that a socket keeps in the reverse map, a power of two. The oldest is dropped. */
 export const OLDER_FLOWS = 32;
 
 /**
@@ -130,7 +129,7 @@ export const NO_SERVICE = 0;
 export const Counters = struct("lb_counters", {
   /** Connects and datagrams refused because another service took the element during each read. */
   translated: u64,
-  /** Connects and datagrams that were refused for want of a backend. */
+  /** Connects and datagrams refused because the service has no backend. */
   noBackend: u64,
   /** Connects and datagrams that passed through, since their socket is exempt. */
   leftAlone: u64,
@@ -230,7 +229,7 @@ function mapsOf(
     protocol: u8,
   });
 
-  /** A backend by itself: of an older flow, by which its reverse entry is found again. */
+  /** A backend of an older flow, to find the flow's reverse entry. */
   const Peer = struct(`${prefix}_peer`, { address, port: be16 });
 
   /**
@@ -241,7 +240,7 @@ function mapsOf(
     entered: u32,
     /** How many recent flows were ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
     recentCount: u32,
-    /** Likewise of the older ones; 0 as long as there are none. */
+    /** The same count for older flows; 0 while there are none. */
     olderCount: u32,
     recent: arrayOf(Flow, RECENT_FLOWS),
   });

@@ -10,8 +10,8 @@ export interface DataPathOptions {
   readonly rememberStreams: boolean;
   /**
    * A datagram socket's recent flows have entries in the reverse map too, where
-   * other tools look for them. Without, only its older flows are there, which
-   * the programs need.
+   * other tools look for them. If false, only older flows are there; the
+   * programs need these.
    */
   readonly recentInReverseMap: boolean;
   /** Sockets of the IPv6 family are balanced too, to IPv6 addresses and to mapped IPv4 ones. */
@@ -28,14 +28,14 @@ export interface DataPathOptions {
   readonly ipv6OnlyBit: number | undefined;
   /** Some services have `ServiceFlag.CLOSE_SOCKETS`: sockets remember that they are connected through them. */
   readonly trackConnections: boolean;
-  /** Calls are counted by service, and by what became of them. */
+  /** Calls are counted by service and outcome. */
   readonly metrics: boolean;
-  /** Each translation is written to the `events` map, while somebody listens. */
+  /** Each translation is written to the `events` map, while a monitor listens. */
   readonly events: boolean;
   /**
-   * What a call to a service without backends fails with, where the kernel has
-   * `bpf_set_retval`. Unless given, streams get ECONNREFUSED, as from a host on
-   * which nobody listens, and datagrams EHOSTUNREACH.
+   * The error of a call to a service without backends, on kernels with
+   * `bpf_set_retval`. Default: ECONNREFUSED for streams, as from a closed port,
+   * and EHOSTUNREACH for datagrams.
    */
   readonly noBackendErrno: number | undefined;
   /** Only sockets of the host's network namespace are balanced. */

@@ -51,7 +51,7 @@ export class ReplyCall extends AddressCall {
     });
   }
 
-  /** Forgets what is remembered, and leaves the address as it is, where the service is gone or another. */
+  /** Drops the flow and keeps the address if the service is gone or another. */
   dropIfStale(found: ReverseNat): void {
     const drop = () =>
       unlessStillService(this, found, () => {
@@ -72,7 +72,7 @@ export class ReplyCall extends AddressCall {
   }
 }
 
-/** A backend's address gives way to its service's. */
+/** Replaces a backend's address by its service's. */
 export function translateReply(call: ReplyCall): void {
   call.findReverseNat((service) => {
     call.dropIfStale(service);

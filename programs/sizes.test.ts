@@ -10,7 +10,7 @@ if (process.argv.includes("--update")) writeFileSync(page, sizesPage());
 
 const test = suite("docs/programs.md");
 
-test("is what is built now", () => {
+test("matches the current build", () => {
   assert.is(readFileSync(page, "utf8"), sizesPage(), 'run "npm run docs:programs"');
 });
 

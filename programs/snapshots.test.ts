@@ -66,17 +66,17 @@ for (const [file, text] of wanted) {
     while (built[line] === before[line]) line++;
     // The whole difference is for `git diff` to show, once it is written.
     assert.unreachable(
-      `what is built now differs from line ${line + 1} on:\n  built: ${built[line]}\n  kept:  ${before[line]}\n` +
+      `the build differs from line ${line + 1} on:\n  built: ${built[line]}\n  kept:  ${before[line]}\n` +
         'if the change is meant, run "npm run snapshots" and review it with git diff',
     );
   });
 }
 
-test("there are no others", () => {
+test("no other listing is in the folder", () => {
   assert.equal(readdirSync(directory).sort(), [...wanted.keys()].sort(), 'run "npm run snapshots"');
 });
 
-test("what is switched off is not in the bytecode", () => {
+test("disabled options add no bytecode", () => {
   const size = (programs: readonly Program[]) =>
     programs.reduce((sum, { instructions }) => sum + instructions.length, 0);
   assert.ok(size(nothing) < size(everything), `${size(nothing)} instructions against ${size(everything)}`);

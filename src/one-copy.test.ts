@@ -32,7 +32,7 @@ const HOUR = 3600;
 const touch = (path: string, seconds: number): void => utimesSync(path, seconds, seconds);
 const now = Date.now() / 1000;
 
-/** What a process that imports these files, one after the other, writes to standard error. */
+/** The standard error of a process that imports these files in turn. */
 function complaint(directory: string, ...files: readonly string[]): string {
   const script = files.map((file) => `await import(${JSON.stringify(join(directory, file))});`).join("\n");
   const { stderr } = spawnSync(process.execPath, [...TSX, "--input-type=module", "--eval", script], {

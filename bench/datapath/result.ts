@@ -10,6 +10,6 @@ export interface Result {
   readonly measurements: readonly Measurement[];
   /** Flows still remembered after all sockets were closed, at the largest number of services. */
   readonly leftovers: readonly { readonly side: string; readonly entries: number }[];
-  /** What was not measured, and why. */
+  /** Missing measurements, with the reason. */
   readonly notes: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** What the examples share: the command line, the cgroup, the command that runs in it, and the printing. */
+/** Shared by the examples: command line, cgroup, the command to run in it, printing. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";

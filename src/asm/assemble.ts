@@ -16,7 +16,7 @@ import {
   operationOf,
 } from "./opcode.ts";
 
-/** How labels are resolved. */
+/** Options of `assemble`. */
 export interface AssembleOptions {
   /**
    * Whether a jump whose target lies beyond 16 bits may become a `gotol` (Linux 6.6,

@@ -88,7 +88,7 @@ export const BPF_LOAD_ACQ = 0x100;
 /** Linux 6.15. */
 export const BPF_STORE_REL = 0x110;
 
-// What the source field of a 64-bit immediate load says that the number is; 0 is a plain number.
+// The source field of a 64-bit immediate load: the meaning of the number; 0 is a plain number.
 export const BPF_PSEUDO_MAP_FD = 1;
 export const BPF_PSEUDO_MAP_VALUE = 2;
 export const BPF_PSEUDO_BTF_ID = 3;
@@ -96,7 +96,7 @@ export const BPF_PSEUDO_FUNC = 4;
 export const BPF_PSEUDO_MAP_IDX = 5;
 export const BPF_PSEUDO_MAP_IDX_VALUE = 6;
 
-// What the source field of a call says that the immediate is; 0 is a helper's number.
+// The source field of a call: the meaning of the immediate; 0 is a helper's number.
 export const BPF_PSEUDO_CALL = 1;
 export const BPF_PSEUDO_KFUNC_CALL = 2;
 

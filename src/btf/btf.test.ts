@@ -53,7 +53,7 @@ test("a name with a zero byte does not cut the strings", () => {
   assert.is(btf.string(after), "three");
 });
 
-/** What each kind becomes on a kernel that has none of the features. */
+/** Each kind as a kernel without any of the features gets it. */
 const reduced: Readonly<Record<number, BtfType>> = {
   11: {
     kind: "enum",

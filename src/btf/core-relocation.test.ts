@@ -6,7 +6,7 @@ const test = suite("btf: CO-RE");
 
 const member = (name: string, type: number, offset: number, bits = 0): BtfMember => ({ name, type, offset, bits });
 
-/** Two views of the same structs: what a program was compiled with, and what the kernel has. */
+/** Two versions of the same structs: the program's and the kernel's. */
 function sides() {
   const local = new BtfBuilder();
   const target = new BtfBuilder();

@@ -13,7 +13,7 @@ import { BtfError } from "./format.ts";
 import { MAX_DEPTH, resolveType, sizeOf, skipModifiers } from "./resolve.ts";
 import type { BtfMember, BtfType } from "./type.ts";
 
-/** What a record asks for: `enum bpf_core_relo_kind`. */
+/** The question of a record: `enum bpf_core_relo_kind`. */
 export const CoreKind = {
   FIELD_BYTE_OFFSET: 0,
   FIELD_BYTE_SIZE: 1,

@@ -11,7 +11,7 @@ const { MapFlag, MapType, ProgramType, struct, u16, u32, u64, be16, be32, ipv6, 
 
 const test = kernelSuite("btf: the kernel's judgement");
 
-test("takes every kind, in the form for what it knows", () => {
+test("takes every kind, in the form for its features", () => {
   const features = Object.fromEntries(
     Object.entries(btfProbes).map(([feature, probe]) => [feature, isTaken(probe())]),
   ) as unknown as BtfFeatures;

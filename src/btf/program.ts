@@ -21,9 +21,9 @@ export interface ProgramBtf {
   readonly lineInfoRecordSize: typeof LINE_INFO_SIZE;
 }
 
-/** How a program's BTF is made. */
+/** Options of a program's BTF. */
 export interface ProgramBtfOptions {
-  /** What the kernel accepts; everything if absent. */
+  /** Features of the kernel; default: all. */
   readonly features?: BtfFeatures;
   /** Whether line_info carries the text of the lines, read from their files; true if absent. */
   readonly sourceText?: boolean;

@@ -1,4 +1,4 @@
-/** What every command has in common: help, exit codes, errors, and the streams. */
+/** Common to all commands: help, exit codes, errors, streams. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
@@ -183,7 +183,8 @@ test("a full disk is one line of error; a reader that stops early is none", () =
   assert.equal(JSON.parse(shell("tsbpf version --json > /dev/full").stderr), { error: { message, code: "ENOSPC" } });
   // The input is longer than a pipe holds.
   const closed = shell(
-    'for i in $(seq 20000); do echo "r1 = $i"; done > long.s; tsbpf asm long.s | head -1; echo "${PIPESTATUS[@]}"; rm long.s',
+    'for i in $(seq 20000); do echo "r1 = $i"; done > long.s; ' +
+      'tsbpf asm long.s | head -1; echo "${PIPESTATUS[@]}"; rm long.s',
     "/tmp",
   );
   assert.equal(closed, { status: 0, stdout: "b701000001000000\n0 0\n", stderr: "" });
@@ -191,7 +192,7 @@ test("a full disk is one line of error; a reader that stops early is none", () =
   assert.equal([silent.status, silent.stderr], [2, ""]);
 });
 
-/** What bash proposes for the last of the words, for each list of words. */
+/** The completions that bash proposes for the last word of each list. */
 function completions(script: string, lists: readonly (readonly string[])[], cwd: string): string[][] {
   const questions = lists.map(
     (words) =>

@@ -1,4 +1,4 @@
-/** What happens when the reader of the output goes away, or its disk is full. */
+/** Exits quietly when the reader of the output is gone, and with an error when its disk is full. */
 import { fileReason } from "../limited-file.ts";
 import { toJson } from "./output.ts";
 

@@ -38,7 +38,7 @@ export interface Mutable<K extends ScalarKind> {
 }
 
 /**
- * What every program can do, whatever its hook. `R` is what the program may return.
+ * The operations of every program, on any hook. `R` is the type of its result.
  *
  * @example
  * ```ts
@@ -120,7 +120,7 @@ export interface CoreBuilder<R> {
   assembly(items: readonly Item[], ...inputs: readonly (Scalar<ScalarKind> | Constant)[]): Scalar<"u64">;
 }
 
-/** A builder with the core and the helpers named: what a step asks for that programs of any hook may share. */
+/** The core and the named helpers: the builder of steps that programs of several hooks share. */
 export type BuilderWith<H extends HelperMethod = never, R = 1> = CoreBuilder<R> & Pick<Helpers<R>, H>;
 
 /** The builder of a program on a hook. Helpers this hook lacks are typed as errors. */

@@ -26,10 +26,10 @@ type FieldOf<F> =
         : Ipv6
       : never;
 
-/** What every hook on an IPv4 socket address sees. */
+/** The fields of every hook on an IPv4 socket address. */
 export type SockAddr4 = Context<typeof address4>;
 
-/** What every hook on an IPv6 socket address sees. */
+/** The fields of every hook on an IPv6 socket address. */
 export type SockAddr6 = Context<typeof address6>;
 
 const contextPrototype = {};

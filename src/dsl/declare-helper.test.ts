@@ -66,11 +66,11 @@ test("memory that the helper may have written is read again", () => {
   assert.is(world.run(program).returned, 5);
 });
 
-test("what cannot be passed or returned is refused", () => {
+test("unsupported arguments and results are refused", () => {
   const skStorageGet = helper("bpf_sk_lookup_tcp");
   const program = socketFilter("p", (b, ctx) => {
     const tuple = b.zeroed(struct("tuple", { a: u64 }));
-    // @ts-expect-error a result without a schema is no number
+    // @ts-expect-error a result without a schema is not a number
     b.return(skStorageGet(b, ctx, tuple, 8, 0n, 0n));
     return 0;
   });

@@ -18,7 +18,7 @@ import { addressOf, memoryOf, type InMemory } from "./reference.ts";
 import { operandValue, ScalarValue, type Operand, type Scalar } from "./scalar.ts";
 import { callHelper, mapAddress } from "./helpers/call.ts";
 
-/** What a program passes for each kind of argument. */
+/** The TypeScript type of each kind of argument. */
 interface Passed {
   u16: Operand<"u16">;
   u32: Operand<"u32">;

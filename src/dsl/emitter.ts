@@ -78,7 +78,7 @@ export class Emitter {
     if (this.ssa.current.dead) checkReachable(source);
   }
 
-  /** Goes back to the line that called `method`, for what the DSL writes after the program's own callback. */
+  /** Returns to the line that called `method`, for code that the DSL adds after the program's own callback. */
   resume(method: Function): void {
     this.#source = captureSource(method) ?? this.#source;
   }

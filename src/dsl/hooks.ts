@@ -1,4 +1,4 @@
-/** The functions that declare programs, one for each hook, and the types of what they hand over. */
+/** The functions that declare programs, one for each hook, and the types of their parameters. */
 import { hooks, isHook, type Hook } from "../hooks/index.ts";
 import type { BuilderWith } from "./builder.ts";
 import type { Context } from "./context.ts";
@@ -61,7 +61,7 @@ type CommonMethods<D extends AnyDefiner> = {
     : never;
 }[HelperMethod];
 
-/** What programs of every hook of a union may return. */
+/** The return values that all hooks of a union allow. */
 type CommonReturn<D extends AnyDefiner> = (
   D extends AnyDefiner
     ? (result: ReturnOf<D["hook"]>) => void

@@ -13,7 +13,7 @@ import type { ReturnOf } from "./returns.ts";
 import { placeOfCall, withSourceCapture } from "./source.ts";
 import { placeOfResult } from "./usage/check.ts";
 
-/** How a program is built. */
+/** Options of building a program. */
 export interface BuildOptions extends CompileOptions {
   /** Whether each instruction keeps its line of TypeScript; true if absent. */
   readonly sources?: boolean;
@@ -32,10 +32,10 @@ export interface ProgramSource<out T extends string = string> {
   compile(options?: BuildOptions): Program<T>;
 }
 
-/** What a program does: a function that takes the builder and the context, and gives the program's result. */
+/** The body of a program: from builder and context to the program's result. */
 export type ProgramBody<K extends Hook> = (b: Builder<K>, context: Context<K["context"]>) => ReturnOf<K>;
 
-/** What a program may say of itself. */
+/** Options of a program's declaration. */
 export interface ProgramOptions {
   /** Licence for the kernel, which reserves some helpers for GPL-compatible programs. Default: `Dual MIT/GPL`. */
   readonly license?: string;

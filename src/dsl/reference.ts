@@ -66,7 +66,7 @@ type Part<S extends Schema> =
         ? IpAddressField
         : Ref<S>;
 
-/** What sets a value in memory: every field of a struct, every element of an array, or a reference to copy. */
+/** A value to write to memory: every field of a struct, every element of an array, or a reference to copy. */
 export type Init<S extends Schema> =
   S extends ScalarSchema<infer K>
     ? Operand<K>

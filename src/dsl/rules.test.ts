@@ -58,7 +58,7 @@ function built(source: { build(): unknown }): string | undefined {
   }
 }
 
-rules("what follows the rules is accepted", () => {
+rules("code that follows the rules is accepted", () => {
   const error = built(
     cgroup.connect4("good", (b, ctx) => {
       const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort }).orReturn(PROCEED);
@@ -124,7 +124,7 @@ rules("a field that a hook may not see is not there", () => {
   );
 });
 
-rules("a helper that a hook has not is an error that says so", () => {
+rules("a helper that a hook lacks is an error with the reason", () => {
   const error = built(
     cgroup.recvmsg4("p", (b) => {
       // @ts-expect-error bpf_set_retval is not for recvmsg4
@@ -164,7 +164,7 @@ rules("a hook's programs return what it takes", () => {
   xdp(
     "p",
     () =>
-      // @ts-expect-error there is no action 7
+      // @ts-expect-error XDP has no action 7
       7,
   );
   xdp("p", () => XdpAction.PASS);
@@ -242,7 +242,7 @@ rules("keys and values have their map's shape, every field set", () => {
   assert.match(error!, /field port of struct rules_key is not set/);
   const other = built(
     cgroup.connect4("p", (b, ctx) => {
-      // @ts-expect-error zone is no field of the key
+      // @ts-expect-error the key has no field zone
       b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort, zone: 1 });
       return PROCEED;
     }),
@@ -250,7 +250,7 @@ rules("keys and values have their map's shape, every field set", () => {
   assert.match(other!, /struct rules_key has no field zone/);
   const swapped = built(
     cgroup.connect4("p", (b, ctx) => {
-      // @ts-expect-error the port is no address
+      // @ts-expect-error the port is not an address
       b.lookup(counters, { address: ctx.userPort, port: ctx.userPort });
       return PROCEED;
     }),
@@ -272,9 +272,9 @@ rules("maps are used as what they are", () => {
     b.lookup(storage, 0);
     // @ts-expect-error nor a ring buffer
     b.lookup(events, undefined);
-    // @ts-expect-error a hash is no socket storage
+    // @ts-expect-error a hash is not a socket storage
     b.skStorageGet(counters, ctx.sk);
-    // @ts-expect-error the socket is no socket storage's map
+    // @ts-expect-error the socket is not a map
     b.skStorageGet(ctx.sk, storage);
     return PROCEED;
   });
@@ -389,22 +389,22 @@ rules("numbers of different widths do not mix", () => {
 rules("addresses and numbers do not mix", () => {
   cgroup.connect4("p", (b, ctx) => {
     const found = b.lookup(counters, { address: ctx.userIp4, port: ctx.userPort });
-    // @ts-expect-error a lookup's result is no number
+    // @ts-expect-error a lookup's result is not a number
     b.if(ctx.protocol.eq(found), () => {});
     const there = found.orReturn(PROCEED);
     // @ts-expect-error nor is the struct that it found
     b.if(ctx.protocol.eq(there), () => {});
     // @ts-expect-error nor is a pointer of the kernel's
     b.if(ctx.protocol.eq(ctx.sk), () => {});
-    // @ts-expect-error a number is no context
+    // @ts-expect-error a number is not a context
     b.getSocketCookie(ctx.protocol);
-    // @ts-expect-error a number is no socket
+    // @ts-expect-error a number is not a socket
     b.skStorageGet(storage, ctx.protocol);
     return PROCEED;
   });
 });
 
-rules("what was found does not outlive its branch", () => {
+rules("the result of a lookup ends with its branch", () => {
   let kept: Ref<typeof Value> | undefined;
   const error = built(
     cgroup.connect4("p", (b, ctx) => {
@@ -505,7 +505,7 @@ rules("an address that may be of either family is compared and written as a whol
   built(
     cgroup.connect6("p", (b, ctx) => {
       const address = either(ctx.userIp6.v4());
-      // @ts-expect-error a number of 16 bits is no address
+      // @ts-expect-error a number of 16 bits is not an address
       either(ctx.userPort);
       // @ts-expect-error an address has no arithmetic
       void address.and;

@@ -1,4 +1,4 @@
-/** What the type checker says to people, and what it costs. */
+/** The type checker's messages, and its cost. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

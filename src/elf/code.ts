@@ -74,7 +74,7 @@ function readSection(elf: ElfFile, section: Section, context: CodeContext): Muta
     new ElfError(reason, { section: section.name, ...(symbol === undefined ? {} : { symbol }), cause });
   const instructions = new Map<number, Instruction>();
   const faults = new Map<number, ElfError>();
-  /** What is wrong with the section as a whole. */
+  /** The fault of the section as a whole. */
   let broken: ElfError | undefined;
   try {
     let offset = 0;

@@ -14,9 +14,9 @@ const { BPF_ALU, BPF_ALU64, BPF_LDX, BPF_ST, BPF_STX, BPF_X, CALL, classOf, LDDW
 /** The size field of a load or store, by bytes. */
 const sizeBits: Readonly<Record<number, number>> = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 };
 
-/** What takes the place of an instruction, slot for slot, when the target lacks what it refers to. */
+/** The instructions in place of one that refers to something the target lacks, slot for slot. */
 export function missingInstruction(instruction: Instruction, what: string): readonly Instruction[] {
-  // The verifier's log shows the line of what it refuses; the C line alone would not tell what is missing.
+  // The verifier's log shows the source line of the instruction that it refuses: say there what is missing.
   const { file = "", line = 0, column = 0, text = "" } = instruction.source ?? {};
   const missing: Instruction = {
     opcode: CALL,

@@ -1,7 +1,7 @@
 /** A line of the kernel's configuration as the bytes of a C variable (libbpf's `set_kcfg_value_*`). */
 import { resolveType, sizeOf, type Btf } from "../btf/index.ts";
 
-/** What a variable of section `.kconfig` can be, in C. */
+/** The C types of variables in section `.kconfig`. */
 type Kind = "bool" | "tristate" | "char" | "int" | "text";
 
 function kindOf(btf: Btf, id: number): Kind | undefined {

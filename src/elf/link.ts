@@ -9,7 +9,7 @@ import { R_BPF_64_32, R_BPF_64_64, STT_FUNC, STT_OBJECT } from "./format.ts";
 
 const { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, CALL, LDDW } = opcodes;
 
-/** What relocations may point to. */
+/** The targets of relocations. */
 export interface LinkContext {
   /** By section number. */
   readonly code: ReadonlyMap<number, CodeSection>;

@@ -59,7 +59,7 @@ function ownFile(): Uint8Array {
 
 const target = new Btf(new BtfBuilder().encode());
 
-/** Whether the file is taken; what is neither taken nor refused with an ElfError fails the test. */
+/** Whether the file is accepted. Any error but an ElfError fails the test. */
 function taken(bytes: Uint8Array): boolean {
   let object;
   try {

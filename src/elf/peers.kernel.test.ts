@@ -198,7 +198,7 @@ bpftool("bpftool loadall, pinned and attached, redirects a real connection", () 
   ),
 );
 
-bpftool("bpftool shows the same for what our loader loads", () =>
+bpftool("bpftool shows the same for programs from our loader", () =>
   withBpfFileSystem((pins) => {
     using loaded = load([redirect]);
     linux.pinObject(loaded.program("redirect").fd, join(pins, "redirect"));

@@ -14,7 +14,7 @@ import { mapDefinition, type ObjectMap } from "./map-definitions.ts";
 import { sectionMeaning } from "./section-names.ts";
 import { sectionVariables, type SectionVariable } from "./variables.ts";
 
-/** How an object file is read. */
+/** Options of `readObject`. */
 export interface ReadOptions {
   /**
    * The prefix for maps of global variables, to keep those of two files apart:

@@ -19,7 +19,7 @@ import {
 import { placeFunctions, TEXT, type PlacedFunction, type Placement } from "./functions.ts";
 import { mapSections } from "./map-sections.ts";
 
-/** How an object file is written. */
+/** Options of `writeObject`. */
 export interface WriteOptions {
   /** Whether line_info holds the text of the source lines; true if absent. */
   readonly sourceText?: boolean;

@@ -1,4 +1,4 @@
-/** `struct bpf_sock` of linux/bpf.h: a context, and what a context's `sk` points to. */
+/** `struct bpf_sock` of linux/bpf.h: a context, and the target of a context's `sk`. */
 import { readable } from "./hook.ts";
 
 export const BPF_SOCK_SIZE = 80;

@@ -63,7 +63,7 @@ export interface Hook extends ProgramKind {
   readonly returns: readonly number[] | "any";
   /** Families of helper functions that the kernel has for this hook (`src/dsl/helpers`). */
   readonly helpers: readonly string[];
-  /** What its programs attach to. */
+  /** The kind of target for its programs. */
   readonly target: TargetKind;
   /** True where the hook runs inside a system call that a program can make fail. */
   readonly inSystemCall?: true;

@@ -53,7 +53,7 @@ const plain: readonly (readonly [section: string, type: ProgramType, contextType
     ["netfilter", P.NETFILTER, "bpf_nf_ctx", A.NETFILTER],
   ];
 
-/** Names that stand alone or before a `/` and the name of what to attach to. */
+/** Names on their own, or followed by a `/` and the name of the target. */
 const named: typeof plain = [
   ["kprobe", P.KPROBE, "pt_regs"],
   ["kretprobe", P.KPROBE, "pt_regs"],

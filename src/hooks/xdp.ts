@@ -2,7 +2,7 @@ import { AttachType, ProgramType } from "../types/index.ts";
 import { hook, pointer, readable } from "./hook.ts";
 import { packetHelpers } from "./skb.ts";
 
-/** What becomes of a packet that an XDP program has seen (`enum xdp_action`). */
+/** The verdict of an XDP program on a packet (`enum xdp_action`). */
 export const XdpAction = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const;
 export type XdpAction = (typeof XdpAction)[keyof typeof XdpAction];
 

@@ -158,7 +158,7 @@ const expected: Readonly<Record<keyof typeof attrs, Readonly<Record<string, numb
   cgroupLinkInfoStruct: { type: 0, id: 4, prog_id: 8, cgroup_id: 16, attach_type: 24 },
 };
 
-/** How C spells each struct: its type, the prefix of its fields, and fields with another name there. */
+/** Each struct in C: its type, the prefix of its fields, and fields with other names. */
 const inC: Readonly<
   Record<keyof typeof attrs, { type?: string; prefix?: string; names?: Readonly<Record<string, string>> }>
 > = {

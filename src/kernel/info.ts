@@ -7,7 +7,7 @@ import { Errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { addressOf, type NativeStruct } from "./ffi.ts";
 
-/** What the kernel says of a program. */
+/** A program in the kernel. */
 export interface ProgramInfo {
   readonly id: number;
   readonly type: ProgramType;
@@ -33,7 +33,7 @@ export interface ProgramInfo {
   readonly verifiedInstructions: number;
 }
 
-/** What the kernel says of a map. */
+/** A map in the kernel. */
 export interface MapInfo {
   readonly id: number;
   readonly type: MapType;
@@ -50,7 +50,7 @@ export interface MapInfo {
   readonly btfValueTypeId: number;
 }
 
-/** What the kernel says of a link. */
+/** A link in the kernel. */
 export interface LinkInfo {
   readonly id: number;
   /** `enum bpf_link_type`; 3 is a cgroup link. */
@@ -62,7 +62,7 @@ export interface LinkInfo {
   readonly attachType: number | undefined;
 }
 
-/** What the kernel says of a BTF object. */
+/** A BTF object in the kernel. */
 export interface BtfInfo {
   readonly id: number;
   /** Bytes. */

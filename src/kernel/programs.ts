@@ -125,7 +125,7 @@ export interface TestRun {
   readonly dataRoom?: number;
 }
 
-/** What a test run gave. */
+/** The result of a test run. */
 export interface TestRunResult {
   /** The program's return value, unsigned. */
   readonly returnValue: number;

@@ -379,11 +379,7 @@ for (const { family, service, own, other, addresses, backends } of families) {
         assert.is(await ask(container.client, service, family), second);
         await load({ services: [dns({ ...service, backends: [second], skipSelf: true })] });
         assert.is(await ask(container.client, service, family), own);
-        assert.is(
-          await ask(client, service, family),
-          second,
-          "the host has the address too, but is no container of its own",
-        );
+        assert.is(await ask(client, service, family), second, "the host has the address too, but is not a container");
         assert.is(status().services[0]!.skipSelf, true);
         // The same backend, of a service without skipSelf.
         await load({

@@ -75,7 +75,7 @@ test("a node port serves on every host address of its family, and no process can
     assert.is(await bind("udp4", 30053, "0.0.0.0"), "bound");
     const socket = await client.open("udp");
     await socket.connect({ address: "20.0.0.1", port: 30053 });
-    assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED", "nobody is there any more");
+    assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED", "nothing listens any more");
     assert.equal(status().services[0]!.frontEnds, ["100.0.0.1:53"]);
   }));
 

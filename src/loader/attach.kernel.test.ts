@@ -142,7 +142,7 @@ test("a refused program leaves nothing behind", async () => {
   await eventually(() => assert.equal(kernelObjects(new RegExp(`^${unique}`)), { programs: [], maps: [] }));
 });
 
-test("attaching fails where there is no cgroup", () => {
+test("attaching outside a cgroup fails", () => {
   using collection = load([redirect(1, 2)]);
   for (const [cgroup, reason] of [
     ["/nowhere", /no such directory/],

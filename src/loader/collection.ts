@@ -12,7 +12,7 @@ import { kernelFunctionId, relocate } from "./relocate.ts";
 import { openMap, type MapHandle } from "./typed-map.ts";
 import { Rollback } from "./rollback.ts";
 
-/** How `load` creates maps and loads programs. */
+/** Options of `load`. */
 export interface LoadOptions {
   /** Maps to create although no program refers to them. */
   readonly maps?: readonly MapDefinition[];

@@ -39,7 +39,7 @@ export function createDeclaredMap(definition: MapDefinition, kernel: Kernel, wit
     types = acceptedBtf((features) => mapBtf(definition, { features }), `map ${definition.name}`, kernel);
     return create(types);
   } catch (error) {
-    // Refused for its BTF or for another reason: without BTF the kernel tells which.
+    // The kernel may have refused the BTF or something else: a try without BTF gives the reason.
     if (needed || !(error instanceof BpfError)) throw error;
     return create();
   } finally {
@@ -64,7 +64,7 @@ function filled(definition: MapDefinition, kernel: Kernel, fd: Fd): Fd {
   }
 }
 
-/** How an existing map differs from a declaration; empty if it can serve as that map. */
+/** The differences of an existing map from a declaration; empty if it can serve as that map. */
 export function mapDifferences(info: MapInfo, definition: MapDefinition): string[] {
   const points: readonly (readonly [string, number, number])[] = [
     ["type", info.type, definition.type],

@@ -32,7 +32,7 @@ import { LoaderError } from "./error.ts";
 import { checkPinnedMap } from "./map-create.ts";
 import { openMap, type MapHandle } from "./typed-map.ts";
 
-/** What a pin names. */
+/** The kind of object that a pin names. */
 export type PinKind = "maps" | "programs" | "links";
 
 const KINDS: readonly PinKind[] = ["maps", "programs", "links"];

@@ -59,7 +59,7 @@ export class Coverage {
     other.#taken.forEach((count, index) => (this.#taken[index]! += count));
   }
 
-  /** How often an instruction ran, by its index. */
+  /** The number of runs of an instruction, by its index. */
   executions(index: number): number {
     return this.#executed[index] ?? 0;
   }

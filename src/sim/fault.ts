@@ -6,7 +6,7 @@ export class SimulationFault extends Error {
   /** Index of the instruction in the program; an `lddw` counts once. */
   readonly index: number;
   readonly instruction: Instruction;
-  /** What the program did wrong. */
+  /** The program's error. */
   readonly reason: string;
 
   constructor(index: number, instruction: Instruction, reason: string) {

@@ -19,7 +19,7 @@ export interface Environment {
   tailCall(call: HelperCall): TranslatedProgram | undefined;
 }
 
-/** How often each instruction ran and each conditional jump was taken, by index. */
+/** The number of runs of each instruction and of jumps taken, by index. */
 export interface Counters {
   readonly executed: Float64Array;
   readonly taken: Float64Array;

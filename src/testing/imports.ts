@@ -39,7 +39,7 @@ export function importsOf(text: string): Import[] {
 /** A `/` after one of these begins a regular expression; after anything else it divides. */
 const BEFORE_EXPRESSION = /(?:^|[(,=:[!&|?{};+\-*%~^<>]|\b(?:return|typeof|case|in|of|do|else|void|await|yield))\s*$/;
 
-/** What a comment or a literal begins with, or a brace. */
+/** The start of a comment or a literal, or a brace. */
 const TOKEN = /\/\/|\/\*|["'`/{}]/g;
 
 /** The text with the insides of comments, strings, templates and regular expressions as spaces, at the same offsets. */

@@ -36,7 +36,7 @@ const table = (rows: Readonly<Record<string, string>>): string =>
     "",
   ].join("\n");
 
-/** What the check finds in a tree of a few files. */
+/** The findings in a tree of a few files. */
 function findingsIn(files: Readonly<Record<string, string>>): string[] {
   const markdown = table({
     "src/low": "nothing",

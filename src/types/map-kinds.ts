@@ -6,7 +6,7 @@ export type MapOperation = "lookup" | "update" | "delete";
 /** The rules of one type of map, for programs, user space, BTF and the simulator. */
 export interface MapKind {
   readonly type: MapType;
-  /** What programs do by key. Other kinds of maps have helpers of their own. */
+  /** The operations of programs by key. Other kinds of maps have helpers of their own. */
   readonly program: readonly MapOperation[];
   /**
    * The elements as user space has them: under keys that come and go, under
@@ -28,7 +28,7 @@ export interface MapKind {
   readonly numbered?: true;
   /** True where values are maps. */
   readonly ofMaps?: true;
-  /** How the simulator keeps the elements; absent where it cannot. */
+  /** The simulator's storage of elements; absent if the kind is not simulated. */
   readonly simulated?: "hash" | "lru-hash" | "array" | "lpm-trie" | "socket-storage" | "ring-buffer" | "program-array";
   /** Sizes of the smallest map, where they are not 4 bytes of key, 4 of value and one entry. */
   readonly least?: { readonly keySize?: number; readonly valueSize?: number; readonly maxEntries?: number };

@@ -91,7 +91,7 @@ test("IPv4 addresses go there and back", () => {
   );
 });
 
-test("what is no IPv4 address is refused, exactly where Node says so", () => {
+test("text is refused as an IPv4 address exactly where Node refuses it", () => {
   const nearly = list(oneof(integer({ min: 0, max: 300 }).map(String), string({ maxLength: 2 })), {
     minLength: 3,
     maxLength: 5,

@@ -1,4 +1,4 @@
-/** How network namespaces are identified: by the kernel, or else by a program. */
+/** Identities of network namespaces: from the kernel, or else from a program. */
 import { namespaceCookieOf, withSocket } from "../../src/kernel/index.ts";
 import { NamespaceReader } from "../../src/lb/index.ts";
 import { observed, type Case } from "../suite/case.ts";

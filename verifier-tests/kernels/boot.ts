@@ -14,7 +14,7 @@ export interface GuestOptions {
   readonly onMessage: (message: GuestMessage) => void;
 }
 
-/** How a guest ended. */
+/** The end of a guest. */
 export interface GuestEnd {
   /** Why the results are unreliable; absent if the guest completed. */
   readonly failure?: string;

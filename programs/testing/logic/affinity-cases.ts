@@ -82,7 +82,7 @@ export const affinityCases: readonly Case[] = views.flatMap((view) =>
         assert.is(await visit(stage), second);
         assert.is(remembered(stage)[1].port, scheme.backendEndpoint(1).port);
       }),
-      play("a service that has no timeout remembers nobody", async (stage) => {
+      play("a service without a timeout remembers no client", async (stage) => {
         set(stage, [first], 0);
         assert.is(await visit(stage), first);
         assert.equal(

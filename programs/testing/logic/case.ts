@@ -8,20 +8,20 @@ import type { SimulatedStage } from "./simulated-stage.ts";
 import type { Stage, StageSocket } from "./stage.ts";
 import type { Scheme, Switch, View } from "./views.ts";
 
-/** What happens to sockets, and what is to come of it: the same in the simulator and on the kernel. */
+/** A story of sockets with its expected outcome, the same in the simulator and on the kernel. */
 export interface Case {
   readonly name: string;
-  /** What the programs must be built with. */
+  /** Options that the programs must be built with. */
   readonly needs?: readonly Switch[];
-  /** What they must be built without. */
+  /** Options that they must be built without. */
   readonly without?: readonly Switch[];
   readonly play: (stage: Stage) => Promise<void>;
 }
 
-/** One that real sockets cannot play. */
+/** A case that real sockets cannot play. */
 export interface SimulatorCase extends Omit<Case, "play"> {
   readonly whyNotOnTheKernel: string;
-  /** Helpers that do something else than usual; made anew for each play. */
+  /** Replacements of helpers, made anew for each play. */
   readonly helpers?: () => HelperTable;
   readonly play: (stage: SimulatedStage) => Promise<void>;
 }

@@ -10,7 +10,7 @@ const FLOWS = [0, 1, 2, 3] as const;
 const everywhere: readonly Case[] = views.flatMap((view) =>
   view.schemes.flatMap((scheme) =>
     ways.flatMap((way) => {
-      const name = (what: string) => `${view.name}, told apart ${scheme.name}, ${way}: ${what}`;
+      const name = (what: string) => `${view.name}, services by ${scheme.name}, ${way}: ${what}`;
       const play = (what: string, story: (scene: Scene) => Promise<void>): Case => ({
         name: name(what),
         needs: view.needs,

@@ -19,17 +19,14 @@ export const eventCases: readonly Case[] = views.flatMap((view) =>
     const [service, backend] = [scheme.service(0), scheme.backendEndpoint(0)];
     const asked = view.asked(service);
     const play = (what: string, story: (stage: Stage) => Promise<void>): Case => ({
-      name: `${view.name}, told apart ${scheme.name}, events: ${what}`,
+      name: `${view.name}, services by ${scheme.name}, events: ${what}`,
       needs: [...view.needs, "events"],
       async play(stage) {
         stage.checkEvents();
         await story(stage);
       },
     });
-    /**
-     * What is told of a socket that goes to a service's backend, and of one that is shown the service in the backend's
-     * place.
-     */
+    /** Events of a socket that goes to a service's backend, and of one that sees the service in place of it. */
     const about = (stage: Stage, { cookie }: StageSocket, protocol: ServiceProtocol, party: Party = "host") => {
       const { netnsCookie, cgroupIds } = stage.identity(party);
       const common = { cookie, netnsCookie, cgroupId: cgroupIds.at(-1)!, protocol: PROTOCOL[protocol] };
@@ -73,7 +70,7 @@ export const eventCases: readonly Case[] = views.flatMap((view) =>
           stage.checkEvents(...forward(), ...reverse());
         }
       }),
-      play("a connected socket, and whom it is said to be connected to", async (stage) => {
+      play("a connected socket, and its peer", async (stage) => {
         stage.services.set(service, "udp", [scheme.backend(0)], { revNatIndex: INDEX });
         const socket = await stage.socket("udp", view.family);
         const { forward, reverse } = about(stage, socket, "udp");
@@ -107,7 +104,7 @@ export const eventCases: readonly Case[] = views.flatMap((view) =>
           stage.checkEvents(...reverse(i, INDEX + i));
         }
       }),
-      play("a refused call is told of once", async (stage) => {
+      play("a refused call is one event", async (stage) => {
         stage.services.set(service, "tcp", [], { revNatIndex: INDEX });
         const socket = await stage.socket("tcp", view.family);
         assert.is(await errnoOf(socket.connect(asked)), refusal(stage, "streams"));
@@ -123,7 +120,7 @@ export const eventCases: readonly Case[] = views.flatMap((view) =>
         await socket.receive();
         stage.checkEvents(reverse()[0]!);
       }),
-      play("nothing is told of what is no service's, or left alone", async (stage) => {
+      play("neither non-services nor exempt sockets make events", async (stage) => {
         const direct = await stage.socket("udp", view.family);
         await direct.exchange("hello", view.asked(backend));
         stage.services.set(backend, "udp", [scheme.backend(1)], { revNatIndex: INDEX });

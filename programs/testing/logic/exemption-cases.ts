@@ -107,23 +107,19 @@ export const leftAloneCases: readonly Case[] = [
       });
       const cookie = ({ stage }: Hidden, party: Party) => stage.identity(party).netnsCookie;
       return [
-        play(
-          "a service of the host's network namespace is nobody else's",
-          ["hostNamespaceServices"],
-          async (hidden) => {
-            const before = await hidden.open("container");
-            for (const [flags, outcome] of [
-              [0, "service"],
-              [ServiceFlag.HOST_NAMESPACE, "itself"],
-              [0, "service"],
-            ] as const) {
-              hidden.set(flags);
-              assert.is(await hidden.ask("host"), "service");
-              assert.is(await hidden.ask("container"), outcome);
-              assert.is(await hidden.ask("container", before), outcome, "a socket that was there before");
-            }
-          },
-        ),
+        play("a service of the host's network namespace is only there", ["hostNamespaceServices"], async (hidden) => {
+          const before = await hidden.open("container");
+          for (const [flags, outcome] of [
+            [0, "service"],
+            [ServiceFlag.HOST_NAMESPACE, "itself"],
+            [0, "service"],
+          ] as const) {
+            hidden.set(flags);
+            assert.is(await hidden.ask("host"), "service");
+            assert.is(await hidden.ask("container"), outcome);
+            assert.is(await hidden.ask("container", before), outcome, "a socket that was there before");
+          }
+        }),
         play("only the host's network namespace is balanced", ["hostNamespaceOnly"], async (hidden) => {
           hidden.set();
           assert.is(await hidden.ask("host"), "service");
@@ -199,7 +195,7 @@ export const leftAloneCases: readonly Case[] = [
     view.schemes.flatMap((scheme) =>
       ways.flatMap((way) => {
         const play = (what: string, story: (scene: Scene) => Promise<void>): Case => ({
-          name: `${view.name}, told apart ${scheme.name}, ${way}, left alone: ${what}`,
+          name: `${view.name}, services by ${scheme.name}, ${way}, left alone: ${what}`,
           needs: [...view.needs, "optOutNamespaces"],
           async play(stage) {
             const scene = new Scene(stage, view, scheme, way);
@@ -259,13 +255,13 @@ export const leftAloneCases: readonly Case[] = [
 
 const balancingEverybody = { ...defaultOptions, ipv6: true };
 
-/** The same for sockets of which nobody but programs that were built otherwise can have left flows. */
+/** The same for sockets whose flows come from programs built with other options. */
 export const leftAloneSimulatorCases: readonly SimulatorCase[] = views.flatMap((view) =>
   view.schemes.flatMap((scheme) =>
     ways.flatMap((way) =>
       flowCases.map(
         ([what, story]): SimulatorCase => ({
-          name: `${view.name}, told apart ${scheme.name}, ${way}, left alone now, not by the programs before: ${what}`,
+          name: `${view.name}, services by ${scheme.name}, ${way}, left alone now, not by the programs before: ${what}`,
           needs: [...view.needs, "hostNamespaceOnly"],
           whyNotOnTheKernel: "other programs would have to be loaded on the way",
           async play(stage) {

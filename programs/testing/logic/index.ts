@@ -1,4 +1,4 @@
-/** Cases of the load balancer's logic, told once for the simulator and the kernel. */
+/** Cases of the load balancer's logic, shared by the simulator and the kernel. */
 import { builds } from "../builds.ts";
 import { affinityCases } from "./affinity-cases.ts";
 import type { Case, SimulatorCase } from "./case.ts";

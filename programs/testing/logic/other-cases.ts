@@ -149,7 +149,7 @@ const crossedCases: readonly Case[] = [
         for (let i = 0; i < 2; i++)
           assert.equal(await scene.socket.exchange("hello"), { text: scheme.backend(0), ...scene.asked(0) });
         scene.holds(0);
-        // Asked for by who is not connected to it, that address is the other service.
+        // For a socket that is not connected to it, that address is the other service.
         await scene.socket.dissolve();
         assert.equal(await ask(scene.socket, "sendto", scene.direct(0)), {
           text: scheme.backend(5),

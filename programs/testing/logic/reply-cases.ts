@@ -1,4 +1,4 @@
-/** What processes are shown of where datagrams come from and whom they are connected to. */
+/** The senders and peers that processes see. */
 import * as assert from "uvu/assert";
 import type { Endpoint } from "../endpoint.ts";
 import { Scene, type Case } from "./case.ts";
@@ -43,7 +43,7 @@ const everywhere: readonly Case[] = views.flatMap((view) =>
   view.schemes.flatMap((scheme) =>
     places.flatMap(({ where, prepare, seen }) => {
       const play = (what: string, story: (scene: Scene) => Promise<void>): Case => ({
-        name: `${view.name}, told apart ${scheme.name}, ${where}: ${what}`,
+        name: `${view.name}, services by ${scheme.name}, ${where}: ${what}`,
         needs: view.needs,
         async play(stage) {
           const scene = new Scene(stage, view, scheme);

@@ -255,7 +255,7 @@ export class SimulatedClientSocket implements StageSocket {
     this.#stage.world.destroy(this.#socket);
   }
 
-  /** An IPv4 address as this socket is told it. */
+  /** An IPv4 address as this socket sees it. */
   #asSeen({ address, port }: Endpoint): Endpoint {
     return { address: this.#family === 6 && !address.includes(":") ? `${MAPPED}${address}` : address, port };
   }

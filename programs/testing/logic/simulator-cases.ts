@@ -64,7 +64,7 @@ const ofServices = views.flatMap((view) =>
         async play(stage) {
           writeTorn(stage);
           const socket = await stage.socket(protocol, view.family);
-          // It is no service, and nobody listens there.
+          // It is not a service, and nothing listens there.
           assert.is(await errnoOf(turnTo(socket)), protocol === "tcp" ? "ECONNREFUSED" : undefined);
           if (protocol === "udp" && way === "connect") assert.equal(await socket.peer(), asked);
         },
@@ -130,9 +130,7 @@ const ofServices = views.flatMap((view) =>
 const ofReplies = views.flatMap((view) =>
   (["recvmsg", "getpeername"] as const).map(
     (hook): SimulatorCase => ({
-      name:
-        `${view.name}: an empty place among the flows is nobody's, ` +
-        `not even that of port 0 of the unspecified address (${hook})`,
+      name: `${view.name}: an empty flow matches no address, ` + `not even port 0 of the unspecified address (${hook})`,
       needs: view.needs,
       whyNotOnTheKernel: "nothing comes from there",
       async play(stage) {
@@ -150,14 +148,14 @@ const ofReplies = views.flatMap((view) =>
 
 const otherWays = new WeakMap<DataPathOptions, DataPathOptions>();
 
-/** The options with which programs treat recent flows the other way: the same each time, as what is built for them. */
+/** The options for the other treatment of recent flows; one object per set of options, so that builds are shared. */
 function otherWay(options: DataPathOptions): DataPathOptions {
   const found = otherWays.get(options) ?? { ...options, recentInReverseMap: !options.recentInReverseMap };
   otherWays.set(options, found);
   return found;
 }
 
-/** What may happen to a socket's recent flows that programs of one kind have left to those of the other. */
+/** Fates of a socket's recent flows when programs of the other kind take over. */
 const inheritances: readonly { readonly what: string; readonly happen: (scene: Scene) => Promise<void> }[] = [
   { what: "its end", happen: async () => {} },
   {
@@ -258,8 +256,8 @@ const ofOlderFlows = views.flatMap((view) =>
     [true, false].map(
       (inherited): SimulatorCase => ({
         name:
-          `${view.name}, ${way}: no memory for the names of older flows: they are given up, ` +
-          `and leave nothing${inherited ? ", be they of programs that treat the reverse map the other way" : ""}`,
+          `${view.name}, ${way}: out of memory for older flows: they are dropped, ` +
+          `and leave nothing${inherited ? ", even flows of programs with the other treatment" : ""}`,
         needs: view.needs,
         whyNotOnTheKernel: "memory would have to run out",
         helpers: () => ({

@@ -59,7 +59,7 @@ export interface Stage {
   reverseEntries(): string[];
   /** A service's counters are these, those that are 0 left out. */
   checkCounters(address: string, revNatIndex: number, expected: Readonly<Record<string, number>>): void;
-  /** What was told since this was last asked is this, in this order. */
+  /** Checks the events since the last check, in order. */
   checkEvents(...expected: readonly ExpectedEvent[]): void;
   /** Closes every socket that is still open. */
   end(): Promise<void>;

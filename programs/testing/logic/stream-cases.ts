@@ -21,7 +21,7 @@ export const streamCases: readonly Case[] = views.flatMap((view) =>
     const [service, backend] = [scheme.service(0), scheme.backend(0)];
     const [asked, direct] = [view.asked(service), view.asked(scheme.backendEndpoint(0))];
     const play = (what: string, story: (streams: Streams) => Promise<void>): Case => ({
-      name: `${view.name}, told apart ${scheme.name}, streams: ${what}`,
+      name: `${view.name}, services by ${scheme.name}, streams: ${what}`,
       needs: view.needs,
       async play(stage) {
         stage.services.set(service, "tcp", [backend]);
@@ -43,7 +43,7 @@ export const streamCases: readonly Case[] = views.flatMap((view) =>
         assert.equal(await socket.peer(), stage.options.rememberStreams ? asked : direct);
         stage.services.remove(service, "tcp");
         assert.is((await socket.exchange(GET)).text, backend);
-        assert.equal(await socket.peer(), direct, "a service that is gone is nobody's peer");
+        assert.equal(await socket.peer(), direct, "a removed service is not a peer");
       }),
       play("no service: it stays as it is", async ({ stage }) => {
         const socket = await stage.socket("tcp", view.family);

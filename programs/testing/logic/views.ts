@@ -7,13 +7,13 @@ export type Switch = {
   [K in keyof DataPathOptions]: DataPathOptions[K] extends boolean | readonly unknown[] ? K : never;
 }[keyof DataPathOptions];
 
-/** Six services and six backends by number, and what tells them apart. */
+/** Six services and six backends by number, distinguished by addresses or ports. */
 export interface Scheme {
   readonly name: string;
   service(i: number): Endpoint;
   backendEndpoint(i: number): Endpoint;
   backend(i: number): string;
-  /** An address that nobody has, with the port of backend `i`, and beside it in the service filter. */
+  /** An unused address with the port of backend `i`, beside it in the service filter. */
   besideBackend(i: number): Endpoint;
 }
 
@@ -22,9 +22,9 @@ export interface View {
   readonly name: string;
   readonly family: 4 | 6;
   readonly needs: readonly Switch[];
-  /** An address as a process names it and is told it. */
+  /** An address as a process gives it and receives it. */
   asked(endpoint: Endpoint): Endpoint;
-  /** The first tells services and backends apart by their ports, and has as many as there are `PORTS`. */
+  /** The first distinguishes services and backends by port, and has one for each of `PORTS`. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
 }
 

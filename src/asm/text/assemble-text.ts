@@ -4,7 +4,7 @@ import { isLabel, type Instruction } from "../instruction.ts";
 import { BPF_PSEUDO_FUNC, CALL, GOTOL, LDDW } from "../opcode.ts";
 import { parseAssembly, readAssembly } from "./parse.ts";
 
-/** How text is assembled. */
+/** Options of `assembleText`. */
 export interface AssembleTextOptions extends AssembleOptions {
   /** The file's name, for errors. */
   readonly file?: string;

@@ -2,7 +2,7 @@ import { isLabel, type Instruction, type Item } from "../instruction.ts";
 import { LDDW } from "../opcode.ts";
 import { formatInstruction, jumpOffset } from "./print.ts";
 
-/** What a listing shows besides the instructions. */
+/** Options of `formatListing`. */
 export interface ListingOptions {
   /**
    * Names by index of the instruction (an `lddw` counts as one): functions, known labels. Other targets are named `L1`,

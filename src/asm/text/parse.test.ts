@@ -181,7 +181,7 @@ test("llvm-objdump's heading may name any path", () => {
     );
 });
 
-test("what llvm-mc prints can be pasted", () => {
+test("the output of llvm-mc can be pasted", () => {
   assert.is(
     hexOf(`	.text
 	.globl	main

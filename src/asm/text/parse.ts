@@ -5,7 +5,7 @@ import { BPF_PSEUDO_FUNC, LDDW } from "../opcode.ts";
 import { InstructionParser } from "./parse-instruction.ts";
 import { hexDigit, isDigit, Scanner } from "./scanner.ts";
 
-/** How assembly is read. */
+/** Options of `parseAssembly`. */
 export interface ParseOptions {
   /** The file's name, for errors. */
   readonly file?: string;

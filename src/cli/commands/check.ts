@@ -72,8 +72,8 @@ async function programsOf(file: string, { program: names, types, json }: Flags):
   }
   if (types) throw new UsageError("--types is for TypeScript files");
   const { programs, object } = await chosenObjectPrograms(file, names);
-  const told = new Set(object.programs.map(({ unsupported }) => unsupported));
-  for (const error of object.unsupported) if (!told.has(error)) note(error.message, json);
+  const reported = new Set(object.programs.map(({ unsupported }) => unsupported));
+  for (const error of object.unsupported) if (!reported.has(error)) note(error.message, json);
   return programs;
 }
 

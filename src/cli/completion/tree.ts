@@ -1,7 +1,7 @@
 /** The command line as shells complete it. */
 import type { Argument, Command, Option } from "commander";
 
-/** What may stand in the place of a value. */
+/** The candidates for a value. */
 export type Value = Readonly<{ kind: "words"; words: readonly string[] } | { kind: "file" | "directory" | "other" }>;
 
 export interface CompletedOption {
@@ -19,7 +19,7 @@ export interface CompletedCommand {
   readonly summary: string;
   readonly subcommands: readonly CompletedCommand[];
   readonly options: readonly CompletedOption[];
-  /** What its first argument may be; undefined if it takes none. */
+  /** The candidates for its first argument; undefined if it takes none. */
   readonly argument: Value | undefined;
 }
 

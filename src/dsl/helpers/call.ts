@@ -1,4 +1,4 @@
-/** What the families of helpers are made with. */
+/** Support for families of helpers. */
 import { helperNumber, type HelperName } from "../../asm/index.ts";
 import type { Effects, Value, ValueType } from "../../compiler/index.ts";
 import { schemaDifference, type MapDefinition, type Schema } from "../../types/index.ts";

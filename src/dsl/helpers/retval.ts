@@ -7,7 +7,7 @@ import { callHelper, REMOVABLE, wide, type Implementations } from "./call.ts";
 export interface RetvalHelpers {
   /** Sets what the system call returns where a program refuses it: 0 or a negative errno (Linux 5.18). */
   setRetval(value: number | Scalar<"i32"> | Constant<"i32">): void;
-  /** What the system call would return as things stand (Linux 5.18). */
+  /** The current result of the system call (Linux 5.18). */
   getRetval(): Scalar<"i32">;
 }
 

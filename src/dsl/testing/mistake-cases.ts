@@ -7,14 +7,14 @@
  * made from this table.
  */
 export interface MistakeCase {
-  /** What somebody tries to do. */
+  /** The intention. */
   readonly title: string;
   readonly mistake: string;
   /** The right form, which builds. */
   readonly instead: string;
-  /** Part of what the type checker says; absent where it says nothing. */
+  /** Part of the type checker's message; absent if it accepts the code. */
   readonly editor?: string;
-  /** Part of what the build says, where the type checker was not asked; absent where it cannot get so far. */
+  /** Part of the build's message, types unchecked; absent if the build cannot get so far. */
   readonly build?: string;
 }
 

@@ -1,11 +1,11 @@
 /** The text of docs/mistakes.md. */
 import type { MistakeCase } from "./mistake-cases.ts";
 
-/** What happens to a program. */
+/** The fate of a program. */
 export interface Outcome {
-  /** What the type checker says of its file, a line each. */
+  /** The type checker's messages, a line each. */
   readonly editor: readonly string[];
-  /** What building it throws; `line` counts from 1 in the program's body. */
+  /** The error of the build; `line` counts from 1 in the program's body. */
   readonly build: { readonly message: string; readonly line: number } | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What to write in place of TypeScript that cannot decide by a value of the running program. */
+/** Replacements for TypeScript that cannot decide by a value of the running program. */
 
 const methods: Readonly<Record<string, string>> = {
   "===": ".eq(…)",

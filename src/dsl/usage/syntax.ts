@@ -20,7 +20,7 @@ export interface SyntaxTree {
   expressionAt(line: number, column: number): SyntaxNode | undefined;
   /** Every identifier of this name that is read or written as a variable, below a node. */
   references(name: string, scope: SyntaxNode): readonly SyntaxNode[];
-  /** How many return statements a function has, those of functions inside it apart. */
+  /** The number of return statements of a function, without those of inner functions. */
   returns(fn: SyntaxNode): number;
 }
 

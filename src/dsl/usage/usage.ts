@@ -8,9 +8,9 @@
  */
 import type { SyntaxNode, SyntaxTree } from "./syntax.ts";
 
-/** What becomes of the value of an expression. */
+/** The use of an expression's value. */
 export type Usage =
-  /** Nothing is wrong with it, as far as the text tells. */
+  /** Nothing in the text is wrong. */
   | { readonly kind: "fine" }
   /** The function around it returns the value: its caller decides. */
   | { readonly kind: "returned"; readonly optional: boolean }
@@ -19,11 +19,11 @@ export type Usage =
 
 const fine: Usage = { kind: "fine" };
 
-/** How the value has come to where it stands. */
+/** The way of a value to its place in the text. */
 interface Path {
-  /** It may be absent: testing whether it is there is right. */
+  /** The value may be absent, so a test for its presence is right. */
   readonly optional: boolean;
-  /** It stands where it was made, not in a variable. */
+  /** The value is used where it was made, not from a variable. */
   readonly direct: boolean;
 }
 
@@ -131,7 +131,7 @@ function ofVariable(tree: SyntaxTree, declarator: SyntaxNode, path: Path): Usage
   const references = tree
     .references(name, scope)
     .filter((reference) => reference !== id && isVariable(tree, reference));
-  // Declared again further in, or written again: which value it holds is more than the text tells.
+  // Shadowed or reassigned: the text does not say which value it holds.
   if (references.some((reference) => isBinding(tree, reference))) return fine;
   for (const reference of references) {
     const usage = follow(tree, reference, { ...path, direct: false });
@@ -185,8 +185,8 @@ function hasOtherReturns(tree: SyntaxTree, statement: SyntaxNode): boolean {
 /**
  * Whether a statement before the one around `node`, in the same block, ends the
  * program or the round of the loop on every way, by its own text. A function
- * that ends the program is no such statement: which one is called, and whether,
- * is a choice of the building process.
+ * that ends the program does not count: the building process chooses whether to
+ * call it.
  */
 export function followsAnEnd(tree: SyntaxTree, node: SyntaxNode): boolean {
   for (let inner = node, outer = tree.parent(node); outer !== undefined; inner = outer, outer = tree.parent(outer)) {

@@ -69,7 +69,7 @@ if (process.platform !== "linux") {
       await later(30);
       rmSync(directory, { recursive: true });
       other.close();
-      assert.is(await waiting, false, "what is locked is the directory that is there now");
+      assert.is(await waiting, false, "the lock is on the current directory");
     }));
 
   test("runs at once without a directory", async () => {

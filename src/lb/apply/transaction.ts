@@ -1,4 +1,4 @@
-/** Brings programs, maps and services into the kernel, or changes those that are there. */
+/** Creates or changes programs, maps and services in the kernel. */
 import { statSync } from "node:fs";
 import type { DataPathOptions } from "../../../programs/index.ts";
 import { attach, load, openCgroup, PinDirectory, removeObsolete, type MapHandle } from "../../loader/index.ts";
@@ -284,7 +284,7 @@ export function storedDefinitions(state: State): ServiceDefinition[] {
     .filter((service) => service !== undefined);
 }
 
-/** Restores what was there before a transaction that failed. */
+/** Restores the state before a failed transaction. */
 function restore(
   maps: ControlMaps,
   before: ReadonlyMap<AddressFamily, State>,

@@ -72,8 +72,8 @@ export class NamespaceReader implements Disposable {
 
   #cookie(): bigint {
     if (this.#witness === undefined) {
-      const told = withSocket(this.#askKernel);
-      if (told !== undefined) return told;
+      const cookie = withSocket(this.#askKernel);
+      if (cookie !== undefined) return cookie;
       this.#witness = attachWitness();
     }
     return this.#witness.cookie();

@@ -160,7 +160,7 @@ test("a local traffic policy limits the address or the node port; other addresse
   ]);
 });
 
-test("a local redirect has the backends of this node; without any it is no service", () => {
+test("a local redirect has the backends of this node; without any it is not a service", () => {
   const redirect = { address: "169.254.20.10", port: 53, localRedirect: true };
   assert.equal(shown({ ...redirect, backends: BACKENDS }), ["169.254.20.10:53 local_scope local_redirect -> 1"]);
   assert.equal(shown({ ...redirect, backends: BACKENDS.slice(1) }, { name: "other", address: "100.0.0.1", port: 1 }), [
@@ -199,7 +199,7 @@ test("refuses two services with the same address and port", () => {
   assert.is(expanded({ nodePort: 30080 }, { address: "192.0.2.1", port: 30080, protocol: "udp" }).length, 2);
 });
 
-test("the family is that of the addresses, else of the backends", () => {
+test("the addresses decide the family, else the backends", () => {
   assert.is(serviceFamily(service({ address: "fd00::1", backends: [] })), "ipv6");
   assert.is(serviceFamily(service({ hostIP: "fd00::1", backends: [] })), "ipv6");
   assert.is(

@@ -152,14 +152,10 @@ test("a load replaces the programs; the monitor replaces them by variants, and r
     assert.is(status().events, "on");
     await exchange(client);
     const events = monitor.read().map(text);
-    assert.equal(
-      events,
-      [...told, ...told.map((each) => each.replace("dns", "names"))],
-      "nothing that was told before is lost",
-    );
+    assert.equal(events, [...told, ...told.map((each) => each.replace("dns", "names"))], "no earlier event is lost");
     assert.ok(
       status().maps.some(({ name, use }) => name === "affinity" && use!.used === 1),
-      "what the load has built in is there",
+      "the load's own programs are back",
     );
     await monitor.close();
     assert.equal(programIds(status()), plain);

@@ -159,7 +159,7 @@ class Maps {
       .map(([key]) => memberText(key));
   }
 
-  /** Services that no program would look up, for want of their bit in the filter. */
+  /** Services that no program would look up, as the filter lacks their bit. */
   hidden(): string[] {
     return [...this.services.values()]
       .filter(({ key }) => isReachable(key))

@@ -2,7 +2,7 @@ import { encodeContext, type ContextValues } from "./context.ts";
 import { socketLayout } from "./layout.ts";
 import { Region } from "../memory/region.ts";
 
-/** What programs can read of a socket besides its cookie (`struct bpf_sock`). */
+/** The fields of a socket that programs can read, besides its cookie (`struct bpf_sock`). */
 export type SocketFields = Pick<
   ContextValues,
   | "boundDevIf"

@@ -8,7 +8,7 @@ export interface Element {
   readonly values: readonly Region[];
 }
 
-/** What every kind of map needs at creation. Sizes are in bytes. */
+/** The parameters of every kind of map. Sizes are in bytes. */
 export interface StoreShape {
   /** The map's name, for faults. */
   readonly name: string;

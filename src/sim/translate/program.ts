@@ -3,7 +3,7 @@ import * as arithmetic from "../arithmetic.ts";
 import { ProgramCode, type TranslationOptions } from "./code.ts";
 import { translateFunction } from "./function.ts";
 
-/** What every machine has that runs translations; their text names more members of `Machine`, which no type checks. */
+/** Members that every machine for translations has; the translated text uses more, without type checks. */
 export interface RunningMachine {
   /** High half of the last 64-bit result. */
   high: number;

@@ -662,7 +662,8 @@ test("refuses a field that is given twice, in JSON as in YAML", () => {
     ['{"services": [],\n "services": []}', `f:2:2: not YAML: ${twice}"services" is given again`],
     ['services: []\n"services": []', `f:2:1: not YAML: ${twice}"services" is given again`],
     [
-      '{"services": [{"name": "a\\"", "port": 1, "p\\u006frt": 2}],\n"maps": {"slots": 1, "x": {"slots": 2}, "slots": 3}}',
+      '{"services": [{"name": "a\\"", "port": 1, "p\\u006frt": 2}],\n' +
+        '"maps": {"slots": 1, "x": {"slots": 2}, "slots": 3}}',
       `f:1:42: not YAML: ${twice}"port" is given again`,
       `f:2:41: not YAML: ${twice}"slots" is given again`,
     ],
