@@ -1,8 +1,8 @@
-/** The most names in one list. */
+/** The most names in one list of a message. */
 const SHOWN = 20;
 
-/** `a, b, c`; of a long list the first 20 and the number of the others. */
-export function listText(names: readonly string[]): string {
-  const more = names.length - SHOWN;
-  return more > 0 ? `${names.slice(0, SHOWN).join(", ")} and ${more} more` : names.join(", ");
+/** `a, b, c`; of a long list the first and the number of the others: `a, b, and 60 more`. */
+export function listText(items: readonly string[], shown = SHOWN): string {
+  const more = items.length - shown;
+  return items.slice(0, shown).join(", ") + (more > 0 ? `, and ${more.toLocaleString("en-GB")} more` : "");
 }

@@ -1,5 +1,6 @@
 /** The load balancer's state as tables. */
 import type { BackendStatus, MapStatus, ProgramStatus, ServiceStatus, Status } from "../lb/index.ts";
+import { listText } from "./list-text.ts";
 import { colors, count, print, printTable } from "./output.ts";
 
 /** Backends and addresses shown per service. */
@@ -145,7 +146,7 @@ function backendText({ endpoint, weight, state }: BackendStatus): string {
   return remarks.length === 0 ? endpoint : `${endpoint} (${remarks.join(", ")})`;
 }
 
-function listText(items: readonly string[], shown: number): string {
-  const more = items.length - shown;
-  return items.slice(0, shown).join(", ") + (more > 0 ? `, and ${count(more)} more` : "");
+/** Prints what something else has put among the pins, if there is any. */
+export async function printForeignPins(paths: readonly string[]): Promise<void> {
+  if (paths.length > 0) await print(`Not of the load balancer, and left: ${listText(paths)}\n`);
 }

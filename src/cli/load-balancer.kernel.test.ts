@@ -21,6 +21,8 @@ import {
   loadProgram,
   objectIds,
   openDirectory,
+  openPinned,
+  pinObject,
   type ObjectKind,
 } from "../kernel/index.ts";
 import { cgroupRoot } from "../loader/index.ts";
@@ -532,8 +534,86 @@ test("mounts the BPF file system if needed, and reports missing cgroup v2 or pri
     assert.is(powerless.status, 1);
     assert.match(
       powerless.stderr,
-      /error: cannot load BPF programs: .* CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\nhint: run it as root/,
+      /error: cannot load BPF programs and look up loaded ones: this process is not root and lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN\nhint: run it as root \(sudo\), or give it CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN\n/,
     );
+  }));
+
+test("moves to another cgroup, and joins another load balancer, only on request", () =>
+  withPlaces(({ cgroup, pins, config }) =>
+    withCgroup(async (other) => {
+      const file = config(bothProtocols(BACKENDS));
+      const loadOn = (on: string, at: string, ...more: readonly string[]) =>
+        tsbpf("load", "--json", "--config", file, "--cgroup", on, "--pin", at, ...more);
+      const message = ({ status, stdout, stderr }: Outcome) => {
+        assert.equal([status, stdout], [1, ""]);
+        const { error } = JSON.parse(stderr) as { error: { message: string; hint: string } };
+        return [error.message, error.hint];
+      };
+      assert.is((await loadOn(cgroup, pins)).status, 0);
+      const before = snapshot(pins);
+      assert.equal(message(await loadOn(other, pins)), [
+        `cannot load on cgroup ${other}: the load balancer pinned at ${pins} is attached to ${cgroup}`,
+        "move it with --move, or load a second one with --pin and another directory",
+      ]);
+      assert.equal(snapshot(pins), before);
+      assert.is((await loadOn(other, pins, "--move")).status, 0);
+      assert.ok(loadBalancerStatus(pins)!.programs.every((program) => program.cgroup === other));
+      const second = `${pins}-second`;
+      try {
+        const [text, hint] = message(await loadOn(other, second));
+        assert.match(text!, `cannot load on cgroup ${other}: another load balancer is attached there (program `);
+        assert.match(hint!, "--beside");
+        assert.not(existsSync(second));
+        assert.is((await loadOn(other, second, "--beside")).status, 0);
+        assert.is((await loadOn(other, second)).status, 0, "what is attached already is not asked again");
+        assert.ok([pins, second].every((at) => loadBalancerStatus(at)!.programs.every(({ attached }) => attached)));
+      } finally {
+        await unloadLoadBalancer(second, { now: true });
+      }
+    }),
+  ));
+
+test("leaves what others pin among its maps, removes what a killed load left, and says so", () =>
+  withPlaces(async ({ cgroup, pins }) => {
+    await load(BACKENDS, { cgroup, pins });
+    const foreign = [join(pins, "maps/backup"), join(pins, "maps/folder")];
+    const map = openPinned(join(pins, "maps/slots"));
+    pinObject(map, foreign[0]!);
+    mkdirSync(foreign[1]!);
+    pinObject(map, join(pins, "maps/~slots"));
+    map.close();
+    const kept = await load(BACKENDS, { cgroup, pins });
+    assert.equal([kept.programs, kept.foreignPins], ["kept", foreign]);
+    assert.not(existsSync(join(pins, "maps/~slots")));
+    const replaced = await load(BACKENDS, { cgroup, pins }, COUNTING);
+    assert.equal([replaced.programs, replaced.foreignPins], ["replaced", foreign]);
+    assert.match(await done("status", "--pin", pins), `\nNot of the load balancer, and left: ${foreign.join(", ")}\n`);
+    assert.match(
+      await done("unload", "--now", "--pin", pins),
+      `\nNot of the load balancer, and left: ${foreign.join(", ")}\n`,
+    );
+    assert.equal(readdirSync(join(pins, "maps")), ["backup", "folder"]);
+    assert.is((await tsbpf("status", "--pin", pins)).status, 1);
+    for (const path of foreign) rmSync(path, { recursive: true });
+    await unloadLoadBalancer(pins);
+    assert.not(existsSync(pins));
+  }));
+
+test("loads under a profiler, whose signals interrupt the verifier", () =>
+  withPlaces(async ({ cgroup, pins, config }) => {
+    const profiles = mkdtempSync(join(tmpdir(), "tsbpf-test-"));
+    try {
+      const { status, stderr } = await runIn(
+        {},
+        process.execPath,
+        ...["--cpu-prof", "--cpu-prof-interval", "200", "--cpu-prof-dir", profiles],
+        ...[...TSX, CLI, "load", "--config", config(bothProtocols(BACKENDS)), "--cgroup", cgroup, "--pin", pins],
+      );
+      assert.is(status, 0, stderr);
+      assert.ok(readdirSync(profiles).length > 0, "it was profiled");
+    } finally {
+      rmSync(profiles, { recursive: true });
+    }
   }));
 
 /** State that a failed load must not change. */

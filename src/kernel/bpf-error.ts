@@ -36,6 +36,7 @@ export class BpfError extends Error {
 const meanings: Readonly<Record<string, string>> = {
   EPERM: "not permitted",
   ENOENT: "not found",
+  EAGAIN: "interrupted, or temporarily unavailable",
   E2BIG: "too big",
   EACCES: "access denied",
   EBUSY: "busy",
@@ -89,6 +90,7 @@ const hints: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     [Errno.E2BIG]:
       "the program has too many instructions for this user or kernel (1,000,000, or 4,096 without CAP_BPF)",
     [Errno.EACCES]: "the verifier refused the program",
+    [Errno.EAGAIN]: "signals to this process interrupted the verifier five times: run it without a profiler or timer",
   },
   PROG_TEST_RUN: {
     [Errno.ENOTSUPP]: "the kernel cannot test-run this program type: use the simulator, or real sockets",
@@ -117,7 +119,7 @@ const hints: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   LINK_GET_NEXT_ID: BY_ID,
   OBJ_PIN: {
     [Errno.EEXIST]: "this name is already taken by another pin",
-    [Errno.EINVAL]: "the path is not on a BPF file system: mount -t bpf bpf /sys/fs/bpf",
+    [Errno.EINVAL]: "the path is not on a BPF file system: mount -t bpf -o mode=0700 bpf /sys/fs/bpf",
     [Errno.EPERM]: "the path is not on a BPF file system, or privileges are missing",
     [Errno.ENOENT]: "the directory does not exist",
   },

@@ -87,7 +87,7 @@ export function mountBpfFileSystem(directory: string): void {
   );
   if (result < 0)
     throw new BpfError("mount", `BPF file system on ${directory}`, errno, {
-      hint: "mounting needs root: mount -t bpf bpf /sys/fs/bpf",
+      hint: "mounting needs root: mount -t bpf -o mode=0700 bpf /sys/fs/bpf",
     });
 }
 

@@ -8,6 +8,7 @@ import { Errno } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { addressOf } from "./ffi.ts";
 import { raiseMemoryLock } from "./memory-lock.ts";
+import { withoutProfiler } from "./signal-mask.ts";
 import { VerifierError } from "./verifier-error.ts";
 
 export interface ProgramLoad {
@@ -43,7 +44,7 @@ export interface LoadedProgram {
   readonly log: string;
 }
 
-/** A signal interrupts the verifier, which then returns EAGAIN: attempts before giving up. */
+/** A signal interrupts the verifier, which then returns EAGAIN: attempts before giving up, as many as libbpf's. */
 const RETRIES = 5;
 const FIRST_LOG_SIZE = 64 * 1024;
 /** A quarter of the kernel's limit: a longer log helps nobody. */
@@ -80,7 +81,7 @@ export function loadProgram(program: ProgramLoad): LoadedProgram {
 
   const attempt = (log?: Buffer) => {
     for (let tries = 1; ; tries++) {
-      const { result, errno } = tryBpf("BPF_PROG_LOAD", attr, [...referenced, log]);
+      const { result, errno } = withoutProfiler(() => tryBpf("BPF_PROG_LOAD", attr, [...referenced, log]));
       if (result >= 0) return { fd: new Fd(result), errno: 0 };
       if (errno === Errno.EPERM && raiseMemoryLock()) continue;
       if (errno !== Errno.EAGAIN || tries === RETRIES) return { fd: undefined, errno };
@@ -108,7 +109,8 @@ export function loadProgram(program: ProgramLoad): LoadedProgram {
     }
     const log = buffer.toString("utf8", 0, Math.max(buffer.indexOf(0), 0));
     if (fd) return { fd, log };
-    if (log.trim() === "") throw new BpfError("BPF_PROG_LOAD", `program ${program.name}`, errno);
+    if (log.trim() === "" || errno === Errno.EAGAIN)
+      throw new BpfError("BPF_PROG_LOAD", `program ${program.name}`, errno);
     throw new VerifierError(program.name, errno, log, program.instructions);
   }
 }

@@ -11,6 +11,7 @@ interface SyscallNumbers {
   readonly recvfrom: number;
   readonly getsockopt: number;
   readonly setns: number;
+  readonly rt_sigprocmask: number;
 }
 
 /** asm/unistd_64.h and asm-generic/unistd.h. */
@@ -28,6 +29,7 @@ const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = 
     recvfrom: 45,
     getsockopt: 55,
     setns: 308,
+    rt_sigprocmask: 14,
   },
   arm64: {
     bpf: 280,
@@ -42,6 +44,7 @@ const numbers: Readonly<Partial<Record<NodeJS.Architecture, SyscallNumbers>>> = 
     recvfrom: 207,
     getsockopt: 209,
     setns: 268,
+    rt_sigprocmask: 135,
   },
 };
 

@@ -37,6 +37,10 @@ export interface BalancerPlace {
   readonly cgroup?: string | undefined;
   /** A file of the host's network namespace, whose addresses are the host's. Default: this process's namespace. */
   readonly hostNetworkNamespace?: string | undefined;
+  /** Whether a load balancer that these pins keep on another cgroup moves to this one. Default: false, an error. */
+  readonly move?: boolean | undefined;
+  /** Whether to attach beside another load balancer on the cgroup: each call passes both. Default: false, an error. */
+  readonly beside?: boolean | undefined;
 }
 
 /** What `apply` did. */
@@ -197,8 +201,8 @@ export class Balancer implements AsyncDisposable {
   }
 
   #transact(target: (pins: PinDirectory) => Target): Promise<TransactionResult> {
-    const { pins, cgroup = cgroupRoot(), hostNetworkNamespace } = this.#place;
-    return transact({ pins, cgroup, hostNetworkNamespace }, this.#builder, target);
+    const { cgroup = cgroupRoot(), ...place } = this.#place;
+    return transact({ ...place, cgroup }, this.#builder, target);
   }
 
   /** What is loaded, as the target of a transaction; without services if nothing is. */

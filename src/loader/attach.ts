@@ -93,6 +93,12 @@ export function attach<T extends string>(
         }
         return { program, link, how: found ? "replaced" : "attached" };
       });
+      for (const [kind, used] of [
+        ["maps", collection.maps],
+        ["programs", collection.programs],
+        ["links", collection.programs],
+      ] as const)
+        pins?.claim(kind, used.keys());
       const detached = pins && !keepObsolete ? removeObsolete(collection, pins) : [];
       const close = () => attachments.forEach(({ link }) => link.close());
       return { attachments, detached, close, [Symbol.dispose]: close };
@@ -188,6 +194,7 @@ function pinAtomically(pins: PinDirectory, kind: PinKind, name: string, object: 
  * @throws {BpfError}
  */
 export function removeObsolete(collection: Collection, pins: PinDirectory): string[] {
+  pins.removeTemporary();
   const current = (kind: "maps" | "programs") =>
     new Set([...collection[kind].keys()].map((name) => name.replaceAll(".", "_")));
   const programs = current("programs");

@@ -4,19 +4,26 @@
  *
  *     DIRECTORY/maps/NAME  programs/NAME  links/NAME
  *     DIRECTORY/owner      a symbolic link whose target names the owner
+ *
+ * The owner's pins have the sticky bit, and so have the three folders. A pin without it was made by something else,
+ * such as `bpftool map pin`, and is left alone. In a folder without it, which an earlier version made, every pin is
+ * the owner's.
  */
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fileReason } from "../limited-file.ts";
 import {
   BpfError,
   Errno,
@@ -30,6 +37,7 @@ import {
 import type { MapDefinition } from "../types/index.ts";
 import { LoaderError } from "./error.ts";
 import { checkPinnedMap } from "./map-create.ts";
+import { requireTrusted, withoutSymbolicLinks } from "./trusted-directory.ts";
 import { openMap, type MapHandle } from "./typed-map.ts";
 
 /** The kind of object that a pin names. */
@@ -79,16 +87,24 @@ export class PinDirectory {
    * @throws {BpfError} if mounting fails
    */
   static create(directory: string, owner: string, kernel: Kernel = linux): PinDirectory {
-    const path = resolve(directory);
-    if ((path === BPF_FILE_SYSTEM || path.startsWith(`${BPF_FILE_SYSTEM}/`)) && !isBpf(BPF_FILE_SYSTEM, kernel)) {
+    const wanted = resolve(directory);
+    if ((wanted === BPF_FILE_SYSTEM || wanted.startsWith(`${BPF_FILE_SYSTEM}/`)) && !isBpf(BPF_FILE_SYSTEM, kernel)) {
       kernel.mountBpfFileSystem(BPF_FILE_SYSTEM);
     }
-    checkPlace(path, kernel);
-    const existed = existsSync(path);
-    if (existed) checkOwner(path, owner);
-    else mkdirSync(path, { recursive: true, mode: 0o700 });
+    const existing = checkPlace(wanted, kernel);
+    const path = withoutSymbolicLinks(existing, wanted);
+    requireTrusted(realpathSync(existing), path);
+    if (existing === wanted) checkOwner(path, owner);
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      for (const kind of KINDS) mkdirSync(join(path, kind), { recursive: true, mode: 0o700 | MARK });
+    } catch (error) {
+      throw new LoaderError(`cannot make pin directory ${path}: ${fileReason(error)}`, { cause: error });
+    }
+    // Another user may have made a part of it since it was looked at.
+    requireAllTrusted(path);
     if (!isLink(join(path, OWNER))) symlinkSync(owner, join(path, OWNER));
-    for (const kind of KINDS) mkdirSync(join(path, kind), { recursive: true, mode: 0o700 });
+    checkOwner(path, owner);
     return new PinDirectory(path, kernel);
   }
 
@@ -98,9 +114,11 @@ export class PinDirectory {
    * @throws {LoaderError} if it belongs to another owner
    */
   static open(directory: string, owner: string, kernel: Kernel = linux): PinDirectory | undefined {
-    const path = resolve(directory);
-    if (!existsSync(path)) return undefined;
-    checkPlace(path, kernel);
+    const wanted = resolve(directory);
+    if (!existsSync(wanted)) return undefined;
+    checkPlace(wanted, kernel);
+    const path = realpathSync(wanted);
+    requireAllTrusted(path);
     if (readdirSync(path).length === 0) return undefined;
     checkOwner(path, owner);
     return new PinDirectory(path, kernel);
@@ -111,14 +129,51 @@ export class PinDirectory {
     return join(this.directory, kind, name.replaceAll(".", "_"));
   }
 
-  /** The names of all pins of a kind, sorted. */
+  /** The names of the owner's pins of a kind, sorted. */
   names(kind: PinKind): string[] {
+    return this.#entries(kind)
+      .filter(({ isOurs }) => isOurs)
+      .map(({ name }) => name);
+  }
+
+  /** The paths of what something else has put among the pins. It is never removed. */
+  foreign(): string[] {
+    return KINDS.flatMap((kind) =>
+      this.#entries(kind)
+        .filter(({ isOurs }) => !isOurs)
+        .map(({ name }) => join(this.directory, kind, name)),
+    );
+  }
+
+  /** Everything in the folder of a kind but temporary pins, sorted. */
+  #entries(kind: PinKind): { readonly name: string; readonly isOurs: boolean }[] {
     const directory = join(this.directory, kind);
-    return existsSync(directory)
-      ? readdirSync(directory)
-          .filter((name) => !name.startsWith(TEMPORARY))
-          .sort()
-      : [];
+    const folder = lstatSync(directory, { throwIfNoEntry: false });
+    if (folder === undefined) return [];
+    return readdirSync(directory)
+      .filter((name) => !name.startsWith(TEMPORARY))
+      .sort()
+      .flatMap((name) => {
+        const stats = lstatSync(join(directory, name), { throwIfNoEntry: false });
+        if (stats === undefined) return [];
+        return [{ name, isOurs: !stats.isDirectory() && (isMarked(folder.mode) ? isMarked(stats.mode) : true) }];
+      });
+  }
+
+  /** Makes pins the owner's that it uses and something else has made, and those of a folder without marks. */
+  claim(kind: PinKind, used: Iterable<string>): void {
+    const directory = join(this.directory, kind);
+    for (const path of new Set([...used, ...this.names(kind)].map((name) => this.path(kind, name)))) mark(path);
+    mark(directory);
+  }
+
+  /** Removes temporary pins, which a process that was killed has left. */
+  removeTemporary(): void {
+    for (const kind of KINDS) {
+      const directory = join(this.directory, kind);
+      if (!existsSync(directory)) continue;
+      for (const name of readdirSync(directory)) if (name.startsWith(TEMPORARY)) removeFile(join(directory, name));
+    }
   }
 
   /**
@@ -153,7 +208,7 @@ export class PinDirectory {
       return this.#kernel.openPinned(this.path(kind, name));
     } catch (error) {
       if (error instanceof BpfError && error.errno === Errno.ENOENT) return undefined;
-      throw error;
+      throw this.#inTheWay(kind, name) ?? error;
     }
   }
 
@@ -191,15 +246,33 @@ export class PinDirectory {
   /** Pins an object. @throws {BpfError} EEXIST if the name is taken */
   pin(kind: PinKind, name: string, object: Fd): void {
     this.#kernel.pinObject(object, this.path(kind, name));
+    mark(this.path(kind, name));
   }
 
-  /** Pins an object; atomically replaces any earlier pin of that name. @throws {BpfError} */
+  /**
+   * Pins an object; atomically replaces any earlier pin of that name.
+   * @throws {LoaderError} if a directory has that name
+   * @throws {BpfError}
+   */
   replace(kind: PinKind, name: string, object: Fd): void {
     const path = this.path(kind, name);
     const temporary = join(dirname(path), `${TEMPORARY}${name.replaceAll(".", "_")}`);
     removeFile(temporary);
     this.#kernel.pinObject(object, temporary);
-    renameSync(temporary, path);
+    mark(temporary);
+    try {
+      renameSync(temporary, path);
+    } catch (error) {
+      removeFile(temporary);
+      throw this.#inTheWay(kind, name) ?? error;
+    }
+  }
+
+  /** The error for a directory in the place of a pin; undefined if there is none. */
+  #inTheWay(kind: PinKind, name: string): LoaderError | undefined {
+    const path = this.path(kind, name);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
+    return new LoaderError(`cannot use ${path} as a pin: it is a directory`, { hint: `remove it: rmdir ${path}` });
   }
 
   /** Removes a pin; false if there was none. */
@@ -208,7 +281,7 @@ export class PinDirectory {
   }
 
   /**
-   * Detaches every link, then removes all pins and the directory.
+   * Detaches every link, then removes all pins of the owner, and the directory if nothing else is in it.
    * @returns the names of the removed pins
    */
   removeAll(): Record<PinKind, string[]> {
@@ -224,11 +297,10 @@ export class PinDirectory {
 
   /** Removes the directory if it has no pins. */
   removeIfEmpty(): void {
+    this.removeTemporary();
     for (const kind of KINDS) {
       const directory = join(this.directory, kind);
-      if (!existsSync(directory)) continue;
-      for (const name of readdirSync(directory)) if (name.startsWith(TEMPORARY)) removeFile(join(directory, name));
-      if (readdirSync(directory).length > 0) return;
+      if (existsSync(directory) && readdirSync(directory).length > 0) return;
     }
     for (const kind of KINDS) if (existsSync(join(this.directory, kind))) rmdirSync(join(this.directory, kind));
     removeFile(join(this.directory, OWNER));
@@ -270,6 +342,21 @@ export class PinDirectory {
 /** Prefix of temporary pins during a replacement; no object's name begins with it. */
 const TEMPORARY = "~";
 
+/** The sticky bit: see the head of this file. */
+const MARK = 0o1000;
+
+const isMarked = (mode: number): boolean => (mode & MARK) !== 0;
+
+function mark(path: string): void {
+  const { mode } = lstatSync(path);
+  if (!isMarked(mode)) chmodSync(path, (mode & 0o777) | MARK);
+}
+
+/** @throws {LoaderError} if another user can write to the directory, a folder of it, or one above it */
+function requireAllTrusted(path: string): void {
+  for (const part of [path, ...KINDS.map((kind) => join(path, kind))]) if (existsSync(part)) requireTrusted(part, path);
+}
+
 function isBpf(path: string, kernel: Kernel): boolean {
   return existsSync(path) && kernel.isOnFileSystem(path, "bpf");
 }
@@ -288,14 +375,23 @@ function removeFile(path: string): boolean {
   }
 }
 
-function checkPlace(path: string, kernel: Kernel): void {
+/** @returns the nearest existing directory of the path */
+function checkPlace(path: string, kernel: Kernel): string {
   let existing = path;
   while (!existsSync(existing)) existing = dirname(existing);
   if (!lstatSync(existing).isDirectory())
     throw new LoaderError(`cannot use pin directory ${path}: ${existing} is not a directory`);
-  if (isBpf(existing, kernel)) return;
-  throw new LoaderError(`cannot use pin directory ${path}: it is not on a BPF file system`, {
-    hint: `choose a directory below ${BPF_FILE_SYSTEM}, or mount one: mount -t bpf bpf DIRECTORY`,
+  if (!isBpf(existing, kernel))
+    throw new LoaderError(`cannot use pin directory ${path}: it is not on a BPF file system`, {
+      hint: `choose a directory below ${BPF_FILE_SYSTEM}, or mount one: mount -t bpf -o mode=0700 bpf DIRECTORY`,
+    });
+  const dotted = path
+    .slice(existing.length)
+    .split("/")
+    .find((name) => name.includes("."));
+  if (dotted === undefined) return existing;
+  throw new LoaderError(`cannot make pin directory ${path}: a BPF file system takes no name with a dot`, {
+    hint: `write ${dotted.replaceAll(".", "-")} instead of ${dotted}`,
   });
 }
 

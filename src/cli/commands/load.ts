@@ -9,10 +9,10 @@ import {
   type UnreservedPorts,
 } from "../../lb/index.ts";
 import { cgroupRoot } from "../../loader/index.ts";
-import { printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
+import { printForeignPins, printMaps, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { listText } from "../list-text.ts";
 import { jsonOption, pinOption } from "../options.ts";
-import { colors, count, print, printJson } from "../output.ts";
+import { colors, count, note, print, printJson } from "../output.ts";
 import { packageFile } from "../package-file.ts";
 import { uninterrupted } from "../uninterrupted.ts";
 
@@ -20,6 +20,8 @@ interface Options {
   readonly config?: string;
   readonly cgroup?: string;
   readonly pin: string;
+  readonly move?: true;
+  readonly beside?: true;
   readonly json?: true;
 }
 
@@ -43,23 +45,25 @@ export function command(): Command {
     )
     .option("--config <file>", "the services, as YAML (default: the quickstart's, examples/quickstart.yaml)")
     .option("--cgroup <directory>", "balance the processes in this cgroup (default: the root of cgroup v2)")
+    .option("--move", "move the load balancer from the cgroup it is attached to")
+    .option("--beside", "attach beside another load balancer on the cgroup: each call passes both")
     .addOption(pinOption())
     .addOption(jsonOption())
-    .action(async ({ config, cgroup, pin, json }: Options) => {
+    .action(async ({ config, cgroup, pin, move, beside, json }: Options) => {
       const state = await firstState(openSource("file", config ?? packageFile("examples/quickstart.yaml")));
       const result = await uninterrupted(async () => {
-        await using balancer = new Balancer({ pins: pin, cgroup });
+        await using balancer = new Balancer({ pins: pin, cgroup, move, beside });
         const { programs, ...changes } = await balancer.apply(state);
         return { status: balancer.status()!, replaced: programs !== "attached", ...changes };
       });
-      if (result.unreservedPorts !== undefined) warnOfPorts(result.unreservedPorts);
+      if (result.unreservedPorts !== undefined) warnOfPorts(result.unreservedPorts, json);
       if (json) await printJson(result);
       else await report(result, cgroup ?? cgroupRoot(), config === undefined);
     });
 }
 
 async function report(
-  { status, replaced, services, withoutLocalBackends, closedSockets }: LoadResult,
+  { status, replaced, services, withoutLocalBackends, closedSockets, foreignPins }: LoadResult,
   cgroup: string,
   quickstart: boolean,
 ): Promise<void> {
@@ -84,6 +88,7 @@ async function report(
     await print(`Not balanced, for lack of a backend on this node: ${listText(withoutLocalBackends)}\n`);
   if (closedSockets > 0)
     await print(`Closed ${closedSockets === 1 ? "1 socket" : `${count(closedSockets)} sockets`} of removed backends\n`);
+  await printForeignPins(foreignPins);
   const service = status.services.find(
     ({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite",
   );
@@ -92,12 +97,13 @@ async function report(
 }
 
 /** On standard error, since standard output may be JSON. */
-function warnOfPorts({ ports, reason }: UnreservedPorts): void {
-  process.stderr.write(
-    `warning: cannot reserve ports ${ports.join(", ")}: ${reason}\n` +
-      "hint: bind(2) to port 0 fails with EPERM when the kernel chooses a node port; " +
-      "add these ports to net.ipv4.ip_local_reserved_ports\n",
-  );
+function warnOfPorts({ ports, reason }: UnreservedPorts, json: true | undefined): void {
+  const warning = `cannot reserve ports ${ports.join(", ")}: ${reason}`;
+  const hint =
+    "bind(2) to port 0 fails with EPERM when the kernel chooses a node port; " +
+    "add these ports to net.ipv4.ip_local_reserved_ports";
+  if (json) note(`${warning}; ${hint}`, json);
+  else process.stderr.write(`warning: ${warning}\nhint: ${hint}\n`);
 }
 
 /** A shell command that talks to a service. */

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { loadBalancerStatus, nothingLoaded } from "../../lb/index.ts";
 import { CommandError } from "../errors.ts";
-import { printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
+import { printForeignPins, printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, print, printJson } from "../output.ts";
 
@@ -48,6 +48,7 @@ export function command(): Command {
         await print("\n");
         await printOptOut(status.optOut);
         await printMaps(status.maps);
+        await printForeignPins(status.foreignPins);
       }
       if (status.missing.length > 0) {
         throw status.programs.some(({ attached }) => attached)

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { unloadLoadBalancer } from "../../lb/index.ts";
+import { printForeignPins } from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, print, printJson } from "../output.ts";
 import { uninterrupted } from "../uninterrupted.ts";
@@ -22,10 +23,11 @@ export function command(): Command {
     .addOption(jsonOption())
     .action(async ({ pin, now, json }: Options) => {
       const removed = await uninterrupted(() => unloadLoadBalancer(pin, { now }));
-      if (json) return printJson(removed ?? { links: [], programs: [], maps: [] });
+      if (json) return printJson(removed ?? { links: [], programs: [], maps: [], foreignPins: [] });
       if (removed === undefined) return print(`Nothing is loaded at ${pin}\n`);
       const text = (["links", "programs", "maps"] as const).map((kind) => `${removed[kind].length} ${kind}`).join(", ");
       await print(`${colors.green("Unloaded")} from ${pin}: ${text}\n`);
+      await printForeignPins(removed.foreignPins);
       const left = removed.stillReservedPorts;
       if (left !== undefined)
         await print(`Still in net.ipv4.ip_local_reserved_ports: ${left.ports.join(", ")}: ${left.reason}\n`);

@@ -28,6 +28,7 @@ import {
   reservedPortsMap,
   type ControlMaps,
 } from "./maps.ts";
+import { requireAlone, requireSameCgroup, type Permissions } from "./neighbours.ts";
 import { OWNER, pinnedFamilies } from "./pins.ts";
 import type { Build, ProgramBuilder } from "./programs.ts";
 import { readState } from "./read-state.ts";
@@ -35,7 +36,7 @@ import { PortReservation, portsOfHost, type UnreservedPorts } from "./reserve-po
 import { applyPlans, bumpGeneration } from "./write-plans.ts";
 
 /** Where a load balancer is. */
-export interface Place {
+export interface Place extends Permissions {
   /** A cgroup v2 directory. */
   readonly cgroup: string;
   /** A directory on a BPF file system. */
@@ -65,6 +66,8 @@ export interface TransactionResult {
   readonly closedSockets: number;
   /** Node ports and host ports that the kernel may still choose for other sockets; undefined if there are none. */
   readonly unreservedPorts: UnreservedPorts | undefined;
+  /** Paths of what something else has put among the pins. It stays. */
+  readonly foreignPins: readonly string[];
 }
 
 /**
@@ -79,26 +82,21 @@ export interface TransactionResult {
  * @throws {VerifierError} if its verifier refuses a program
  */
 export async function transact(
-  { cgroup, pins: directory, hostNetworkNamespace }: Place,
+  { pins: directory, ...place }: Place,
   builder: ProgramBuilder,
   target: (pins: PinDirectory) => Target,
 ): Promise<TransactionResult> {
-  openCgroup(cgroup).close();
+  openCgroup(place.cgroup).close();
   return exclusively(
     () => PinDirectory.create(directory, OWNER).directory,
     async () => {
       const pins = PinDirectory.create(directory, OWNER);
+      pins.removeTemporary();
       let connectionsBefore: ReadonlyMap<AddressFamily, ConnectionMaps["connections"]> = new Map();
       try {
         const wanted = target(pins);
         connectionsBefore = pinnedConnections(pins);
-        return await change(
-          { cgroup, hostNetworkNamespace },
-          pins,
-          builder.build(wanted.options),
-          wanted,
-          connectionsBefore,
-        );
+        return await change(place, pins, builder.build(wanted.options), wanted, connectionsBefore);
       } finally {
         for (const map of connectionsBefore.values()) map.close();
         // Empty only if nothing was loaded before and nothing is now.
@@ -109,7 +107,7 @@ export async function transact(
 }
 
 async function change(
-  { cgroup, hostNetworkNamespace }: Omit<Place, "pins">,
+  { cgroup, hostNetworkNamespace, ...permissions }: Omit<Place, "pins">,
   pins: PinDirectory,
   build: Build,
   { services, entries, sizes, options }: Target,
@@ -120,7 +118,11 @@ async function change(
   const names = new Set([...build.programs.flatMap(({ maps }) => maps), ...extraMaps].map(({ name }) => name));
   const maxEntries = Object.fromEntries(Object.entries(sizes).filter(([name]) => names.has(name)));
   const fits = isAttached(pins, build, cgroup, names, maxEntries);
-  if (!fits) requireHooks(cgroup, build);
+  if (!fits) {
+    requireHooks(cgroup, build);
+    requireSameCgroup(pins, cgroup, permissions);
+    requireAlone(pins, cgroup, build, permissions);
+  }
   const collection = fits ? undefined : load(build.programs, { pins, maps: extraMaps, maxEntries });
   using opened = new OpenedMaps(collection ?? pins);
   try {
@@ -183,6 +185,7 @@ async function change(
       services: totals([...plans.values()]),
       closedSockets: await closeStaleSockets(connections),
       unreservedPorts: reserved.unreserved,
+      foreignPins: pins.foreign(),
     };
   } finally {
     collection?.close();

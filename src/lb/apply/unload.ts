@@ -10,6 +10,8 @@ export interface UnloadResult {
   readonly links: readonly string[];
   readonly programs: readonly string[];
   readonly maps: readonly string[];
+  /** Paths of what something else has put among the pins. It stays, and so does the directory. */
+  readonly foreignPins: readonly string[];
   /** Ports that are still reserved in the kernel, since it could not be changed; undefined if there are none. */
   readonly stillReservedPorts: UnreservedPorts | undefined;
 }
@@ -53,8 +55,9 @@ export async function unloadLoadBalancer(pins: string, { now }: UnloadOptions = 
         flowsInReverseMap: flowsInReverseMap(storedBuild(opened)),
       });
       const stillReservedPorts = release(opened);
+      const foreignPins = opened.foreign();
       const { programs, maps } = opened.removeAll();
-      return { links: links.sort(), programs, maps, stillReservedPorts };
+      return { links: links.sort(), programs, maps, foreignPins, stillReservedPorts };
     },
   );
 }

@@ -42,6 +42,8 @@ export interface Status {
   readonly missing: readonly string[];
   readonly maps: readonly MapStatus[];
   readonly services: readonly ServiceStatus[];
+  /** Paths of what something else has put among the pins. */
+  readonly foreignPins: readonly string[];
   /** Sockets that are not balanced. */
   readonly optOut: {
     /** Directories; undefined for a cgroup that is gone or not visible to this process. */
@@ -158,6 +160,7 @@ function statusOf(pins: PinDirectory): Status {
     return {
       pins: pins.directory,
       programs,
+      foreignPins: pins.foreign(),
       missing: missingHooks(pins, programs),
       maps: mapStatus(pins),
       services: Array.from(maps, ([family, map]) => serviceStatus(family, map, counters.get(family))).flat(),

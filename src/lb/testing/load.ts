@@ -5,8 +5,8 @@ export interface LoadRequest extends BalancerPlace {
   readonly config: SourceState;
 }
 
-/** Applies a desired state once, as `tsbpf load` does. */
+/** Applies a desired state once, as `tsbpf load` does; moves from cgroup to cgroup, and beside other load balancers. */
 export async function loadOnce({ config, ...place }: LoadRequest): Promise<ApplyResult> {
-  await using balancer = new Balancer(place);
+  await using balancer = new Balancer({ move: true, beside: true, ...place });
   return await balancer.apply(config);
 }
