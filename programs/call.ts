@@ -127,7 +127,7 @@ export class AddressCall extends Call {
 /** A call that may fail with an errno: connect(2) and sendmsg(2). */
 export abstract class RefusableCall extends AddressCall {
   declare readonly b: BuilderWith<CallHelper | "setRetval", 0 | 1>;
-  /** What the call fails with unless the options name another errno. */
+  /** The errno of the call, unless the options name another. */
   protected abstract readonly noBackendErrno: number;
 
   constructor(b: BuilderWith<CallHelper | "setRetval", 0 | 1>, address: SocketAddress, features: Features) {
@@ -169,7 +169,7 @@ export type Counter = keyof Counters["fields"];
 /** When an event is written: before and after each translation, towards the backend and back. */
 export type Moment = "PRE_FORWARD" | "POST_FORWARD" | "PRE_REVERSE" | "POST_REVERSE";
 
-/** What an event is about. */
+/** The subject of an event. */
 export interface EventSubject {
   readonly revNatIndex: Scalar<"u16">;
   readonly translated?: Endpoint;

@@ -5,7 +5,7 @@
 import { be16, ipv6, percpuArray, ringbuf, struct, u16, u32, u64, u8 } from "tsbpf";
 import type { Features, Moment } from "./call.ts";
 
-/** What an event reports. */
+/** The contents of an event. */
 export const EventKind = {
   /** A socket asks for a service. `POST_FORWARD` follows unless the call is refused. */
   PRE_FORWARD: 1,

@@ -76,7 +76,7 @@ export class DatagramCall extends ForwardCall {
   protected readonly connecting: boolean = false;
   #storage: Nullable<SocketFlows, 0 | 1> | undefined;
 
-  /** What the socket remembers; null where it never talked to a service. */
+  /** The socket's flows; null if it never talked to a service. */
   get #flows(): Nullable<SocketFlows, 0 | 1> {
     if (this.#storage === undefined) this.#storage = this.b.skStorageGet(this.maps.flows, this.socket);
     return this.#storage;

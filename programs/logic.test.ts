@@ -21,7 +21,7 @@ function programsFor(options: DataPathOptions): readonly ProgramSource[] {
   return programs;
 }
 
-/** What the cases have covered of each program. */
+/** The coverage of each program by the cases. */
 const covered: { readonly name: string; readonly program: ProgramSource; coverage?: Coverage }[] = [];
 
 for (const [build, options] of playedBuilds) {

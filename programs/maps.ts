@@ -40,7 +40,7 @@ const slotRange = scalar<"u64", { base: number; count: number }>("u64", {
 export const BackendState = { ACTIVE: 0, TERMINATING: 1, QUARANTINED: 2, MAINTENANCE: 3 } as const;
 export type BackendState = (typeof BackendState)[keyof typeof BackendState];
 
-/** Whom an entry of the services map is for. */
+/** The clients that an entry of the services map serves. */
 export const Scope = {
   /** Sockets that connect or send. */
   EVERYWHERE: 0,
@@ -119,13 +119,13 @@ export interface FilterPlace<Word, Bit> {
  */
 export const FILTER_FACTOR = 0x9e37_79b9_7f4a_7c15n;
 
-/** How far the port is shifted up, into the upper bits of the last half of an IPv6 address. */
+/** The shift of the port, into the upper bits of the last half of an IPv6 address. */
 export const FILTER_PORT_SHIFT_IPV6 = 48;
 
-/** The index in the maps of counters for what no service can be named for. */
+/** The index of counters for calls without a service. */
 export const NO_SERVICE = 0;
 
-/** Counts of what became of a service's calls. */
+/** A service's calls by outcome. */
 export const Counters = struct("lb_counters", {
   /** Connects and datagrams refused because another service took the element during each read. */
   translated: u64,
@@ -238,7 +238,7 @@ function mapsOf(
   const SocketFlows = struct(`${prefix}_socket_flows`, {
     /** 0: none of them has ever had an entry in the reverse map. It lies first, beside what the kernel reads itself. */
     entered: u32,
-    /** How many recent flows were ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
+    /** The number of recent flows ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
     recentCount: u32,
     /** The same count for older flows; 0 while there are none. */
     olderCount: u32,

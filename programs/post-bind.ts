@@ -47,7 +47,7 @@ export const postBind6 = (features: Features) =>
     return PROCEED;
   });
 
-/** The hooks on bind(2) run with the kernel's `struct sock` as their context, which begins with `struct sock_common`. */
+/** The hooks on bind(2) get the kernel's `struct sock` as context; it begins with `struct sock_common`. */
 const readKernel = helper("bpf_probe_read_kernel", { arguments: ["memory", "u32", "context"], returns: "i64" });
 
 /** IPV6_V6ONLY is set: no field of `struct bpf_sock` tells, so it is read from the kernel's own struct. */

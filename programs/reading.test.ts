@@ -1,4 +1,4 @@
-/** How much there is to read: each program comes with few files, and none is hidden behind an index. */
+/** The amount to read: each program needs few files, and none is hidden behind an index. */
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -49,7 +49,7 @@ export interface DataPathSetup {
   readonly container?: boolean;
 }
 
-/** How the programs identify a process. */
+/** The identity of a process to the programs. */
 export interface Identity {
   /** The cookie of its network namespace. */
   readonly netnsCookie: bigint;
@@ -127,7 +127,7 @@ export class DataPath {
     return place;
   }
 
-  /** How the programs identify a party's processes. */
+  /** The identity of a party's processes to the programs. */
   identity(party: Party): Identity {
     const { cgroup, networkNamespace } = this.placeOf(party);
     return { netnsCookie: netnsCookie(networkNamespace), cgroupIds: cgroupIds(cgroup) };

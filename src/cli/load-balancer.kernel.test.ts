@@ -345,7 +345,11 @@ ${SIZES.replace("slots: 256", "slots: 1024")}
     const loaded = await done("load", "--config", config(text), "--cgroup", cgroup, "--pin", pins);
     assert.match(
       loaded,
-      /^table +127\.0\.0\.1:8080, 0\.0\.0\.0:8080 +tcp +20\.0\.0\.[12]:80, 20\.0\.0\.[12]:80; chosen by the client's address$/m,
+      new RegExp(
+        String.raw`^table +127\.0\.0\.1:8080, 0\.0\.0\.0:8080 +tcp +` +
+          String.raw`20\.0\.0\.[12]:80, 20\.0\.0\.[12]:80; chosen by the client's address$`,
+        "m",
+      ),
     );
     assert.match(
       loaded,

@@ -43,7 +43,7 @@ export interface BalancerPlace {
   readonly beside?: boolean | undefined;
 }
 
-/** What `apply` did. */
+/** The result of `apply`. */
 export interface ApplyResult extends TransactionResult {
   /** Local redirects without a backend on this node: calls to their addresses pass through. */
   readonly withoutLocalBackends: readonly string[];
@@ -205,7 +205,7 @@ export class Balancer implements AsyncDisposable {
     return transact({ ...place, cgroup }, this.#builder, target);
   }
 
-  /** What is loaded, as the target of a transaction; without services if nothing is. */
+  /** The loaded state, as the target of a transaction; without services if nothing is loaded. */
   #loaded(pins: PinDirectory): Target {
     const names = pins.names("maps");
     // It is pinned last: without it, an interrupted load has left other maps.

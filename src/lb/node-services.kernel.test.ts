@@ -127,7 +127,9 @@ test("a host port serves at each address of the host, or at one, and processes c
     assert.is(await errnoOf(socket.exchange("hello")), "ECONNREFUSED");
   }));
 
-/** Binds each address and prints "bound" or the error's name: arguments are `address port`, with `only` for IPV6_V6ONLY. */
+/**
+ * Binds each address and prints "bound" or the error's name: arguments are `address port`, with `only` for IPV6_V6ONLY.
+ */
 const BIND = `
 import errno, socket, sys
 for text in sys.argv[1:]:

@@ -1,4 +1,4 @@
-/** What open sockets see of a reload. */
+/** The effect of a reload on open sockets. */
 import * as assert from "uvu/assert";
 import { errnoOf, type ClientSocket } from "../../programs/testing/index.ts";
 import { toolSuite } from "../testing/index.ts";

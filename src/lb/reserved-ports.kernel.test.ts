@@ -82,7 +82,7 @@ test("bind to port 0 never meets a node port: they are reserved while they are l
     await load({ services: [host] });
     assert.is(reserved(loaded), "40003,40009,50000-50002");
 
-    // What somebody overwrites is reserved again, and what somebody adds stays.
+    // A reservation that another process overwrites is restored, and ports that it adds stay.
     inside(loaded, () => writeFileSync(`${SETTINGS}/ip_local_reserved_ports`, "50000-50002,60000"));
     await load({ services: [host] });
     assert.is(reserved(loaded), "40009,50000-50002,60000");

@@ -38,7 +38,7 @@ export const affinityCases: readonly Case[] = views.flatMap((view) =>
       needs: [...view.needs, "affinity"],
       play: story,
     });
-    /** Whom the client keeps, with when it was there last. */
+    /** The client's backend, and the time of its last use. */
     const remembered = (stage: Stage) => {
       const entries = [...stage.open(mapsFor(scheme.service(0).address).affinity)].filter(
         ([{ revNatIndex }]) => revNatIndex === INDEX,

@@ -35,7 +35,7 @@ export function isFor(
   return needs.every(isOn) && !without.some(isOn);
 }
 
-/** How a datagram socket turns to a service: with each datagram, or by connecting. */
+/** The way of a datagram socket to a service: with each datagram, or by connecting. */
 export const ways = ["sendto", "connect"] as const;
 export type Way = (typeof ways)[number];
 
@@ -147,6 +147,6 @@ export class Scene {
 /** A service by its number, whose backend has the same; or with the numbers of another backend and index. */
 type ExpectedFlow = number | readonly [service: number, backend: number, revNatIndex?: number];
 
-/** What a call to a service without a usable backend fails with. */
+/** The error of a call to a service without a usable backend. */
 export const refusal = ({ options }: Stage, sockets: "streams" | "datagrams"): string =>
   options.setRetval ? { streams: "ECONNREFUSED", datagrams: "EHOSTUNREACH" }[sockets] : "EPERM";

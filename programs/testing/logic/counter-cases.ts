@@ -1,4 +1,4 @@
-/** What is counted besides calls. */
+/** Counters other than those of calls. */
 import { NO_SERVICE } from "../../index.ts";
 import { mapsFor } from "../service-table.ts";
 import { Scene, type Case } from "./case.ts";

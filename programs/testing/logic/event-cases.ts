@@ -110,7 +110,7 @@ export const eventCases: readonly Case[] = views.flatMap((view) =>
         assert.is(await errnoOf(socket.connect(asked)), refusal(stage, "streams"));
         stage.checkEvents(about(stage, socket, "tcp").forward()[0]!);
       }),
-      play("an answer whose service is no more is told of once", async (stage) => {
+      play("a reply of a removed service is one event", async (stage) => {
         stage.services.set(service, "udp", [scheme.backend(0)], { revNatIndex: INDEX });
         const socket = await stage.socket("udp", view.family);
         await socket.send("hello", asked);

@@ -6,7 +6,7 @@ import { views } from "./views.ts";
 
 const FLOWS = [0, 1, 2, 3] as const;
 
-/** What may have happened to a service when something comes from its backend. */
+/** Changes to a service before a datagram from its backend arrives. */
 const changes = [
   { what: "nothing has changed", change: () => {}, stays: true },
   { what: "something has changed elsewhere", change: ({ stage }: Scene) => stage.services.announce(), stays: true },

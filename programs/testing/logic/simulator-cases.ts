@@ -1,4 +1,4 @@
-/** What cannot be brought about with real sockets, or not be seen of them. */
+/** Cases that real sockets cannot cause or show. */
 import * as assert from "uvu/assert";
 import { builtInHelpers, type HelperTable, type WorldHelper } from "tsbpf/sim";
 import { connected, maps4, maps6, ServiceFlag, type DataPathOptions } from "../../index.ts";
@@ -70,7 +70,7 @@ const ofServices = views.flatMap((view) =>
         },
       },
       {
-        name: name("no memory for what the socket is to remember: it goes to the backend, and leaves nothing"),
+        name: name("out of memory for the socket's flow: it goes to the backend, and leaves nothing"),
         needs: view.needs,
         whyNotOnTheKernel: "memory would have to run out",
         helpers: () => ({ bpf_sk_storage_get: () => undefined }),

@@ -6,7 +6,7 @@ import { endpointText, type Endpoint } from "../endpoint.ts";
 import type { MapOpener, ServiceTable } from "../service-table.ts";
 import type { ClientSocket, SocketKind } from "../socket-client.ts";
 
-/** What a case does with a socket: system calls, whose results it is told. */
+/** The system calls of a case on a socket. */
 export type StageSocket = Pick<
   ClientSocket,
   "cookie" | "connect" | "dissolve" | "send" | "receive" | "exchange" | "peer" | "becomeIpv4" | "bind" | "close"
@@ -41,14 +41,14 @@ export function eventsAsExpected(events: readonly Infer<typeof Event>[]): Expect
  * sockets that run into them. One stage is the simulator, the other the kernel.
  */
 export interface Stage {
-  /** What the programs are built for. */
+  /** The options of the programs. */
   readonly options: DataPathOptions;
   readonly services: ServiceTable;
   /** The programs' maps. */
   readonly open: MapOpener;
   /** A socket of a party: of the host unless another is given. */
   socket(kind: SocketKind, family: 4 | 6, party?: Party): Promise<StageSocket>;
-  /** Who a party's processes are to the programs. */
+  /** The identity of a party's processes to the programs. */
   identity(party: Party): Identity;
   /**
    * A socket's flows without entries in the reverse maps, in the form of `reverseEntries`; undefined if they cannot be

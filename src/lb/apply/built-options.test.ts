@@ -5,7 +5,7 @@ import { builds } from "../../../programs/testing/builds.ts";
 import { optionsFrom, optionsText } from "./built-options.ts";
 import { MAX_OPTIONS_BYTES } from "./maps.ts";
 
-const test = suite("what programs are built for, as text");
+const test = suite("the options of programs, as text");
 
 test("every build's options are read as written, and fit", () => {
   for (const options of [

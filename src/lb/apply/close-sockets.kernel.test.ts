@@ -270,7 +270,7 @@ for (const [what, count] of [
     assert.is(await closeSockets(dataPath), 1);
     assert.is(await errnoOf(socket.receive()), "ECONNABORTED");
     assert.is(await answers(direct, "tcp"), BACKENDS[0]);
-    assert.is(connectionCount(dataPath), 0, "what no socket has is not looked for again");
+    assert.is(connectionCount(dataPath), 0, "connections without a socket are not looked for again");
   });
 }
 

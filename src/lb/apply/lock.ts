@@ -3,7 +3,7 @@ import { fstatSync, statSync } from "node:fs";
 import { openDirectory, tryLock } from "../../kernel/index.ts";
 import { LoadBalancerError } from "../model/index.ts";
 
-/** How long to wait for the lock, and between attempts, in milliseconds. */
+/** Waiting time for the lock, and between attempts, in milliseconds. */
 const PATIENCE = 30_000;
 const PAUSE = 20;
 

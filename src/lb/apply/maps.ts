@@ -87,7 +87,7 @@ export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefiniti
 /** The most bytes of a build as text. */
 export const MAX_OPTIONS_BYTES = 4096;
 
-/** What the programs were built for, as JSON: versions add and drop options without changing the map. */
+/** The options that the programs were built for, as JSON: versions add and drop options without changing the map. */
 export const builtOptions = array("options", {
   value: struct("lb_options", { json: text(MAX_OPTIONS_BYTES) }),
   maxEntries: 1,

@@ -19,7 +19,7 @@ export class ProgramBuilder {
   #ipv6Only: { readonly bit: number | undefined } | undefined;
   #last: Build | undefined;
 
-  /** What the running kernel offers; probed once. @throws {BpfError} */
+  /** The running kernel's features, probed once. @throws {BpfError} */
   get features(): ReturnType<typeof probeDataPath> {
     return (this.#features ??= probeDataPath());
   }
@@ -53,7 +53,7 @@ function digestOf(programs: readonly Program[]): string {
   return hash.digest("base64url");
 }
 
-/** What the data path needs: the kernel's features, the options, and what the services use. */
+/** Inputs of the data path: the kernel's features, the options, the features that services use. */
 export function dataPathOptions(
   options: Options,
   services: readonly ServiceDefinition[],

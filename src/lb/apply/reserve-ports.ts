@@ -71,7 +71,7 @@ export class PortReservation {
     releasePorts(this.#map, (port) => !wanted.has(port));
   }
 
-  /** What was reserved where another network namespace counted as the host's. */
+  /** Ports reserved for another network namespace as the host's. */
   #releaseElsewhere(netnsCookie: bigint): void {
     releasePorts(this.#map, (_, cookie) => cookie !== netnsCookie);
   }

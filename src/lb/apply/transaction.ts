@@ -45,7 +45,7 @@ export interface Place extends Permissions {
   readonly hostNetworkNamespace?: string | undefined;
 }
 
-/** What is to be in the kernel. */
+/** The target state of the kernel. */
 export interface Target {
   readonly options: DataPathOptions;
   readonly services: readonly ServiceDefinition[];
@@ -55,7 +55,7 @@ export interface Target {
   readonly sizes: Readonly<Record<string, number>>;
 }
 
-/** What a transaction did. */
+/** The result of a transaction. */
 export interface TransactionResult {
   /**
    * `attached`: no program was attached to this cgroup before. `replaced`:

@@ -5,7 +5,7 @@ import { builtOptions, reservedPortsMap } from "./maps.ts";
 import { OWNER } from "./pins.ts";
 import { releasePorts, type UnreservedPorts } from "./reserve-ports.ts";
 
-/** What was removed, by name. */
+/** The removed objects, by name. */
 export interface UnloadResult {
   readonly links: readonly string[];
   readonly programs: readonly string[];
@@ -16,7 +16,7 @@ export interface UnloadResult {
   readonly stillReservedPorts: UnreservedPorts | undefined;
 }
 
-/** How to unload. */
+/** Options of unloading. */
 export interface UnloadOptions {
   /** Skips the grace for answers in flight: they come from the backend's address. Default: false. */
   readonly now?: boolean | undefined;

@@ -31,7 +31,7 @@ export function attachOrder(attachType: number | undefined): number {
   return index < 0 ? order.length : index;
 }
 
-/** What a hook's program does; undefined for a hook that the load balancer does not use. */
+/** The purpose of a hook's program; undefined for a hook that the load balancer does not use. */
 export function roleOf(attachType: number | undefined): HookRole | undefined {
   return (Object.keys(roles) as HookRole[]).find((role) =>
     roles[role].some(({ expectedAttachType }) => expectedAttachType === attachType),

@@ -1,4 +1,4 @@
-/** What the load balancer reads of its host: network namespaces, cgroups, hooks, addresses. */
+/** The host as the load balancer sees it: network namespaces, cgroups, hooks, addresses. */
 export { hostAddresses } from "./addresses.ts";
 export { cgroupPath, ownCgroup } from "./cgroup-path.ts";
 export { attachOrder, checkHooks, hookText, roleOf } from "./hooks.ts";

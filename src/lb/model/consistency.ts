@@ -34,7 +34,7 @@ export interface CheckedService extends Partial<Omit<Service, "externalAddresses
   readonly invalid?: ReadonlySet<string> | undefined;
 }
 
-/** What is to be checked. A service that is undefined is skipped; its index still counts. */
+/** The input of the checks. An undefined service is skipped; its index still counts. */
 export interface CheckedState extends Pick<DesiredState, "node" | "options" | "maps"> {
   readonly services: readonly (CheckedService | undefined)[];
 }

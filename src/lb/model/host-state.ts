@@ -1,4 +1,4 @@
-/** What the load balancer knows of its host. */
+/** The host as the load balancer knows it. */
 
 /** A network namespace. */
 export interface NetworkNamespace {

@@ -92,7 +92,7 @@ export interface Service {
   readonly localRedirect?: boolean | undefined;
   /** Empty: calls to the service are refused. */
   readonly backends: readonly Backend[];
-  /** How a backend is selected. Default: `random`. */
+  /** The selection of backends. Default: `random`. */
   readonly algorithm?: "random" | "maglev" | undefined;
   /** Session affinity in seconds: a client keeps its backend that long. Default: 0, no affinity. */
   readonly affinityTimeout?: number | undefined;

@@ -1,4 +1,4 @@
-/** How many slots a service's backends take. */
+/** The number of slots for a service's backends. */
 import type { BackendDefinition } from "./service.ts";
 
 /** The most slots of one service. Weights far apart take many: 1 beside 1,000 takes 1,001. */

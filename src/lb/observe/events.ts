@@ -37,7 +37,7 @@ export interface TranslationEvent {
   readonly netnsCookie: bigint;
   /** The destination that the process named, or the source of a reply: `100.0.0.1:80`, `[fd00::1]:80`. */
   readonly original: string;
-  /** What replaced it; undefined in `pre-` events. */
+  /** The address in its place; undefined in `pre-` events. */
   readonly translated: string | undefined;
 }
 

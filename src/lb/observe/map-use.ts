@@ -1,4 +1,4 @@
-/** How full maps are. */
+/** The use of maps. */
 import { kernelElementCount, type PinDirectory, type TypedMap } from "../../loader/index.ts";
 import { mapKind } from "../../types/index.ts";
 import { familyMaps, loadBalancerMaps } from "../apply/index.ts";
@@ -15,13 +15,13 @@ export interface MapUse {
   readonly countedBy: "kernel" | "walk" | "services";
 }
 
-/** How full a hash map is. @throws {BpfError} */
+/** The use of a hash map. @throws {BpfError} */
 function mapUse(map: TypedMap<unknown, unknown>): MapUse {
   const used = kernelElementCount(map.definition, map.fd);
   return used === undefined ? { used: map.count(), countedBy: "walk" } : { used, countedBy: "kernel" };
 }
 
-/** How many slots the services have, each row once. */
+/** The number of slots of all services, each range once. */
 function slotUse(services: Iterable<{ readonly range: Range }>): MapUse {
   const rows = new Map(Array.from(services, ({ range }) => [range.base, range.count]));
   return { used: [...rows.values()].reduce((sum, count) => sum + count, 0), countedBy: "services" };

@@ -35,7 +35,7 @@ export interface ServiceMetrics {
   readonly counters: CounterTotals;
 }
 
-/** How full a map is. */
+/** The use of a map. */
 export interface MapMetrics extends MapUse {
   readonly name: string;
   readonly maxEntries: number;

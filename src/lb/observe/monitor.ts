@@ -32,7 +32,7 @@ import { translationEvent, type TranslationEvent } from "./events.ts";
 import { emitsEvents, listenersDirectory } from "./listening.ts";
 import { serviceNames } from "./service-names.ts";
 
-/** How long to try for the lock, in milliseconds: `status` holds it for an instant. */
+/** Waiting time for the lock, in milliseconds: `status` holds it briefly. */
 const PATIENCE = 500;
 const PAUSE = 20;
 
@@ -46,7 +46,7 @@ interface Listening {
   readonly reader: RingBufferReader<Infer<typeof events.value>>;
 }
 
-/** What `check` found. */
+/** The result of `check`. */
 export type MonitorState =
   /** The programs are in place. */
   | "listening"

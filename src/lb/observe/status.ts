@@ -1,4 +1,4 @@
-/** What is loaded, read from the kernel. */
+/** The loaded state, read from the kernel. */
 import { loadBalancerPrograms, NO_SERVICE, optOutCgroups, optOutNamespaces } from "../../../programs/index.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
@@ -105,7 +105,7 @@ export interface ServiceStatus {
   /** `tcp`, `udp`, `udplite`, or a number. */
   readonly protocol: string;
   readonly revNatIndex: number;
-  /** How a backend is selected for a new flow. */
+  /** The selection of a backend for a new flow. */
   readonly algorithm: "random" | "maglev";
   /** Session affinity in seconds; 0: none. */
   readonly affinityTimeout: number;

@@ -1,4 +1,4 @@
-/** What the maps hold of a service's backends. */
+/** A service's backends as the maps hold them. */
 import { backendsForNewFlows, backendStates, slotCounts, type BackendDefinition } from "../model/index.ts";
 import { maglevTable } from "./maglev.ts";
 import type { Member, Setting, SlotValue } from "./state.ts";
@@ -26,7 +26,7 @@ export function membersOf(backends: readonly BackendDefinition[], revNatIndex: n
     .map(({ address, port, state }) => [{ address, port, revNatIndex }, backendStates[state]]);
 }
 
-/** What slots and members do not show: states without slots, and weights that are not in lowest terms. */
+/** Backends that slots and members do not show: states without slots, and weights that are not in lowest terms. */
 export function settingsOf(backends: readonly BackendDefinition[], revNatIndex: number): Setting[] {
   return backends
     .filter(({ state, weight }) => weight !== 1 || state === "quarantined" || state === "maintenance")

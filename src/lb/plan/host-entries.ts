@@ -1,4 +1,4 @@
-/** What maps hold of the host: opt-outs, Maglev sources, and backends that call their own service. */
+/** Map entries for the host: opt-outs, Maglev sources, and backends that call their own service. */
 import { isIPv4 } from "node:net";
 import { maps4, maps6, optOutCgroups, optOutNamespaces, sources } from "../../../programs/index.ts";
 import type { Infer, MapDefinition } from "../../types/index.ts";

@@ -704,7 +704,7 @@ test("repairs the filter, whatever a killed command left there", () => {
   ];
   const maps = loaded(10, wanted);
   const { word, bit } = filterPlace(frontEnd(1));
-  assert.equal([...maps.filter], [[word, 1n << BigInt(bit)]], "what only takes a port for bind(2) is not in it");
+  assert.equal([...maps.filter], [[word, 1n << BigInt(bit)]], "entries that only block bind(2) are not in it");
   const other = (word + 1) % 1024;
   maps.filter.set(word, 0b11n << BigInt(bit === 0 ? 1 : 0)).set(other, 5n);
   const plan = planServices(maps.state(), wanted);
@@ -792,7 +792,7 @@ test("after every single write, each service is entirely old or entirely new", (
             [...maps.state().filter].filter(([, bits]) => bits !== 0n).sort(([a], [b]) => a - b),
             [...filterWords(wanted.flatMap(({ frontEnds }) => frontEnds))].sort(([a], [b]) => a - b),
           );
-          assert.is(maps.members.size, fresh.members.size, "those that were removed are gone");
+          assert.is(maps.members.size, fresh.members.size, "removed members are gone");
           const byName = (definitions: readonly ServiceDefinition[]) =>
             definitions
               .map((definition) =>

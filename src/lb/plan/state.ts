@@ -1,4 +1,4 @@
-/** What the maps of one address family hold, and the services that follow from it. */
+/** The contents of one address family's maps, and the services that follow from them. */
 import type { backends, services, slots } from "../../../programs/index.ts";
 import type { Infer } from "../../types/index.ts";
 import {
@@ -16,7 +16,7 @@ export type SlotValue = Infer<(typeof slots)["value"]>;
 export type MemberKey = Infer<(typeof backends)["key"]>;
 /** A backend that existing flows of a service may keep: an element of the backends map. */
 export type Member = readonly [key: MemberKey, state: Infer<(typeof backends)["value"]>];
-/** What the programs' own maps do not show of a backend. */
+/** Facts about a backend that the programs' own maps lack. */
 export type Setting = readonly [key: MemberKey, value: { readonly weight: number; readonly state: number }];
 
 /** One address of a service, as stored. */

@@ -5,7 +5,7 @@ import type { Position, SourceDocument } from "./document.ts";
 export interface ConfigProblem extends Position {
   /** `services[0].port`; empty for the whole file. */
   readonly field: string;
-  /** What was expected, and what was found. */
+  /** The expectation, and what was found. */
   readonly message: string;
 }
 
