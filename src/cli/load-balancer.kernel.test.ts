@@ -538,7 +538,10 @@ test("mounts the BPF file system if needed, and reports missing cgroup v2 or pri
     assert.is(powerless.status, 1);
     assert.match(
       powerless.stderr,
-      /error: cannot load BPF programs and look up loaded ones: this process is not root and lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN\nhint: run it as root \(sudo\), or give it CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN\n/,
+      new RegExp(
+        String.raw`error: cannot load BPF programs and look up loaded ones: ` +
+          String.raw`this process is not root and lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN\nhint: run it as root \(sudo\), or give it CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN\n`,
+      ),
     );
   }));
 
