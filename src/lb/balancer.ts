@@ -41,6 +41,8 @@ export interface BalancerPlace {
   readonly move?: boolean | undefined;
   /** Whether to attach beside another load balancer on the cgroup: each call passes both. Default: false, an error. */
   readonly beside?: boolean | undefined;
+  /** Called at each step of a change, with words for people: `verifying the programs`. */
+  readonly onStep?: ((text: string) => void) | undefined;
 }
 
 /** The result of `apply`. */
@@ -142,6 +144,7 @@ export class Balancer implements AsyncDisposable {
       const desired = completeState(state);
       requireConsistency(desired);
       const { hostNetworkNamespace } = this.#place;
+      this.#place.onStep?.("planning the services");
       const services = expandServices(desired, addressesOf(hostNetworkNamespace));
       const host = readHostState(desired, services, hostNetworkNamespace);
       const target: Target = {

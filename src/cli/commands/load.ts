@@ -14,6 +14,7 @@ import { listText } from "../list-text.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, count, note, print, printJson } from "../output.ts";
 import { packageFile } from "../package-file.ts";
+import { withProgress } from "../progress.ts";
 import { uninterrupted } from "../uninterrupted.ts";
 
 interface Options {
@@ -50,11 +51,15 @@ export function command(): Command {
     .addOption(pinOption())
     .addOption(jsonOption())
     .action(async ({ config, cgroup, pin, move, beside, json }: Options) => {
-      const state = await firstState(openSource("file", config ?? packageFile("examples/quickstart.yaml")));
-      const result = await uninterrupted(async () => {
-        await using balancer = new Balancer({ pins: pin, cgroup, move, beside });
-        const { programs, ...changes } = await balancer.apply(state);
-        return { status: balancer.status()!, replaced: programs !== "attached", ...changes };
+      const result = await withProgress(json === true, async (onStep) => {
+        onStep("reading the configuration");
+        const state = await firstState(openSource("file", config ?? packageFile("examples/quickstart.yaml")));
+        return uninterrupted(async () => {
+          await using balancer = new Balancer({ pins: pin, cgroup, move, beside, onStep });
+          const { programs, ...changes } = await balancer.apply(state);
+          onStep("reading the maps");
+          return { status: balancer.status()!, replaced: programs !== "attached", ...changes };
+        });
       });
       if (result.unreservedPorts !== undefined) warnOfPorts(result.unreservedPorts, json);
       if (json) await printJson(result);

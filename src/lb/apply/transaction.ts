@@ -43,6 +43,8 @@ export interface Place extends Permissions {
   readonly pins: string;
   /** A file of the network namespace that counts as the host's. Absent: this process's. */
   readonly hostNetworkNamespace?: string | undefined;
+  /** Called at each step, with words for people. */
+  readonly onStep?: ((text: string) => void) | undefined;
 }
 
 /** The target state of the kernel. */
@@ -94,6 +96,7 @@ export async function transact(
       pins.removeTemporary();
       let connectionsBefore: ReadonlyMap<AddressFamily, ConnectionMaps["connections"]> = new Map();
       try {
+        place.onStep?.("building the programs");
         const wanted = target(pins);
         connectionsBefore = pinnedConnections(pins);
         return await change(place, pins, builder.build(wanted.options), wanted, connectionsBefore);
@@ -107,7 +110,7 @@ export async function transact(
 }
 
 async function change(
-  { cgroup, hostNetworkNamespace, ...permissions }: Omit<Place, "pins">,
+  { cgroup, hostNetworkNamespace, onStep, ...permissions }: Omit<Place, "pins">,
   pins: PinDirectory,
   build: Build,
   { services, entries, sizes, options }: Target,
@@ -123,9 +126,11 @@ async function change(
     requireSameCgroup(pins, cgroup, permissions);
     requireAlone(pins, cgroup, build, permissions);
   }
+  if (!fits) onStep?.("verifying the programs");
   const collection = fits ? undefined : load(build.programs, { pins, maps: extraMaps, maxEntries });
   using opened = new OpenedMaps(collection ?? pins);
   try {
+    onStep?.("reading the maps");
     const maps = controlMaps(opened, families);
     const before = new Map(Array.from(maps.families, ([family, map]) => [family, readState(map)]));
     const plans = plansFor(before, services);
@@ -145,11 +150,13 @@ async function change(
     try {
       // What is reserved outlives a killed process, and so must the memory of it.
       if (!remembered) pins.pin("maps", reservedPortsMap.name, collection!.maps.get(reservedPortsMap.name)!.fd);
+      onStep?.("writing the services");
       reserved = reservation.reserve(ports);
       makeCounters(counters, plans);
       applyPlans(maps, plans, changes);
       if (collection !== undefined) {
         writeBuild(built, build);
+        onStep?.("attaching the programs");
         using attached = attach(collection, { cgroup, pins, keepObsolete: true });
         programs = attached.attachments.some(({ how }) => how === "replaced") ? "replaced" : "attached";
       }
@@ -166,6 +173,7 @@ async function change(
     if (programs === "replaced") bumpGeneration(maps);
     if (collection !== undefined) {
       const obsolete = pins.names("links").filter((name) => !collection.programs.has(name));
+      if (obsolete.length > 0) onStep?.("waiting for answers in flight");
       await detachLinks(pins, obsolete, {
         flowsInReverseMap: options.recentInReverseMap && flowsInReverseMap(builtBefore.json),
       });
