@@ -10,31 +10,37 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { mistakeCases, rightPrograms } from "../src/dsl/testing/mistake-cases.ts";
+import { messageCases } from "../src/dsl/testing/message-cases.ts";
 import { mistakesPage, type Outcome } from "../src/dsl/testing/mistakes-page.ts";
+import { CompileError } from "../src/compiler/index.ts";
 import { BuildError } from "../src/dsl/index.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const page = join(root, "docs/mistakes.md");
 
+const names =
+  "arrayOf, be16, cgroup, Errno, hash, helper, ipv4, percpuArray, PROCEED, REJECT, struct, u32, u64, u8, type Scalar";
+
 /** A file with this program; what stands in the body begins at line 5. */
-const fileOf = (body: string) => `import { be16, cgroup, hash, PROCEED, REJECT, u32, type Scalar } from "tsbpf";
+const fileOf = (body: string, hook = "cgroup.connect4") => `import { ${names} } from "tsbpf";
 const blocked = hash("blocked", { key: u32, value: u32, maxEntries: 8 });
 const always: boolean = process.pid > 0;
-export const program = cgroup.connect4("program", (b, ctx) => {
+export const program = ${hook}("program", (b, ctx) => {
 ${body}
 });
-void be16, REJECT, u32, blocked, always, {} as Scalar<"u32">;
 `;
 const FIRST_LINE = 5;
 
 /** Checks and builds files with these bodies, as `tsx FILE` does. */
-async function outcomes(bodies: readonly string[]): Promise<readonly Outcome[]> {
+async function outcomes(
+  programs: readonly { readonly body: string; readonly hook?: string | undefined }[],
+): Promise<readonly Outcome[]> {
   mkdirSync(join(root, ".cache"), { recursive: true });
   const folder = mkdtempSync(join(root, ".cache/mistakes-"));
   try {
-    const files = bodies.map((body, index) => {
+    const files = programs.map(({ body, hook }, index) => {
       const file = join(folder, `case-${index}.ts`);
-      writeFileSync(file, fileOf(body));
+      writeFileSync(file, fileOf(body, hook));
       return file;
     });
     writeFileSync(
@@ -49,7 +55,7 @@ async function outcomes(bodies: readonly string[]): Promise<readonly Outcome[]> 
     const { stdout } = spawnSync(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { encoding: "utf8" });
     const found: Outcome[] = [];
     for (const [index, file] of files.entries()) {
-      const says = stdout.split("\n").filter((line) => line.includes(`case-${index}.ts`));
+      const says = stdout.split(/\n(?!\s)/).filter((line) => line.includes(`case-${index}.ts`));
       found.push({ editor: says.map((line) => line.replace(/^.*?: error /, "")), build: await buildError(file) });
     }
     return found;
@@ -60,24 +66,28 @@ async function outcomes(bodies: readonly string[]): Promise<readonly Outcome[]> 
 
 /** The error of building a file's program; undefined if it builds. */
 async function buildError(file: string): Promise<{ readonly message: string; readonly line: number } | undefined> {
-  const { program } = (await import(pathToFileURL(file).href)) as { program: { build(): unknown } };
+  const { program } = (await import(pathToFileURL(file).href)) as { program: { compile(): unknown } };
   try {
-    program.build();
+    program.compile();
     return undefined;
   } catch (error) {
-    assert.instance(error, BuildError, String(error));
-    const { message, source } = error as BuildError;
+    assert.ok(error instanceof BuildError || error instanceof CompileError, String(error));
+    const { message, source } = error;
     assert.is(source?.file, file, message);
-    return { message: message.replace(/ \(at .*\)$/, ""), line: source!.line - FIRST_LINE + 1 };
+    return {
+      message: message.replace(/ \(at .*\)$/, "").replaceAll(file, "program.ts"),
+      line: source!.line - FIRST_LINE + 1,
+    };
   }
 }
 
-const mistakes = await outcomes(mistakeCases.map(({ mistake }) => mistake));
-const right = await outcomes([...mistakeCases.map(({ instead }) => instead), ...rightPrograms.map(({ body }) => body)]);
+const cases = [...mistakeCases, ...messageCases];
+const mistakes = await outcomes(cases.map(({ mistake, hook }) => ({ body: mistake, hook })));
+const right = await outcomes([...cases.map(({ instead, hook }) => ({ body: instead, hook })), ...rightPrograms]);
 
 const test = suite("docs/mistakes.md");
 
-for (const [index, { title, mistake, editor, build }] of mistakeCases.entries()) {
+for (const [index, { title, mistake, editor, build }] of cases.entries()) {
   const outcome = mistakes[index]!;
   test(`refused: ${title}`, () => {
     assert.ok(editor !== undefined || build !== undefined, "no case without a refusal");
@@ -90,24 +100,24 @@ for (const [index, { title, mistake, editor, build }] of mistakeCases.entries())
   });
 }
 
-for (const [index, title] of [...mistakeCases, ...rightPrograms].map(({ title }) => title).entries()) {
+for (const [index, title] of [...cases, ...rightPrograms].map(({ title }) => title).entries()) {
   test(`right: ${title}, ${index}`, () => {
     assert.equal(right[index], { editor: [], build: undefined });
   });
 }
 
 test("the error names the line of the construct", () => {
-  const lineOf = (title: string) => mistakes[mistakeCases.findIndex((each) => each.title === title)]!.build?.line;
+  const lineOf = (title: string) => mistakes[cases.findIndex((each) => each.title === title)]!.build?.line;
   assert.is(lineOf("branch with `if`"), 1);
   assert.is(lineOf("branch with `if` on a condition in a variable"), 2);
   assert.is(lineOf("branch with `if` on a function's condition"), 2);
   assert.is(lineOf("go on after both branches have returned"), 6);
 });
 
-if (process.argv.includes("--update")) writeFileSync(page, mistakesPage(mistakeCases, mistakes));
+if (process.argv.includes("--update")) writeFileSync(page, mistakesPage(cases, mistakes));
 
 test("is what the checker and the build say now", () => {
-  assert.is(readFileSync(page, "utf8"), mistakesPage(mistakeCases, mistakes), 'run "npm run docs:mistakes"');
+  assert.is(readFileSync(page, "utf8"), mistakesPage(cases, mistakes), 'run "npm run docs:mistakes"');
 });
 
 test.run();

@@ -70,29 +70,23 @@ export interface HostScalar<K extends HostKind> extends Comparable<K> {
   toBig(): K extends keyof BigEndianOf ? Scalar<BigEndianOf[K]> : never;
 }
 
-/** A method that numbers in network byte order lack. */
-type Lacking<
-  K extends BigEndianKind,
-  N extends string,
-> = Mistake<`${K} is in network byte order: write .toHost().${N}(…)`>;
-
 /** A number in network byte order. It has equality and bitwise operations; for arithmetic use `.toHost()`. */
 export interface BigEndianScalar<K extends BigEndianKind> extends Comparable<K> {
   /** The same number in the machine's byte order. */
   toHost(): Scalar<HostOf[K]>;
-  readonly lt: Lacking<K, "lt">;
-  readonly le: Lacking<K, "le">;
-  readonly gt: Lacking<K, "gt">;
-  readonly ge: Lacking<K, "ge">;
-  readonly add: Lacking<K, "add">;
-  readonly sub: Lacking<K, "sub">;
-  readonly mul: Lacking<K, "mul">;
-  readonly div: Lacking<K, "div">;
-  readonly mod: Lacking<K, "mod">;
-  readonly shl: Lacking<K, "shl">;
-  readonly shr: Lacking<K, "shr">;
-  readonly negate: Lacking<K, "negate">;
-  readonly to: Lacking<K, "to">;
+  readonly lt: Mistake<`${K} is in network byte order: write .toHost().lt(…)`>;
+  readonly le: Mistake<`${K} is in network byte order: write .toHost().le(…)`>;
+  readonly gt: Mistake<`${K} is in network byte order: write .toHost().gt(…)`>;
+  readonly ge: Mistake<`${K} is in network byte order: write .toHost().ge(…)`>;
+  readonly add: Mistake<`${K} is in network byte order: write .toHost().add(…)`>;
+  readonly sub: Mistake<`${K} is in network byte order: write .toHost().sub(…)`>;
+  readonly mul: Mistake<`${K} is in network byte order: write .toHost().mul(…)`>;
+  readonly div: Mistake<`${K} is in network byte order: write .toHost().div(…)`>;
+  readonly mod: Mistake<`${K} is in network byte order: write .toHost().mod(…)`>;
+  readonly shl: Mistake<`${K} is in network byte order: write .toHost().shl(…)`>;
+  readonly shr: Mistake<`${K} is in network byte order: write .toHost().shr(…)`>;
+  readonly negate: Mistake<`${K} is in network byte order: write .toHost().negate(…)`>;
+  readonly to: Mistake<`${K} is in network byte order: write .toHost().to(…)`>;
 }
 
 /** A number of a kind, as a program sees it: `HostScalar` or `BigEndianScalar`. */

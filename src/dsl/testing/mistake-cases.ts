@@ -10,6 +10,8 @@ export interface MistakeCase {
   /** The intention. */
   readonly title: string;
   readonly mistake: string;
+  /** The hook of the program; `cgroup.connect4` if absent. */
+  readonly hook?: string;
   /** The right form, which builds. */
   readonly instead: string;
   /** Part of the type checker's message; absent if it accepts the code. */

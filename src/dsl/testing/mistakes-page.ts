@@ -11,14 +11,14 @@ export interface Outcome {
 
 const code = (body: string) => `\`\`\`ts\n${body}\n\`\`\``;
 
-/** A sentence of the checker without the names of its types, which take half a page. */
-const firstSentence = (line: string) => line.replace(/^TS(\d+): /, "TS$1: ").slice(0, 240);
+/** What the checker says, on one line, without the half page that names of types may take. */
+const inShort = (said: string) => said.replace(/\s*\n\s*/g, " ").slice(0, 320);
 
 export function mistakesPage(cases: readonly MistakeCase[], outcomes: readonly Outcome[]): string {
   const sections = cases.map(({ title, mistake, instead }, index) => {
     const { editor, build } = outcomes[index]!;
     const said = [
-      ...editor.slice(0, 1).map((line) => `The editor says: ${firstSentence(line)}`),
+      ...editor.slice(0, 1).map((line) => `The editor says: ${inShort(line)}`),
       ...(build === undefined ? [] : [`The build says, with line ${build.line}: ${build.message}.`]),
     ];
     return `## To ${title}\n\n${code(mistake)}\n\n${said.join("\n\n")}\n\nWrite:\n\n${code(instead)}\n`;
@@ -32,9 +32,10 @@ another one than its text suggests. Each mistake below is refused, by the type
 checker or when the program is built, with its line. Each is the body of
 
 \`\`\`ts
-import { be16, cgroup, hash, PROCEED, REJECT, u32 } from "tsbpf";
+import { … } from "tsbpf";
 
 const blocked = hash("blocked", { key: u32, value: u32, maxEntries: 8 });
+const always: boolean = …;
 export const program = cgroup.connect4("program", (b, ctx) => { … });
 \`\`\`
 

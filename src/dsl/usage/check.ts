@@ -29,8 +29,8 @@ export function checkUsage(source: SourceLocation, method: Function): void {
     }
   }
   if (usage.kind !== "misused") return;
-  const { construct, line, column } = usage;
-  throw new BuildError(remedyFor(construct), { file: source.file, line, column });
+  const { construct, file = source.file, line, column } = usage;
+  throw new BuildError(remedyFor(construct), { file, line, column });
 }
 
 /**

@@ -35,6 +35,8 @@ const statements: Readonly<Record<string, string>> = {
   for: "write b.loop(count, (index) => …), and b.break() to leave it",
   switch: "write b.switch(value, [[one, () => …], [other, () => …]])",
   case: "write b.switch(value, [[one, () => …], [other, () => …]])",
+  "for … in": "write .at(index) on an array in memory, and name the fields of a struct",
+  throw: "write b.return(…) to end the program",
   template: "it has no text before that",
   index: "write .at(index) on an array in memory",
   await: "there is nothing to wait for",

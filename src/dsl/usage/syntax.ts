@@ -11,6 +11,9 @@ export interface SyntaxNode extends AcornNode {
 
 /** A parsed file. */
 export interface SyntaxTree {
+  readonly root: SyntaxNode;
+  /** Where the text was read; undefined for text alone. */
+  readonly file: string | undefined;
   /** The node around a node; undefined for the whole file. */
   parent(node: SyntaxNode): SyntaxNode | undefined;
   /**
@@ -37,16 +40,16 @@ export function syntaxTreeOf(file: string): SyntaxTree | undefined {
 
 function read(file: string): SyntaxTree | undefined {
   try {
-    return parseSyntax(readFileSync(file, "utf8"));
+    return parseSyntax(readFileSync(file, "utf8"), file);
   } catch {
     return undefined;
   }
 }
 
 /** @throws {SyntaxError} where the text is neither TypeScript nor JavaScript */
-export function parseSyntax(text: string): SyntaxTree {
+export function parseSyntax(text: string, file?: string): SyntaxTree {
   const options = { ecmaVersion: "latest", sourceType: "module", locations: true } as const;
-  return new Tree(parser().parse(text, options) as unknown as SyntaxNode);
+  return new Tree(parser().parse(text, options) as unknown as SyntaxNode, file);
 }
 
 let loaded: typeof Parser | undefined;
@@ -68,7 +71,12 @@ class Tree implements SyntaxTree {
   readonly #identifiers = new Map<string, SyntaxNode[]>();
   readonly #returns = new Map<SyntaxNode, number>();
 
-  constructor(root: SyntaxNode) {
+  readonly root: SyntaxNode;
+  readonly file: string | undefined;
+
+  constructor(root: SyntaxNode, file: string | undefined) {
+    this.root = root;
+    this.file = file;
     this.#visit(root);
   }
 

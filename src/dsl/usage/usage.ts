@@ -6,6 +6,7 @@
  * always true: the program is another one than its author wrote. TypeScript has
  * no type that forbids this, so the source text is asked.
  */
+import { functionOf } from "./functions.ts";
 import type { SyntaxNode, SyntaxTree } from "./syntax.ts";
 
 /** The use of an expression's value. */
@@ -15,7 +16,14 @@ export type Usage =
   /** The function around it returns the value: its caller decides. */
   | { readonly kind: "returned"; readonly optional: boolean }
   /** The process that builds the program decides by it, or computes with it. */
-  | { readonly kind: "misused"; readonly construct: string; readonly line: number; readonly column: number };
+  | {
+      readonly kind: "misused";
+      readonly construct: string;
+      /** The file of the construct; undefined where it could not be read from one. */
+      readonly file: string | undefined;
+      readonly line: number;
+      readonly column: number;
+    };
 
 const fine: Usage = { kind: "fine" };
 
@@ -25,6 +33,8 @@ interface Path {
   readonly optional: boolean;
   /** The value is used where it was made, not from a variable. */
   readonly direct: boolean;
+  /** How many calls it has been passed to. */
+  readonly depth: number;
 }
 
 /**
@@ -32,7 +42,7 @@ interface Path {
  * @param optional it may be absent where it comes from, so that testing for its presence is right
  */
 export function usageOf(tree: SyntaxTree, node: SyntaxNode, optional = false): Usage {
-  return follow(tree, node, { optional, direct: !optional });
+  return follow(tree, node, { optional, direct: !optional, depth: 0 });
 }
 
 function follow(tree: SyntaxTree, node: SyntaxNode, path: Path): Usage {
@@ -41,6 +51,7 @@ function follow(tree: SyntaxTree, node: SyntaxNode, path: Path): Usage {
   const misused = (construct: string): Usage => ({
     kind: "misused",
     construct,
+    file: tree.file,
     line: parent.loc!.start.line,
     column: parent.loc!.start.column + 1,
   });
@@ -96,11 +107,23 @@ function follow(tree: SyntaxTree, node: SyntaxNode, path: Path): Usage {
       return parent["computed"] === true && parent["property"] === node ? misused("index") : fine;
     case "CallExpression": {
       const callee = parent["callee"] as SyntaxNode;
-      const name = callee.type === "Identifier" ? (callee["name"] as string) : "";
-      return callee !== node && conversions.has(name) ? misused(`${name}()`) : fine;
+      if (callee === node) return fine;
+      const name = nameOf(callee);
+      return conversions.has(name) ? misused(`${name}()`) : ofArgument(tree, parent, node, path);
     }
-    case "AssignmentExpression":
-      return parent["operator"] === "=" || parent["right"] !== node ? fine : misused(parent["operator"] as string);
+    case "ForInStatement":
+      return parent["right"] === node ? misused("for … in") : fine;
+    case "ThrowStatement":
+      return misused("throw");
+    case "ArrayExpression":
+      return ofArray(tree, parent, node, path);
+    case "Property":
+      return parent["value"] === node ? ofProperty(tree, parent, path) : fine;
+    case "AssignmentExpression": {
+      const operator = parent["operator"] as string;
+      if (operator === "=") return fine;
+      return logicalAssignments.has(operator) ? truthiness(operator) : misused(operator);
+    }
     case "VariableDeclarator":
       return path.direct || !path.optional ? ofVariable(tree, parent, path) : fine;
     case "ArrowFunctionExpression":
@@ -113,7 +136,22 @@ function follow(tree: SyntaxTree, node: SyntaxNode, path: Path): Usage {
 }
 
 /** Functions of JavaScript that turn a value into another kind. */
-const conversions: ReadonlySet<string> = new Set(["Boolean", "Number", "String", "BigInt", "parseInt", "isNaN"]);
+const conversions: ReadonlySet<string> = new Set([
+  ...["Boolean", "Number", "String", "BigInt", "parseInt", "isNaN", "Number.isInteger", "JSON.stringify"],
+  ...["assert", "assert.ok", "Array.isArray", "Object.is", "Object.keys"],
+]);
+
+const logicalAssignments: ReadonlySet<string> = new Set(["&&=", "||=", "??="]);
+
+/** `name` or `object.name`; empty for anything else. */
+function nameOf(callee: SyntaxNode): string {
+  if (callee.type === "Identifier") return callee["name"] as string;
+  if (callee.type !== "MemberExpression" || callee["computed"] === true) return "";
+  const object = callee["object"] as SyntaxNode;
+  return object.type === "Identifier"
+    ? `${object["name"] as string}.${(callee["property"] as SyntaxNode)["name"] as string}`
+    : "";
+}
 
 function isNothing(node: SyntaxNode): boolean {
   return (
@@ -123,21 +161,174 @@ function isNothing(node: SyntaxNode): boolean {
 
 /** The first misuse of a variable that holds the value and nothing else. */
 function ofVariable(tree: SyntaxTree, declarator: SyntaxNode, path: Path): Usage {
-  const id = declarator["id"] as SyntaxNode;
+  const scope = scopeOf(tree, declarator);
+  return scope === undefined ? fine : ofName(tree, declarator["id"] as SyntaxNode, scope, path);
+}
+
+/** The block around a declaration. */
+function scopeOf(tree: SyntaxTree, declarator: SyntaxNode): SyntaxNode | undefined {
   const declaration = tree.parent(declarator);
-  const scope = declaration && tree.parent(declaration);
-  if (id.type !== "Identifier" || scope === undefined) return fine;
-  const name = id["name"] as string;
-  const references = tree
-    .references(name, scope)
-    .filter((reference) => reference !== id && isVariable(tree, reference));
-  // Shadowed or reassigned: the text does not say which value it holds.
-  if (references.some((reference) => isBinding(tree, reference))) return fine;
-  for (const reference of references) {
+  return declaration && tree.parent(declaration);
+}
+
+/** The first misuse of a name that stands for the value wherever it is in scope. */
+function ofName(tree: SyntaxTree, id: SyntaxNode, scope: SyntaxNode, path: Path): Usage {
+  for (const reference of readsOf(tree, id, scope)) {
     const usage = follow(tree, reference, { ...path, direct: false });
+    const resulting =
+      usage.kind === "returned" ? ofResult(tree, reference, { ...path, optional: usage.optional }) : usage;
+    if (resulting.kind === "misused") return resulting;
+  }
+  return fine;
+}
+
+/** The first misuse of the result of the named function that returns the value at `node`. */
+function ofResult(tree: SyntaxTree, node: SyntaxNode, path: Path): Usage {
+  if (path.depth >= DEEPEST) return fine;
+  let fn = tree.parent(node);
+  while (fn !== undefined && !/Function/.test(fn.type)) fn = tree.parent(fn);
+  const declarator = fn?.type === "FunctionDeclaration" ? fn : fn && tree.parent(fn);
+  const id = declarator?.["id"] as SyntaxNode | null | undefined;
+  const scope = declarator && (declarator === fn ? tree.parent(fn) : scopeOf(tree, declarator));
+  if (!id || scope === undefined) return fine;
+  for (const reference of readsOf(tree, id, scope)) {
+    const call = tree.parent(reference);
+    if (call?.type !== "CallExpression" || call["callee"] !== reference) continue;
+    const usage = follow(tree, call, { ...path, direct: false, depth: path.depth + 1 });
     if (usage.kind === "misused") return usage;
   }
   return fine;
+}
+
+/** Where a name is read; nowhere if it may be bound to something else. */
+function readsOf(tree: SyntaxTree, id: SyntaxNode, scope: SyntaxNode): readonly SyntaxNode[] {
+  if (id.type !== "Identifier") return [];
+  const name = id["name"] as string;
+  const references = tree
+    .references(name, scope)
+    .filter((reference) => reference.start !== id.start && isVariable(tree, reference));
+  // Shadowed or reassigned: the text does not say which value it holds.
+  return references.some((reference) => isBinding(tree, reference)) ? [] : references;
+}
+
+/** How deep a value is followed into functions that it is passed to. */
+const DEEPEST = 4;
+
+/** The first misuse by the function that takes the value, where that one is found. */
+function ofArgument(tree: SyntaxTree, call: SyntaxNode, node: SyntaxNode, path: Path): Usage {
+  const found = path.depth < DEEPEST ? functionOf(tree, call["callee"] as SyntaxNode) : undefined;
+  if (found === undefined) return fine;
+  const position = (call["arguments"] as SyntaxNode[]).indexOf(node);
+  const parameter = (found.fn["params"] as SyntaxNode[])[position];
+  // Without a type, or with a union, the function may be made for an absent value.
+  const type = (parameter?.["typeAnnotation"] as SyntaxNode | undefined)?.["typeAnnotation"] as SyntaxNode | undefined;
+  if (parameter === undefined || type === undefined || type.type === "TSUnionType") return fine;
+  const optional = path.optional || parameter["optional"] === true;
+  return ofName(found.tree, parameter, found.fn, { ...path, optional, depth: path.depth + 1 });
+}
+
+/** Methods of arrays that give each element to a function: whether the function's result is a test. */
+const eachElement: Readonly<Record<string, boolean>> = {
+  some: true,
+  every: true,
+  find: true,
+  findIndex: true,
+  findLast: true,
+  forEach: false,
+  map: false,
+  flatMap: false,
+  filter: false,
+};
+
+const searches: ReadonlySet<string> = new Set(["includes", "indexOf", "lastIndexOf"]);
+
+/** The first misuse of an element of an array. */
+function ofArray(tree: SyntaxTree, array: SyntaxNode, element: SyntaxNode, path: Path): Usage {
+  const elements = array["elements"] as (SyntaxNode | null)[];
+  const certain = elements.every(
+    (each) => each !== null && !isNothing(each) && !/^(Spread|Conditional|Logical)/.test(each.type),
+  );
+  const inside = { ...path, direct: false, optional: path.optional || !certain };
+  const direct = ofElements(tree, array, inside);
+  const declarator = tree.parent(array);
+  if (direct.kind === "misused" || declarator?.type !== "VariableDeclarator") return direct;
+  const scope = scopeOf(tree, declarator);
+  const id = declarator["id"] as SyntaxNode;
+  if (scope === undefined) return fine;
+  if (id.type === "ArrayPattern") {
+    const target = (id["elements"] as (SyntaxNode | null)[])[elements.indexOf(element)];
+    return target ? ofPattern(tree, target, scope, inside) : fine;
+  }
+  for (const reference of readsOf(tree, id, scope)) {
+    const usage = ofElements(tree, reference, inside);
+    if (usage.kind === "misused") return usage;
+  }
+  return fine;
+}
+
+/** The first misuse of an element by what stands around an expression for its array. */
+function ofElements(tree: SyntaxTree, array: SyntaxNode, path: Path): Usage {
+  const parent = tree.parent(array);
+  if (parent?.type === "ForOfStatement" && parent["right"] === array) {
+    const declared = (parent["left"] as SyntaxNode)["declarations"] as SyntaxNode[] | undefined;
+    return declared === undefined ? fine : ofName(tree, declared[0]!["id"] as SyntaxNode, parent, path);
+  }
+  if (parent?.type !== "MemberExpression" || parent["object"] !== array) return fine;
+  if (parent["computed"] === true) return follow(tree, parent, path);
+  const call = tree.parent(parent);
+  const method = (parent["property"] as SyntaxNode)["name"] as string;
+  if (call?.type !== "CallExpression" || call["callee"] !== parent) return fine;
+  const misused = (construct: string): Usage => ({
+    kind: "misused",
+    construct,
+    file: tree.file,
+    line: parent.loc!.start.line,
+    column: parent.loc!.start.column + 1,
+  });
+  if (searches.has(method)) return misused(`.${method}()`);
+  const tests = Object.hasOwn(eachElement, method) ? eachElement[method] : undefined;
+  const [fn] = call["arguments"] as SyntaxNode[];
+  if (tests === undefined || fn === undefined) return fine;
+  if (tests && fn["name"] === "Boolean") return path.optional ? fine : misused(`.${method}(Boolean)`);
+  const [parameter] = (fn["params"] as SyntaxNode[] | undefined) ?? [];
+  if (parameter === undefined) return fine;
+  if (tests && !path.optional && isSame(fn["body"] as SyntaxNode, parameter)) return misused(`.${method}()`);
+  return ofName(tree, parameter, fn, path);
+}
+
+const isSame = (one: SyntaxNode, other: SyntaxNode): boolean =>
+  one.type === "Identifier" && other.type === "Identifier" && one["name"] === other["name"];
+
+/** The first misuse of a property of an object literal that a variable holds, or that is taken apart at once. */
+function ofProperty(tree: SyntaxTree, property: SyntaxNode, path: Path): Usage {
+  const object = tree.parent(property);
+  const declarator = object && tree.parent(object);
+  const key = property["key"] as SyntaxNode;
+  if (object?.type !== "ObjectExpression" || declarator?.type !== "VariableDeclarator") return fine;
+  if (property["computed"] === true || key.type !== "Identifier") return fine;
+  const scope = scopeOf(tree, declarator);
+  const id = declarator["id"] as SyntaxNode;
+  const inside = { ...path, direct: false };
+  if (scope === undefined) return fine;
+  if (id.type === "ObjectPattern") {
+    const taken = (id["properties"] as SyntaxNode[]).find(
+      (each) => each.type === "Property" && isSame(each["key"] as SyntaxNode, key),
+    );
+    return taken === undefined ? fine : ofPattern(tree, taken["value"] as SyntaxNode, scope, inside);
+  }
+  for (const reference of readsOf(tree, id, scope)) {
+    const member = tree.parent(reference);
+    if (member?.type !== "MemberExpression" || member["object"] !== reference || member["computed"] === true) continue;
+    if (!isSame(member["property"] as SyntaxNode, key)) continue;
+    const usage = follow(tree, member, inside);
+    if (usage.kind === "misused") return usage;
+  }
+  return fine;
+}
+
+/** The first misuse of a name in a pattern. */
+function ofPattern(tree: SyntaxTree, target: SyntaxNode, scope: SyntaxNode, path: Path): Usage {
+  return target.type === "Identifier" ? ofName(tree, target, scope, path) : fine;
 }
 
 /** Whether an identifier names a variable, and not a property. */
@@ -155,7 +346,7 @@ function isBinding(tree: SyntaxTree, identifier: SyntaxNode): boolean {
     case "VariableDeclarator":
       return parent!["id"] === identifier;
     case "AssignmentExpression":
-      return parent!["left"] === identifier;
+      return parent!["left"] === identifier && parent!["operator"] === "=";
     case "FunctionDeclaration":
     case "FunctionExpression":
     case "ArrowFunctionExpression":
