@@ -540,7 +540,8 @@ test("mounts the BPF file system if needed, and reports missing cgroup v2 or pri
       powerless.stderr,
       new RegExp(
         String.raw`error: cannot load BPF programs and look up loaded ones: ` +
-          String.raw`this process is not root and lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN\nhint: run it as root \(sudo\), or give it CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN\n`,
+          String.raw`this process is not root and lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN\n` +
+          String.raw`hint: run it as root \(sudo\), or give it CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN\n`,
       ),
     );
   }));
