@@ -97,8 +97,13 @@ async function report(
   const service = status.services.find(
     ({ backends, frontEnds, protocol }) => backends.length > 0 && frontEnds.length > 0 && protocol !== "udplite",
   );
-  if (quickstart) await print(`Run its backends in another terminal: ${colors.cyan("npx tsbpf demo")}\n`);
+  if (quickstart) await print(`Run its backends in another terminal: ${colors.cyan(demoCommand())}\n`);
   if (service !== undefined) await print(`Try: ${colors.cyan(trial(service, cgroup))}\n`);
+}
+
+/** In this repository, where `npm run load` was called, npx would first build and install the package. */
+function demoCommand(): string {
+  return process.env["npm_lifecycle_event"] === "load" ? "npm run demo" : "npx tsbpf demo";
 }
 
 /** On standard error, since standard output may be JSON. */
