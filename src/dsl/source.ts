@@ -45,9 +45,9 @@ export function captureSource(method: Function): SourceLocation | undefined {
  * itself, the call of the function that it stands in, and so on up to the first
  * frame that is not the program's own.
  */
-export function captureCallers(method: Function): readonly SourceLocation[] {
+export function captureCallers(method: Function, limit = MOST_CALLERS): readonly SourceLocation[] {
   const locations: SourceLocation[] = [];
-  for (const frame of framesAbove(method, MOST_CALLERS)) {
+  for (const frame of framesAbove(method, limit)) {
     const location = resolve(frame);
     if (location === undefined) break;
     locations.push(location);

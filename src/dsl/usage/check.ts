@@ -11,6 +11,8 @@ const fine: Usage = { kind: "fine" };
 /** By place, since a place is asked for each time that it runs. */
 const known = new WeakMap<SourceLocation, { readonly certain: Usage; readonly optional: Usage }>();
 
+const FEW_CALLERS = 3;
+
 /**
  * Looks at the text around the call of a method of the DSL.
  * @param source the place of the call
@@ -21,11 +23,14 @@ export function checkUsage(source: SourceLocation, method: Function): void {
   let usage = usageAt(source, false);
   if (usage.kind === "returned") {
     let optional = usage.optional;
-    for (const caller of captureCallers(method).slice(1)) {
-      source = caller;
-      usage = usageAt(caller, optional);
+    // Most values are used one call further out, and frames are what a capture costs.
+    let callers = captureCallers(method, FEW_CALLERS);
+    for (let depth = 1; depth < callers.length; depth++) {
+      source = callers[depth]!;
+      usage = usageAt(source, optional);
       if (usage.kind !== "returned") break;
       optional = usage.optional;
+      if (depth === FEW_CALLERS - 1) callers = captureCallers(method);
     }
   }
   if (usage.kind !== "misused") return;

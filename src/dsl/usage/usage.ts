@@ -127,12 +127,21 @@ function follow(tree: SyntaxTree, node: SyntaxNode, path: Path): Usage {
     case "VariableDeclarator":
       return path.direct || !path.optional ? ofVariable(tree, parent, path) : fine;
     case "ArrowFunctionExpression":
-      return parent["body"] === node ? { kind: "returned", optional: path.optional } : fine;
+      if (parent["body"] !== node || isTakenByCondition(tree, parent)) return fine;
+      return { kind: "returned", optional: path.optional };
     case "ReturnStatement":
       return { kind: "returned", optional: path.optional || hasOtherReturns(tree, parent) };
     default:
       return fine;
   }
+}
+
+/** Whether a function is given to `.and(…)` or `.or(…)`, which look at its result themselves. */
+function isTakenByCondition(tree: SyntaxTree, fn: SyntaxNode): boolean {
+  const call = tree.parent(fn);
+  const callee = call?.type === "CallExpression" ? (call["callee"] as SyntaxNode) : undefined;
+  const method = callee?.type === "MemberExpression" ? (callee["property"] as SyntaxNode)["name"] : undefined;
+  return method === "and" || method === "or";
 }
 
 /** Functions of JavaScript that turn a value into another kind. */
