@@ -46,6 +46,15 @@ export async function printMaps(
   await printUseNote(maps);
 }
 
+/** Prints what maps dropped to make room, where that is known. */
+export async function printEvictions({ reverseEntries, fullMaps }: Status["evictions"]): Promise<void> {
+  if (reverseEntries !== undefined) await print(`Evicted reverse entries: ${count(reverseEntries)}\n`);
+  for (const name of fullMaps) {
+    const counted = reverseEntries === undefined ? "; options.metrics counts evicted reverse entries" : "";
+    await print(`Map ${name} is full and evicts the entries unused the longest${counted}\n`);
+  }
+}
+
 /** Columns for the use of a map. */
 export const useColumns = [
   { header: "USED", align: "right" },

@@ -36,6 +36,7 @@ export {
   type DesiredState,
   type Endpoint,
   type EventsState,
+  type Evictions,
   type FieldPath,
   type FrontEnd,
   type MapMetrics,

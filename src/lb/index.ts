@@ -57,6 +57,7 @@ export {
   pinnedMaps,
   type BackendStatus,
   type EventsState,
+  type Evictions,
   type MapMetrics,
   type MapStatus,
   type MapUse,

@@ -15,6 +15,8 @@ export { createDeclaredMap, mapDifferences } from "./map-create.ts";
 export { PinDirectory, type PinKind, type PinnedLink } from "./pins.ts";
 export { cgroupRoot, checkHost, checkManager, openCgroup } from "./preconditions.ts";
 export { readRingBuffer, RingBufferReader, type RingBufferDefinition } from "./ring-buffer-reader.ts";
+export { Rollback } from "./rollback.ts";
+export { isSwitch, switchable, type SwitchableProgram } from "./switchable.ts";
 export { replaceTemporarily, type TemporaryPrograms } from "./temporary-programs.ts";
 export { openMap, TypedMap, type MapHandle, type MapKey, type MapValue } from "./typed-map.ts";
 export {

@@ -1,7 +1,14 @@
 import { Command } from "commander";
 import { loadBalancerStatus, nothingLoaded } from "../../lb/index.ts";
 import { CommandError } from "../errors.ts";
-import { printForeignPins, printMaps, printOptOut, printPrograms, printServices } from "../load-balancer-tables.ts";
+import {
+  printEvictions,
+  printForeignPins,
+  printMaps,
+  printOptOut,
+  printPrograms,
+  printServices,
+} from "../load-balancer-tables.ts";
 import { jsonOption, pinOption } from "../options.ts";
 import { colors, print, printJson } from "../output.ts";
 
@@ -35,19 +42,13 @@ export function command(): Command {
             colors.dim("runs are counted while kernel.bpf_stats_enabled is 1: sysctl -w kernel.bpf_stats_enabled=1\n"),
           );
         }
-        if (status.events !== "off") {
-          await print(
-            status.events === "on"
-              ? "Events are on for tsbpf monitor, and the programs take longer\n"
-              : "Events are on, but no monitor is running: it was killed. " +
-                  "To restore the plain programs, load again or run tsbpf monitor\n",
-          );
-        }
+        if (status.events === "on") await print("Events are on for tsbpf monitor, and the programs take longer\n");
         await print("\n");
         await printServices(status.services);
         await print("\n");
         await printOptOut(status.optOut);
         await printMaps(status.maps);
+        await printEvictions(status.evictions);
         await printForeignPins(status.foreignPins);
       }
       if (status.missing.length > 0) {

@@ -1,11 +1,13 @@
 /** Counters of services that come and go, and the reported use of maps. */
+import { once } from "node:events";
 import * as assert from "uvu/assert";
 import { errnoOf } from "../../../programs/testing/index.ts";
+import { findPython } from "../../../programs/testing/python.ts";
 import { familyMaps } from "./maps.ts";
 import { OWNER } from "../index.ts";
 import { loadBalancerMetrics } from "../observe/index.ts";
 import { PinDirectory } from "../../loader/index.ts";
-import { toolSuite } from "../../testing/index.ts";
+import { eventually, startIn, toolSuite } from "../../testing/index.ts";
 import { withLoaded } from "../testing/loaded.ts";
 
 const test = toolSuite("counters of services", ["python3"], { kernel: true });
@@ -136,6 +138,32 @@ test("how full the maps are agrees with a walk through them", () =>
       loadBalancerMetrics(pins).maps.map(({ name, used }) => [name, used]),
       maps.filter(({ use }) => use !== undefined).map(({ name, use }) => [name, use!.used]),
     );
+  }));
+
+/** Asks a service from this many sockets, keeps them open until standard input ends. */
+const FLOOD = `
+import socket, sys
+sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(sys.argv[1]))]
+for handle in sockets:
+    handle.sendto(b"?", (sys.argv[2], int(sys.argv[3])))
+print("asked", flush=True)
+sys.stdin.read()
+`;
+
+test("status tells evictions: counted ones, and full maps in any case", () =>
+  withLoaded(ADDRESSES, { udp: backends }, async ({ load, status, place }) => {
+    for (const metrics of [false, true]) {
+      await load({ services: [dns], options: { metrics, ipv6: false } });
+      assert.equal(status().evictions, { reverseEntries: metrics ? 0n : undefined, fullMaps: [] });
+      // The reverse map of these tests has room for 512.
+      const flood = startIn(place, findPython()!, "-c", FLOOD, "900", SERVICE.address, String(SERVICE.port));
+      await once(flood.stdout!, "data");
+      assert.equal(status().evictions.fullMaps, ["cilium_lb4_reverse_sk"]);
+      flood.stdin!.end();
+      await once(flood, "exit");
+      await eventually(() => assert.equal(status().evictions.fullMaps, []));
+      if (metrics) await eventually(() => assert.ok(status().evictions.reverseEntries! >= 900n - 512n));
+    }
   }));
 
 test.run();

@@ -9,6 +9,7 @@ export {
   loadBalancerStatus,
   mapTypeText,
   type BackendStatus,
+  type Evictions,
   type MapStatus,
   type ProgramStatus,
   type ServiceStatus,

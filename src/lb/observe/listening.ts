@@ -1,15 +1,14 @@
 /** Whether a monitor listens, as any process can see. */
 import { join } from "node:path";
-import { events } from "../../../programs/index.ts";
 import { linux, openDirectory, tryLock, type ProgramInfo } from "../../kernel/index.ts";
-import type { PinDirectory } from "../../loader/index.ts";
+import { isSwitch, type PinDirectory } from "../../loader/index.ts";
 
-/** Whether a program emits events. @throws {BpfError} */
-export function emitsEvents({ mapIds }: ProgramInfo): boolean {
+/** Whether a program calls one that emits events, while a monitor listens. @throws {BpfError} */
+export function callsOthers({ mapIds }: ProgramInfo): boolean {
   return mapIds.some((id) => {
     const map = linux.openById("map", id);
     try {
-      return map !== undefined && linux.mapInfo(map).name === events.name;
+      return map !== undefined && isSwitch(linux.mapInfo(map));
     } finally {
       map?.close();
     }
@@ -21,18 +20,16 @@ export function listenersDirectory(pins: PinDirectory): string {
   return join(pins.directory, "links");
 }
 
-/**
- * `off`: the plain programs run. `on`: a monitor listens. `left on`: a monitor
- * was killed, and the programs that emit events still run.
- */
-export type EventsState = "off" | "on" | "left on";
+/** `on`: a monitor listens, and programs emit events. */
+export type EventsState = "off" | "on";
 
-/** Whether events are emitted, and whether a monitor listens. @throws {BpfError} */
+/** Whether a monitor listens. @throws {BpfError} */
 export function eventsState(pins: PinDirectory): EventsState {
-  if (!pins.links().some(({ program }) => program !== undefined && emitsEvents(program))) return "off";
+  // After a kill the programs still try the call, in vain.
+  if (!pins.links().some(({ program }) => program !== undefined && callsOthers(program))) return "off";
   const lock = openDirectory(listenersDirectory(pins));
   try {
-    return tryLock(lock) ? "left on" : "on";
+    return tryLock(lock) ? "off" : "on";
   } finally {
     lock.close();
   }

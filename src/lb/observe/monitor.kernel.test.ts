@@ -4,8 +4,10 @@ import { statSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { events as ring } from "../../../programs/index.ts";
 import type { SocketClient } from "../../../programs/testing/index.ts";
-import { startIn, toolSuite, TSX } from "../../testing/index.ts";
-import { Monitor, type Status, type TranslationEvent } from "../index.ts";
+import { mapInfo, objectIds, openById } from "../../kernel/index.ts";
+import { PinDirectory } from "../../loader/index.ts";
+import { eventually, startIn, toolSuite, TSX } from "../../testing/index.ts";
+import { Monitor, OWNER, type Status, type TranslationEvent } from "../index.ts";
 import { withLoaded, type Loaded } from "../testing/loaded.ts";
 import { withSteadyTraffic } from "../testing/steady-traffic.ts";
 
@@ -127,7 +129,7 @@ test("one monitor listens at a time; after a killed one, the next takes over and
 
     const plain = programIds(status());
     await killedMonitor(pins);
-    assert.is(status().events, "left on");
+    assert.is(status().events, "off");
     await exchange(client);
     const next = await Monitor.open(pins);
     await exchange(client);
@@ -137,9 +139,37 @@ test("one monitor listens at a time; after a killed one, the next takes over and
     assert.equal(programIds(status()), plain);
 
     await killedMonitor(pins);
-    assert.is(status().events, "left on");
     await load(ipv4);
-    assert.is(status().events, "off");
+    const directory = PinDirectory.open(pins, OWNER)!;
+    const pinned = directory.names("programs").map((name) => directory.programInfo(name).id);
+    assert.equal(new Set(programIds(status())), new Set(pinned), "the pinned programs run");
+  }));
+
+test("the kernel drops the programs of a killed monitor, and every answer is right", () =>
+  withLoaded(ADDRESSES, { tcp: ["20.0.0.1:80"], udp: ["20.0.0.1:80"] }, async ({ load, pins, place }) => {
+    const both = ["tcp", "udp"].map((protocol) => ({ name: protocol, ...WEB, protocol, backends: ["20.0.0.1:80"] }));
+    await load({ services: both, options: { ipv6: false, getpeername: "service" } });
+    const rings = () => {
+      const isRing = (id: number) => {
+        using map = openById("map", id);
+        return map !== undefined && mapInfo(map).name === ring.name;
+      };
+      return objectIds("map").filter(isRing);
+    };
+    const others = new Set(rings());
+    const ours = () => rings().filter((id) => !others.has(id));
+    const questions = await withSteadyTraffic(place, [WEB], async () => {
+      for (let i = 0; i < 3; i++) {
+        await killedMonitor(pins, () => assert.is(ours().length, 1));
+        // Only the programs that emit events use their map.
+        await eventually(() => assert.equal(ours(), []));
+      }
+    });
+    assert.ok(questions.length > 100);
+    assert.equal(
+      questions.filter(({ answer, source }) => answer !== "20.0.0.1:80" || source?.address !== WEB.address),
+      [],
+    );
   }));
 
 test("a load replaces the programs; the monitor replaces them by variants, and restores the load's", () =>
@@ -238,7 +268,7 @@ test("while a monitor starts and stops under full traffic, every answer is right
   }));
 
 /** Starts a monitor in another process and kills it. */
-async function killedMonitor(pins: string): Promise<void> {
+async function killedMonitor(pins: string, listening = () => {}): Promise<void> {
   const child = startIn(
     {},
     process.execPath,
@@ -259,6 +289,7 @@ async function killedMonitor(pins: string): Promise<void> {
     once(child.stdout!, "data").then(() => "listening"),
     once(child, "exit").then(() => "exit"),
   ]);
+  if (outcome === "listening") listening();
   child.kill("SIGKILL");
   if (outcome === "exit") throw new Error(`it does not listen: ${errors}`);
   await once(child, "exit");

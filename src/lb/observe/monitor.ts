@@ -1,10 +1,13 @@
 /**
- * Listens to translations. While a monitor listens, programs that emit events
- * run in place of the plain ones. The pins keep naming the plain programs, so
- * that the next `load` or monitor restores them, even after a kill.
+ * Listens to translations. While a monitor listens, the programs begin with a
+ * tail call to variants that emit events. The kernel drops these when the
+ * monitor's process ends, even by a kill: the programs then work as the plain
+ * ones. The pins keep naming the plain programs, so that the monitor's end, and
+ * after a kill the next `load` or monitor, restores them.
  */
 import { fstatSync, statSync } from "node:fs";
 import { events, eventsLost, generation, loadBalancerPrograms } from "../../../programs/index.ts";
+import type { Program } from "../../asm/index.ts";
 import { openDirectory, tryLock, type Fd } from "../../kernel/index.ts";
 import {
   checkManager,
@@ -12,6 +15,8 @@ import {
   load,
   readRingBuffer,
   replaceTemporarily,
+  Rollback,
+  switchable,
   type Collection,
   type PinDirectory,
   type RingBufferReader,
@@ -29,7 +34,7 @@ import {
 } from "../apply/index.ts";
 import { LoadBalancerError, type AddressFamily } from "../model/index.ts";
 import { translationEvent, type TranslationEvent } from "./events.ts";
-import { emitsEvents, listenersDirectory } from "./listening.ts";
+import { callsOthers, listenersDirectory } from "./listening.ts";
 import { serviceNames } from "./service-names.ts";
 
 /** Waiting time for the lock, in milliseconds: `status` holds it briefly. */
@@ -39,9 +44,10 @@ const PAUSE = 20;
 /** The most events of one `read`: programs can emit them faster than they can be read. */
 const READ_AT_ONCE = 4096;
 
-/** Programs that emit events, and the reader of these. */
+/** Programs that emit events, the programs at the links that call them, and the reader of the events. */
 interface Listening {
-  readonly collection: Collection;
+  readonly emitting: Collection;
+  readonly calling: Collection;
   readonly programs: TemporaryPrograms;
   readonly reader: RingBufferReader<Infer<typeof events.value>>;
 }
@@ -178,7 +184,7 @@ export class Monitor {
 
   #stop(): void {
     if (this.#listening === undefined) return;
-    const { collection, programs, reader } = this.#listening;
+    const { emitting, calling, programs, reader } = this.#listening;
     try {
       programs.restore();
     } finally {
@@ -186,7 +192,8 @@ export class Monitor {
       this.#lostBefore = this.lost;
       this.#listening = undefined;
       reader.close();
-      collection.close();
+      calling.close();
+      emitting.close();
     }
   }
 
@@ -237,38 +244,39 @@ async function takeLock(pins: PinDirectory): Promise<Fd> {
   }
 }
 
-/** Builds the loaded programs again with events, on the same maps. */
+/** Builds the loaded programs again, with and without events, on the same maps. */
 function startListening(pins: PinDirectory): Listening {
   using stored = pins.map(builtOptions);
   const isa = instructionSetLevel();
-  const programs = loadBalancerPrograms({ ...readBuiltOptions(stored), events: true })
-    .map((source) => source.compile({ isa }))
-    // Programs without events stay.
-    .filter(({ maps }) => maps.includes(events));
-  const used = new Set(programs.flatMap(({ maps }) => maps.map(({ name }) => name)));
-  const collection = load(programs, {
-    pins,
-    maxEntries: pinnedSizes(
-      pins,
-      pins.names("maps").filter((name) => used.has(name)),
-    ),
+  const options = readBuiltOptions(stored);
+  const compiled = (withEvents: boolean) =>
+    loadBalancerPrograms({ ...options, events: withEvents }).map((source) => source.compile({ isa }));
+  // Programs without events stay.
+  const emittingPrograms = compiled(true).filter(({ maps }) => maps.includes(events));
+  const names = new Set(emittingPrograms.map(({ name }) => name));
+  const callingPrograms = compiled(false)
+    .filter(({ name }) => names.has(name))
+    .map(switchable);
+  return Rollback.run((rollback) => {
+    const loaded = (programs: readonly Program[]) => {
+      const used = new Set(programs.flatMap(({ maps }) => maps.map(({ name }) => name)));
+      const sizes = pins.names("maps").filter((name) => used.has(name));
+      const collection = load(programs, { pins, maxEntries: pinnedSizes(pins, sizes) });
+      rollback.onFailure(() => collection.close());
+      return collection;
+    };
+    const emitting = loaded(emittingPrograms);
+    const calling = loaded(callingPrograms.map(({ program }) => program));
+    for (const { array, program } of callingPrograms)
+      calling.map(array).set(0, emitting.program(program.name).fd.number);
+    const reader = readRingBuffer(events, emitting.map(events).fd);
+    rollback.onFailure(() => reader.close());
+    return { emitting, calling, reader, programs: replaceTemporarily(calling, pins, callsOthers) };
   });
-  try {
-    const reader = readRingBuffer(events, collection.map(events).fd);
-    try {
-      return { collection, reader, programs: replaceTemporarily(collection, pins, emitsEvents) };
-    } catch (error) {
-      reader.close();
-      throw error;
-    }
-  } catch (error) {
-    collection.close();
-    throw error;
-  }
 }
 
-function lostIn({ collection }: Listening): bigint {
-  return collection
+function lostIn({ emitting }: Listening): bigint {
+  return emitting
     .map(eventsLost)
     .get(0)!
     .reduce((sum, lost) => sum + lost, 0n);

@@ -1,6 +1,7 @@
 /** The loaded state, read from the kernel. */
 import { loadBalancerPrograms, NO_SERVICE, optOutCgroups, optOutNamespaces } from "../../../programs/index.ts";
 import { SLOT_SIZE } from "../../asm/index.ts";
+import { possibleCpus } from "../../kernel/index.ts";
 import { checkManager, type PinDirectory } from "../../loader/index.ts";
 import { mapTypeName } from "../../types/index.ts";
 import {
@@ -53,8 +54,17 @@ export interface Status {
   };
   /** Calls that belong to no service. Undefined without options.metrics. */
   readonly counters: CounterTotals | undefined;
+  readonly evictions: Evictions;
   /** Whether programs emit events, and whether a monitor listens. */
   readonly events: EventsState;
+}
+
+/** Entries that maps dropped to make room. */
+export interface Evictions {
+  /** Reverse entries that were gone when their socket closed, of both families. Undefined without options.metrics. */
+  readonly reverseEntries: bigint | undefined;
+  /** LRU maps with no more room than the free elements that each CPU keeps: they evict, or soon will. */
+  readonly fullMaps: readonly string[];
 }
 
 /** A program and its link. */
@@ -156,25 +166,31 @@ function statusOf(pins: PinDirectory): Status {
     }),
   );
   const programs = programStatus(pins);
+  const mapsNow = mapStatus(pins);
+  const unnamed =
+    counters.size === 0
+      ? undefined
+      : sumCounters(
+          [...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined),
+        );
   try {
     return {
       pins: pins.directory,
       programs,
       foreignPins: pins.foreign(),
       missing: missingHooks(pins, programs),
-      maps: mapStatus(pins),
+      maps: mapsNow,
       services: Array.from(maps, ([family, map]) => serviceStatus(family, map, counters.get(family))).flat(),
       optOut: {
         cgroups: pinnedKeys(pins, optOutCgroups).map((id) => cgroupPath(id)),
         networkNamespaces: pinnedKeys(pins, optOutNamespaces),
       },
       events: eventsState(pins),
-      counters:
-        counters.size === 0
-          ? undefined
-          : sumCounters(
-              [...counters.values()].map((totals) => totals.get(NO_SERVICE)).filter((totals) => totals !== undefined),
-            ),
+      counters: unnamed,
+      evictions: {
+        reverseEntries: unnamed?.reverseEvicted,
+        fullMaps: mapsNow.filter(isFull).map(({ name }) => name),
+      },
     };
   } finally {
     for (const map of [generation, ...Array.from(maps.values(), (map) => Object.values(map)).flat()]) map.close();
@@ -225,6 +241,18 @@ function missingHooks(pins: PinDirectory, programs: readonly ProgramStatus[]): s
     .sort((a, b) => attachOrder(b) - attachOrder(a))
     .map(hookText)
     .filter((hook) => !attached.has(hook));
+}
+
+/** The most free elements that each CPU keeps of an LRU map: `LOCAL_FREE_TARGET` in kernel/bpf/bpf_lru_list.c. */
+const KEPT_FREE = 128;
+
+/** Whether an LRU map evicts, as far as its use tells. */
+function isFull({ type, use, maxEntries }: MapStatus): boolean {
+  if (type !== "lru_hash" || use === undefined) return false;
+  const cpus = possibleCpus();
+  // Since Linux 6.16 the CPUs keep half of a small map at most.
+  const kept = cpus * Math.max(1, Math.min(KEPT_FREE, Math.floor(maxEntries / cpus / 2)));
+  return maxEntries - use.used <= kept;
 }
 
 function mapStatus(pins: PinDirectory): MapStatus[] {
