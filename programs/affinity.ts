@@ -12,7 +12,7 @@ const NANOSECONDS = 1_000_000_000n;
  */
 export const affinity: NonNullable<Features["affinity"]> = (call, { revNatIndex, affinityTimeout }, select) => {
   const { b, maps } = call;
-  const backend = b.zeroed(maps.olderFlows.value.fields.peers.element);
+  const backend = b.zeroed(maps.flowNames.value);
   const found = b.variable(u32, 0);
   const client = b.struct(maps.affinity.key, { netnsCookie: call.netnsCookie(), revNatIndex });
   const now = b.ktimeGetNs();

@@ -112,6 +112,12 @@ export class AddressCall extends Call {
     return this.#address.context.userPort;
   }
 
+  /** The kernel has connected the socket to the address. */
+  isConnectedHere(): Condition {
+    const { sk } = this.#address.context;
+    return sk.state.eq(CONNECTED).and(() => sk.dstPort.eq(this.port).and(() => this.#address.isPeer()));
+  }
+
   /** Writes the address and port that the process or the kernel sees from now on. */
   rewrite({ address, port }: Endpoint): void {
     this.address.set(address);
@@ -134,10 +140,13 @@ export abstract class RefusableCall extends AddressCall {
     super(b, address, features);
   }
 
-  /** Ends the program and fails the system call; with EPERM where the kernel lacks `bpf_set_retval`. */
-  refuse(): void {
+  /**
+   * Ends the program and fails the system call: with EPERM where the kernel lacks `bpf_set_retval`.
+   * @param errno unless given, the one for a service without backends
+   */
+  refuse(errno?: number): void {
     const { setRetval, noBackendErrno = this.noBackendErrno } = this.options;
-    if (setRetval) this.b.setRetval(-noBackendErrno);
+    if (setRetval) this.b.setRetval(-(errno ?? noBackendErrno));
     this.b.return(REJECT);
   }
 }
@@ -204,13 +213,19 @@ export interface SocketAddress {
   readonly maps: Maps;
   readonly context: SockAddr4 | SockAddr6;
   readonly read: () => Field<"be32"> | Ipv6Field;
+  /** The address is the one in the kernel's socket, whether that is connected or was. */
+  readonly isPeer: () => Condition;
 }
+
+/** `TCP_ESTABLISHED`, which is also the state of a connected datagram socket. */
+export const CONNECTED = 1;
 
 /** An IPv4 socket's address. */
 export const ipv4Address = (ctx: SockAddr4): SocketAddress => ({
   maps: maps4,
   context: ctx,
   read: () => ctx.userIp4,
+  isPeer: () => ctx.sk.dstIp4.eq(ctx.userIp4),
 });
 
 /** An IPv6 socket's address. */
@@ -218,6 +233,7 @@ export const ipv6Address = (ctx: SockAddr6): SocketAddress => ({
   maps: maps6,
   context: ctx,
   read: () => ctx.userIp6,
+  isPeer: () => ctx.sk.dstIp6.eq(ctx.userIp6),
 });
 
 /** The IPv4 address that an IPv6 socket names in its mapped form (RFC 4291, section 2.5.5.2). */
@@ -225,4 +241,5 @@ export const mappedAddress = (ctx: SockAddr6): SocketAddress => ({
   maps: maps4,
   context: ctx,
   read: () => ctx.userIp6.v4(),
+  isPeer: () => ctx.sk.dstIp6.eq(ctx.userIp6),
 });

@@ -6,7 +6,15 @@ import { Errno, PROCEED, type Nullable, type Ref, type Scalar } from "tsbpf";
 import { RefusableCall, type Endpoint, type Service } from "./call.ts";
 import { findService, mayBeService } from "./find-service.ts";
 import type { Flow, SocketFlows } from "./maps.ts";
-import { addReverseNat, currentGeneration, findRecent, forgetBackend, toService } from "./reverse-nat.ts";
+import {
+  addReverseNat,
+  currentGeneration,
+  findRecent,
+  forgetBackend,
+  setDirectPeer,
+  setPeer,
+  toService,
+} from "./reverse-nat.ts";
 import { seedOfSocket, selectBackend } from "./select-backend.ts";
 
 /** A call that names a service, or any other destination. */
@@ -46,7 +54,7 @@ export abstract class ForwardCall extends RefusableCall {
     return selectBackend(this, service, () => this.seed());
   }
 
-  /** Remembers the service, so that the backend's replies come from it. */
+  /** Remembers the service, so that the backend's replies come from it. Where that fails, so does the call. */
   abstract addReverseNat(service: Service, backend: Endpoint): void;
 
   /** connect(2) leaves the socket's former connection. */
@@ -65,6 +73,7 @@ export abstract class ForwardCall extends RefusableCall {
 
   /** The socket's packets go to the backend. */
   rewriteDestination(service: Pick<Service, "revNatIndex">, backend: Endpoint): void {
+    this.count(service.revNatIndex, "translated");
     this.emit("POST_FORWARD", () => ({ revNatIndex: service.revNatIndex, translated: backend }));
     this.rewrite(backend);
   }
@@ -90,6 +99,7 @@ export class DatagramCall extends ForwardCall {
   /** Also forgets that a service may have sent the socket to this address: its replies are its own. */
   protected override passThrough(): void {
     forgetBackend(this, this.#flows);
+    if (this.connecting) setDirectPeer(this, this.#flows);
     super.passThrough();
   }
 
@@ -106,7 +116,7 @@ export class DatagramCall extends ForwardCall {
         const current = (flow: Ref<Flow>) => toService(flow, this).and(() => flow.generation.eq(now));
         findRecent(this, known, current).ifFound((flow) => {
           this.emit("PRE_FORWARD", () => flow);
-          this.#follow(flow);
+          this.#follow(known, flow);
         });
       },
       () => this.#endIfFiltered(),
@@ -135,21 +145,21 @@ export class DatagramCall extends ForwardCall {
         b.lookup(maps.backends, { address, port, revNatIndex }).ifFound(() => {
           flow.generation.set(currentGeneration(this));
           this.noteConnection(service, { address, port });
-          this.#follow(flow);
+          this.#follow(known, flow);
         });
       });
     });
   }
 
   /** Goes to the flow's backend, and ends the program. */
-  #follow(flow: Ref<Flow>): void {
-    this.count(flow.revNatIndex, "translated");
+  #follow(known: Ref<SocketFlows>, flow: Ref<Flow>): void {
+    if (this.connecting) setPeer(this, known, flow);
     this.rewriteDestination(flow, backendOf(flow));
     this.b.return(PROCEED);
   }
 
   addReverseNat(service: Service, backend: Endpoint): void {
-    addReverseNat(this, service, backend);
+    addReverseNat(this, service, backend, this.connecting);
   }
 }
 

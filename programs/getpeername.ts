@@ -4,12 +4,12 @@
  */
 import { cgroup, PROCEED } from "tsbpf";
 import { ipv4Address, ipv6Address, mappedAddress, type Features } from "./call.ts";
-import { ReplyCall, translateReply } from "./reply.ts";
+import { ReplyCall, translatePeer } from "./reply.ts";
 
 /** getpeername(2) of an IPv4 socket. */
 export const getpeername4 = (features: Features) =>
   cgroup.getpeername4("getpeername4", (b, ctx) => {
-    translateReply(new ReplyCall(b, ipv4Address(ctx), features));
+    translatePeer(new ReplyCall(b, ipv4Address(ctx), features));
     return PROCEED;
   });
 
@@ -18,8 +18,8 @@ export const getpeername6 = (features: Features) =>
   cgroup.getpeername6("getpeername6", (b, ctx) => {
     b.if(
       ctx.userIp6.isV4Mapped(),
-      () => translateReply(new ReplyCall(b, mappedAddress(ctx), features)),
-      () => translateReply(new ReplyCall(b, ipv6Address(ctx), features)),
+      () => translatePeer(new ReplyCall(b, mappedAddress(ctx), features)),
+      () => translatePeer(new ReplyCall(b, ipv6Address(ctx), features)),
     );
     return PROCEED;
   });

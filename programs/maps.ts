@@ -75,8 +75,8 @@ export const ServiceFlag = {
 /** The number of flows that a socket keeps whole, the most recently used. A power of two. */
 export const RECENT_FLOWS = 4;
 
-/** The number of older flows that a socket keeps in the reverse map, a power of two. The oldest is dropped. */
-export const OLDER_FLOWS = 32;
+/** How many backends of older flows a socket names. A power of two. With more, the one named first gives way. */
+export const OLDER_FLOWS = 256;
 
 /**
  * How a filter spreads addresses and ports over its words of 64 bits: see
@@ -141,6 +141,10 @@ export const Counters = struct("lb_counters", {
   replies: u64,
   /** Flows whose service was gone or another when a reply came. */
   reverseMisses: u64,
+  /** Connects and datagrams refused for want of memory, or room in a map, for what translates the replies. */
+  notRemembered: u64,
+  /** Older flows that gave way since their socket talks to more backends than it can name. */
+  olderFlowsDropped: u64,
   /** Reverse entries that could not be written. */
   reverseUpdateFailed: u64,
   /** Reverse entries that were gone when their socket was closed: the map was full, and has evicted them. */
@@ -229,26 +233,26 @@ function mapsOf(
     protocol: u8,
   });
 
-  /** A backend of an older flow, to find the flow's reverse entry. */
-  const Peer = struct(`${prefix}_peer`, { address, port: be16 });
+  /** A backend by itself. */
+  const Backend = struct(`${prefix}_backend`, { address, port: be16 });
+
+  /** A socket's name for the backend of an older flow: a number below `OLDER_FLOWS`. */
+  const FlowNameKey = struct(`${prefix}_flow_name_key`, { cookie: u64, number: u32 });
 
   /**
-   * A socket's recent flows. With its older flows it names all its entries in the reverse map, for deletion at close.
+   * What a socket remembers. With `flow_names` it names all its entries in the reverse map, for deletion at close.
    */
   const SocketFlows = struct(`${prefix}_socket_flows`, {
-    /** 0: none of them has ever had an entry in the reverse map. It lies first, beside what the kernel reads itself. */
+    /** 0: no flow has ever had an entry in the reverse map. It lies first, beside what the kernel reads itself. */
     entered: u32,
     /** The number of recent flows ever written: the next one goes to this index, modulo `RECENT_FLOWS`. */
     recentCount: u32,
-    /** The same count for older flows; 0 while there are none. */
+    /** Likewise of the names of older ones; 0 as long as there are none. */
     olderCount: u32,
+    /** What the last connect(2) chose. Without `revNatIndex`, the address that it named itself. */
+    peer: Flow,
     recent: arrayOf(Flow, RECENT_FLOWS),
   });
-
-  /**
-   * The flows that a socket has only in the reverse map. Few sockets have any, so the others do without this storage.
-   */
-  const OlderFlows = struct(`${prefix}_older_flows`, { peers: arrayOf(Peer, OLDER_FLOWS) });
 
   return {
     services: hash(`services${suffix}`, { key: ServiceKey, value: Service, maxEntries: 65_536 }),
@@ -269,7 +273,20 @@ function mapsOf(
     affinity: lruHash(`affinity${suffix}`, { key: AffinityKey, value: Affinity, maxEntries: 65_536 }),
     reverseSk: lruHash(`cilium_${prefix}_reverse_sk`, { key: ReverseKey, value: ReverseEntry, maxEntries: 262_144 }),
     flows: skStorage(`flows${suffix}`, { value: SocketFlows }),
-    olderFlows: skStorage(`older_flows${suffix}`, { value: OlderFlows }),
+    /** Backends of the flows that sockets have in the reverse map alone, by number. Few sockets have any. */
+    flowNames: hash(`flow_names${suffix}`, {
+      key: FlowNameKey,
+      value: Backend,
+      maxEntries: 262_144,
+      flags: MapFlag.NO_PREALLOC,
+    }),
+    /** The number of each backend in `flow_names`. */
+    flowNumbers: hash(`flow_numbers${suffix}`, {
+      key: ReverseKey,
+      value: u32,
+      maxEntries: 262_144,
+      flags: MapFlag.NO_PREALLOC,
+    }),
     /** By cookie, open sockets to close when the service loses the backend: see `ServiceFlag.CLOSE_SOCKETS`. */
     connections: hash(`connections${suffix}`, {
       key: u64,
@@ -299,10 +316,9 @@ export type Maps = typeof maps4;
 export type Service = Maps["services"]["value"];
 export type Slot = Maps["slots"]["value"];
 export type SocketFlows = Maps["flows"]["value"];
-export type Peer = Maps["olderFlows"]["value"]["fields"]["peers"]["element"];
 export type Flow = SocketFlows["fields"]["recent"]["element"];
 
-export const { services, serviceFilter, slots, backends, affinity, reverseSk, flows } = maps4;
+export const { services, serviceFilter, slots, backends, affinity, reverseSk, flows, flowNames, flowNumbers } = maps4;
 
 /** 1 where the socket may be in a `connections` map: the others' end and reconnecting cost no search there. */
 export const connected = skStorage("connected", { value: u32 });

@@ -3,6 +3,11 @@ export interface DataPathOptions {
   /** The kernel has `bpf_set_retval` (Linux 5.18): a refused call gets the errno that says why, not EPERM. */
   readonly setRetval: boolean;
   /**
+   * The kernel has atomic operations that return the old value (Linux 5.12):
+   * threads that share a socket never write two flows to one place.
+   */
+  readonly atomicFetch: boolean;
+  /**
    * Streams remember their service too, so that getpeername(2) names it. Replies
    * of a stream carry no address, so that nothing else needs it; without, a TCP
    * client that asks sees the backend that it is connected to.
@@ -56,6 +61,7 @@ export interface DataPathOptions {
 
 export const defaultOptions: DataPathOptions = {
   setRetval: true,
+  atomicFetch: true,
   rememberStreams: false,
   recentInReverseMap: true,
   ipv6: false,

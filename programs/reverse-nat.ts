@@ -5,11 +5,18 @@
  * The flows that a socket used last lie whole in its own storage: finding one
  * takes no hash lookup. Its older flows are in the reverse NAT map
  * (`cilium_lb4_reverse_sk`), and the recent ones too where the options ask for
- * that. The storage names each such entry, so that none outlives its socket.
+ * that. The socket names each such entry, the older ones in `flow_names`, so
+ * that none outlives it.
+ *
+ * What connect(2) chose is remembered once more, as the socket's peer, which no
+ * datagram to another destination changes.
+ *
+ * Threads that share a socket may read one flow while another takes its place:
+ * a flow is written to where it goes before it leaves where it was.
  */
-import { be16, type Condition, type Nullable, type Ref, type Scalar } from "tsbpf";
-import type { AddressCall, Call, Endpoint, Service } from "./call.ts";
-import { generation, NO_SERVICE, OLDER_FLOWS, RECENT_FLOWS, type Flow, type Peer, type SocketFlows } from "./maps.ts";
+import { Errno, UpdateFlag, type Condition, type Nullable, type Ref, type Scalar } from "tsbpf";
+import type { AddressCall, Call, Endpoint, RefusableCall, Service } from "./call.ts";
+import { generation, NO_SERVICE, OLDER_FLOWS, RECENT_FLOWS, type Flow, type SocketFlows } from "./maps.ts";
 
 /**
  * The number of the last change of services. The control plane waits for
@@ -41,27 +48,58 @@ function recentFlows(known: Ref<SocketFlows>): readonly Ref<Flow>[] {
   return Array.from({ length: RECENT_FLOWS }, (_, i) => known.recent.at(i));
 }
 
-/** Remembers that the datagram socket was sent to `backend` for the service that the context still names. */
-export function addReverseNat(call: AddressCall, service: Service, backend: Endpoint): void {
+/**
+ * Remembers that the datagram socket is sent to `backend` for the service that
+ * the context still names; where it is connected, also as its peer. Refuses the
+ * call where that cannot be remembered.
+ */
+export function addReverseNat(call: RefusableCall, service: Service, backend: Endpoint, connecting: boolean): void {
   const { b, maps, options } = call;
   const now = currentGeneration(call);
   const cookie = call.cookie();
   const flow = newFlow(call, service, backend, now);
-  b.skStorageGet(maps.flows, call.socket, { create: true }).ifFound(() => {
-    // The kernel caches the storage at its first read: pay for that here, not in the first reply or at close.
-    b.skStorageGet(maps.flows, call.socket).ifFound((known) => {
-      placeFlow(call, known, flow, cookie);
-      // Only what the storage names: nothing would delete another entry.
-      if (options.recentInReverseMap) writeReverse(call, known, cookie, flow);
-    });
-  });
+  b.skStorageGet(maps.flows, call.socket, { create: true }).match(
+    () => {
+      // The kernel caches the storage at its first read: pay for that here, not in the first reply or at close.
+      b.skStorageGet(maps.flows, call.socket).ifFound((known) => {
+        placeFlow(call, known, flow, cookie);
+        if (connecting) setPeer(call, known, flow);
+        // Only what the storage names: nothing would delete another entry.
+        if (options.recentInReverseMap)
+          call.countFailure(writeReverse(call, known, cookie, flow), service.revNatIndex, "reverseUpdateFailed");
+      });
+    },
+    () => refuseUnremembered(call, service.revNatIndex),
+  );
 }
 
 /** The same for a stream, which has one peer and needs no entry in the reverse NAT map. */
-export function addStreamReverseNat(call: AddressCall, service: Service, backend: Endpoint): void {
+export function addStreamReverseNat(call: RefusableCall, service: Service, backend: Endpoint): void {
   const { b, maps } = call;
   const flow = newFlow(call, service, backend, currentGeneration(call));
-  b.skStorageGet(maps.flows, call.socket, { create: true }).ifFound((known) => b.assign(known.recent.at(0), flow));
+  b.skStorageGet(maps.flows, call.socket, { create: true }).match(
+    (known) => setPeer(call, known, flow),
+    () => refuseUnremembered(call, service.revNatIndex),
+  );
+}
+
+/** connect(2) chose this flow. */
+export function setPeer({ b }: Call, known: Ref<SocketFlows>, flow: NewFlow | Ref<Flow>): void {
+  b.assign(known.peer, flow);
+}
+
+/** connect(2) leads to the address that the process named: its answers are its own. */
+export function setDirectPeer(call: AddressCall, storage: Nullable<SocketFlows>): void {
+  storage.ifFound(({ peer }) => {
+    peer.revNatIndex.set(0);
+    peer.backendAddress.set(call.address);
+    peer.backendPort.set(call.port);
+  });
+}
+
+function refuseUnremembered(call: RefusableCall, revNatIndex: Scalar<"u16">): void {
+  call.count(revNatIndex, "notRemembered");
+  call.refuse(Errno.ENOBUFS);
 }
 
 function newFlow({ address, port }: AddressCall, { revNatIndex }: Service, backend: Endpoint, now: Scalar<"u32">) {
@@ -78,34 +116,26 @@ function newFlow({ address, port }: AddressCall, { revNatIndex }: Service, backe
 type NewFlow = ReturnType<typeof newFlow>;
 
 /** Writes a flow into the reverse NAT map. */
-function writeReverse(call: Call, known: Ref<SocketFlows>, cookie: Scalar<"u64">, flow: NewFlow | Ref<Flow>): void {
+function writeReverse(
+  { b, maps }: Call,
+  known: Ref<SocketFlows>,
+  cookie: Scalar<"u64">,
+  flow: NewFlow | Ref<Flow>,
+  flag?: UpdateFlag,
+): Scalar<"i64"> {
   known.entered.set(1);
   const { serviceAddress: address, servicePort: port, revNatIndex } = flow;
-  const result = call.b.update(
-    call.maps.reverseSk,
-    { cookie, address: flow.backendAddress, port: flow.backendPort },
-    { address, port, revNatIndex },
-  );
-  call.countFailure(result, revNatIndex, "reverseUpdateFailed");
+  const key = { cookie, address: flow.backendAddress, port: flow.backendPort };
+  return b.update(maps.reverseSk, key, { address, port, revNatIndex }, flag);
 }
 
 /**
  * Writes a flow into `recent`: in place of the one that it replaces (same
  * service or same backend), else of the next in turn, which becomes an older one.
  */
-function placeFlow(call: AddressCall, known: Ref<SocketFlows>, flow: NewFlow, cookie: Scalar<"u64">): void {
+function placeFlow(call: RefusableCall, known: Ref<SocketFlows>, flow: NewFlow, cookie: Scalar<"u64">): void {
   const { b, options } = call;
-  const backend = { address: flow.backendAddress, port: flow.backendPort };
-  // A backend that comes into use again is no longer an older one.
-  eachOlder(call, known, (peer) => {
-    b.if(
-      peer.address.eq(backend.address).and(() => peer.port.eq(backend.port)),
-      () => {
-        if (!options.recentInReverseMap) deleteReverse(call, cookie, backend);
-        b.clear(peer);
-      },
-    );
-  });
+  const backend = flowBackend(flow);
   const withSameBackend = () => findRecent(call, known, (other) => withBackend(other, backend));
   // The new flow takes over the entry of the one with the same backend, if it is to have one.
   const giveWay = (other: Ref<Flow>) => {
@@ -122,6 +152,7 @@ function placeFlow(call: AddressCall, known: Ref<SocketFlows>, flow: NewFlow, co
           giveWay(other);
           b.clear(other);
         });
+        renewReverse(call, known, cookie, flow);
       });
       b.assign(replaced, flow);
     },
@@ -132,43 +163,81 @@ function placeFlow(call: AddressCall, known: Ref<SocketFlows>, flow: NewFlow, co
           b.assign(replaced, flow);
         },
         () => {
-          const next = known.recent.at(known.recentCount.and(RECENT_FLOWS - 1));
-          known.recentCount.set(known.recentCount.add(1));
-          b.if(next.revNatIndex.ne(0), () => keepOlder(call, known, next, cookie));
+          const next = known.recent.at(takeNumber(call, known.recentCount).and(RECENT_FLOWS - 1));
+          b.if(next.revNatIndex.ne(0), () => keepOlder(call, known, next, cookie, flow.revNatIndex));
+          renewReverse(call, known, cookie, flow);
           b.assign(next, flow);
         },
       ),
   );
 }
 
-/** Leaves a flow to the reverse NAT map alone. The oldest such flow gives way. */
-function keepOlder(call: Call, known: Ref<SocketFlows>, flow: Ref<Flow>, cookie: Scalar<"u64">): void {
-  const { b, maps } = call;
-  b.skStorageGet(maps.olderFlows, call.socket, { create: true }).match(
-    ({ peers }) => {
-      const peer = peers.at(known.olderCount.and(OLDER_FLOWS - 1));
-      b.if(peer.port.ne(be16(0)), () => {
-        deleteReverse(call, cookie, peer);
-      });
-      b.assign(peer, flowBackend(flow));
-      known.olderCount.set(known.olderCount.add(1));
-      // Also where recent flows have entries: earlier programs may not have written them.
-      writeReverse(call, known, cookie, flow);
-    },
-    // Out of memory: drop the flow.
-    () => {
-      deleteReverse(call, cookie, flowBackend(flow));
-    },
-  );
+/** The counter's value, which no other thread gets where the kernel can see to that. */
+function takeNumber({ options }: Call, counter: Ref<SocketFlows>["recentCount"]): Scalar<"u32"> {
+  if (options.atomicFetch) return counter.atomicFetchAdd(1);
+  const number = counter.add(0);
+  counter.set(number.add(1));
+  return number;
 }
 
-/** Each of the older flows, in a loop. */
-function eachOlder(call: Call, known: Ref<SocketFlows>, visit: (peer: Ref<Peer>) => void): void {
-  const { b, maps, socket } = call;
-  b.if(known.olderCount.ne(0), () => {
-    b.skStorageGet(maps.olderFlows, socket).ifFound(({ peers }) => {
-      b.loop(OLDER_FLOWS, (i) => visit(peers.at(i)));
-    });
+/** A recent flow may have been an older one: an entry that is still there becomes this flow's. */
+function renewReverse(call: Call, known: Ref<SocketFlows>, cookie: Scalar<"u64">, flow: NewFlow): void {
+  if (call.options.recentInReverseMap) return;
+  call.b.if(known.olderCount.ne(0), () => {
+    writeReverse(call, known, cookie, flow, UpdateFlag.EXIST);
+  });
+}
+
+/** Leaves a flow to the reverse NAT map alone; where that cannot be, the call for the service `wanted` is refused. */
+function keepOlder(
+  call: RefusableCall,
+  known: Ref<SocketFlows>,
+  flow: Ref<Flow>,
+  cookie: Scalar<"u64">,
+  wanted: Scalar<"u16">,
+): void {
+  const { b, maps } = call;
+  const backend = flowBackend(flow);
+  const key = b.struct(maps.flowNumbers.key, { cookie, ...backend });
+  const refuse = () => refuseUnremembered(call, wanted);
+  b.lookup(maps.flowNumbers, key).match(
+    () => {},
+    () => {
+      known.entered.set(1);
+      const count = takeNumber(call, known.olderCount);
+      const name = b.struct(maps.flowNames.key, { cookie, number: count.and(OLDER_FLOWS - 1) });
+      b.if(count.ge(OLDER_FLOWS), () => dropOlder(call, known, name));
+      b.if(b.update(maps.flowNumbers, key, name.number).ne(0), refuse);
+      b.if(b.update(maps.flowNames, name, backend, UpdateFlag.NOEXIST).ne(0), () => {
+        b.delete(maps.flowNumbers, key);
+        refuse();
+      });
+    },
+  );
+  // Also where recent flows have entries: earlier programs may not have written them.
+  b.if(writeReverse(call, known, cookie, flow).ne(0), () => {
+    call.count(flow.revNatIndex, "reverseUpdateFailed");
+    refuse();
+  });
+}
+
+type FlowName = Ref<Call["maps"]["flowNames"]["key"]>;
+
+/** Takes a name away from the backend that has it. Unless its flow is a recent one, it is lost. */
+function dropOlder(call: Call, known: Ref<SocketFlows>, name: FlowName): void {
+  const { b, maps } = call;
+  b.lookup(maps.flowNames, name).ifFound(({ address, port }) => {
+    const key = b.struct(maps.reverseSk.key, { cookie: name.cookie, address, port });
+    b.delete(maps.flowNames, name);
+    b.delete(maps.flowNumbers, key);
+    findRecent(call, known, (flow) => withBackend(flow, key)).match(
+      () => {},
+      () =>
+        b.lookup(maps.reverseSk, key).ifFound((entry) => {
+          call.count(entry.revNatIndex, "olderFlowsDropped");
+          b.delete(maps.reverseSk, key);
+        }),
+    );
   });
 }
 
@@ -204,16 +273,26 @@ export function deleteReverseNat(call: Call): void {
           if (options.recentInReverseMap) call.countFailure(result, NO_SERVICE, "reverseEvicted");
         });
       }
-      eachOlder(call, known, (peer) =>
-        b.if(peer.port.ne(be16(0)), () => {
-          deleteReverse(call, cookie, peer);
-        }),
-      );
+      b.if(known.olderCount.ne(0), () => deleteOlder(call, known, cookie));
     }),
   );
 }
 
-function flowBackend(flow: Ref<Flow>): Endpoint {
+/** Deletes the socket's names, and the entries that they name. */
+function deleteOlder({ b, maps }: Call, known: Ref<SocketFlows>, cookie: Scalar<"u64">): void {
+  b.loop(OLDER_FLOWS, (number) => {
+    b.if(number.ge(known.olderCount), () => b.break());
+    const name = b.struct(maps.flowNames.key, { cookie, number });
+    b.lookup(maps.flowNames, name).ifFound(({ address, port }) => {
+      const key = b.struct(maps.reverseSk.key, { cookie, address, port });
+      b.delete(maps.flowNames, name);
+      b.delete(maps.flowNumbers, key);
+      b.delete(maps.reverseSk, key);
+    });
+  });
+}
+
+function flowBackend(flow: NewFlow | Ref<Flow>): Endpoint {
   return { address: flow.backendAddress, port: flow.backendPort };
 }
 

@@ -11,9 +11,7 @@ export function selectBackend(call: RefusableCall, service: Service, seed: () =>
   const { b, options, features } = call;
   b.if(service.count.eq(0), () => refuseWithoutBackend(call, service));
   const select = () => slotFor(call, service, options.maglev ? sourceOr(call, service, seed) : seed());
-  const backend = features.affinity === undefined ? select() : features.affinity(call, service, select);
-  call.count(service.revNatIndex, "translated");
-  return backend;
+  return features.affinity === undefined ? select() : features.affinity(call, service, select);
 }
 
 function slotFor(call: RefusableCall, service: Service, seed: Scalar<"u32">): Ref<Slot> {

@@ -4,7 +4,7 @@
  * socket remembers the service for the replies, which are recvmsg.ts.
  */
 import { AddressFamily, cgroup, PROCEED, type Condition, type SockAddr4 } from "tsbpf";
-import { ipv4Address, ipv6Address, type Features } from "./call.ts";
+import { CONNECTED, ipv4Address, ipv6Address, type Features } from "./call.ts";
 import { DatagramCall } from "./forward.ts";
 
 /** sendmsg(2) to an IPv4 address, of an IPv6 socket too. */
@@ -46,6 +46,3 @@ const goesToOwnPeer = (ctx: SockAddr4): Condition =>
       .and(() => sk.dstIp4.eq(ctx.userIp4))
       .and(() => sk.dstPort.eq(ctx.userPort));
   });
-
-/** `TCP_ESTABLISHED`, which is also the state of a connected datagram socket. */
-const CONNECTED = 1;

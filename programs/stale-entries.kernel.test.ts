@@ -2,12 +2,15 @@
 import { dirname } from "node:path";
 import * as assert from "uvu/assert";
 import { enterCgroup } from "../src/testing/index.ts";
-import { RECENT_FLOWS } from "./index.ts";
-import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE } from "./testing/index.ts";
+import { flowNames, flowNumbers, OLDER_FLOWS, RECENT_FLOWS } from "./index.ts";
+import { BACKENDS, dataPathSuite, endpoint, errnoOf, reverseEntry, SERVICE, type DataPath } from "./testing/index.ts";
 
-const MANY = 50;
+/** More than a socket remembers. */
+const MANY = RECENT_FLOWS + OLDER_FLOWS + 10;
+/** Replies that surely fit into a socket's buffer. */
+const BUFFERED = 150;
 const manyBackends = Array.from({ length: MANY }, (_, i) => `20.0.0.1:${8001 + i}`);
-const manyServices = Array.from({ length: MANY }, (_, i) => ({ address: `100.0.1.${i + 1}`, port: 53 }));
+const manyServices = Array.from({ length: MANY }, (_, i) => ({ address: `100.0.1.1`, port: 1000 + i }));
 /** Besides `SERVICE`: another one whose backend answers, and one whose backend refuses TCP and UDP. */
 const [OTHER, REFUSING] = [
   { address: "100.0.0.2", port: 80 },
@@ -22,6 +25,23 @@ for (const [what, recentInReverseMap] of [
   /** The entries that the reverse map holds, sorted. @param entries all flows of the socket, in order of use */
   const entered = (entries: readonly string[]): string[] =>
     (recentInReverseMap ? [...entries] : entries.slice(0, -RECENT_FLOWS)).sort();
+
+  /** The same of many flows: a recent one that was an older one before keeps its entry. */
+  const holds = (dataPath: DataPath, entries: readonly string[], message?: string): void => {
+    const all = dataPath.reverseEntries();
+    const needed = new Set(entered(entries));
+    assert.equal(
+      all.filter((entry) => needed.has(entry)),
+      [...needed],
+      message,
+    );
+    const allowed = new Set(entries);
+    assert.equal(
+      all.filter((entry) => !allowed.has(entry)),
+      [],
+      message,
+    );
+  };
 
   const test = dataPathSuite(`data path: no stale entry, ${what}`, {
     // With rememberStreams, TCP sockets have state to clean up too.
@@ -131,12 +151,12 @@ for (const [what, recentInReverseMap] of [
     assert.equal(dataPath.reverseEntries(), []);
   });
 
-  // A socket stores 4 flows whole and 32 older ones in the reverse map, and drops the least recently used ones.
+  // A socket stores 4 flows whole, names 256 older ones, and drops those named first.
   for (const [count, kept] of [
     [3, 3],
     [6, 6],
-    [36, 36],
-    [MANY, 36],
+    [40, 40],
+    [MANY, RECENT_FLOWS + OLDER_FLOWS],
   ] as const) {
     test(`one socket to ${count} services: replies of the last ${kept} come from their service`, async ({
       dataPath,
@@ -148,35 +168,35 @@ for (const [what, recentInReverseMap] of [
         .map((service, i) => ({ service, backend: manyBackends[i]!, revNatIndex: 100 + i }));
       asked.forEach(({ service, backend, revNatIndex }) => dataPath.setService(service, "udp", [backend], revNatIndex));
       for (const round of ["first", "second"]) {
-        for (const { service } of asked) await socket.send("hello", service);
-        assert.equal(
-          dataPath.reverseEntries(),
-          entered(
-            asked
-              .slice(-kept)
-              .map(({ service, backend, revNatIndex }) => reverseEntry(socket, service, backend, revNatIndex)),
-          ),
-          `${round} round`,
-        );
-        // Read all replies only after all requests were sent, so most belong to older flows.
+        // Replies wait while more requests are sent, so most belong to older flows.
         const sources = new Map<string, string>();
-        for (let i = 0; i < count; i++) {
+        const receive = async (): Promise<void> => {
           const { text, address, port } = await socket.receive();
           sources.set(text, `${address}:${port}`);
+        };
+        for (const [i, { service }] of asked.entries()) {
+          await socket.send("hello", service);
+          if (i >= BUFFERED) await receive();
         }
+        holds(
+          dataPath,
+          asked
+            .slice(-kept)
+            .map(({ service, backend, revNatIndex }) => reverseEntry(socket, service, backend, revNatIndex)),
+          `${round} round`,
+        );
+        while (sources.size < count) await receive();
         for (const { service, backend } of asked.slice(-kept)) {
           assert.is(sources.get(backend), `${service.address}:${service.port}`, `reply of ${backend}, ${round} round`);
         }
       }
       await socket.close();
       assert.equal(dataPath.reverseEntries(), []);
+      for (const map of [flowNames, flowNumbers]) assert.equal([...dataPath.map(map).keys()], []);
     });
   }
 
-  test("a service moves to the backend of an older flow: its entry stays among the last 36", async ({
-    dataPath,
-    client,
-  }) => {
+  test("a service moves to the backend of an older flow: its entry stays", async ({ dataPath, client }) => {
     const socket = await client.open("udp");
     const setUp = (i: number, backend = manyBackends[i]!) =>
       dataPath.setService(manyServices[i]!, "udp", [backend], 100 + i);
@@ -191,13 +211,9 @@ for (const [what, recentInReverseMap] of [
       setUp(i);
       await socket.send("hello", manyServices[i]!);
     }
-    const last = manyServices
-      .slice(5, 40)
-      .map((service, i) => reverseEntry(socket, service, manyBackends[5 + i]!, 105 + i));
-    assert.equal(
-      dataPath.reverseEntries(),
-      entered([reverseEntry(socket, manyServices[4]!, manyBackends[0]!, 104), ...last]),
-    );
+    const entryOf = (i: number, backend = i) => reverseEntry(socket, manyServices[i]!, manyBackends[backend]!, 100 + i);
+    const last = Array.from({ length: 35 }, (_, i) => entryOf(5 + i));
+    holds(dataPath, [entryOf(1), entryOf(2), entryOf(3), entryOf(4, 0), ...last]);
     await socket.close();
     assert.equal(dataPath.reverseEntries(), []);
   });

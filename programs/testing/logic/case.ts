@@ -150,3 +150,6 @@ type ExpectedFlow = number | readonly [service: number, backend: number, revNatI
 /** The error of a call to a service without a usable backend. */
 export const refusal = ({ options }: Stage, sockets: "streams" | "datagrams"): string =>
   options.setRetval ? { streams: "ECONNREFUSED", datagrams: "EHOSTUNREACH" }[sockets] : "EPERM";
+
+/** What a call fails with whose replies could not be translated. */
+export const notRemembered = ({ options }: Stage): string => (options.setRetval ? "ENOBUFS" : "EPERM");

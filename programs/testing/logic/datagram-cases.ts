@@ -162,23 +162,4 @@ const everywhere: readonly Case[] = views.flatMap((view) =>
   ),
 );
 
-/** With more services than a socket keeps: the schemes that tell them apart by port have as many. */
-const crowded: readonly Case[] = views.flatMap((view) =>
-  ways.map((way) => ({
-    name: `${view.name}, ${way}: of 40 services the last 36 are remembered`,
-    needs: view.needs,
-    async play(stage) {
-      const scene = new Scene(stage, view, view.schemes[0], way);
-      await scene.open();
-      scene.serveAll(40);
-      await scene.askAll(40);
-      scene.holds(...Array.from({ length: 36 }, (_, i) => 4 + i));
-      // Back to one of the older ones, and on: the place that it left is empty.
-      await scene.askFor(10);
-      for (let i = 0; i < 4; i++) await scene.askFor(i);
-      for (let i = 4; i < 10; i++) await scene.askFor(i);
-    },
-  })),
-);
-
-export const datagramCases: readonly Case[] = [...everywhere, ...crowded];
+export const datagramCases: readonly Case[] = everywhere;

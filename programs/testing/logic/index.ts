@@ -6,6 +6,7 @@ import { connectionCases } from "./connection-cases.ts";
 import { counterCases } from "./counter-cases.ts";
 import { datagramCases } from "./datagram-cases.ts";
 import { eventCases } from "./event-cases.ts";
+import { flowCases } from "./flow-cases.ts";
 import { leftAloneCases, leftAloneSimulatorCases } from "./exemption-cases.ts";
 import { maglevCases } from "./maglev-cases.ts";
 import { otherCases } from "./other-cases.ts";
@@ -20,6 +21,7 @@ export { HOSTS, LISTENING, type Stage, type StageSocket } from "./stage.ts";
 export const cases: readonly Case[] = [
   ...datagramCases,
   ...replyCases,
+  ...flowCases,
   ...streamCases,
   ...affinityCases,
   ...connectionCases,

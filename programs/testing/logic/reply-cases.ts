@@ -22,26 +22,40 @@ const changes = [
   },
 ] as const;
 
+async function source({ socket }: Scene): Promise<Endpoint> {
+  const { address, port } = await socket.receive();
+  return { address, port };
+}
+
 /** Where the backend's address is met. */
 const places = [
   {
     where: "the source of a datagram",
     prepare: ({ socket }: Scene, asked: Endpoint) => socket.send("hello", asked),
-    async seen({ socket }: Scene): Promise<Endpoint> {
-      const { address, port } = await socket.receive();
-      return { address, port };
+    seen: source,
+    /** What is seen to be stale is forgotten. */
+    forgets: true,
+  },
+  {
+    where: "the source of a datagram to a connected socket",
+    async prepare({ socket }: Scene, asked: Endpoint): Promise<void> {
+      await socket.connect(asked);
+      await socket.send("hello");
     },
+    seen: source,
+    forgets: false,
   },
   {
     where: "the peer",
     prepare: ({ socket }: Scene, asked: Endpoint) => socket.connect(asked),
     seen: ({ socket }: Scene) => socket.peer(),
+    forgets: false,
   },
 ] as const;
 
 const everywhere: readonly Case[] = views.flatMap((view) =>
   view.schemes.flatMap((scheme) =>
-    places.flatMap(({ where, prepare, seen }) => {
+    places.flatMap(({ where, prepare, seen, forgets }) => {
       const play = (what: string, story: (scene: Scene) => Promise<void>): Case => ({
         name: `${view.name}, services by ${scheme.name}, ${where}: ${what}`,
         needs: view.needs,
@@ -62,7 +76,7 @@ const everywhere: readonly Case[] = views.flatMap((view) =>
               await prepare(scene, scene.asked(i));
               change(scene, i);
               assert.equal(await seen(scene), stays ? scene.asked(i) : scene.direct(i));
-              scene.holds(...FLOWS.filter((other) => stays || other !== i));
+              scene.holds(...FLOWS.filter((other) => stays || !forgets || other !== i));
             }
           }),
           play(`of an older flow, ${what}`, async (scene) => {
@@ -70,7 +84,7 @@ const everywhere: readonly Case[] = views.flatMap((view) =>
             for (const i of [1, 2, 3, 4]) await scene.socket.send("hello", scene.asked(i));
             change(scene, 0);
             assert.equal(await seen(scene), stays ? scene.asked(0) : scene.direct(0));
-            scene.holds(...(stays ? [0] : []), 1, 2, 3, 4);
+            scene.holds(...(stays || !forgets ? [0] : []), 1, 2, 3, 4);
           }),
         ])
         .concat([

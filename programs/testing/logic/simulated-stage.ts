@@ -189,11 +189,14 @@ export class SimulatedClientSocket implements StageSocket {
 
   #setPeer(peer: Endpoint | undefined): void {
     this.#peer = peer;
-    const { address, port } = unmapped(peer ?? { address: "0.0.0.0", port: 0 });
+    const unspecified = { address: this.#family === 6 ? "::" : "0.0.0.0", port: 0 };
+    const { address, port } = peer ?? unspecified;
+    const ipv4 = unmapped(peer ?? unspecified).address;
     Object.assign(this.#socket.fields, {
       state: peer === undefined ? CLOSED : ESTABLISHED,
       dstPort: port,
-      ...(address.includes(":") ? { dstIp6: address } : { dstIp4: address }),
+      ...(this.#family === 6 && { dstIp6: address }),
+      ...(!ipv4.includes(":") && { dstIp4: ipv4 }),
     });
   }
 

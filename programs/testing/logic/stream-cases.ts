@@ -6,6 +6,8 @@ import { refusal, type Case } from "./case.ts";
 import type { Stage, StageSocket } from "./stage.ts";
 import { views, type Scheme, type View } from "./views.ts";
 
+/** Where nobody listens. */
+const NOBODY = { 4: "20.0.0.1:9", 6: "[fd00:20::1]:9" };
 const GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n";
 
 interface Streams {
@@ -44,6 +46,27 @@ export const streamCases: readonly Case[] = views.flatMap((view) =>
         stage.services.remove(service, "tcp");
         assert.is((await socket.exchange(GET)).text, backend);
         assert.equal(await socket.peer(), direct, "a removed service is not a peer");
+      }),
+      play("dissolved or failed, then to the backend itself: the peer is the backend", async ({ stage, connect }) => {
+        const socket = await connect();
+        for (const dissolveAndConnect of [
+          async () => {},
+          async () => {
+            stage.services.set(scheme.service(1), "tcp", [NOBODY[service.address.includes(":") ? 6 : 4]], {
+              revNatIndex: 2,
+            });
+            assert.is(await errnoOf(socket.connect(view.asked(scheme.service(1)))), "ECONNREFUSED");
+          },
+        ]) {
+          await socket.dissolve();
+          await dissolveAndConnect();
+          await socket.connect(direct);
+          assert.equal(await socket.peer(), direct);
+          assert.is((await socket.exchange(GET)).text, backend);
+          await socket.dissolve();
+          await socket.connect(asked);
+          assert.equal(await socket.peer(), stage.options.rememberStreams ? asked : direct);
+        }
       }),
       play("no service: it stays as it is", async ({ stage }) => {
         const socket = await stage.socket("tcp", view.family);

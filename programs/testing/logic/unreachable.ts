@@ -20,11 +20,6 @@ export const neverNull: readonly NeverNull[] = [
     why: "the line above it made it",
   },
   {
-    file: "reverse-nat.ts",
-    line: "b.skStorageGet(maps.olderFlows, socket).ifFound(({ peers }) => {",
-    why: "it was made with the first older flow",
-  },
-  {
     file: "events.ts",
     line: "b.lookup(eventsLost, 0).ifFound((lost) => lost.value.set(lost.value.add(1)));",
     why: "the array has an element 0",

@@ -29,6 +29,14 @@ const counters: Readonly<Record<Counter, { readonly header: string; readonly hel
     header: "REVERSE MISSES",
     help: "Replies left untranslated because their service was gone or replaced.",
   },
+  notRemembered: {
+    header: "NOT REMEMBERED",
+    help: "Connects and datagrams refused because there was no room to remember how to translate the replies.",
+  },
+  olderFlowsDropped: {
+    header: "FLOWS DROPPED",
+    help: "Flows dropped because their UDP socket talks to more backends than it can name.",
+  },
   reverseUpdateFailed: { header: "REVERSE FAILED", help: "Reverse NAT entries that could not be written." },
   reverseEvicted: {
     header: "REVERSE EVICTED",

@@ -1,4 +1,4 @@
-import { add, call, encode, exit, mov, r0, r1, r10, r2, r3 } from "../../asm/index.ts";
+import { add, atomicAdd, call, encode, exit, mov, r0, r1, r10, r2, r3, store } from "../../asm/index.ts";
 import { BtfError, fieldOf, kernelBtf } from "../../btf/index.ts";
 import { linux, VerifierError, type Kernel } from "../../kernel/index.ts";
 import { hooks, type ProgramKind } from "../../hooks/index.ts";
@@ -10,8 +10,12 @@ const { connect4, postBind6 } = hooks.cgroup;
  * Probes the running kernel for the optional features of the data path.
  * @throws {BpfError} if it cannot load programs at all
  */
-export function probeDataPath(kernel: Kernel = linux): Pick<DataPathOptions, "setRetval"> {
-  return { setRetval: accepts([mov(r1, 0), call("bpf_set_retval"), mov(r0, 1), exit()], kernel) };
+export function probeDataPath(kernel: Kernel = linux): Pick<DataPathOptions, "setRetval" | "atomicFetch"> {
+  const add1 = [store("u64", r10, -8, 0), mov(r1, 1), atomicAdd("u64", r10, -8, r1, { fetch: true })];
+  return {
+    setRetval: accepts([mov(r1, 0), call("bpf_set_retval"), mov(r0, 1), exit()], kernel),
+    atomicFetch: accepts([...add1, mov(r0, 1), exit()], kernel),
+  };
 }
 
 /**

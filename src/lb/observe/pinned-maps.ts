@@ -61,9 +61,8 @@ export function pinnedMaps(directory: string): PinnedMap[] {
 
 /** For maps of socket storage, where their content is visible. */
 const storageHints = new Map<string, string>([
-  ...Object.values(familyMaps).flatMap(({ flows, olderFlows, reverseSk }) => [
+  ...Object.values(familyMaps).flatMap(({ flows, reverseSk }) => [
     [flows.name, `${reverseSk.name} has the flows of UDP sockets too, unless options.reverseEntries is older`] as const,
-    [olderFlows.name, `${reverseSk.name} has the entries that it names`] as const,
   ]),
   [
     connected.name,
