@@ -41,8 +41,7 @@ export function command(): Command {
   return new Command("build")
     .description(
       "Build the programs that a TypeScript file exports, singly or in arrays. Writes an object file for libbpf, " +
-        "bpftool\n" +
-        "and cilium/ebpf; with --emit, prints a form for people.",
+        "bpftool and cilium/ebpf; with --emit, prints a form for people.",
     )
     .argument("<file>", "TypeScript file")
     .option("--program <name...>", "only these programs")

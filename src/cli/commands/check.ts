@@ -43,8 +43,8 @@ type Verdict = Readonly<
 export function command(): Command {
   return new Command("check")
     .description(
-      "Verify the programs of a TypeScript file or an object file with this kernel's verifier.\n" +
-        "The programs are loaded and discarded, never attached. For a refused program, prints the reason, the\n" +
+      "Verify the programs of a TypeScript file or an object file with this kernel's verifier. " +
+        "The programs are loaded and discarded, never attached. For a refused program, prints the reason, the " +
         "source line and the steps before it, and exits with code 1.",
     )
     .argument("<file>", "TypeScript file, or object file made by clang")

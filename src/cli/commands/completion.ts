@@ -13,7 +13,7 @@ const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 export function command(root: () => Promise<Command>): Command {
   return new Command("completion")
     .description(
-      "Print a script that makes a shell complete commands, options and their values. Source it, or save it where\n" +
+      "Print a script that makes a shell complete commands, options and their values. Source it, or save it where " +
         "the shell looks for completions.",
     )
     .addArgument(new Argument("<shell>", "the shell").choices(Object.keys(shells)))

@@ -18,8 +18,7 @@ export function command(): Command {
   return new Command("run")
     .description(
       "Run a program in the simulator. Reads the program as hexadecimal digits from standard input, and prints " +
-        "r0 as\n" +
-        "hexadecimal digits. r1 is the address of MEM, or 0 without MEM, and r2 its length in bytes. Helpers:\n" +
+        "r0 as hexadecimal digits. r1 is the address of MEM, or 0 without MEM, and r2 its length in bytes. Helpers: " +
         "bpf_ktime_get_ns, bpf_get_prandom_u32, bpf_get_smp_processor_id; no maps.",
     )
     .argument("[mem]", "initial memory as hexadecimal digits")
