@@ -110,7 +110,14 @@ test("bad input is refused with its name and position", async ({ directory }) =>
     file("jump.s", `goto x\n${"exit\n".repeat(32_768)}x: exit`),
   );
   await refused(CommandError, /^cannot read .*none\.s: there is no such file/, asm, join(directory, "none.s"));
-  await refused(CommandError, /^cannot write .*ENOENT/, asm, file("ok.s", "exit"), "-o", join(directory, "none", "x"));
+  await refused(
+    CommandError,
+    /^cannot write .*: there is no such file$/,
+    asm,
+    file("ok.s", "exit"),
+    "-o",
+    join(directory, "none", "x"),
+  );
   await refused(
     CommandError,
     /cannot find connect9: it is neither a file nor a program pinned in \/nowhere$/,

@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "commander";
 import { formatInstruction } from "../../asm/index.ts";
 import { CommandError, UsageError } from "../errors.ts";
@@ -50,10 +49,15 @@ async function disassemble(file: string | undefined, flags: Flags): Promise<void
 }
 
 /** The pin of the load balancer's program with this name; undefined if the name is that of a file. */
-function loadedProgram(name: string, pins: string): string | undefined {
+async function loadedProgram(name: string, pins: string): Promise<string | undefined> {
   if (!/^\w+$/.test(name) || existsSync(name)) return undefined;
-  const path = join(pins, "programs", name);
-  if (existsSync(path)) return path;
+  // Imported only here, since they need the kernel.
+  const [{ OWNER }, { PinDirectory }] = await Promise.all([
+    import("../../lb/index.ts"),
+    import("../../loader/index.ts"),
+  ]);
+  const path = PinDirectory.open(pins, OWNER)?.path("programs", name);
+  if (path !== undefined && existsSync(path)) return path;
   throw new CommandError(`cannot find ${name}: it is neither a file nor a program pinned in ${pins}`, {
     hint: "`tsbpf status` lists the load balancer's programs; use --pinned or --id for others",
   });
@@ -62,7 +66,7 @@ function loadedProgram(name: string, pins: string): string | undefined {
 async function find(file: string | undefined, { section, id, pinned, pin }: Flags): Promise<ListedProgram[]> {
   const given = [file, id, pinned].filter((source) => source !== undefined);
   if (given.length > 1) throw new UsageError("give one of: a file, --id, --pinned");
-  const path = pinned ?? (file === undefined ? undefined : loadedProgram(file, pin));
+  const path = pinned ?? (file === undefined ? undefined : await loadedProgram(file, pin));
   if (id === undefined && path === undefined) return programsInFile(file ?? "-", section);
   if (section !== undefined) throw new UsageError("--section is for object files");
   // Imported only here, since it needs the kernel.
