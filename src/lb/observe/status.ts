@@ -22,6 +22,7 @@ import { attachOrder, cgroupPath, hookText } from "../host/index.ts";
 import {
   endpointText,
   isReachable,
+  isUnspecified,
   protocolOf,
   ServiceFlag,
   type AddressFamily,
@@ -282,8 +283,11 @@ function serviceStatus(
       frontEnds: [0, ServiceFlag.HOST_PORT, ServiceFlag.NODE_PORT].flatMap((kind) =>
         frontEnds
           .filter(({ key, value }) => isReachable(key) && (value.flags & kinds) === kind)
-          .map(({ key }) => endpointText(key))
-          .sort(),
+          .sort((a, b) => (endpointText(a.key) < endpointText(b.key) ? -1 : 1))
+          .map(({ key }) => key)
+          // 0.0.0.0 and `::`, other names of loopback addresses, come after them.
+          .sort((a, b) => Number(isUnspecified(a.address)) - Number(isUnspecified(b.address)))
+          .map(endpointText),
       ),
       nodePort: frontEnds.find(({ key }) => !isReachable(key))?.key.port,
       hostPort: frontEnds.find(({ value }) => (value.flags & ServiceFlag.HOST_PORT) !== 0)?.key.port,
