@@ -8,7 +8,7 @@ import { ipv4Address, ipv6Address, mappedAddress, type SocketAddress } from "./c
 import { featuresFor } from "./features.ts";
 import { mayBeService } from "./find-service.ts";
 import { DatagramCall } from "./forward.ts";
-import { backendFilterShape, filterSize, maps4, maps6, serviceFilterShape } from "./maps.ts";
+import { filterSize, maps4, maps6, serviceFilterShape } from "./maps.ts";
 import { defaultOptions } from "./options.ts";
 import { filterPlace, filterWords } from "./address-filter.ts";
 
@@ -89,22 +89,6 @@ test("the bits of one network are spread over eight words, and networks over all
     assert.ok(words.size > filterSize(serviceFilterShape) / 2, `${words.size} words`);
     for (const word of words) assert.ok(word >= 0 && word < filterSize(serviceFilterShape));
   }
-});
-
-test("each backend of a network has a bit of its own, and a /24 has its own eight words", () => {
-  const place = (address: string, port = 80) => filterPlace({ address, port }, backendFilterShape);
-  for (const [own, neighbour, elsewhere] of [
-    ["10.0.0.1", "10.0.0.2", "10.0.1.1"],
-    ["fd00::1", "fd00::2", "fd00:0:0:1::1"],
-  ] as const) {
-    assert.is(place(own).word >> 3, place(neighbour).word >> 3);
-    assert.not.equal(place(own), place(neighbour));
-    assert.not.equal(place(own), place(own, 81));
-    assert.is.not(place(own).word >> 3, place(elsewhere).word >> 3);
-  }
-  const words = Array.from({ length: 65_536 }, (_, i) => place(`10.${i & 255}.${i >> 8}.1`).word);
-  assert.ok(new Set(words).size > (filterSize(backendFilterShape) * 3) / 4);
-  assert.ok(words.every((word) => word >= 0 && word < filterSize(backendFilterShape)));
 });
 
 test("the words of several front ends hold their bits only", () => {

@@ -4,7 +4,6 @@
  *
  * The service filter stands before the services map: a destination that is not a
  * service costs one read of 8 KB in place of a search in a hash map of megabytes.
- * The backend filter has a bit for each address that has been a backend.
  *
  * The upper part of the address selects a group of eight words, a cache line or
  * two: destinations in a few networks find theirs in the processor's cache,

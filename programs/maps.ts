@@ -96,13 +96,6 @@ export interface FilterShape {
 /** The service filter: 8 KB. Services lie next to each other, so that those of a /24 share bits. */
 export const serviceFilterShape: FilterShape = { groupBits: 7, network: 16, host: 8, factor: 0x9e37_79b1 };
 
-/**
- * The backend filter: 64 KB. Backends are many, and each has a bit of its own. The
- * factor is unrelated to `FILTER_FACTOR`: with that one's upper half, the group
- * would determine which of its words are in use.
- */
-export const backendFilterShape: FilterShape = { groupBits: 10, network: 8, host: 0, factor: 0x85eb_ca6b };
-
 /** Words of a filter. */
 export const filterSize = ({ groupBits }: FilterShape): number => 8 << groupBits;
 
@@ -258,8 +251,6 @@ function mapsOf(
     services: hash(`services${suffix}`, { key: ServiceKey, value: Service, maxEntries: 65_536 }),
     /** A set bit for each service: without it no program looks for one. */
     serviceFilter: array(`service_filter${suffix}`, { value: u64, maxEntries: filterSize(serviceFilterShape) }),
-    /** A set bit for each address that has been a backend since the load balancer was loaded. */
-    backendFilter: array(`backend_filter${suffix}`, { value: u64, maxEntries: filterSize(backendFilterShape) }),
     slots: array(`slots${suffix}`, { value: Slot, maxEntries: 262_144 }),
     /** Every service's backends that a flow may stay with, whatever their slots: active and terminating ones. */
     backends: hash(`backends${suffix}`, {

@@ -80,8 +80,8 @@ export const familyMaps = {
 /** The maps of a family that are created even if no program refers to them. */
 export function mapsWithoutPrograms(family: AddressFamily): readonly MapDefinition[] {
   const maps = familyMaps[family];
-  const { services, serviceFilter, backendFilter, slots, backends, serviceNames, backendSettings, allocation } = maps;
-  return [services, serviceFilter, backendFilter, slots, backends, serviceNames, backendSettings, allocation];
+  const { services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation } = maps;
+  return [services, serviceFilter, slots, backends, serviceNames, backendSettings, allocation];
 }
 
 /** The most bytes of a build as text. */
@@ -124,7 +124,6 @@ export type FamilyMaps = {
   readonly [K in
     | "services"
     | "serviceFilter"
-    | "backendFilter"
     | "slots"
     | "backends"
     | "serviceNames"
@@ -153,7 +152,6 @@ export function controlMaps(
           {
             services: source.map(maps.services),
             serviceFilter: source.map(maps.serviceFilter),
-            backendFilter: source.map(maps.backendFilter),
             slots: source.map(maps.slots),
             backends: source.map(maps.backends),
             serviceNames: source.map(maps.serviceNames),

@@ -22,7 +22,6 @@ export function readState(maps: FamilyMaps): State {
     members: [...maps.backends],
     settings: [...maps.backendSettings],
     filter: nonZero(maps.serviceFilter),
-    backendFilter: nonZero(maps.backendFilter),
     allocation: maps.allocation.get(0) ?? { nextSlot: 0, nextRevNatIndex: 0 },
     serviceRoom: Math.min(maps.services.maxEntries, maps.serviceNames.maxEntries),
     memberRoom: maps.backends.maxEntries,

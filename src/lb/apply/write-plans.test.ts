@@ -36,7 +36,6 @@ function fakeMaps(log: string[]): ControlMaps {
   const family = (suffix: string) => ({
     services: fake(`services${suffix}`, 8),
     serviceFilter: fake(`filter${suffix}`, 1024),
-    backendFilter: fake(`backend filter${suffix}`, 8192),
     slots: fake(`slots${suffix}`, 5),
     backends: fake(`backends${suffix}`, 9),
     serviceNames: fake(`names${suffix}`, 8),
@@ -91,7 +90,6 @@ test("filter and slots are written before the service, reused after a wait, the 
   };
   assert.equal(change([service(1, ["20.0.0.1"]), service(2, ["20.0.0.1", "20.0.0.2"])]), [
     "filter set 2",
-    "backend filter set 2",
     "allocation set",
     "slots set 3",
     "backends set 3",
@@ -103,7 +101,6 @@ test("filter and slots are written before the service, reused after a wait, the 
   ]);
   assert.is(maps.generation.get(0), 0, "the generation goes on from the beginning behind 2^32 - 1");
   assert.equal(change([service(1, ["20.0.0.3"]), service(2, ["20.0.0.3", "20.0.0.4"])]), [
-    "backend filter set 2",
     "allocation set",
     "slots set 2",
     "backends set 2",
@@ -139,7 +136,6 @@ test("filter and slots are written before the service, reused after a wait, the 
     [
       "filter set 1",
       "filter6 set 1",
-      "backend filter6 set 1",
       "allocation set",
       "slots set 1",
       "backends set 1",

@@ -11,8 +11,7 @@ import type { ControlMaps, FamilyMaps } from "./maps.ts";
  * each service is old or new, and the next plan continues from there.
  *
  * The filter has a service's bit before the service exists and until it is
- * gone, so that no call misses the service. The backend filter has a backend's
- * bit before a program may choose the backend.
+ * gone, so that no call misses the service.
  *
  * The generation is bumped after every program that read an old service has
  * ended: such a program could otherwise remember an old backend under the new
@@ -29,11 +28,7 @@ export function applyPlans(
   wait: () => void = waitForRunningPrograms,
 ): void {
   for (const change of changes) change.add();
-  for (const [family, { filter }] of plans) {
-    const { serviceFilter, backendFilter } = maps.families.get(family)!;
-    serviceFilter.setMany(filter.wider);
-    backendFilter.setMany(filter.backends);
-  }
+  for (const [family, { filter }] of plans) maps.families.get(family)!.serviceFilter.setMany(filter.wider);
   const rounds = Math.max(0, ...Array.from(plans.values(), (plan) => plan.rounds.length));
   for (let i = 0; i < rounds; i++) {
     for (const [family, plan] of plans) {

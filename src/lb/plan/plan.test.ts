@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { backendFilterShape, filterPlace, filterWords } from "../../../programs/index.ts";
+import { filterPlace, filterWords } from "../../../programs/index.ts";
 import {
   endpointText,
   isReachable,
@@ -68,7 +68,6 @@ class Maps {
   readonly members = new Map<string, Member>();
   readonly settings = new Map<string, Setting>();
   readonly filter = new Map<number, bigint>();
-  readonly backendFilter = new Map<number, bigint>();
   readonly slots: SlotValue[];
   readonly serviceRoom: number;
   readonly memberRoom: number;
@@ -92,7 +91,6 @@ class Maps {
       members: [...this.members.values()],
       settings: [...this.settings.values()],
       filter: new Map(this.filter),
-      backendFilter: new Map(this.backendFilter),
       allocation: this.allocation,
       memberRoom: this.memberRoom,
       serviceRoom: this.serviceRoom,
@@ -101,14 +99,13 @@ class Maps {
   }
 
   apply(plan: Plan, afterWrite: () => void = () => {}): void {
-    const writeFilter = (words: FilterWords, filter = this.filter) => {
+    const writeFilter = (words: FilterWords) => {
       for (const [word, bits] of words) {
-        filter.set(word, bits);
+        this.filter.set(word, bits);
         afterWrite();
       }
     };
     writeFilter(plan.filter.wider);
-    writeFilter(plan.filter.backends, this.backendFilter);
     for (const round of plan.rounds) {
       // A program that read a service before this round may still read its slots in it.
       const used = new Set(
@@ -147,16 +144,6 @@ class Maps {
       }
     }
     writeFilter(plan.filter.narrower);
-  }
-
-  /** Backends that a program may choose, or an open socket may talk to, without a bit in the backend filter. */
-  unknownBackends(): string[] {
-    return [...this.members.values()]
-      .filter(([key]) => {
-        const { word, bit } = filterPlace(key, backendFilterShape);
-        return (((this.backendFilter.get(word) ?? 0n) >> BigInt(bit)) & 1n) === 0n;
-      })
-      .map(([key]) => memberText(key));
   }
 
   /** Services that no program would look up, as the filter lacks their bit. */
@@ -238,7 +225,7 @@ test("is empty if nothing changes, whatever the order of the backends", () => {
   const plan = planServices(maps.state(), [service(1, [backend(2), backend(1)])]);
   assert.equal(plan, {
     rounds: [],
-    filter: { wider: [], narrower: [], backends: [] },
+    filter: { wider: [], narrower: [] },
     indices: { kept: [1], taken: [] },
     added: 0,
     changed: 0,
@@ -683,20 +670,6 @@ test("a service in two parts has two rows of slots and two indices, and counts a
   assert.equal(change([]), { added: 0, changed: 0, removed: 1, unchanged: 0 });
 });
 
-test("the backend filter keeps a backend's bit, and has those of maps without it", () => {
-  const maps = new Maps(16);
-  maps.apply(planServices(maps.state(), [service(1, [backend(1), backend(2)])]));
-  const before = new Map(maps.backendFilter);
-  assert.is(before.size, 2);
-  maps.apply(planServices(maps.state(), []));
-  assert.equal(maps.backendFilter, before);
-
-  maps.apply(planServices(maps.state(), [service(1, [backend(1), backend(2)])]));
-  maps.backendFilter.clear();
-  maps.apply(planServices(maps.state(), [service(1, [backend(1), backend(2)])]));
-  assert.equal(maps.backendFilter, before, "an earlier version had no backend filter");
-});
-
 test("repairs the filter, whatever a killed command left there", () => {
   const wanted = [
     service(1, [backend(1)]),
@@ -714,7 +687,7 @@ test("repairs the filter, whatever a killed command left there", () => {
     [...maps.state().filter].filter(([, bits]) => bits !== 0n),
     [[word, 1n << BigInt(bit)]],
   );
-  assert.equal(planServices(maps.state(), wanted).filter, { wider: [], narrower: [], backends: [] });
+  assert.equal(planServices(maps.state(), wanted).filter, { wider: [], narrower: [] });
   maps.filter.clear();
   maps.apply(planServices(maps.state(), []), () => assert.equal(maps.hidden(), []));
 });
@@ -783,7 +756,6 @@ test("after every single write, each service is entirely old or entirely new", (
           maps.apply(plan, () => {
             assert.equal(maps.strangers(), []);
             assert.equal(maps.hidden(), []);
-            assert.equal(maps.unknownBackends(), []);
             for (const [key, backends] of maps.seen())
               assert.ok(backends === before.get(key) || backends === after.get(key), `${key} is torn: ${backends}`);
           });

@@ -165,8 +165,7 @@ export function planServices(state: State, desired: readonly ServiceDefinition[]
     indices.next,
   );
   const planned = { kept: [...kept.values()].filter((index) => index !== undefined), taken };
-  const added = rounds.flatMap((round) => round.members.map(([key]) => key));
-  return { rounds, filter: planFilter(state, desired, added), indices: planned, ...outcomes.counts() };
+  return { rounds, filter: planFilter(state, desired), indices: planned, ...outcomes.counts() };
 }
 
 /** Counts what happens to each service. A service whose parts differ in that is changed. */

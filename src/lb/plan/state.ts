@@ -38,8 +38,6 @@ export interface State {
   readonly settings: readonly Setting[];
   /** The filter's non-zero words by index. */
   readonly filter: ReadonlyMap<number, bigint>;
-  /** The same of the backend filter. */
-  readonly backendFilter: ReadonlyMap<number, bigint>;
   /** Where the next allocation starts. */
   readonly allocation: { readonly nextSlot: number; readonly nextRevNatIndex: number };
   /** Capacity of the services map. */
