@@ -120,31 +120,29 @@ export const NO_SERVICE = 0;
 
 /** A service's calls by outcome. */
 export const Counters = struct("lb_counters", {
-  /** Connects and datagrams refused because another service took the element during each read. */
+  /** Connects and datagrams sent to a backend. */
   translated: u64,
   /** Connects and datagrams refused because the service has no backend. */
   noBackend: u64,
-  /** Connects and datagrams that passed through, since their socket is exempt. */
+  /** Connects and datagrams of exempt sockets, which pass through. */
   leftAlone: u64,
-  /**
-   * Connects and datagrams that were refused since the service's element was another's each time that it was looked at.
-   */
+  /** Connects and datagrams refused because another service took the element during each read. */
   tornValues: u64,
-  /** Replies and peers that were shown as the service. */
+  /** Replies and peers that the process saw as the service. */
   replies: u64,
-  /** Flows whose service was gone or another when a reply came. */
+  /** Flows whose service was gone or replaced when a reply came. */
   reverseMisses: u64,
-  /** Connects and datagrams refused for want of memory, or room in a map, for what translates the replies. */
+  /** Connects and datagrams refused because no memory or map had room for what translates their replies. */
   notRemembered: u64,
-  /** Older flows that gave way since their socket talks to more backends than it can name. */
+  /** Older flows dropped because their socket talks to more backends than it can name. */
   olderFlowsDropped: u64,
   /** Reverse entries that could not be written. */
   reverseUpdateFailed: u64,
-  /** Reverse entries that were gone when their socket was closed: the map was full, and has evicted them. */
+  /** Reverse entries that a full map had evicted before their socket was closed. */
   reverseEvicted: u64,
   /** Clients whose backend could not be kept. */
   affinityUpdateFailed: u64,
-  /** Connections that could not be noted, and will not be closed with their backend. */
+  /** Connections that could not be noted: they stay open when their backend goes. */
   connectionUpdateFailed: u64,
 });
 export type Counters = typeof Counters;

@@ -6,7 +6,7 @@ import { dataPathSuite, SERVICE, SERVICE6 } from "./testing/index.ts";
 const MOST = 40;
 const REQUESTS = 4_000;
 
-/** Two threads send to `count` ports from `first` on, two read: prints how many answers came, and how many were wrong. */
+/** Two threads send to `count` ports from `first` on, two read. Prints the numbers of answers and of wrong ones. */
 const script = `
 import socket, sys, threading
 family, address, first, count, requests = int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])

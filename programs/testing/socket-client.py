@@ -103,6 +103,12 @@ def receive(number):
     return {"text": text, "address": source and source[0], "port": source and source[1]}
 
 
+def readable(number):
+    """Waits until a datagram is queued."""
+    if not select.select([opened[number]], [], [], TIMEOUT)[0]:
+        raise TimeoutError
+
+
 def peer(number):
     handle = opened[number]
     address, port = handle.getpeername()[:2]
@@ -145,7 +151,7 @@ def visit(kind, count, address, port):
 
 REQUESTS = {
     "open": open_, "connect": connect, "connectNonBlocking": connect_non_blocking, "dissolve": dissolve, "send": send, "fastOpen": fast_open,
-    "receive": receive, "peer": peer, "localPort": local_port, "becomeIpv4": become_ipv4, "duplicate": duplicate, "bind": bind, "close": close, "visit": visit,
+    "receive": receive, "readable": readable, "peer": peer, "localPort": local_port, "becomeIpv4": become_ipv4, "duplicate": duplicate, "bind": bind, "close": close, "visit": visit,
 }
 
 for line in sys.stdin:

@@ -127,6 +127,11 @@ export class ClientSocket {
     return this.#ask("receive");
   }
 
+  /** Waits until a datagram is queued, without receiving it. */
+  readable(): Promise<void> {
+    return this.#ask("readable");
+  }
+
   /** Sends, then receives. */
   async exchange(text: string, to?: Endpoint): Promise<Received> {
     await this.send(text, to);

@@ -135,6 +135,8 @@ const connected: readonly Case[] = views.flatMap((view) =>
       play("to a service, and dissolved before the answer is taken", async (scene) => {
         await scene.askFor(0);
         await scene.socket.send("hello");
+        // The kernel drops what comes later: a dissolved socket has no port.
+        await scene.socket.readable();
         await scene.socket.dissolve();
         assert.equal(await scene.socket.receive(), { text: scheme.backend(0), ...scene.asked(0) });
       }),

@@ -219,6 +219,10 @@ export class SimulatedClientSocket implements StageSocket {
     return to === undefined || this.#stream ? named : this.translate("sendmsg", this.#family, named);
   }
 
+  async readable(): Promise<void> {
+    if (this.#received.length === 0) throw new SocketError("readable", "ETIMEDOUT");
+  }
+
   async receive(): Promise<Received> {
     const { text, ...source } = this.#received.shift() ?? {};
     if (text === undefined) throw new SocketError("receive", "ETIMEDOUT");

@@ -9,7 +9,17 @@ import type { ClientSocket, SocketKind } from "../socket-client.ts";
 /** The system calls of a case on a socket. */
 export type StageSocket = Pick<
   ClientSocket,
-  "cookie" | "connect" | "dissolve" | "send" | "receive" | "exchange" | "peer" | "becomeIpv4" | "bind" | "close"
+  | "cookie"
+  | "connect"
+  | "dissolve"
+  | "send"
+  | "receive"
+  | "readable"
+  | "exchange"
+  | "peer"
+  | "becomeIpv4"
+  | "bind"
+  | "close"
 >;
 
 /** An event, but for its time and process. */

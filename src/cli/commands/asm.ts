@@ -14,8 +14,8 @@ export function command(): Command {
   return new Command("asm")
     .description(
       "Assemble text in the syntax of the verifier's log and of LLVM (the output of llvm-objdump -d works too). " +
-        "Prints hexadecimal digits, one line per instruction; with --output, writes raw bytes. References to maps and kernel " +
-        "functions by name are resolved only by loading: here they become 0.",
+        "Prints hexadecimal digits, one line per instruction; with --output, writes raw bytes. References to maps " +
+        "and kernel functions by name are resolved only by loading: here they become 0.",
     )
     .argument("[file]", "assembly file; - or none reads standard input", "-")
     .option("-o, --output <file>", "write raw bytes to this file")

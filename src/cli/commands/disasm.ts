@@ -21,7 +21,8 @@ export function command(): Command {
   return new Command("disasm")
     .description(
       "Print a program as assembly for `tsbpf asm`. The program comes from a file of hexadecimal digits or raw " +
-        "bytes, from an object file, or from the running kernel, after verification. Known source lines appear as comments.",
+        "bytes, from an object file, or from the running kernel, after verification. Known source lines appear as " +
+        "comments.",
     )
     .argument("[file]", "a file, or the name of a loaded program of the load balancer; - or none reads standard input")
     .option("--section <name>", "only this section of an object file")

@@ -133,8 +133,15 @@ const places: readonly MistakeCase[] = [
   {
     title: "read a packet at an offset of the running program",
     hook: "cgroup.egress",
-    mistake: `const Header = struct("header", { first: u32 });\nconst offset = ctx.len.and(60);\nb.packet(ctx, Header, offset as never).ifFound(() => {});\nreturn 1;`,
-    instead: `const Header = struct("header", { first: u32 });\nb.packet(ctx, Header, 20).ifFound(({ first }) => b.if(first.eq(0), () => b.return(0)));\nreturn 1;`,
+    mistake:
+      `const Header = struct("header", { first: u32 });\n` +
+      `const offset = ctx.len.and(60);\n` +
+      `b.packet(ctx, Header, offset as never).ifFound(() => {});\n` +
+      `return 1;`,
+    instead:
+      `const Header = struct("header", { first: u32 });\n` +
+      `b.packet(ctx, Header, 20).ifFound(({ first }) => b.if(first.eq(0), () => b.return(0)));\n` +
+      `return 1;`,
     build: "b.packet() takes an offset that is known while the program is built",
   },
   {
@@ -177,14 +184,34 @@ const limits: readonly MistakeCase[] = [
   },
   {
     title: "give two maps one name",
-    mistake: `const other = hash("blocked", { key: u64, value: u32, maxEntries: 8 });\nb.update(blocked, 1, 1);\nb.update(other, 1n, 1);\n${end}`,
-    instead: `const other = hash("others", { key: u64, value: u32, maxEntries: 8 });\nb.update(blocked, 1, 1);\nb.update(other, 1n, 1);\n${end}`,
+    mistake:
+      `const other = hash("blocked", { key: u64, value: u32, maxEntries: 8 });\n` +
+      `b.update(blocked, 1, 1);\n` +
+      `b.update(other, 1n, 1);\n` +
+      `${end}`,
+    instead:
+      `const other = hash("others", { key: u64, value: u32, maxEntries: 8 });\n` +
+      `b.update(blocked, 1, 1);\n` +
+      `b.update(other, 1n, 1);\n` +
+      `${end}`,
     build: "two different maps are named blocked: give one another name",
   },
   {
     title: "put more on the stack than it holds",
-    mistake: `const Large = struct("large", { bytes: arrayOf(u8, 600) });\nconst large = b.zeroed(Large);\nb.if(large.bytes.at(5).eq(1), () => b.return(REJECT));\nb.update(hash("larges", { key: u32, value: Large, maxEntries: 1 }), 1, large);\n${end}`,
-    instead: `const Large = struct("large", { bytes: arrayOf(u8, 600) });\nconst scratch = percpuArray("scratch", { value: Large, maxEntries: 1 });\nconst large = b.lookup(scratch, 0).orReturn(PROCEED);\nb.clear(large);\nb.if(large.bytes.at(5).eq(1), () => b.return(REJECT));\nb.update(hash("larges", { key: u32, value: Large, maxEntries: 1 }), 1, large);\n${end}`,
+    mistake:
+      `const Large = struct("large", { bytes: arrayOf(u8, 600) });\n` +
+      `const large = b.zeroed(Large);\n` +
+      `b.if(large.bytes.at(5).eq(1), () => b.return(REJECT));\n` +
+      `b.update(hash("larges", { key: u32, value: Large, maxEntries: 1 }), 1, large);\n` +
+      `${end}`,
+    instead:
+      `const Large = struct("large", { bytes: arrayOf(u8, 600) });\n` +
+      `const scratch = percpuArray("scratch", { value: Large, maxEntries: 1 });\n` +
+      `const large = b.lookup(scratch, 0).orReturn(PROCEED);\n` +
+      `b.clear(large);\n` +
+      `b.if(large.bytes.at(5).eq(1), () => b.return(REJECT));\n` +
+      `b.update(hash("larges", { key: u32, value: Large, maxEntries: 1 }), 1, large);\n` +
+      `${end}`,
     build: "the stack holds 512 bytes",
   },
 ];
@@ -200,30 +227,55 @@ const ways: readonly MistakeCase[] = [
   {
     title: "test values in an array",
     mistake: `const ports = [ctx.protocol, ctx.family];\nfor (const port of ports) if (port) b.return(REJECT);\n${end}`,
-    instead: `const ports = [ctx.protocol, ctx.family];\nfor (const port of ports) b.if(port.ne(0), () => b.return(REJECT));\n${end}`,
+    instead:
+      `const ports = [ctx.protocol, ctx.family];\n` +
+      `for (const port of ports) b.if(port.ne(0), () => b.return(REJECT));\n` +
+      `${end}`,
     build: "`if` works on this value",
   },
   {
     title: "join conditions with `some`",
     mistake: `if ([ctx.protocol.eq(6), ctx.protocol.eq(17)].some(Boolean)) b.return(REJECT);\n${end}`,
-    instead: `b.if(\n  [ctx.protocol.eq(6), ctx.protocol.eq(17)].reduce((all, one) => all.or(one)),\n  () => b.return(REJECT),\n);\n${end}`,
+    instead:
+      `b.if(\n` +
+      `  [ctx.protocol.eq(6), ctx.protocol.eq(17)].reduce((all, one) => all.or(one)),\n` +
+      `  () => b.return(REJECT),\n` +
+      `);\n` +
+      `${end}`,
     build: "`.some(Boolean)` works on this value",
   },
   {
     title: "test a value in a function that takes it",
-    mistake: `const isSet = (value: Scalar<"u32">) => (value ? 1 : 0);\nb.update(blocked, 1, isSet(ctx.protocol));\n${end}`,
-    instead: `const isSet = (value: Scalar<"u32">) => b.select(value.ne(0), value, 0);\nb.update(blocked, 1, isSet(ctx.protocol));\n${end}`,
+    mistake:
+      `const isSet = (value: Scalar<"u32">) => (value ? 1 : 0);\n` +
+      `b.update(blocked, 1, isSet(ctx.protocol));\n` +
+      `${end}`,
+    instead:
+      `const isSet = (value: Scalar<"u32">) => b.select(value.ne(0), value, 0);\n` +
+      `b.update(blocked, 1, isSet(ctx.protocol));\n` +
+      `${end}`,
     build: "`?:` works on this value",
   },
   {
     title: "assign with `&&=`",
-    mistake: `let isTcp: unknown = ctx.protocol.eq(6);\nisTcp &&= ctx.userPort.eq(be16(80));\nb.if(isTcp as never, () => b.return(REJECT));\n${end}`,
-    instead: `const isWeb = ctx.protocol.eq(6).and(ctx.userPort.eq(be16(80)));\nb.if(isWeb, () => b.return(REJECT));\n${end}`,
+    mistake:
+      `let isTcp: unknown = ctx.protocol.eq(6);\n` +
+      `isTcp &&= ctx.userPort.eq(be16(80));\n` +
+      `b.if(isTcp as never, () => b.return(REJECT));\n` +
+      `${end}`,
+    instead:
+      `const isWeb = ctx.protocol.eq(6).and(ctx.userPort.eq(be16(80)));\n` +
+      `b.if(isWeb, () => b.return(REJECT));\n` +
+      `${end}`,
     build: "`&&=` works on this value",
   },
   {
     title: "assert a condition",
-    mistake: `console.assert(true);\nconst assert = (condition: unknown) => void (condition || process.exit(1));\nassert(ctx.protocol.eq(6));\n${end}`,
+    mistake:
+      `console.assert(true);\n` +
+      `const assert = (condition: unknown) => void (condition || process.exit(1));\n` +
+      `assert(ctx.protocol.eq(6));\n` +
+      `${end}`,
     instead: `b.if(ctx.protocol.ne(6), () => b.return(REJECT));\n${end}`,
     build: "`assert()` works on this value",
   },
