@@ -20,14 +20,14 @@ function write(directory: string): void {
     const { code } = transformSync(readFileSync(SOURCE, "utf8"), { loader: "ts", format });
     writeFileSync(join(directory, `is-main.${ending}`), code);
   }
-  const say = (module: string) => `console.log(isMain(${module}));\n`;
+  const say = (module: string) => `console.log(String(isMain(${module})));\n`;
   const file = (name: string, text: string) => writeFileSync(join(directory, name), text);
   const esm = 'import { isMain } from "./is-main.mjs";\n';
   const cjs = 'const { isMain } = require("./is-main.cjs");\n';
   file("esm.mjs", esm + say("import.meta"));
   file("cjs.cjs", cjs + say("module"));
-  file("typed.mts", `${esm}const answer: boolean = isMain(import.meta);\nconsole.log(answer);\n`);
-  file("required.cts", `${cjs}const answer: boolean = isMain(module);\nconsole.log(answer);\n`);
+  file("typed.mts", `${esm}const answer: boolean = isMain(import.meta);\nconsole.log(String(answer));\n`);
+  file("required.cts", `${cjs}const answer: boolean = isMain(module);\nconsole.log(String(answer));\n`);
   file("plain.ts", esm + say("import.meta"));
   file("by-name.js", cjs + say("module"));
   file("imports.mjs", "for (const file of process.argv.slice(2)) await import(file);\n");
