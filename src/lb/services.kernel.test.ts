@@ -43,6 +43,7 @@ test("a node port serves on every host address of its family, and no process can
     for (const asked of [
       { address: "20.0.0.1", port: 30053 },
       { address: "127.0.0.1", port: 30053 },
+      { address: "0.0.0.0", port: 30053 },
       { address: "20.0.0.2", port: 5353 },
     ]) {
       const socket = await client.open("udp");
@@ -53,7 +54,7 @@ test("a node port serves on every host address of its family, and no process can
     const [dns] = status().services;
     assert.equal(dns!.frontEnds, [
       "20.0.0.2:5353",
-      ...["127.0.0.1", ...ADDRESSES].map((address) => `${address}:30053`),
+      ...["127.0.0.1", ...ADDRESSES, "0.0.0.0"].map((address) => `${address}:30053`),
     ]);
     assert.is(dns!.nodePort, 30053);
     const bind = (type: string, port: number, address: string) =>
